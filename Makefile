@@ -1,0 +1,2 @@
+help: ## this list
+	@echo "building up"

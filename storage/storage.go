@@ -1,0 +1,93 @@
+// Package storage names the sealed bytes the exchange keeps and the one small
+// interface a place that keeps them must offer. It seals nothing and places
+// nothing: that is storage/vault.
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"strings"
+)
+
+// A Ref names bytes by their SHA-256 digest.
+type Ref [sha256.Size]byte
+
+// RefOf returns the name of b.
+func RefOf(b []byte) Ref { return sha256.Sum256(b) }
+
+var cidEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// cidPrefix is CIDv1, codec raw, multihash sha2-256 of 32 bytes.
+const cidPrefix = "\x01\x55\x12\x20"
+
+// String returns r as an IPFS CIDv1 (base32, raw codec, sha2-256), the name the
+// same bytes have on any IPFS node.
+func (r Ref) String() string {
+	return "b" + cidEncoding.EncodeToString(append([]byte(cidPrefix), r[:]...))
+}
+
+// Hex returns the digest as 64 hexadecimal digits.
+func (r Ref) Hex() string { return hex.EncodeToString(r[:]) }
+
+// IsZero reports whether r names nothing.
+func (r Ref) IsZero() bool { return r == Ref{} }
+
+// ParseRef reads what String writes.
+func ParseRef(s string) (r Ref, err error) {
+	rest, ok := strings.CutPrefix(s, "b")
+	b, err := cidEncoding.DecodeString(rest)
+	if !ok || err != nil || len(b) != len(cidPrefix)+len(r) || string(b[:4]) != cidPrefix {
+		return Ref{}, errors.New("not a CIDv1 of a raw sha2-256 block")
+	}
+	copy(r[:], b[4:])
+	if r.String() != s {
+		return Ref{}, errors.New("CID is not in canonical form")
+	}
+	return r, nil
+}
+
+// MarshalText implements encoding.TextMarshaler; the zero Ref is "".
+func (r Ref) MarshalText() ([]byte, error) {
+	if r.IsZero() {
+		return []byte{}, nil
+	}
+	return []byte(r.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Ref) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*r = Ref{}
+		return nil
+	}
+	*r, err = ParseRef(string(b))
+	return err
+}
+
+// MaxBlob is the largest blob Put accepts: one raw IPFS block.
+const MaxBlob = 1 << 20
+
+// Blobs keeps bytes by Ref. Implementations retry transient faults themselves
+// and are safe for concurrent use; every one passes storagetest.Run.
+type Blobs interface {
+	// Put returns once b is durable. Putting the same bytes twice is one blob.
+	// It does not keep b.
+	Put(ctx context.Context, b []byte) (Ref, error)
+
+	// Get returns the bytes named r, or an error matching fs.ErrNotExist.
+	// Bytes that do not hash to r are an error matching ErrCorrupt, never a
+	// result.
+	Get(ctx context.Context, r Ref) ([]byte, error)
+
+	// Has reports whether r is held, without reading it.
+	Has(ctx context.Context, r Ref) (bool, error)
+
+	// Delete drops r. Deleting what is absent succeeds.
+	Delete(ctx context.Context, r Ref) error
+}
+
+// ErrCorrupt marks bytes that do not hash to their Ref.
+var ErrCorrupt = errors.New("stored bytes do not match their digest")
