@@ -1,0 +1,72 @@
+package ledger
+
+import "errors"
+
+// A Coin is an unspent output. Money is held as coins, never as one balance,
+// so that no two payments touch the same key.
+type Coin struct {
+	ID     CoinID  `json:"id"`
+	Owner  PartyID `json:"owner"`
+	Amount Amount  `json:"amount"`
+}
+
+// An Output is a coin to be made.
+type Output struct {
+	To     PartyID `json:"to"`
+	Amount Amount  `json:"amount"`
+}
+
+// MaxCoins bounds what one command spends or makes.
+const MaxCoins = 64
+
+// SupplyKey is where the sum of all MAN ever issued is kept.
+const SupplyKey Key = "common/supply"
+
+// SendCoins spends coins of the author's into new ones of the same sum.
+type SendCoins struct {
+	In  []CoinID `json:"in"`
+	Out []Output `json:"out"`
+}
+
+// Command implements Body.
+func (SendCoins) Command() string { return "coin.send" }
+
+// Check implements Body.
+func (b SendCoins) Check() error {
+	if len(b.In) == 0 || len(b.In) > MaxCoins {
+		return errors.New("spend 1 to 64 coins")
+	}
+	return checkOutputs(b.Out)
+}
+
+func checkOutputs(out []Output) error {
+	if len(out) == 0 || len(out) > MaxCoins {
+		return errors.New("make 1 to 64 coins")
+	}
+	for _, o := range out {
+		if o.Amount.IsZero() {
+			return errors.New("a coin holds more than nothing")
+		}
+		if err := CheckID(o.To, "p"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// IssueCoins makes new MAN. A majority of the organisations must sign.
+type IssueCoins struct {
+	Out    []Output `json:"out"`
+	Reason string   `json:"reason"` // recorded for auditors
+}
+
+// Command implements Body.
+func (IssueCoins) Command() string { return "coin.issue" }
+
+// Check implements Body.
+func (b IssueCoins) Check() error {
+	if b.Reason == "" || len(b.Reason) > 200 {
+		return errors.New("an issue of MAN states its reason in 1 to 200 bytes")
+	}
+	return checkOutputs(b.Out)
+}

@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Purpose is why a record is used. Each belongs to one vertical.
+type Purpose string
+
+// The purposes. Those of credit are permissible purposes under FCRA 604(a).
+const (
+	Care              Purpose = "care"               // treatment of the patient
+	Research          Purpose = "research"           // de-identified records only
+	Diagnosis         Purpose = "diagnosis"          // a model's finding for the patient
+	CreditTransaction Purpose = "credit-transaction" // 604(a)(3)(A): credit the consumer asked for
+	AccountReview     Purpose = "account-review"     // 604(a)(3)(A): review of an existing account
+)
+
+// Purposes lists every purpose.
+func Purposes() []Purpose {
+	return []Purpose{Care, Research, Diagnosis, CreditTransaction, AccountReview}
+}
+
+// Vertical returns the side a purpose belongs to, or "" for none of ours.
+func (p Purpose) Vertical() Vertical {
+	switch p {
+	case Care, Research, Diagnosis:
+		return Health
+	case CreditTransaction, AccountReview:
+		return Credit
+	}
+	return ""
+}
+
+// An Access is what a grant permits.
+type Access string
+
+// To read opens the record (the wrap is split); to compute never gives a key.
+const (
+	Read    Access = "read"
+	Compute Access = "compute"
+)
+
+// A Grant is a permission.
+type Grant struct {
+	ID      GrantID  `json:"id"`
+	Record  RecordID `json:"record"`
+	Owner   PartyID  `json:"owner"`
+	To      PartyID  `json:"to"`
+	Purpose Purpose  `json:"purpose"`
+	Access  Access   `json:"access"`
+	Model   ModelID  `json:"model,omitempty"` // for compute
+	Job     JobID    `json:"job,omitempty"`   // the request it consents to
+	From    Time     `json:"from"`
+	Until   Time     `json:"until"`
+	Revoked Time     `json:"revoked,omitempty"` // 0 while it is not
+}
+
+// Live reports whether g permits anything at contract time now.
+func (g Grant) Live(now Time) bool { return g.Revoked == 0 && now < g.Until }
+
+// GiveGrant gives a permission on a record of the author's.
+type GiveGrant struct {
+	Record  RecordID `json:"record"`
+	To      PartyID  `json:"to"`
+	Purpose Purpose  `json:"purpose"`
+	Access  Access   `json:"access"`
+	Model   ModelID  `json:"model,omitempty"`
+	Job     JobID    `json:"job,omitempty"` // consent to this request
+	Until   Time     `json:"until"`
+}
+
+// Command implements Body.
+func (GiveGrant) Command() string { return "grant.give" }
+
+// Check implements Body.
+func (b GiveGrant) Check() error {
+	if err := errors.Join(CheckID(b.Record, "rec"), CheckID(b.To, "p")); err != nil {
+		return err
+	}
+	v := b.Purpose.Vertical()
+	switch {
+	case v == "":
+		return fmt.Errorf("no purpose %q", b.Purpose)
+	case v != VerticalOf(b.Record) || v != VerticalOf(b.To):
+		return errors.New("record, grantee and purpose must be of one vertical: health never meets credit")
+	case b.Access != Read && b.Access != Compute:
+		return fmt.Errorf("no access %q", b.Access)
+	case b.Access == Compute && (b.Model == "" || VerticalOf(b.Model) != v):
+		return errors.New("a grant to compute names a model of the record's vertical")
+	case b.Access == Read && v == Credit:
+		return errors.New("a credit file is never read by another party; grant compute")
+	case b.Until <= 0:
+		return errors.New("a grant has an end")
+	}
+	return nil
+}
+
+// RevokeGrant ends a grant of the author's at once.
+type RevokeGrant struct {
+	Grant GrantID `json:"grant"`
+}
+
+// Command implements Body.
+func (RevokeGrant) Command() string { return "grant.revoke" }
+
+// Check implements Body.
+func (b RevokeGrant) Check() error { return CheckID(b.Grant, "grant") }

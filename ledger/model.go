@@ -1,0 +1,78 @@
+package ledger
+
+import (
+	"errors"
+	"slices"
+
+	"manx/storage"
+)
+
+// A Model is one published version of a model.
+type Model struct {
+	ID       ModelID     `json:"id"`
+	Owner    PartyID     `json:"owner"`
+	Name     string      `json:"name"`
+	Version  string      `json:"version"`
+	Hash     [32]byte    `json:"hash"`              // of the model
+	Plan     storage.Ref `json:"plan"`              // manifest of the encrypted run's plan
+	PlanHash [32]byte    `json:"plan_hash"`         // of the plan's bytes
+	Card     storage.Ref `json:"card"`              // the model card, one blob
+	Keys     [32]byte    `json:"keys,omitzero"`     // hash of the verifying key of proofs about it
+	KeysRef  storage.Ref `json:"keys_ref,omitzero"` // manifest of the proving keys
+	Accepts  []Kind      `json:"accepts"`           // record kinds it may run on
+	Features []string    `json:"features"`          // input features by schema name
+	Price    Amount      `json:"price"`
+	Retired  bool        `json:"retired,omitempty"`
+}
+
+// PublishModel puts a version of a model of the author's on offer.
+type PublishModel struct {
+	Vertical Vertical    `json:"vertical"`
+	Name     string      `json:"name"`
+	Version  string      `json:"version"`
+	Hash     [32]byte    `json:"hash"`
+	Plan     storage.Ref `json:"plan"`
+	PlanHash [32]byte    `json:"plan_hash"`
+	Card     storage.Ref `json:"card"`
+	Keys     [32]byte    `json:"keys,omitzero"`
+	KeysRef  storage.Ref `json:"keys_ref,omitzero"`
+	Accepts  []Kind      `json:"accepts"`
+	Features []string    `json:"features"`
+	Price    Amount      `json:"price"`
+}
+
+// Command implements Body.
+func (PublishModel) Command() string { return "model.publish" }
+
+// Check implements Body.
+func (b PublishModel) Check() error {
+	switch {
+	case b.Vertical != Health && b.Vertical != Credit:
+		return errors.New("a model serves health or credit")
+	case b.Name == "" || len(b.Name) > 64 || b.Version == "" || len(b.Version) > 32:
+		return errors.New("a model has a name of at most 64 bytes and a version of at most 32")
+	case b.Plan.IsZero() || b.Card.IsZero():
+		return errors.New("a model has a plan and a card")
+	case len(b.Accepts) == 0 || len(b.Accepts) > 8 || len(b.Features) == 0 || len(b.Features) > 256:
+		return errors.New("a model names the record kinds it accepts and its features")
+	case slices.ContainsFunc(b.Accepts, func(k Kind) bool { return k.Vertical() != b.Vertical }):
+		return errors.New("a model runs on records of its own vertical only: health never meets credit")
+	}
+	for _, f := range b.Features {
+		if f == "" || len(f) > 64 {
+			return errors.New("a feature name has 1 to 64 bytes")
+		}
+	}
+	return nil
+}
+
+// RetireModel takes a model of the author's off offer; running jobs finish.
+type RetireModel struct {
+	Model ModelID `json:"model"`
+}
+
+// Command implements Body.
+func (RetireModel) Command() string { return "model.retire" }
+
+// Check implements Body.
+func (b RetireModel) Check() error { return CheckID(b.Model, "model") }
