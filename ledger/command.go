@@ -123,7 +123,7 @@ func (c Command) SigningBytes() []byte {
 }
 
 // Digest names the command's signed content.
-func (c Command) Digest() [32]byte { return sha256.Sum256(c.SigningBytes()) }
+func (c Command) Digest() Hash { return sha256.Sum256(c.SigningBytes()) }
 
 // SignedBy reports whether key signed c.
 func (c Command) SignedBy(key ed25519.PublicKey) bool {

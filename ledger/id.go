@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -86,4 +87,34 @@ func CheckID[ID ~string](id ID, word string) error {
 		}
 	}
 	return nil
+}
+
+// A Hash is 32 bytes, written as 64 hexadecimal digits.
+type Hash [32]byte
+
+// IsZero reports whether h is no hash.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// String returns the digits.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// MarshalText implements encoding.TextMarshaler; the zero Hash is "".
+func (h Hash) MarshalText() ([]byte, error) {
+	if h.IsZero() {
+		return []byte{}, nil
+	}
+	return hex.AppendEncode(nil, h[:]), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *Hash) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*h = Hash{}
+		return nil
+	}
+	if len(b) != 2*len(h) {
+		return errors.New("a hash is 64 hexadecimal digits")
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
 }

@@ -43,7 +43,7 @@ type Job struct {
 	Worker   PartyID        `json:"worker,omitempty"`
 	Lease    Time           `json:"lease,omitempty"` // a claim without a result lapses then
 	Result   storage.Ref    `json:"result,omitzero"`
-	Hash     [32]byte       `json:"hash,omitzero"`   // SHA-256 of the result's bytes
+	Hash     Hash           `json:"hash,omitzero"`   // SHA-256 of the result's bytes
 	Answer   storage.Ref    `json:"answer,omitzero"` // the release, sealed to the asker
 	Digest   Digest         `json:"digest,omitzero"` // of the released statement
 	At       map[Stage]Time `json:"at"`              // when each stage was reached
@@ -157,7 +157,7 @@ func (b ClaimJob) Check() error { return CheckID(b.Job, "job") }
 type PostResult struct {
 	Job    JobID       `json:"job"`
 	Result storage.Ref `json:"result"`
-	Hash   [32]byte    `json:"hash"`
+	Hash   Hash        `json:"hash"`
 }
 
 // Command implements Body.
@@ -165,7 +165,7 @@ func (PostResult) Command() string { return "job.result" }
 
 // Check implements Body.
 func (b PostResult) Check() error {
-	if b.Result.IsZero() || b.Hash == ([32]byte{}) {
+	if b.Result.IsZero() || b.Hash == (Hash{}) {
 		return errors.New("a result has a manifest and a hash")
 	}
 	return CheckID(b.Job, "job")

@@ -13,11 +13,11 @@ type Model struct {
 	Owner    PartyID     `json:"owner"`
 	Name     string      `json:"name"`
 	Version  string      `json:"version"`
-	Hash     [32]byte    `json:"hash"`              // of the model
+	Hash     Hash        `json:"hash"`              // of the model
 	Plan     storage.Ref `json:"plan"`              // manifest of the encrypted run's plan
-	PlanHash [32]byte    `json:"plan_hash"`         // of the plan's bytes
+	PlanHash Hash        `json:"plan_hash"`         // of the plan's bytes
 	Card     storage.Ref `json:"card"`              // the model card, one blob
-	Keys     [32]byte    `json:"keys,omitzero"`     // hash of the verifying key of proofs about it
+	Keys     Hash        `json:"keys,omitzero"`     // hash of the verifying key of proofs about it
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"` // manifest of the proving keys
 	Accepts  []Kind      `json:"accepts"`           // record kinds it may run on
 	Features []string    `json:"features"`          // input features by schema name
@@ -30,11 +30,11 @@ type PublishModel struct {
 	Vertical Vertical    `json:"vertical"`
 	Name     string      `json:"name"`
 	Version  string      `json:"version"`
-	Hash     [32]byte    `json:"hash"`
+	Hash     Hash        `json:"hash"`
 	Plan     storage.Ref `json:"plan"`
-	PlanHash [32]byte    `json:"plan_hash"`
+	PlanHash Hash        `json:"plan_hash"`
 	Card     storage.Ref `json:"card"`
-	Keys     [32]byte    `json:"keys,omitzero"`
+	Keys     Hash        `json:"keys,omitzero"`
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`
 	Accepts  []Kind      `json:"accepts"`
 	Features []string    `json:"features"`

@@ -28,13 +28,13 @@ type Party struct {
 	Role     Role              `json:"role"`
 	Name     string            `json:"name,omitempty"` // never of a person
 	Key      ed25519.PublicKey `json:"key"`            // current signing key
-	Recovery [32]byte          `json:"recovery"`       // RecoveryHash of the key that may replace Key
+	Recovery Hash              `json:"recovery"`       // RecoveryHash of the key that may replace Key
 	Sealing  string            `json:"sealing"`        // recipient for what is sealed to the party
 	Rotated  int               `json:"rotated"`        // how often Key was replaced
 }
 
 // RecoveryHash commits to a recovery key without showing it.
-func RecoveryHash(key ed25519.PublicKey) [32]byte {
+func RecoveryHash(key ed25519.PublicKey) Hash {
 	return sha256.Sum256(append([]byte("manx/recovery/v1\x00"), key...))
 }
 
@@ -56,7 +56,7 @@ type RegisterParty struct {
 	Role     Role              `json:"role"`
 	Name     string            `json:"name,omitempty"`
 	Key      ed25519.PublicKey `json:"key"`
-	Recovery [32]byte          `json:"recovery"`
+	Recovery Hash              `json:"recovery"`
 	Sealing  string            `json:"sealing"`
 }
 
@@ -105,7 +105,7 @@ type RecoverParty struct {
 	Key      ed25519.PublicKey `json:"key"`
 	Sealing  string            `json:"sealing"`
 	Shown    ed25519.PublicKey `json:"shown"` // the recovery key that signs
-	Recovery [32]byte          `json:"recovery"`
+	Recovery Hash              `json:"recovery"`
 }
 
 // Command implements Body.

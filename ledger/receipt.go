@@ -16,14 +16,14 @@ type Receipt struct {
 	Asker     PartyID       `json:"asker"`
 	Subject   PartyID       `json:"subject"`
 	Model     ModelID       `json:"model"`
-	ModelHash [32]byte      `json:"model_hash"`
-	PlanHash  [32]byte      `json:"plan_hash"`
+	ModelHash Hash          `json:"model_hash"`
+	PlanHash  Hash          `json:"plan_hash"`
 	Purpose   Purpose       `json:"purpose"`
 	Grant     GrantID       `json:"grant,omitempty"`
 	Record    RecordID      `json:"record,omitempty"`
 	Inputs    []storage.Ref `json:"inputs,omitempty"`
 	Result    storage.Ref   `json:"result,omitzero"`
-	Hash      [32]byte      `json:"hash,omitzero"`
+	Hash      Hash          `json:"hash,omitzero"`
 	Digest    Digest        `json:"digest,omitzero"` // of what was released
 	Worker    PartyID       `json:"worker,omitempty"`
 	Payments  []Output      `json:"payments"` // they sum to the fee
@@ -46,8 +46,8 @@ const CheckpointKey Key = "common/checkpoint"
 // organisations must sign; the command itself is then the proof that offline
 // readers check.
 type Checkpoint struct {
-	Size int64    `json:"size"`
-	Root [32]byte `json:"root"`
+	Size int64 `json:"size"`
+	Root Hash  `json:"root"`
 }
 
 // Command implements Body.

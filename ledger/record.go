@@ -30,7 +30,7 @@ func (k Kind) Vertical() Vertical {
 }
 
 // A Digest is a salted SHA-256 commitment to a record's manifest.
-type Digest = [32]byte
+type Digest = Hash
 
 // A Record is one sealed thing somebody owns. The ledger sees no content.
 type Record struct {
@@ -128,7 +128,7 @@ func (b EraseRecord) Check() error { return CheckID(b.Record, "rec") }
 type Commitment struct {
 	Furnisher PartyID  `json:"furnisher"`
 	Subject   PartyID  `json:"subject"`
-	Value     [32]byte `json:"value"` // canonical big-endian field element of BLS12-381's scalar field
+	Value     Hash     `json:"value"` // canonical big-endian field element of BLS12-381's scalar field
 	Sequence  uint64   `json:"sequence"`
 	Date      int      `json:"date"`               // yyyymmdd the file speaks of
 	Disputed  []string `json:"disputed,omitempty"` // fields the subject disputes, by schema name
@@ -142,10 +142,10 @@ func CommitmentKey(furnisher, subject PartyID) Key {
 // CommitFile states the author's (a furnisher's) word on a subject's file. It
 // answers any open dispute.
 type CommitFile struct {
-	Subject  PartyID  `json:"subject"`
-	Value    [32]byte `json:"value"`
-	Sequence uint64   `json:"sequence"` // one more than the latest, from 1
-	Date     int      `json:"date"`
+	Subject  PartyID `json:"subject"`
+	Value    Hash    `json:"value"`
+	Sequence uint64  `json:"sequence"` // one more than the latest, from 1
+	Date     int     `json:"date"`
 }
 
 // Command implements Body.
@@ -156,7 +156,7 @@ func (b CommitFile) Check() error {
 	if y, m, d := b.Date/10000, b.Date/100%100, b.Date%100; y < 1990 || y > 2999 || m < 1 || m > 12 || d < 1 || d > 31 {
 		return errors.New("a date is written yyyymmdd")
 	}
-	if b.Sequence == 0 || b.Value == ([32]byte{}) {
+	if b.Sequence == 0 || b.Value == (Hash{}) {
 		return errors.New("a commitment needs a value and a sequence number from 1")
 	}
 	return CheckID(b.Subject, "p")
