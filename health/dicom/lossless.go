@@ -1,0 +1,317 @@
+package dicom
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+)
+
+// lossless decodes JPEG process 14 (ITU-T T.81, annex H): Huffman-coded
+// prediction, 2 to 16 bits, any predictor and point transform, components
+// interleaved or one scan each, restart intervals of whole lines.
+type lossless struct {
+	in  *bufio.Reader
+	out []byte
+	m   Image
+
+	precision  int
+	components []byte // identifiers, in frame order
+	tables     [4]*huffman
+	restart    int
+
+	bits  uint64 // not yet consumed, right aligned
+	count int
+	ended bool // a marker stopped the entropy-coded data
+}
+
+type huffman struct {
+	look    [256]uint16 // code of up to 8 bits: length<<8 | value; 0 none
+	maxCode [17]int     // largest code of a length, -1 none
+	offset  [17]int     // values[code+offset]
+	values  []byte
+}
+
+func decodeLossless(out []byte, in *io.SectionReader, m Image) error {
+	d := &lossless{in: bufio.NewReader(in), out: out, m: m}
+	var b [2]byte
+	if _, err := io.ReadFull(d.in, b[:]); err != nil || b != [2]byte{0xFF, 0xD8} {
+		return errDamaged
+	}
+	for done := 0; done < m.Samples; {
+		marker, err := d.marker()
+		if err != nil {
+			return err
+		}
+		if marker == 0xD9 {
+			return errDamaged
+		}
+		body, err := d.segment()
+		if err != nil {
+			return err
+		}
+		switch {
+		case marker == 0xC3:
+			err = d.frame(body)
+		case marker == 0xC4:
+			err = d.huffman(body)
+		case marker == 0xDD && len(body) == 2:
+			d.restart = int(binary.BigEndian.Uint16(body))
+		case marker == 0xDA:
+			var n int
+			n, err = d.scan(body)
+			done += n
+		case marker >= 0xC0 && marker <= 0xCF:
+			return errDamaged // another process than the transfer syntax says
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marker skips fill bytes, and what a scan left, up to the next marker.
+func (d *lossless) marker() (byte, error) {
+	d.bits, d.count, d.ended = 0, 0, false
+	prev := byte(0)
+	for {
+		c, err := d.in.ReadByte()
+		if err != nil {
+			return 0, errDamaged
+		}
+		if prev == 0xFF && c != 0 && c != 0xFF {
+			return c, nil
+		}
+		prev = c
+	}
+}
+
+func (d *lossless) segment() ([]byte, error) {
+	var b [2]byte
+	if _, err := io.ReadFull(d.in, b[:]); err != nil {
+		return nil, errDamaged
+	}
+	n := int(binary.BigEndian.Uint16(b[:])) - 2
+	if n < 0 {
+		return nil, errDamaged
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(d.in, body); err != nil {
+		return nil, errDamaged
+	}
+	return body, nil
+}
+
+func (d *lossless) frame(b []byte) error {
+	if len(b) < 6 || len(b) != 6+3*int(b[5]) || d.components != nil {
+		return errDamaged
+	}
+	d.precision = int(b[0])
+	rows, columns := int(binary.BigEndian.Uint16(b[1:])), int(binary.BigEndian.Uint16(b[3:]))
+	if d.precision < 2 || d.precision > d.m.Allocated || d.precision > 16 || rows != d.m.Rows || columns != d.m.Columns || int(b[5]) != d.m.Samples {
+		return errDamaged
+	}
+	for i := 6; i < len(b); i += 3 {
+		if b[i+1] != b[7] {
+			return errDamaged // subsampled components
+		}
+		d.components = append(d.components, b[i])
+	}
+	return nil
+}
+
+func (d *lossless) huffman(b []byte) error {
+	for len(b) > 0 {
+		if len(b) < 17 || b[0] > 3 {
+			return errDamaged
+		}
+		h := &huffman{}
+		code, n := 0, 0
+		for l := 1; l <= 16; l++ {
+			c := int(b[l])
+			h.offset[l], h.maxCode[l] = n-code, -1
+			if c > 0 {
+				h.maxCode[l] = code + c - 1
+			}
+			code, n = code+c, n+c
+			if code > 1<<l {
+				return errDamaged
+			}
+			code <<= 1
+		}
+		if len(b) < 17+n {
+			return errDamaged
+		}
+		h.values = b[17 : 17+n]
+		for l := 1; l <= 8; l++ {
+			for c := h.maxCode[l] - int(b[l]) + 1; c <= h.maxCode[l]; c++ {
+				for pad := range 1 << (8 - l) {
+					h.look[c<<(8-l)|pad] = uint16(l)<<8 | uint16(h.values[c+h.offset[l]])
+				}
+			}
+		}
+		d.tables[b[0]] = h
+		b = b[17+n:]
+	}
+	return nil
+}
+
+// scan decodes one scan and returns how many components it held.
+func (d *lossless) scan(b []byte) (int, error) {
+	if len(b) < 4 || len(b) != 4+2*int(b[0]) || b[0] == 0 || int(b[0]) > len(d.components) {
+		return 0, errDamaged
+	}
+	n := int(b[0])
+	index, tables := make([]int, n), make([]*huffman, n)
+	for i := range n {
+		index[i] = -1
+		for j, id := range d.components {
+			if id == b[1+2*i] {
+				index[i] = j
+			}
+		}
+		if t := b[2+2*i] >> 4; t > 3 || d.tables[t] == nil || index[i] < 0 {
+			return 0, errDamaged
+		} else {
+			tables[i] = d.tables[t]
+		}
+	}
+	predictor, shift := int(b[1+2*n]), int(b[3+2*n]&15)
+	if predictor < 1 || predictor > 7 || shift >= d.precision || d.restart%d.m.Columns != 0 {
+		return 0, errDamaged
+	}
+	lines := d.restart / d.m.Columns
+	width := d.m.Columns
+	cur, prev := make([]int, n*width), make([]int, n*width)
+	for y := range d.m.Rows {
+		first := y == 0
+		if lines > 0 && y > 0 && y%lines == 0 {
+			if err := d.resync(); err != nil {
+				return 0, err
+			}
+			first = true
+		}
+		for x := range width {
+			for c := range n {
+				diff, err := d.difference(tables[c])
+				if err != nil {
+					return 0, err
+				}
+				line, above := cur[c*width:], prev[c*width:]
+				var p int
+				switch {
+				case first && x == 0:
+					p = 1 << (d.precision - shift - 1)
+				case first:
+					p = line[x-1]
+				case x == 0:
+					p = above[0]
+				default:
+					p = predict(predictor, line[x-1], above[x], above[x-1])
+				}
+				v := (p + diff) & 0xFFFF
+				line[x] = v
+				at := (y*width+x)*d.m.Samples + index[c]
+				d.store(at, v<<shift)
+			}
+		}
+		cur, prev = prev, cur
+	}
+	return n, nil
+}
+
+func (d *lossless) store(at, v int) {
+	switch d.m.width() {
+	case 1:
+		d.out[at] = byte(v)
+	case 2:
+		binary.LittleEndian.PutUint16(d.out[2*at:], uint16(v))
+	default:
+		binary.LittleEndian.PutUint32(d.out[4*at:], uint32(v&0xFFFF))
+	}
+}
+
+// predict is table H.1; halves are arithmetic shifts.
+func predict(selector, a, b, c int) int {
+	switch selector {
+	case 1:
+		return a
+	case 2:
+		return b
+	case 3:
+		return c
+	case 4:
+		return a + b - c
+	case 5:
+		return a + (b-c)>>1
+	case 6:
+		return b + (a-c)>>1
+	}
+	return (a + b) >> 1
+}
+
+// difference reads one Huffman-coded difference (H.1.2.2).
+func (d *lossless) difference(h *huffman) (int, error) {
+	d.fill()
+	size, value := 0, byte(0)
+	if d.count >= 8 {
+		if e := h.look[byte(d.bits>>(d.count-8))]; e != 0 {
+			size, value = int(e>>8), byte(e)
+		}
+	}
+	for l := 1; size == 0; l++ {
+		if l > 16 || l > d.count {
+			return 0, errDamaged
+		}
+		if c := int(d.bits >> (d.count - l) & (1<<l - 1)); c <= h.maxCode[l] {
+			size, value = l, h.values[c+h.offset[l]]
+		}
+	}
+	d.count -= size
+	switch {
+	case value == 0:
+		return 0, nil
+	case value == 16:
+		return 32768, nil
+	case value > 16 || int(value) > d.count:
+		return 0, errDamaged
+	}
+	d.count -= int(value)
+	v := int(d.bits >> d.count & (1<<value - 1))
+	if v < 1<<(value-1) {
+		v -= 1<<value - 1
+	}
+	return v, nil
+}
+
+// fill makes 32 bits or more available, unless the data ends.
+func (d *lossless) fill() {
+	for d.count <= 32 && !d.ended {
+		c, err := d.in.ReadByte()
+		if err != nil {
+			d.ended = true
+			return
+		}
+		if c == 0xFF {
+			next, err := d.in.Peek(1)
+			if err != nil || next[0] != 0 {
+				_ = d.in.UnreadByte()
+				d.ended = true
+				return
+			}
+			_, _ = d.in.Discard(1)
+		}
+		d.bits, d.count = d.bits<<8|uint64(c), d.count+8
+	}
+}
+
+// resync reads a restart marker.
+func (d *lossless) resync() error {
+	if d.fill(); d.count >= 8 {
+		return errDamaged
+	}
+	if m, err := d.marker(); err != nil || m < 0xD0 || m > 0xD7 {
+		return errDamaged
+	}
+	return nil
+}
