@@ -9,7 +9,10 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
+
+	"manx/privacy/notice"
 )
 
 // A Ref names bytes by their SHA-256 digest.
@@ -91,3 +94,27 @@ type Blobs interface {
 
 // ErrCorrupt marks bytes that do not hash to their Ref.
 var ErrCorrupt = errors.New("stored bytes do not match their digest")
+
+// PutAs stores b, whose Ref the caller has computed already, and checks that it
+// is the one the backend gives. A backend with a PutAs method is spared from
+// hashing b again.
+func PutAs(ctx context.Context, to Blobs, r Ref, b []byte) error {
+	if known, ok := to.(interface {
+		PutAs(ctx context.Context, r Ref, b []byte) error
+	}); ok {
+		return known.PutAs(ctx, r, b)
+	}
+	got, err := to.Put(ctx, b)
+	if err == nil && got != r {
+		return fmt.Errorf("store %v: the backend answered %v: %w", r, got, ErrCorrupt)
+	}
+	return err
+}
+
+// Check returns an error unless b may be a blob.
+func Check(b []byte) error {
+	if len(b) > MaxBlob {
+		return notice.New(notice.Invalid, "a blob is larger than 1 MiB", "cut it: the vault does")
+	}
+	return nil
+}
