@@ -1,0 +1,163 @@
+package scorecard
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"manx/credit"
+)
+
+//go:generate go test -run TestConsumerRiskIsWhatTheDataGives -count=1 -update .
+
+var update = flag.Bool("update", false, "write consumer-risk.json and its card anew")
+
+var consumerRiskOptions = Options{Name: "consumer-risk", Version: "1.0.0", Date: "2026-11-22"}
+
+// taiwan reads the columns of the credit-file schema and the target; sex,
+// education, marital status and age are never looked at.
+func taiwan(t testing.TB) []Row {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "..", "shared", "data", "credit", "taiwan_default.csv"))
+	if err != nil {
+		t.Skip("../shared/data is absent")
+	}
+	all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := map[string]int{"CREDIT_LIMIT": credit.CreditLimit, "target": -1}
+	for m := range credit.Months {
+		from[fmt.Sprintf("PAYMENTDELAY_%d", m+1)] = credit.Delay + m
+		from[fmt.Sprintf("BILL_AMT%d", m+1)] = credit.Bill + m
+		from[fmt.Sprintf("PAID_AMT%d", m+1)] = credit.Paid + m
+	}
+	rows := make([]Row, 0, len(all)-1)
+	for _, record := range all[1:] {
+		var v credit.Values
+		var bad bool
+		for i, name := range all[0] {
+			at, ok := from[name]
+			if !ok {
+				continue
+			}
+			n, err := strconv.ParseInt(record[i], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at < 0 {
+				bad = n == 1
+			} else {
+				v[at] = n
+			}
+		}
+		if _, err := credit.New(v); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, Row{credit.Derive(v), bad})
+	}
+	return rows
+}
+
+// card is the part of a model's card that this package writes; ml reads it.
+type card struct {
+	Name        string   `json:"name"`
+	Version     string   `json:"version"`
+	Vertical    string   `json:"vertical"`
+	IntendedUse string   `json:"intended_use"`
+	NotFor      []string `json:"not_for"`
+	InputSchema string   `json:"input_schema"`
+	Data        string   `json:"data"`
+	Licence     string   `json:"licence"`
+	Attribution string   `json:"attribution"`
+	Metrics     Metrics  `json:"metrics"`
+	PriceMAN    string   `json:"price_man"`
+	Precision   string   `json:"precision"`
+}
+
+func TestConsumerRiskIsWhatTheDataGives(t *testing.T) {
+	rows := taiwan(t)
+	m, err := Fit(t.Context(), rows, consumerRiskOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	metrics, err := CrossValidate(t.Context(), rows, 5, 0, consumerRiskOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("5-fold AUC %.4f (sd %.4f), KS %.4f, base %d", metrics.AUC, metrics.AUCSD, metrics.KS, m.Base)
+	if metrics.AUC < 0.7739-0.01 {
+		t.Errorf("AUC %.4f is more than 0.01 below the baseline 0.7739", metrics.AUC)
+	}
+	c := cardOf(m, metrics)
+	gotCard, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gotCard = append(gotCard, '\n')
+	if *update {
+		if err := os.WriteFile("consumer-risk.json", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("consumer-risk.card.json", gotCard, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for name, want := range map[string][]byte{"consumer-risk.json": got, "consumer-risk.card.json": gotCard} {
+		if b, err := os.ReadFile(name); err != nil || !bytes.Equal(b, want) {
+			t.Errorf("%s is not what the data gives: run go generate (%v)", name, err)
+		}
+	}
+}
+
+func cardOf(m *Model, metrics Metrics) card {
+	low, high := m.Range()
+	round := func(v float64) float64 { return math.Round(v*1e4) / 1e4 }
+	metrics.AUC, metrics.AUCSD = round(metrics.AUC), round(metrics.AUCSD)
+	metrics.KS, metrics.BadRate = round(metrics.KS), round(metrics.BadRate)
+	return card{
+		Name: m.Name, Version: m.Version, Vertical: "credit",
+		IntendedUse: "Rank consumers by the risk that a revolving-credit payment is missed next month, for a " +
+			"purpose permitted by 15 U.S.C. 1681b and with the consumer's consent; the score comes with at most four principal reasons (12 CFR 1002.9).",
+		NotFor: []string{
+			"employment, insurance, tenancy or marketing decisions",
+			"decisions by score alone, or without telling the consumer the reasons",
+			"markets, products or years unlike the training data before it is validated on them",
+			"any use of sex, marital status, age, race, religion, national origin, public assistance or health: " +
+				"none of these, nor education, was seen in fitting, and the schema has no place for them",
+		},
+		InputSchema: credit.Schema,
+		Data: "Default of credit card clients, Taiwan, April to September 2005, 30000 accounts, target: default next month. " +
+			"Columns SEX, EDUCATION, MARITALSTATUS and AGE left out.",
+		Licence: "scorecard Apache-2.0; training data CC BY 4.0",
+		Attribution: "Yeh, I. (2009). Default of Credit Card Clients. UCI Machine Learning Repository. https://doi.org/10.24432/C55S3H. " +
+			"Licensed under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Changes: features derived, values binned.",
+		Metrics:  metrics,
+		PriceMAN: "1",
+		Precision: fmt.Sprintf("whole points, %d to %d; 600 points at odds of 50 good to 1 bad, 20 points double the odds; "+
+			"the encrypted score equals the clear one after rounding", low, high),
+	}
+}
