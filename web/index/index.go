@@ -57,6 +57,7 @@ type session struct {
 
 // blob says who uploaded a blob to a storage node, and may delete it there.
 type blob struct {
+	Node  int    `gorm:"primaryKey;autoIncrement:false"`
 	Ref   string `gorm:"primaryKey"`
 	Party string `gorm:"primaryKey"`
 	Size  int
@@ -268,18 +269,19 @@ func hashToken(t string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Uploaded records that a party put a blob.
-func (x *Index) Uploaded(ctx context.Context, ref string, p ledger.PartyID, size int) error {
-	return x.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&blob{ref, string(p), size}).Error
+// Uploaded records that a party put a blob on a storage node.
+func (x *Index) Uploaded(ctx context.Context, node int, ref string, p ledger.PartyID, size int) error {
+	return x.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&blob{node, ref, string(p), size}).Error
 }
 
-// Uploads returns who put a blob.
-func (x *Index) Uploads(ctx context.Context, ref string) (ids []ledger.PartyID, err error) {
-	err = x.db.WithContext(ctx).Model(&blob{}).Where("ref = ?", ref).Pluck("party", &ids).Error
-	return ids, err
+// Uploads reports whether a party put a blob on a storage node.
+func (x *Index) Uploads(ctx context.Context, node int, ref string, p ledger.PartyID) (bool, error) {
+	var n int64
+	err := x.db.WithContext(ctx).Model(&blob{}).Where("node = ? AND ref = ? AND party = ?", node, ref, string(p)).Count(&n).Error
+	return n > 0, err
 }
 
-// Stored returns how many bytes a party has put, counted once a blob.
+// Stored returns how many bytes a party has put.
 func (x *Index) Stored(ctx context.Context, p ledger.PartyID) (n int64, err error) {
 	err = x.db.WithContext(ctx).Model(&blob{}).Where("party = ?", string(p)).Select("COALESCE(SUM(size), 0)").Scan(&n).Error
 	return n, err
@@ -287,13 +289,13 @@ func (x *Index) Stored(ctx context.Context, p ledger.PartyID) (n int64, err erro
 
 // Deleted records that a party no longer needs a blob; last reports whether
 // nobody else does, so that the bytes can go.
-func (x *Index) Deleted(ctx context.Context, ref string, p ledger.PartyID) (last bool, err error) {
+func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.PartyID) (last bool, err error) {
 	err = x.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if err := tx.Where("ref = ? AND party = ?", ref, string(p)).Delete(&blob{}).Error; err != nil {
+		if err := tx.Where("node = ? AND ref = ? AND party = ?", node, ref, string(p)).Delete(&blob{}).Error; err != nil {
 			return err
 		}
 		var n int64
-		if err := tx.Model(&blob{}).Where("ref = ?", ref).Count(&n).Error; err != nil {
+		if err := tx.Model(&blob{}).Where("node = ? AND ref = ?", node, ref).Count(&n).Error; err != nil {
 			return err
 		}
 		last = n == 0

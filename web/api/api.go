@@ -1,0 +1,124 @@
+// Package api holds the words of the HTTP interface that server and client
+// share: paths, headers and JSON shapes. It knows no HTTP framework.
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+)
+
+// Paths. A node's storage is at Nodes + "/<n>/blobs/<cid>", an organisation's
+// release service at Organisations + "/<party>/wraps".
+const (
+	Network       = "/v1/network"
+	Sessions      = "/v1/sessions"
+	Commands      = "/v1/commands"
+	State         = "/v1/state"  // ?key=
+	Events        = "/v1/events" // ?from=; server-sent events
+	Admissions    = "/v1/admissions"
+	Faucet        = "/v1/faucet"
+	Mine          = "/v1/me" // + "/<word>": rec, grant, job, coin
+	Models        = "/v1/models"
+	Receipts      = "/v1/receipts" // + "/<job>"
+	Nodes         = "/v1/nodes"
+	Organisations = "/v1/organisations"
+)
+
+// MaxJSON bounds a JSON body in either direction.
+const MaxJSON = 1 << 20
+
+// NetworkInfo is what a client learns before it trusts anything: it pins
+// Genesis and compares its id ever after.
+type NetworkInfo struct {
+	Genesis ledger.Genesis `json:"genesis"`
+	Now     ledger.Time    `json:"now"`
+	Nodes   int            `json:"nodes"`  // storage nodes
+	Ledger  string         `json:"ledger"` // "embedded: one party's word", …
+	Version string         `json:"version"`
+}
+
+// OpenSession is the body of the signed command that opens a session. It never
+// reaches the ledger.
+type OpenSession struct{}
+
+// Command implements ledger.Body.
+func (OpenSession) Command() string { return "session.open" }
+
+// Check implements ledger.Body.
+func (OpenSession) Check() error { return nil }
+
+// Session is the answer: a bearer token.
+type Session struct {
+	Token   string      `json:"token"`
+	Expires ledger.Time `json:"expires"`
+}
+
+// Submitted is the answer to a command.
+type Submitted struct {
+	Height ledger.Height `json:"height"`
+}
+
+// A Page is part of a list; Next, where not 0, asks for the following part.
+type Page struct {
+	Items []json.RawMessage `json:"items"`
+	Next  ledger.Height     `json:"next,omitempty"`
+}
+
+// A Problem is an error on the wire (RFC 9457).
+type Problem struct {
+	Type      string `json:"type"` // urn:manx:notice:<kind>
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Hint      string `json:"hint,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+const urn = "urn:manx:notice:"
+
+// ProblemOf returns err as it may cross the wire: its notice, or "internal
+// error".
+func ProblemOf(err error, requestID string) Problem {
+	n := notice.From(err)
+	return Problem{Type: urn + n.Kind.String(), Title: n.Kind.String(), Status: status(n.Kind),
+		Detail: n.Text, Hint: n.Hint, RequestID: requestID}
+}
+
+// Notice returns the notice a problem carries.
+func (p Problem) Notice() *notice.Error {
+	kind := notice.Internal
+	if len(p.Type) > len(urn) {
+		kind = notice.KindOf(p.Type[len(urn):])
+	}
+	if kind == notice.Internal {
+		return notice.Because(errors.New("request "+p.RequestID), kind, "the exchange failed to answer (request "+p.RequestID+")",
+			"try again; if it goes on, tell the operator the request id")
+	}
+	return notice.New(kind, p.Detail, p.Hint)
+}
+
+func status(k notice.Kind) int {
+	switch k {
+	case notice.Invalid:
+		return http.StatusBadRequest
+	case notice.Denied:
+		return http.StatusForbidden
+	case notice.NotFound:
+		return http.StatusNotFound
+	case notice.Conflict:
+		return http.StatusConflict
+	case notice.Expired:
+		return http.StatusGone
+	case notice.Exhausted:
+		return http.StatusTooManyRequests
+	case notice.Unavailable:
+		return http.StatusServiceUnavailable
+	case notice.Integrity, notice.Unsupported:
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,130 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/web/api"
+)
+
+func (s *server) state(c *gin.Context) {
+	k := c.Query("key")
+	if k == "" || len(k) > 300 {
+		s.fail(c, notice.New(notice.Invalid, "a key of 1 to 300 bytes is needed", ""))
+		return
+	}
+	b, err := s.Ledger.Read(c, ledger.Key(k))
+	if errors.Is(err, fs.ErrNotExist) {
+		s.fail(c, notice.New(notice.NotFound, "the ledger holds nothing of that name", "check the id"))
+		return
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, "application/octet-stream", b)
+}
+
+// heartbeat keeps an idle event stream alive and finds clients that left.
+const heartbeat = 15 * time.Second
+
+// events streams ledger events from a height on. Workers see all (they look for
+// jobs); everybody else only what names them.
+func (s *server) events(c *gin.Context) {
+	from, err := strconv.ParseUint(c.DefaultQuery("from", "1"), 10, 64)
+	if err != nil {
+		s.fail(c, notice.New(notice.Invalid, "from is a height: a number from 1", ""))
+		return
+	}
+	p, err := s.party(c, caller(c))
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Header("Content-Type", "text/event-stream")
+	c.Status(http.StatusOK)
+	c.Writer.Flush()
+	out := make(chan ledger.Event)
+	go func() {
+		defer close(out)
+		for e, err := range s.Ledger.Events(c.Request.Context(), ledger.Height(from)) {
+			if err != nil {
+				return
+			}
+			if p.Role != ledger.Worker && !bytes.Contains(e.Body, []byte(`"`+string(p.ID)+`"`)) {
+				continue
+			}
+			select {
+			case out <- e:
+			case <-c.Request.Context().Done():
+				return
+			}
+		}
+	}()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case e, ok := <-out:
+			if !ok {
+				return
+			}
+			b, err := json.Marshal(e)
+			if err != nil {
+				return
+			}
+			if _, err := fmt.Fprintf(c.Writer, "id: %d\ndata: %s\n\n", e.Height, b); err != nil {
+				return
+			}
+		case <-beat.C:
+			if _, err := fmt.Fprint(c.Writer, ": still here\n\n"); err != nil {
+				return
+			}
+		}
+		c.Writer.Flush()
+	}
+}
+
+func (s *server) mine(c *gin.Context) {
+	word := c.Param("word")
+	switch word {
+	case "rec", "grant", "job", "coin":
+	default:
+		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job and coin", ""))
+		return
+	}
+	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
+		return s.Index.List(c, caller(c), word, before, limit)
+	})
+}
+
+func (s *server) models(c *gin.Context) {
+	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
+		return s.Index.All(c, "model", before, limit)
+	})
+}
+
+func (s *server) list(c *gin.Context, read func(ledger.Height, int) ([]json.RawMessage, ledger.Height, error)) {
+	before, err1 := strconv.ParseUint(c.DefaultQuery("before", "0"), 10, 64)
+	limit, err2 := strconv.Atoi(c.DefaultQuery("limit", "100"))
+	if err1 != nil || err2 != nil || limit < 1 || limit > 500 {
+		s.fail(c, notice.New(notice.Invalid, "before is a height and limit a number from 1 to 500", ""))
+		return
+	}
+	items, next, err := read(ledger.Height(before), limit)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, api.Page{Items: items, Next: next})
+}
