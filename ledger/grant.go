@@ -17,6 +17,9 @@ const (
 	AccountReview     Purpose = "account-review"     // 604(a)(3)(A): review of an existing account
 )
 
+// ErrPurpose marks a use that states no purpose of ours.
+var ErrPurpose = errors.New("there is no such purpose: state care, research or diagnosis for health; credit-transaction or account-review for credit")
+
 // Purposes lists every purpose.
 func Purposes() []Purpose {
 	return []Purpose{Care, Research, Diagnosis, CreditTransaction, AccountReview}
@@ -82,13 +85,17 @@ func (b GiveGrant) Check() error {
 	v := b.Purpose.Vertical()
 	switch {
 	case v == "":
-		return fmt.Errorf("no purpose %q", b.Purpose)
+		return ErrPurpose
 	case v != VerticalOf(b.Record) || v != VerticalOf(b.To):
-		return errors.New("record, grantee and purpose must be of one vertical: health never meets credit")
+		return fmt.Errorf("record, grantee and purpose must be of one vertical: %w", ErrWall)
 	case b.Access != Read && b.Access != Compute:
-		return fmt.Errorf("no access %q", b.Access)
-	case b.Access == Compute && (b.Model == "" || VerticalOf(b.Model) != v):
-		return errors.New("a grant to compute names a model of the record's vertical")
+		return errors.New("access is read or compute")
+	case b.Access == Compute && (CheckID(b.Model, "model") != nil || CheckID(b.Job, "job") != nil):
+		return errors.New("a grant to compute names a model and the request it consents to")
+	case b.Access == Compute && (VerticalOf(b.Model) != v || VerticalOf(b.Job) != v):
+		return fmt.Errorf("record, model and request must be of one vertical: %w", ErrWall)
+	case b.Access == Read && (b.Model != "" || b.Job != ""):
+		return errors.New("a grant to read names no model and no request")
 	case b.Access == Read && v == Credit:
 		return errors.New("a credit file is never read by another party; grant compute")
 	case b.Until <= 0:

@@ -34,7 +34,8 @@ type Job struct {
 	Purpose  Purpose        `json:"purpose"`
 	Stage    Stage          `json:"stage"`
 	Fee      Amount         `json:"fee"`
-	Deadline Time           `json:"deadline"` // the escrow's last: afterwards anybody may close it
+	Due      Time           `json:"due,omitempty"` // when the present wait ends and anybody may close it
+	Deadline Time           `json:"deadline"`      // the escrow's last: afterwards anybody may close it
 	Grant    GrantID        `json:"grant,omitempty"`
 	Record   RecordID       `json:"record,omitempty"`
 	Version  int            `json:"version,omitempty"`
@@ -81,8 +82,10 @@ func (b RequestJob) Check() error {
 	}
 	v := VerticalOf(b.Model)
 	switch {
+	case b.Purpose.Vertical() == "":
+		return ErrPurpose
 	case b.Purpose.Vertical() != v || VerticalOf(b.Subject) != v:
-		return errors.New("model, subject and purpose must be of one vertical: health never meets credit")
+		return fmt.Errorf("model, subject and purpose must be of one vertical: %w", ErrWall)
 	case b.Purpose == Care:
 		return errors.New("care is a purpose for reading, not for a model")
 	case b.Fee.IsZero() || len(b.Fund) == 0 || len(b.Fund) > MaxCoins:
@@ -100,8 +103,10 @@ func (b RequestJob) Check() error {
 
 func checkInput(v Vertical, r RecordID, version int, in []storage.Ref, keys storage.Ref) error {
 	switch {
-	case CheckID(r, "rec") != nil || VerticalOf(r) != v:
-		return errors.New("the record must be of the model's vertical: health never meets credit")
+	case CheckID(r, "rec") != nil:
+		return CheckID(r, "rec")
+	case VerticalOf(r) != v:
+		return fmt.Errorf("the record must be of the model's vertical: %w", ErrWall)
 	case version < 1 || version > MaxVersions:
 		return errors.New("a record's version is counted from 1")
 	case len(in) == 0 || len(in) > MaxInputs || keys.IsZero():

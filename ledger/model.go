@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"manx/storage"
@@ -56,7 +57,7 @@ func (b PublishModel) Check() error {
 	case len(b.Accepts) == 0 || len(b.Accepts) > 8 || len(b.Features) == 0 || len(b.Features) > 256:
 		return errors.New("a model names the record kinds it accepts and its features")
 	case slices.ContainsFunc(b.Accepts, func(k Kind) bool { return k.Vertical() != b.Vertical }):
-		return errors.New("a model runs on records of its own vertical only: health never meets credit")
+		return fmt.Errorf("a model runs on records of its own vertical only: %w", ErrWall)
 	}
 	for _, f := range b.Features {
 		if f == "" || len(f) > 64 {

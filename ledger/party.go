@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 )
 
 // A Role is what a party does. Roles other than Person, Scientist and Worker
@@ -75,7 +74,7 @@ func (b RegisterParty) Check() error {
 			return errors.New("a name of 1 to 80 bytes is needed")
 		}
 	default:
-		return fmt.Errorf("no role %q", b.Role)
+		return errors.New("there is no such role")
 	}
 	if !b.Vertical.Valid() || (b.Vertical == Common) != (b.Role == Worker) {
 		return errors.New("the role does not belong to the vertical")

@@ -79,7 +79,7 @@ func (RegisterRecord) Command() string { return "record.register" }
 func (b RegisterRecord) Check() error {
 	switch {
 	case b.Kind.Vertical() == "":
-		return fmt.Errorf("no record kind %q", b.Kind)
+		return errors.New("there is no such kind of record")
 	case b.Manifest.IsZero() || b.Digest == Digest{}:
 		return errors.New("a record needs a manifest and a digest")
 	case (b.Kind == Deidentified) != (b.Derived != ""):

@@ -1,0 +1,90 @@
+package escrow
+
+import "manx/ledger"
+
+// The roles of a job's fee.
+const (
+	Asker      Role = "asker"
+	Subject    Role = "subject" // the data owner, where she is not the asker
+	Worker     Role = "worker"
+	ModelOwner Role = "model-owner"
+	Exchange   Role = "exchange"
+	Judges     Role = "judges" // a majority of the organisations
+)
+
+// The choices of a job's fee.
+const (
+	Withdraw Choice = "withdraw" // the data is no longer offered: denied, revoked or erased
+	Result   Choice = "result"   // the worker posted a result
+	Answer   Choice = "answer"   // the subject released it to the asker
+	Accept   Choice = "accept"
+	Dispute  Choice = "dispute"
+	Right    Choice = "right" // verdicts
+	Wrong    Choice = "wrong"
+)
+
+// A Fee is what the terms of a job's fee depend on.
+type Fee struct {
+	Asker, Subject, ModelOwner, Exchange, Judges ledger.PartyID
+
+	Asked ledger.Time // when it is funded
+	Last  ledger.Time // when it has ended at the latest
+}
+
+// MinFee is the shortest life of a fee, in seconds: each of its phases has one
+// second or more.
+const MinFee = ledger.Time(8)
+
+// JobFee returns the terms of a job's fee and who plays their roles. The
+// result is due after three quarters of the time, doubts after seven eighths,
+// the verdict at Last.
+//
+//   - Accepted, or done and not doubted in time: 60% to the worker, 10% to the
+//     exchange, the rest to the model's owner. Where another party asked: 40%
+//     worker, 20% subject, 10% exchange, the rest to the model's owner.
+//   - Withdrawn before the result, no result, judged wrong, or doubted and
+//     never judged: back to the asker.
+//   - Where another party asked and the subject withholds the answer to a
+//     result that is there: the worker's share, the rest back to the asker.
+func JobFee(f Fee) (Terms, []Part) {
+	eighth := (f.Last - f.Asked) / 8
+	due, doubt := f.Last-2*eighth, f.Last-eighth
+	parties := []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Judges, f.Judges}}
+	refund := Terms{Close: &Close{To: Asker}}
+	rest := Terms{Close: &Close{To: ModelOwner}}
+	judged := func(right Terms) Terms {
+		return Terms{When: &When{
+			Cases: []Case{{Judges, Right, right}, {Judges, Wrong, refund}},
+			Until: f.Last, Then: refund,
+		}}
+	}
+	if f.Asker == f.Subject {
+		paid := Terms{Pay: &Pay{Shares: []Share{{Worker, 6000}, {Exchange, 1000}}, Then: rest}}
+		done := Terms{When: &When{
+			// She has her result: withdrawing the record now does not undo it.
+			Cases: []Case{{Asker, Accept, paid}, {Asker, Dispute, judged(paid)}, {Asker, Withdraw, paid}},
+			Until: doubt, Then: paid,
+		}}
+		return Terms{When: &When{
+			Cases: []Case{{Worker, Result, done}, {Asker, Withdraw, refund}},
+			Until: due, Then: refund,
+		}}, parties
+	}
+	paid := Terms{Pay: &Pay{Shares: []Share{{Worker, 4000}, {Subject, 2000}, {Exchange, 1000}}, Then: rest}}
+	worked := Terms{Pay: &Pay{Shares: []Share{{Worker, 4000}}, Then: refund}}
+	answered := Terms{When: &When{
+		Cases: []Case{{Asker, Accept, paid}, {Asker, Dispute, judged(paid)}, {Subject, Dispute, judged(paid)}},
+		Until: doubt, Then: paid,
+	}}
+	done := Terms{When: &When{
+		Cases: []Case{
+			{Subject, Answer, answered}, {Subject, Withdraw, worked},
+			{Asker, Dispute, judged(worked)}, {Subject, Dispute, judged(worked)},
+		},
+		Until: doubt, Then: worked,
+	}}
+	return Terms{When: &When{
+		Cases: []Case{{Worker, Result, done}, {Subject, Withdraw, refund}},
+		Until: due, Then: refund,
+	}}, append(parties, Part{Subject, f.Subject})
+}

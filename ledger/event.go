@@ -1,0 +1,36 @@
+package ledger
+
+import "errors"
+
+// ErrWall marks a crossing between health and credit (invariant 5).
+var ErrWall = errors.New("health never meets credit")
+
+// The names of events. Together the events of a command are everything that
+// followed from it: a revoked grant, the job that rested on it, its refund.
+const (
+	PartyRegistered     = "party.registered" // Body: Party
+	PartyRotated        = "party.rotated"
+	PartyRecovered      = "party.recovered"
+	RecordRegistered    = "record.registered" // Record
+	RecordAmended       = "record.amended"
+	RecordErased        = "record.erased"
+	FileCommitted       = "credit.committed" // Commitment
+	FieldDisputed       = "credit.disputed"
+	GrantGiven          = "grant.given" // Grant
+	GrantRevoked        = "grant.revoked"
+	CoinMade            = "coin.made"       // Coin
+	CoinSpent           = "coin.spent"      // no body
+	ModelPublished      = "model.published" // Model
+	ModelRetired        = "model.retired"
+	JobAsked            = "job.asked" // Job
+	JobReady            = "job.ready"
+	JobClaimed          = "job.claimed"
+	JobDone             = "job.done"
+	JobAnswered         = "job.answered"
+	JobDisputed         = "job.disputed"
+	JobSettled          = "job.settled"
+	JobRefunded         = "job.refunded"
+	ReceiptWritten      = "receipt.written"      // Leaf
+	ReceiptCheckpointed = "receipt.checkpointed" // Command
+	TimeTicked          = "time.ticked"          // Clock
+)
