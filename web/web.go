@@ -71,6 +71,7 @@ func New(n Node) http.Handler {
 	s := &server{Node: n, opened: map[ledger.CommandID]ledger.Time{}, used: map[ledger.PartyID]int64{}}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	r.ContextWithFallback = true
 	r.Use(s.request)
 	r.NoRoute(func(c *gin.Context) {
 		s.fail(c, notice.New(notice.NotFound, "there is nothing at this address", "the interface is described in docs/api.md"))
