@@ -1,0 +1,180 @@
+// Package ckks encrypts vectors of numbers so that a machine without the key
+// can compute on them (Cheon, Kim, Kim and Song 2017, in RNS form). It is the
+// only door to lattigo.
+//
+// The secret key stays with the data's owner. What travels are ciphertexts and
+// evaluation keys, both in a format of our own in which the uniform half is a
+// 32-byte seed, and evaluation is exact integer arithmetic without randomness:
+// the same inputs give the same bytes on any machine and any number of threads.
+//
+// It does not choose circuits (that is ml/ckks), does not bootstrap, does not
+// hide a model from the key holder, and is secure only while no decryption
+// leaves the key holder unrounded (Li and Micciancio 2021).
+package ckks
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/tuneinsight/lattigo/v5/core/rlwe"
+	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"manx/privacy/notice"
+)
+
+// A Set names parameters that were chosen together. Values travel: append only.
+type Set uint8
+
+// The sets, with the number of rescalings (levels) each allows.
+const (
+	Small  Set = 1 // 2048 slots, 1 level: scorecards; |result| < 2^13, error about 0.003
+	Medium Set = 2 // 4096 slots, 3 levels: a small perceptron; |result| < 2^13
+	Deep   Set = 3 // 8192 slots, 7 levels: a small convolutional network; |result| < 2^11
+)
+
+// A spec is what a Set stands for: ring degree 2^logN, ciphertext primes q,
+// key-switching primes p, and the fixed-point scales of inputs and of every
+// later value. Every prime is below 2^50, for AVX-512 IFMA.
+type spec struct {
+	name        string
+	logN        int
+	q, p        []uint64
+	input, work float64
+}
+
+func (s Set) spec() (spec, bool) {
+	switch s {
+	case Small:
+		return spec{
+			"small", 12, []uint64{0x3ffffea001, 0xfff0001}, []uint64{0xfffffdc001}, 1 << 28, 1 << 24,
+		}, true
+	case Medium:
+		return spec{
+			"medium", 13, []uint64{0x3ffffffffc001, 0xffffc4001, 0xffff00001, 0xfffeec001},
+			[]uint64{0x3fffffffcc001}, 1 << 36, 1 << 36,
+		}, true
+	case Deep:
+		return spec{
+			"deep", 14, []uint64{0x3ffffffdf0001, 0x3ffff48001, 0x3ffff28001, 0x3fffe80001,
+				0x3fffe08001, 0x3fffd18001, 0x3fffcf0001, 0x3fffce8001},
+			[]uint64{0x3ffffffd48001, 0x3ffffffd20001}, 1 << 38, 1 << 38,
+		}, true
+	}
+	return spec{}, false
+}
+
+// Valid reports whether s is one of the sets above.
+func (s Set) Valid() bool { _, ok := s.spec(); return ok }
+
+// String returns the set's stable name.
+func (s Set) String() string {
+	if p, ok := s.spec(); ok {
+		return p.name
+	}
+	return "unknown"
+}
+
+// Slots returns how many numbers one ciphertext holds.
+func (s Set) Slots() int { p, _ := s.spec(); return 1 << p.logN >> 1 }
+
+// Levels returns how many rescalings a fresh ciphertext at the top allows.
+func (s Set) Levels() int { p, _ := s.spec(); return len(p.q) - 1 }
+
+// InputScale returns the fixed-point scale of fresh ciphertexts.
+func (s Set) InputScale() float64 { p, _ := s.spec(); return p.input }
+
+// WorkScale returns the scale a linear step should leave its result at.
+func (s Set) WorkScale() float64 { p, _ := s.spec(); return p.work }
+
+// Prime returns the prime that the rescaling from level to level-1 divides by.
+func (s Set) Prime(level int) uint64 { p, _ := s.spec(); return p.q[level] }
+
+// MaxResult returns the largest magnitude a level-0 value at scale may have.
+func (s Set) MaxResult(scale float64) float64 {
+	p, _ := s.spec()
+	return float64(p.q[0]) / 2 / scale
+}
+
+// maxLogQP is the largest log2 of the product of all primes that leaves 128-bit
+// security against classical attacks with a uniform ternary secret: the
+// stricter of HomomorphicEncryption.org's standard (Albrecht et al. 2018, table
+// 1) and "Security Guidelines for Implementing Homomorphic Encryption" (Bossuat
+// et al. 2024, ePrint 2024/463, table 5.2, error deviation 3.19).
+func maxLogQP(logN int) (float64, bool) {
+	switch logN {
+	case 10:
+		return 26, true // 2018: 27
+	case 11:
+		return 53, true // 2018: 54
+	case 12:
+		return 106, true // 2018: 109
+	case 13:
+		return 214, true // 2018: 218
+	case 14:
+		return 430, true // 2018: 438
+	case 15:
+		return 868, true // 2018: 881
+	}
+	return 0, false
+}
+
+// Check refuses lattice parameters that give less than 128-bit security: a ring
+// of degree 2^logN with the given primes, ciphertext and key-switching together.
+func Check(logN int, primes []uint64) error {
+	limit, ok := maxLogQP(logN)
+	if !ok {
+		return notice.New(notice.Unsupported, fmt.Sprintf("no security estimate for lattice degree 2^%d", logN),
+			"use one of the sets small, medium, deep")
+	}
+	var total float64
+	for _, q := range primes {
+		if bits.Len64(q) > 50 {
+			return notice.New(notice.Unsupported, "a lattice prime is over 50 bits", "use one of the sets small, medium, deep")
+		}
+		total += math.Log2(float64(q))
+	}
+	if !(total <= limit) || len(primes) == 0 {
+		return notice.New(notice.Denied, fmt.Sprintf(
+			"lattice parameters of %.0f bits at degree 2^%d are under 128-bit security (at most %.0f)", total, logN, limit),
+			"use one of the sets small, medium, deep")
+	}
+	return nil
+}
+
+// A lattice is a spec with lattigo's tables, built once by its user.
+type lattice struct {
+	spec
+	set    Set
+	n      int
+	params rlwe.Parameters
+	ringQ  *ring.Ring
+	ringP  *ring.Ring
+}
+
+func newLattice(s Set) (*lattice, error) {
+	sp, ok := s.spec()
+	if !ok {
+		return nil, notice.New(notice.Unsupported, "unknown encryption parameters", "update manx: this was made by a later version")
+	}
+	if err := Check(sp.logN, append(append([]uint64(nil), sp.q...), sp.p...)); err != nil {
+		return nil, err
+	}
+	p, err := rlwe.NewParametersFromLiteral(rlwe.ParametersLiteral{LogN: sp.logN, Q: sp.q, P: sp.p, NTTFlag: true})
+	if err != nil {
+		return nil, fmt.Errorf("lattice %s: %w", sp.name, err)
+	}
+	return &lattice{sp, s, 1 << sp.logN, p, p.RingQ(), p.RingP()}, nil
+}
+
+// chain returns the primes of Q up to levelQ, then all of P where keys is set.
+func (sp spec) chain(levelQ int, keys bool) []uint64 {
+	c := append([]uint64(nil), sp.q[:levelQ+1]...)
+	if keys {
+		c = append(c, sp.p...)
+	}
+	return c
+}
+
+// digits returns how many key-switching digits a key at levelQ has.
+func (sp spec) digits(levelQ int) int { return (levelQ + len(sp.p)) / len(sp.p) }

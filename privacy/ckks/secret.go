@@ -1,0 +1,161 @@
+package ckks
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
+
+	"manx/privacy"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+)
+
+// A SecretKey belongs to one owner and one set of parameters. It prints as
+// "[secret]". It is safe for concurrent use.
+type SecretKey struct {
+	set  Set
+	open func() *opened
+}
+
+// opened is the key itself; it is reachable only through a closure.
+type opened struct {
+	*lattice
+	seed   [32]byte
+	small  []int64     // coefficients in -1, 0, 1
+	eval   ringqp.Poly // transformed, Montgomery form
+	mu     sync.Mutex  // guards ecd
+	ecd    *Encoder
+	square []int64 // coefficients of the key's square
+}
+
+// NewSecretKey derives the key that a 32-byte seed of full entropy gives for a
+// set: always the same one, different and unrelated for every set.
+func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
+	l, err := newLattice(s)
+	if err != nil {
+		return nil, err
+	}
+	ecd, err := l.encoder()
+	if err != nil {
+		return nil, err
+	}
+	raw := seed.Reveal(reveal.Token{})
+	if raw == [32]byte{} {
+		return nil, notice.New(notice.Invalid, "the keyring holds no seed for encrypted computing", "make a keyring with `manx keys new`")
+	}
+	o := &opened{lattice: l, seed: derive(raw, "key", uint64(s)), ecd: ecd, small: make([]int64, l.n)}
+	newStream(derive(o.seed, "secret")).ternary(o.small)
+
+	o.eval = ringqp.Poly{Q: poly(newLimbs(len(l.q), l.n)), P: poly(newLimbs(len(l.p), l.n))}
+	lift(o.small, l.q, o.eval.Q.Coeffs)
+	lift(o.small, l.p, o.eval.P.Coeffs)
+	qp := l.params.RingQP()
+	qp.NTT(o.eval, o.eval)
+	qp.MForm(o.eval, o.eval)
+	o.square = o.squared()
+	return &SecretKey{s, func() *opened { return o }}, nil
+}
+
+// squared returns the integer coefficients of the key's square: below N, so one
+// prime holds them.
+func (o *opened) squared() []int64 {
+	q, r := o.q[0], o.ringQ.SubRings[0]
+	t := make([]uint64, o.n)
+	r.IMForm(o.eval.Q.Coeffs[0], t)
+	r.MulCoeffsMontgomery(t, o.eval.Q.Coeffs[0], t)
+	r.INTT(t, t)
+	return centre(t, q)
+}
+
+func centre(v []uint64, q uint64) []int64 {
+	out := make([]int64, len(v))
+	for i, x := range v {
+		out[i] = int64(x)
+		if x > q/2 {
+			out[i] -= int64(q)
+		}
+	}
+	return out
+}
+
+// Set returns the parameters the key is for.
+func (k *SecretKey) Set() Set { return k.set }
+
+// Format implements fmt.Formatter.
+func (k *SecretKey) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "[secret]") }
+
+// Encrypt encrypts up to Slots() numbers at a level of 0 to Levels() and the
+// set's InputScale. Every call draws a new seed and new errors: no seed can be
+// chosen, so none is ever used for two messages.
+func (k *SecretKey) Encrypt(values privacy.Secret[[]float64], level int) (*Ciphertext, error) {
+	o := k.open()
+	if level < 0 || level >= len(o.q) {
+		return nil, fmt.Errorf("encrypt: no level %d in set %s", level, k.set)
+	}
+	o.mu.Lock()
+	message, err := o.ecd.Coefficients(values.Reveal(reveal.Token{}), o.input)
+	o.mu.Unlock()
+	if err != nil {
+		return nil, notice.Because(err, notice.Invalid, "the model's input does not fit a ciphertext", "check the input against the model's card")
+	}
+	errors := make([]int64, o.n)
+	newStream(freshSeed()).noise(errors)
+	for i := range message {
+		message[i] += errors[i]
+	}
+	seed := freshSeed()
+	primes := o.chain(level, false)
+	c := &Ciphertext{set: k.set, level: level, seed: &seed, c0: newLimbs(len(primes), o.n), c1: newLimbs(len(primes), o.n)}
+	expand(seed, primes, c.c1)
+	minusProduct(o.ringQ.AtLevel(level), c.c1, o.eval.Q.Coeffs, c.c0)
+	addSmall(c.c0, message, primes)
+	return c, nil
+}
+
+// minusProduct sets out to -a*s, a in coefficients, s transformed and in
+// Montgomery form.
+func minusProduct(r *ring.Ring, a, s, out [][]uint64) {
+	t := poly(out)
+	r.NTT(poly(a), t)
+	r.MulCoeffsMontgomery(t, poly(s), t)
+	r.INTT(t, t)
+	r.Neg(t, t)
+}
+
+// addSmall adds signed integers to coefficients.
+func addSmall(limbs [][]uint64, v []int64, primes []uint64) {
+	for i, q := range primes {
+		row := limbs[i]
+		for j, x := range v {
+			t := row[j] + residue(x, q)
+			if t >= q {
+				t -= q
+			}
+			row[j] = t
+		}
+	}
+}
+
+// Decrypt returns the slots of c, whose values are at scale. The result carries
+// noise that depends on the key: it must not leave the key holder but through
+// privacy.Release (Li and Micciancio 2021). Values over MaxResult wrap around.
+func (k *SecretKey) Decrypt(c *Ciphertext, scale float64) (privacy.Secret[[]float64], error) {
+	o := k.open()
+	if c.set != k.set || !(scale >= 1) {
+		return privacy.Secret[[]float64]{}, notice.New(notice.Invalid, "the result was computed under other parameters",
+			"do not pay for this job: run `manx job show` and dispute it")
+	}
+	r := o.ringQ.AtLevel(0)
+	t := newLimbs(1, o.n)
+	minusProduct(r, c.c1[:1], o.eval.Q.Coeffs[:1], t)
+	r.Sub(poly(c.c0[:1]), poly(t), poly(t))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out, err := o.ecd.values(centre(t[0], o.q[0]), scale)
+	if err != nil {
+		return privacy.Secret[[]float64]{}, fmt.Errorf("decrypt: %w", err)
+	}
+	return privacy.Hide(out), nil
+}
