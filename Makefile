@@ -1,2 +1,36 @@
+# Thin lines over go; the README names the two that matter: demo and test.
+SHELL := /bin/bash
+GO    ?= go
+STUDY ?=
+CREDIT ?=
+
 help: ## this list
-	@echo "building up"
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+build: ## the manx binary, in bin/
+	$(GO) build -trimpath -o bin/manx ./cmd/manx
+
+demo: build ## both stories on embedded parts; STUDY=dir or CREDIT=file.csv for your own input
+	bin/manx demo $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
+
+test: ## every test, with the Debian packages some of them compare against
+	./test/setup.sh
+	$(GO) vet ./...
+	$(GO) test -timeout 30m ./...
+
+lint: ## golangci-lint with the rules of .golangci.yml
+	$(GO) tool -modfile=test/lint/go.mod golangci-lint run ./...
+
+bench: ## the figures of docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 60m ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	./test/fuzz.sh $(or $(FUZZTIME),30s)
+
+train: ## train lung-ct again from DATA=…/iq-oth-nccd
+	$(GO) run ./cmd/manx model train lung-ct --data "$(DATA)"
+
+clean: ## what build and demo made
+	rm -rf bin demo-data
+
+.PHONY: help build demo test lint bench fuzz train clean
