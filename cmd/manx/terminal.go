@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/privacy/seal"
+	"manx/web/owner"
+)
+
+// A terminal is how one invocation speaks and where its home is.
+type terminal struct {
+	out, err       io.Writer
+	data, node     string
+	passphraseFile string
+	json           bool
+	quiet, yes     bool
+}
+
+// print writes v as one line of JSON.
+func (t *terminal) print(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		b = []byte(`{"ok":false}`)
+	}
+	_, _ = fmt.Fprintf(t.out, "%s\n", b)
+}
+
+// say writes v as JSON under --json, and otherwise what text writes.
+func (t *terminal) say(v any, text func(w io.Writer)) {
+	if t.json {
+		t.print(v)
+		return
+	}
+	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
+	text(w)
+	_ = w.Flush()
+}
+
+// dir returns the home folder.
+func (t *terminal) dir() (string, error) {
+	if t.data != "" {
+		return t.data, nil
+	}
+	if d := os.Getenv("MANX_DATA"); d != "" {
+		return d, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", notice.Because(err, notice.Invalid, "there is no home folder", "name one with --data or MANX_DATA")
+	}
+	return filepath.Join(home, ".manx"), nil
+}
+
+// address returns the node's address where one was given.
+func (t *terminal) address() string {
+	if t.node != "" {
+		return t.node
+	}
+	return os.Getenv("MANX_NODE")
+}
+
+// passphrase reads the passphrase from a file or asks for it; never from an
+// argument, which other users of the machine could see.
+func (t *terminal) passphrase(fresh bool) (seal.Passphrase, error) {
+	file := t.passphraseFile
+	if file == "" {
+		file = os.Getenv("MANX_PASSPHRASE_FILE")
+	}
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return seal.Passphrase{}, notice.Because(err, notice.NotFound, "the passphrase file is not there", "check --passphrase-file or MANX_PASSPHRASE_FILE")
+		}
+		if err != nil {
+			return seal.Passphrase{}, fmt.Errorf("read passphrase: %w", err)
+		}
+		return seal.NewPassphrase(strings.TrimRight(string(b), "\r\n"))
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return seal.Passphrase{}, notice.New(notice.Invalid, "a passphrase is needed and there is no terminal to ask on", "name a file with MANX_PASSPHRASE_FILE")
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(t.err, prompt)
+		b, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(t.err)
+		return string(b), err
+	}
+	p, err := ask("Passphrase: ")
+	if err != nil {
+		return seal.Passphrase{}, fmt.Errorf("read passphrase: %w", err)
+	}
+	if fresh {
+		again, err := ask("Once more: ")
+		if err != nil {
+			return seal.Passphrase{}, fmt.Errorf("read passphrase: %w", err)
+		}
+		if again != p {
+			return seal.Passphrase{}, notice.New(notice.Invalid, "the two passphrases are not the same", "try again")
+		}
+	}
+	return seal.NewPassphrase(p)
+}
+
+// home opens the home.
+func (t *terminal) home() (*owner.Home, error) {
+	dir, err := t.dir()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := owner.PinnedNetwork(dir); err != nil {
+		return nil, err
+	}
+	pass, err := t.passphrase(false)
+	if err != nil {
+		return nil, err
+	}
+	return owner.Open(dir, pass, t.address())
+}
+
+// as runs f as the home's party on one side of the exchange.
+func (t *terminal) as(ctx context.Context, v ledger.Vertical, f func(ctx context.Context, p *owner.Party) error) error {
+	h, err := t.home()
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	p, err := h.As(v)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return f(ctx, p)
+}
+
+// sure asks before what cannot be undone.
+func (t *terminal) sure(question string) error {
+	if t.yes {
+		return nil
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return notice.New(notice.Invalid, question+" — this needs a yes", "say it beforehand with --yes")
+	}
+	fmt.Fprintf(t.err, "%s [y/N] ", question)
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "y") {
+		return notice.New(notice.Denied, "nothing was done", "")
+	}
+	return nil
+}
+
+// progress returns a function that shows how far long work is, on a terminal
+// and not more than ten times a second.
+func (t *terminal) progress(what string) (show func(done, total int64), end func()) {
+	f, ok := t.err.(*os.File)
+	if t.quiet || t.json || !ok || !term.IsTerminal(int(f.Fd())) {
+		return func(int64, int64) {}, func() {}
+	}
+	var last time.Time
+	shown := false
+	return func(done, total int64) {
+			if time.Since(last) < 100*time.Millisecond {
+				return
+			}
+			last, shown = time.Now(), true
+			if total > 0 {
+				fmt.Fprintf(t.err, "\r\x1b[K%s %3d%%", what, min(100, 100*done/total))
+			} else {
+				fmt.Fprintf(t.err, "\r\x1b[K%s %d", what, done)
+			}
+		}, func() {
+			if shown {
+				fmt.Fprint(t.err, "\r\x1b[K")
+			}
+		}
+}
+
+// when writes contract time as local time.
+func when(at ledger.Time) string {
+	if at == 0 {
+		return "-"
+	}
+	return time.Unix(int64(at), 0).Format("2006-01-02 15:04:05 MST")
+}
