@@ -1,0 +1,137 @@
+package scoreproof
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+	groth16 "github.com/consensys/gnark/backend/groth16/bls12-381"
+	"github.com/consensys/gnark/frontend"
+
+	"manx/privacy/notice"
+)
+
+// ProofSize is the size of a proof: two points of G1 and one of G2, compressed.
+const ProofSize = 2*bls12381.SizeOfG1AffineCompressed + bls12381.SizeOfG2AffineCompressed
+
+// A Proof is a Groth16 proof. Any bytes of this size may be one: Verify tells.
+type Proof [ProofSize]byte
+
+// ParseProof reads a proof: ProofSize bytes that are three points of the
+// curve's prime-order subgroups, in their one canonical form.
+func ParseProof(b []byte) (Proof, error) {
+	var p Proof
+	if len(b) != len(p) {
+		return p, badProof(nil)
+	}
+	copy(p[:], b)
+	if _, err := p.points(); err != nil {
+		return Proof{}, err
+	}
+	return p, nil
+}
+
+// MarshalText implements encoding.TextMarshaler, in hexadecimal.
+func (p Proof) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, p[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Proof) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(p) {
+		return badProof(nil)
+	}
+	raw := make([]byte, len(p))
+	if _, err := hex.Decode(raw, b); err != nil {
+		return badProof(err)
+	}
+	q, err := ParseProof(raw)
+	if err != nil {
+		return err
+	}
+	*p = q
+	return nil
+}
+
+// points decodes p. SetBytes checks the curve and the subgroup; comparing what
+// it writes refuses other spellings of a point.
+func (p Proof) points() (*groth16.Proof, error) {
+	const g1 = bls12381.SizeOfG1AffineCompressed
+	q := new(groth16.Proof)
+	if _, err := q.Ar.SetBytes(p[:g1]); err != nil {
+		return nil, badProof(err)
+	}
+	if _, err := q.Krs.SetBytes(p[g1 : 2*g1]); err != nil {
+		return nil, badProof(err)
+	}
+	if _, err := q.Bs.SetBytes(p[2*g1:]); err != nil {
+		return nil, badProof(err)
+	}
+	if encode(q) != p || q.Ar.IsInfinity() || q.Bs.IsInfinity() {
+		return nil, badProof(nil)
+	}
+	return q, nil
+}
+
+func encode(q *groth16.Proof) (p Proof) {
+	a, k, b := q.Ar.Bytes(), q.Krs.Bytes(), q.Bs.Bytes()
+	copy(p[:], a[:])
+	copy(p[len(a):], k[:])
+	copy(p[len(a)+len(k):], b[:])
+	return p
+}
+
+func badProof(cause error) error {
+	return notice.Because(cause, notice.Invalid, "the score proof is not well-formed",
+		"ask for the score again: `manx credit request`")
+}
+
+// Prove makes a proof of s. A statement that does not follow from w has none:
+// the error says so and holds no value. It takes about a second and cannot be
+// interrupted once begun.
+func Prove(ctx context.Context, k *Keys, s Statement, w Witness) (Proof, error) {
+	if w.File == nil || w.Model == nil {
+		return Proof{}, errors.New("prove score: no file or no scorecard")
+	}
+	if err := w.Model.Check(); err != nil {
+		return Proof{}, err
+	}
+	c, err := assign(s, w)
+	if err != nil {
+		return Proof{}, err
+	}
+	full, err := frontend.NewWitness(c, curve.ScalarField())
+	if err != nil {
+		return Proof{}, errors.New("prove score: the witness does not fit the circuit") // gnark's error may hold values
+	}
+	if err := ctx.Err(); err != nil {
+		return Proof{}, err
+	}
+	q, err := groth16.Prove(k.circuit, k.proving, full)
+	if err != nil { // gnark's error holds private values
+		return Proof{}, notice.New(notice.Integrity, "the score does not follow from the committed credit file and the scorecard",
+			"check that the file is the one behind the furnisher's latest commitment: `manx credit score`")
+	}
+	return encode(q), nil
+}
+
+// Verify reports whether p proves s. It takes some milliseconds and needs no
+// network. What a reader must know besides is told at Statement.
+func Verify(k *VerifyingKey, s Statement, p Proof) error {
+	public, err := s.public()
+	if err != nil {
+		return notice.Because(err, notice.Invalid, "the proved statement is out of bounds",
+			"ask for the score again: `manx credit request`")
+	}
+	q, err := p.points()
+	if err != nil {
+		return err
+	}
+	quiet()
+	if err := groth16.Verify(q, &k.key, fr.Vector(public)); err != nil {
+		return notice.Because(err, notice.Integrity,
+			"the proof does not show this score for this file, scorecard, lender, grant and job",
+			"do not rely on it; ask for the score again: `manx credit request`")
+	}
+	return nil
+}
