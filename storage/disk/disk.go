@@ -11,12 +11,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"manx/storage"
 )
 
 // Blobs implements storage.Blobs on a folder.
-type Blobs struct{ dir string }
+type Blobs struct {
+	dir string
+	mu  sync.Mutex // held while a folder is made and made durable
+}
 
 // Open returns the blobs of a folder, made if it is absent, and removes what an
 // interrupted Put left there.
@@ -33,7 +37,7 @@ func Open(dir string) (*Blobs, error) {
 			return nil, fmt.Errorf("open blobs: %w", err)
 		}
 	}
-	return &Blobs{dir}, nil
+	return &Blobs{dir: dir}, nil
 }
 
 // path spreads blobs over 1024 folders by the two characters before the last,
@@ -63,9 +67,8 @@ func (d *Blobs) PutAs(ctx context.Context, r storage.Ref, b []byte) (err error) 
 		}
 	}()
 	to := d.path(r)
-	made := os.Mkdir(filepath.Dir(to), 0o700)
-	if made != nil && !errors.Is(made, fs.ErrExist) {
-		return made
+	if err := d.makeFolder(filepath.Dir(to)); err != nil {
+		return err
 	}
 	f, err := os.CreateTemp(d.dir, "put-*.tmp")
 	if err != nil {
@@ -82,12 +85,20 @@ func (d *Blobs) PutAs(ctx context.Context, r storage.Ref, b []byte) (err error) 
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if made == nil {
-		if err := syncDir(d.dir); err != nil {
-			return err
-		}
-	}
 	return syncDir(filepath.Dir(to))
+}
+
+func (d *Blobs) makeFolder(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(d.dir)
 }
 
 func syncDir(dir string) error {
