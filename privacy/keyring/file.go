@@ -31,7 +31,7 @@ import (
 const (
 	magic   = "manx-keyring/1\n"
 	maxBox  = 4 << 10
-	maxFile = 16 << 20
+	maxFile = 8 << 20
 )
 
 func errDamaged(cause error) error {
