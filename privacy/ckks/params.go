@@ -178,3 +178,6 @@ func (sp spec) chain(levelQ int, keys bool) []uint64 {
 
 // digits returns how many key-switching digits a key at levelQ has.
 func (sp spec) digits(levelQ int) int { return (levelQ + len(sp.p)) / len(sp.p) }
+
+// SpecialPrimes returns how many primes a key-switching digit spans.
+func (s Set) SpecialPrimes() int { p, _ := s.spec(); return len(p.p) }

@@ -1,0 +1,261 @@
+package ckks
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"manx/ml"
+	he "manx/privacy/ckks"
+	"manx/privacy/notice"
+)
+
+// Compile lowers a graph to a plan under the smallest parameters that hold it.
+// model is the hash by which the exchange knows the graph. Graphs of Conv,
+// Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
+// linear part compile where every tensor between activations fits the slots and
+// the depth fits 7 levels: at most four linear parts and three activations.
+// The rest is a notice that says what is not covered.
+//
+// The same graph gives the same plan on one architecture; what workers share is
+// the plan's bytes, not the compiler.
+func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
+	direct, err := lower(g)
+	if err != nil {
+		return nil, err
+	}
+	set, err := chooseSet(direct, size(g.Input))
+	if err != nil {
+		return nil, err
+	}
+	c := cost{set.SpecialPrimes()}
+	best, found := c.search(set, direct, g.Input)
+	var index []int32
+	if other, taps, ok := gathered(g); ok {
+		stages, err := lower(other)
+		if err != nil {
+			return nil, err
+		}
+		if p, ok := c.search(set, stages, other.Input); ok && (!found || p.cost < best.cost) {
+			best, found, index = p, true, taps
+		}
+	}
+	if !found {
+		return nil, tooLarge("a layer's values do not fit one ciphertext")
+	}
+	return build(g, model, set, best, index)
+}
+
+// chooseSet returns the smallest set with the levels and slots stages need.
+func chooseSet(stages []stage, input int) (he.Set, error) {
+	depth, widest := 2*len(stages)-1, 0
+	for _, s := range stages {
+		widest = max(widest, s.height())
+	}
+	for _, set := range []he.Set{he.Small, he.Medium, he.Deep} {
+		if set.Levels() >= depth && set.Slots() >= widest && (set.Slots() >= input || set == he.Deep) {
+			return set, nil
+		}
+	}
+	if widest > he.Deep.Slots() {
+		return 0, tooLarge(fmt.Sprintf("a layer has %d values, a ciphertext holds %d", widest, he.Deep.Slots()))
+	}
+	return 0, tooLarge(fmt.Sprintf("it needs %d levels, and there are %d", depth, he.Deep.Levels()))
+}
+
+// A route is a choice of layouts and splits for all stages.
+type route struct {
+	stages  []stage
+	layouts []layout // of the input and of every stage's output
+	splits  []split
+	cost    float64
+}
+
+// search finds the cheapest route by dynamic programming over layouts.
+func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
+	slots := set.Slots()
+	type state struct {
+		route
+		at layout
+	}
+	var states []state
+	for _, l := range inputLayouts(input, slots) {
+		up := float64(l.inputs) * float64(he.CiphertextSize(set, 2*len(stages)-1, true)) / 1e6
+		states = append(states, state{route{stages: stages, layouts: []layout{l}, cost: inputWeight * up}, l})
+	}
+	for k, s := range stages {
+		level := 2*(len(stages)-k) - 1
+		var next []state
+		for _, out := range s.layouts(input, slots) {
+			best := state{route: route{cost: math.Inf(1)}}
+			for _, from := range states {
+				ds, period, folds := s.diagonals(from.at, out)
+				if len(ds) == 0 || len(ds) > 2048 {
+					continue
+				}
+				sp := c.chooseSplit(set, ds, period, folds, level)
+				total := from.cost + sp.cost
+				if k+1 < len(stages) {
+					total += c.square(level - 1)
+				}
+				if total < best.cost {
+					best = state{route{stages, append(slices.Clone(from.layouts), out), append(slices.Clone(from.splits), sp), total}, out}
+				}
+			}
+			if !math.IsInf(best.cost, 1) {
+				next = append(next, best)
+			}
+		}
+		states = next
+	}
+	best := state{route: route{cost: math.Inf(1)}}
+	for _, s := range states {
+		if s.cost < best.cost {
+			best = s
+		}
+	}
+	return best.route, !math.IsInf(best.cost, 1)
+}
+
+// diagonals returns the distinct diagonals of a stage between two layouts,
+// sorted. Where the output repeats more often than the input, its copies share
+// the work: each sums some of the diagonals, and folds add the copies up.
+func (s stage) diagonals(in, out layout) (ds []diagonalID, period, folds int) {
+	period = min(in.period, out.period)
+	for p := out.period; p < in.period; p <<= 1 {
+		folds++
+	}
+	seen := make([]bool, in.inputs*in.period)
+	for i := range s.height() {
+		for _, e := range s.row(i) {
+			ct, at := s.place(in, e.col)
+			d := (at - int(out.slot[i])) & (period - 1)
+			if !seen[ct*in.period+d] {
+				seen[ct*in.period+d] = true
+				ds = append(ds, diagonalID{ct, d})
+			}
+		}
+	}
+	slices.SortFunc(ds, func(a, b diagonalID) int {
+		if a.input != b.input {
+			return a.input - b.input
+		}
+		return a.offset - b.offset
+	})
+	return ds, period, folds
+}
+
+// place returns the ciphertext and slot of an element.
+func (s stage) place(l layout, element int32) (input, slot int) {
+	if l.inputs == 1 {
+		return 0, int(l.slot[element])
+	}
+	return int(l.slot[element]) / l.period, int(l.slot[element]) % l.period
+}
+
+// build makes the plan's integers.
+func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Plan, error) {
+	ecd, err := he.NewEncoder(set)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{set: set, model: model, name: g.Name, length: size(g.Input)}
+	slots := set.Slots()
+	in := r.layouts[0]
+	for range in.inputs {
+		gather := make([]int32, slots)
+		for i := range gather {
+			gather[i] = -1
+		}
+		p.gather = append(p.gather, gather)
+	}
+	for i, s := range in.slot {
+		from := int32(i)
+		if index != nil {
+			from = index[i]
+		}
+		for at := int(s) % slots; at < slots; at += in.period {
+			p.gather[int(s)/slots][at] = from
+		}
+	}
+	scale := set.InputScale()
+	for k, s := range r.stages {
+		level := 2*(len(r.stages)-k) - 1
+		t, err := s.transform(ecd, set, r.layouts[k], r.layouts[k+1], r.splits[k], level, scale)
+		if err != nil {
+			return nil, err
+		}
+		p.stages = append(p.stages, t)
+		scale = set.WorkScale()
+		if k+1 < len(r.stages) {
+			scale = scale * scale / float64(set.Prime(level-1))
+		}
+	}
+	p.scale = scale
+	p.output = append(p.output, r.layouts[len(r.layouts)-1].slot...)
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	return p, nil
+}
+
+// transform makes one stage's plaintexts. Every entry of the matrix lands on
+// exactly one copy of its output in each period of the input.
+func (s stage) transform(ecd *he.Encoder, set he.Set, in, out layout, sp split, level int, scale float64) (*he.Transform, error) {
+	slots := set.Slots()
+	ds, period, _ := s.diagonals(in, out)
+	place := make([]int32, in.inputs*period)
+	for i := range place {
+		place[i] = -1
+	}
+	vectors := make([][]float64, len(ds))
+	for i, d := range ds {
+		place[d.input*period+d.offset] = int32(i)
+		vectors[i] = make([]float64, slots)
+	}
+	giant := make([]int, len(ds))
+	t := &he.Transform{Level: level}
+	for i, d := range ds {
+		baby, fine, coarse := sp.steps(d.offset, slots)
+		giant[i] = baby + fine + coarse
+		t.Terms = append(t.Terms, he.Term{Input: d.input, Baby: baby, Fine: fine, Coarse: coarse})
+	}
+	bias := make([]float64, slots)
+	for i := range s.height() {
+		for at := int(out.slot[i]); at < slots; at += out.period {
+			bias[at] = s.offset(i)
+		}
+		for _, e := range s.row(i) {
+			ct, from := s.place(in, e.col)
+			v := place[ct*period+(from-int(out.slot[i]))&(period-1)]
+			// The slots at with at = slot of i modulo out.period and
+			// at + rotation = from modulo in.period.
+			first, step := (from-giant[v])&(in.period-1), in.period
+			if out.period > in.period {
+				first, step = int(out.slot[i]), out.period
+			}
+			m := t.Terms[v]
+			for at := first; at < slots; at += step {
+				vectors[v][(at+m.Fine+m.Coarse)&(slots-1)] += e.weight
+			}
+		}
+	}
+	plaintext := set.WorkScale() * float64(set.Prime(level)) / scale
+	for i, v := range vectors {
+		c, err := ecd.Coefficients(v, plaintext)
+		if err != nil {
+			return nil, notice.Because(err, notice.Unsupported, "a weight of the model is too large to run encrypted", "scale the model's layers")
+		}
+		t.Terms[i].Plain = he.PackIntegers(c)
+	}
+	c, err := ecd.Coefficients(bias, set.WorkScale())
+	if err != nil {
+		return nil, notice.Because(err, notice.Unsupported, "a bias of the model is too large to run encrypted", "scale the model's layers")
+	}
+	t.Bias = he.PackIntegers(c)
+	for f := out.period; f < in.period; f <<= 1 {
+		t.Folds = append(t.Folds, f)
+	}
+	t.Sort()
+	return t, nil
+}

@@ -1,0 +1,227 @@
+package ckks
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"manx/ml"
+	"manx/privacy/notice"
+)
+
+// A stage is a linear map whose outputs are, but for the last stage, squared.
+//
+// A quadratic activation a x^2 + b x + c is sign(a) v^2 + c - b^2/4a with
+// v = sqrt|a| (x + b/2a): the square root and the shift go into the stage
+// before, the sign and the constant into the one after, so it costs one level
+// and no plaintext.
+type stage struct {
+	*affine
+	shape  []int // of its outputs
+	stride int   // how far neighbouring outputs lie apart on the input's grid
+}
+
+// maxCancel bounds b^2/4|a|, which is added and subtracted again: 2^14 costs
+// about as many bits of the precision.
+const maxCancel = 1 << 14
+
+// A tensor is a value of the graph: a map of the squares of a segment.
+type tensor struct {
+	segment int
+	stage
+}
+
+// lower cuts a graph into stages.
+func lower(g ml.Graph) ([]stage, error) {
+	n := size(g.Input)
+	if n == 0 || len(g.Nodes) > 256 || g.Output < 0 || g.Output > len(g.Nodes) {
+		return nil, malformed("its input or output")
+	}
+	values := []tensor{{0, stage{&affine{cols: n}, g.Input, 1}}}
+	// cuts[s] is what is squared to begin segment s+1, parents where it is from.
+	var cuts []stage
+	var parents []int
+	for i, node := range g.Nodes {
+		var args []tensor
+		for _, a := range node.Args {
+			if a < 0 || a > i {
+				return nil, malformed("a node's argument")
+			}
+			args = append(args, values[a])
+		}
+		if _, add := node.Op.(ml.Add); len(args) == 0 || len(args) != 1 && !add {
+			return nil, malformed("a node's number of arguments")
+		}
+		in := args[0]
+		var next tensor
+		var err error
+		switch op := node.Op.(type) {
+		case ml.Conv:
+			next, err = extend(in, op.Stride)(convolution(op, in.shape))
+		case ml.AveragePool:
+			next, err = extend(in, op.Kernel)(averagePool(op, in.shape))
+		case ml.Linear:
+			next, err = extend(in, 1)(dense(op, in.shape))
+		case ml.Flatten:
+			next = tensor{in.segment, stage{in.affine, []int{size(in.shape)}, 1}}
+		case ml.Add:
+			if len(args) != 2 || !slices.Equal(in.shape, args[1].shape) {
+				return nil, malformed("a sum")
+			}
+			if in.segment != args[1].segment {
+				return nil, notice.New(notice.Unsupported, "the model adds values from before and after an activation",
+					"use a model without skip connections over activations")
+			}
+			next = tensor{in.segment, stage{in.plus(args[1].affine), in.shape, in.stride}}
+		case ml.Poly:
+			var pre, post *affine
+			if pre, post, err = activation(op, in.shape); err != nil {
+				break
+			}
+			if pre == nil {
+				next, err = extend(in, 1)(post, in.shape, nil)
+				break
+			}
+			var cut *affine
+			if cut, err = in.then(pre); err != nil {
+				break
+			}
+			cuts = append(cuts, stage{cut, in.shape, in.stride})
+			parents = append(parents, in.segment)
+			next = tensor{len(cuts), stage{post, in.shape, in.stride}}
+		default:
+			return nil, malformed("an unknown operation")
+		}
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, next)
+	}
+	out := values[g.Output]
+	stages := []stage{out.stage}
+	for s := out.segment; s > 0; s = parents[s-1] {
+		stages = append(stages, cuts[s-1])
+	}
+	slices.Reverse(stages)
+	return stages, nil
+}
+
+// extend composes a tensor with the map a constructor returned.
+func extend(in tensor, stride int) func(*affine, []int, error) (tensor, error) {
+	return func(a *affine, shape []int, err error) (tensor, error) {
+		if err != nil {
+			return tensor{}, err
+		}
+		both, err := in.then(a)
+		if err != nil {
+			return tensor{}, err
+		}
+		return tensor{in.segment, stage{both, shape, in.stride * stride}}, nil
+	}
+}
+
+// activation returns the maps before and after squaring, or a nil first map
+// where the polynomials are all of degree 1.
+func activation(p ml.Poly, shape []int) (before, after *affine, err error) {
+	n := size(shape)
+	each := n
+	if len(shape) == 3 {
+		each = shape[0]
+	}
+	if len(p.Coeffs) != 1 && len(p.Coeffs) != each {
+		return nil, nil, malformed("an activation")
+	}
+	at := func(i int) (c [3]float64, err error) {
+		row := p.Coeffs[0]
+		if len(p.Coeffs) > 1 {
+			row = p.Coeffs[i/(n/each)]
+		}
+		for k, v := range row {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return c, malformed("an activation")
+			}
+			if k < 3 {
+				c[k] = v
+			} else if v != 0 {
+				return c, notice.New(notice.Unsupported, fmt.Sprintf("the model has an activation of degree %d", k),
+					"use activations of degree 2 or less")
+			}
+		}
+		return c, nil
+	}
+	root, shift := make([]float64, n), make([]float64, n)
+	sign, constant := make([]float64, n), make([]float64, n)
+	slope, quadratic, straight := make([]float64, n), false, false
+	for i := range n {
+		c, err := at(i)
+		if err != nil {
+			return nil, nil, err
+		}
+		slope[i], constant[i] = c[1], c[0]
+		if c[2] == 0 {
+			straight = straight || c[1] != 0
+			continue
+		}
+		quadratic = true
+		cancel := c[1] * c[1] / (4 * math.Abs(c[2]))
+		if cancel > maxCancel {
+			return nil, nil, notice.New(notice.Unsupported, "the model has an activation whose square term is too small for its slope",
+				"set the coefficient of x^2 of that channel to at least a millionth of its slope's square, or to 0 in all channels")
+		}
+		root[i], sign[i] = math.Sqrt(math.Abs(c[2])), math.Copysign(1, c[2])
+		shift[i] = root[i] * c[1] / (2 * c[2])
+		constant[i] -= math.Copysign(cancel, c[2])
+	}
+	switch {
+	case !quadratic:
+		return nil, diagonal(slope, constant), nil
+	case straight:
+		return nil, nil, notice.New(notice.Unsupported, "the model mixes straight and quadratic channels in one activation",
+			"give every channel of the activation a square term, or none")
+	}
+	return diagonal(root, shift), diagonal(sign, constant), nil
+}
+
+// gathered rewrites a graph that begins with a convolution into one whose input
+// is, for each weight of a filter, the plane of pixels it meets ("im2col"), and
+// says which pixel each element of that input is (-1: zero padding).
+func gathered(g ml.Graph) (ml.Graph, []int32, bool) {
+	if len(g.Nodes) == 0 || len(g.Nodes[0].Args) != 1 || g.Nodes[0].Args[0] != 0 {
+		return g, nil, false
+	}
+	c, ok := g.Nodes[0].Op.(ml.Conv)
+	if !ok || len(g.Input) != 3 {
+		return g, nil, false
+	}
+	for _, n := range g.Nodes[1:] {
+		if slices.Contains(n.Args, 0) {
+			return g, nil, false
+		}
+	}
+	h, w := (g.Input[1]+2*c.Pad-c.Kernel)/c.Stride+1, (g.Input[2]+2*c.Pad-c.Kernel)/c.Stride+1
+	taps := c.In * c.Kernel * c.Kernel
+	if taps*h*w > maxWidth {
+		return g, nil, false
+	}
+	index := make([]int32, 0, taps*h*w)
+	for i := range c.In {
+		for ky := range c.Kernel {
+			for kx := range c.Kernel {
+				for y := range h {
+					for x := range w {
+						sy, sx := y*c.Stride+ky-c.Pad, x*c.Stride+kx-c.Pad
+						if sy < 0 || sy >= g.Input[1] || sx < 0 || sx >= g.Input[2] {
+							index = append(index, -1)
+						} else {
+							index = append(index, int32((i*g.Input[1]+sy)*g.Input[2]+sx))
+						}
+					}
+				}
+			}
+		}
+	}
+	g.Input = []int{taps, h, w}
+	g.Nodes = slices.Clone(g.Nodes)
+	g.Nodes[0].Op = ml.Conv{Out: c.Out, In: taps, Kernel: 1, Stride: 1, Weights: c.Weights, Bias: c.Bias}
+	return g, index, true
+}

@@ -1,0 +1,175 @@
+// Package ckks runs models on numbers encrypted under their owner's own CKKS
+// key. Compile lowers an ml.Graph to a Plan; the owner encrypts by the plan and
+// sends evaluation keys; a worker, which holds no key, evaluates the plan on
+// ciphertexts in exact integer arithmetic; the owner decrypts.
+//
+// It schedules no jobs, proves nothing about the worker's honesty, does not
+// hide the model from the owner, and runs no activation over degree 2.
+package ckks
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math"
+
+	"manx/privacy"
+	he "manx/privacy/ckks"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+)
+
+// A Plan is a compiled model: how to lay its input out, the linear steps (with
+// a squaring between each two), and where its results are. It holds the model's
+// weights as integers and is immutable.
+type Plan struct {
+	set    he.Set
+	model  [32]byte
+	name   string
+	length int       // numbers of the model's input
+	gather [][]int32 // for each ciphertext and slot, which number, or -1 for 0
+	stages []*he.Transform
+	output []int32 // slots of the results
+	scale  float64 // of the results
+}
+
+// Bounds on a plan from a stranger.
+const (
+	maxPlan    = 256 << 20
+	maxStages  = 8
+	maxResults = 1 << 14
+)
+
+// check reports whether a plan can be evaluated at all.
+func (p *Plan) check() error {
+	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || 2*len(p.stages)-1 > p.set.Levels() {
+		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
+	}
+	if p.length < 1 || p.length > maxWidth || len(p.gather) < 1 || len(p.gather) > 16 || len(p.name) > 255 {
+		return fmt.Errorf("%d inputs in %d ciphertexts", p.length, len(p.gather))
+	}
+	for _, g := range p.gather {
+		if len(g) != p.set.Slots() {
+			return fmt.Errorf("a layout of %d slots", len(g))
+		}
+		for _, at := range g {
+			if at < -1 || int(at) >= p.length {
+				return fmt.Errorf("a slot takes number %d of %d", at, p.length)
+			}
+		}
+	}
+	for k, t := range p.stages {
+		inputs := 1
+		if k == 0 {
+			inputs = len(p.gather)
+		}
+		if err := t.Check(p.set, inputs); err != nil {
+			return fmt.Errorf("stage %d: %w", k, err)
+		}
+		if t.Level != 2*(len(p.stages)-k)-1 {
+			return fmt.Errorf("stage %d is at level %d", k, t.Level)
+		}
+	}
+	if len(p.output) < 1 || len(p.output) > maxResults {
+		return fmt.Errorf("%d results", len(p.output))
+	}
+	for _, s := range p.output {
+		if s < 0 || int(s) >= p.set.Slots() {
+			return fmt.Errorf("a result in slot %d", s)
+		}
+	}
+	if !(p.scale >= 1 && p.scale < math.Exp2(50)) {
+		return fmt.Errorf("results at scale %g", p.scale)
+	}
+	return p.Needs().Check(p.set)
+}
+
+// Set returns the parameters the plan needs a key for.
+func (p *Plan) Set() he.Set { return p.set }
+
+// Model returns the hash the model was compiled under.
+func (p *Plan) Model() [32]byte { return p.model }
+
+// Name returns the model's name.
+func (p *Plan) Name() string { return p.name }
+
+// Hash names the plan: SHA-256 of its bytes.
+func (p *Plan) Hash() [32]byte {
+	h := sha256.New()
+	_, _ = p.WriteTo(h)
+	return [32]byte(h.Sum(nil))
+}
+
+// Inputs returns how many ciphertexts one input takes.
+func (p *Plan) Inputs() int { return len(p.gather) }
+
+// Steps returns how many steps Evaluate reports.
+func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
+
+// Needs lists the evaluation keys a worker needs.
+func (p *Plan) Needs() he.Needs {
+	var squares []int
+	for _, t := range p.stages[1:] {
+		squares = append(squares, t.Level+1)
+	}
+	return he.NeedsOf(p.stages, squares)
+}
+
+// Encrypt lays the model's input out and encrypts it under the owner's key. The
+// input is the graph's input tensor, flattened row by row.
+func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.Ciphertext, error) {
+	if k.Set() != p.set {
+		return nil, notice.New(notice.Invalid, "the key is for other encryption parameters than the model's plan",
+			"derive a key for this plan: run `manx diagnose` or `manx credit score` again")
+	}
+	in := input.Reveal(reveal.Token{})
+	if len(in) != p.length {
+		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model takes %d numbers and was given %d", p.length, len(in)),
+			"check the input against the model's card with `manx model show`")
+	}
+	var out []*he.Ciphertext
+	for _, g := range p.gather {
+		slots := make([]float64, len(g))
+		for s, at := range g {
+			if at >= 0 {
+				slots[s] = in[at]
+			}
+		}
+		c, err := k.Encrypt(privacy.Hide(slots), p.stages[0].Level)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// Decrypt returns the model's results. They are a raw decryption: only
+// privacy.Release may let them go further than the key holder.
+func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
+	slots, err := k.Decrypt(result, p.scale)
+	if err != nil {
+		return privacy.Secret[[]float64]{}, err
+	}
+	all := slots.Reveal(reveal.Token{})
+	out := make([]float64, len(p.output))
+	for i, s := range p.output {
+		out[i] = all[s]
+	}
+	return privacy.Hide(out), nil
+}
+
+// ReadInput reads the ciphertexts of one input, from a stranger.
+func (p *Plan) ReadInput(r io.Reader) (out []*he.Ciphertext, err error) {
+	for range p.gather {
+		c, err := he.ReadCiphertext(r, p.set, p.stages[0].Level)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// ReadResult reads one result, from a stranger.
+func (p *Plan) ReadResult(r io.Reader) (*he.Ciphertext, error) { return he.ReadCiphertext(r, p.set, 0) }

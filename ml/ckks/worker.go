@@ -1,0 +1,69 @@
+package ckks
+
+import (
+	"context"
+	"fmt"
+
+	he "manx/privacy/ckks"
+	"manx/privacy/notice"
+)
+
+// A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
+// times the plan's bytes, and no key; it is safe for concurrent use.
+type Worker struct {
+	plan  *Plan
+	ready []*he.Prepared
+}
+
+// NewWorker readies a plan, on GOMAXPROCS goroutines.
+func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
+	inputs := make([]int, len(p.stages))
+	for i := range inputs {
+		inputs[i] = 1
+	}
+	inputs[0] = len(p.gather)
+	ready, err := he.Prepare(ctx, p.set, p.stages, inputs)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{p, ready}, nil
+}
+
+// Evaluate runs the plan on one input under one owner's evaluation keys. The
+// result depends on nothing but its arguments: every machine gives the same
+// bytes. progress, where not nil, is called after each of Plan.Steps steps. A
+// cancelled ctx stops it within one rotation.
+func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, progress func(step int)) (*he.Ciphertext, error) {
+	if len(in) != w.plan.Inputs() {
+		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model's plan takes %d ciphertexts and was given %d", w.plan.Inputs(), len(in)),
+			"encrypt the input again with `manx diagnose` or `manx credit score`")
+	}
+	values := make([]*he.Value, len(in))
+	for i, c := range in {
+		var err error
+		if values[i], err = e.Load(c); err != nil {
+			return nil, err
+		}
+	}
+	step := 0
+	tick := func() {
+		if step++; progress != nil {
+			progress(step)
+		}
+	}
+	for k, t := range w.ready {
+		v, err := e.Apply(ctx, t, values)
+		if err != nil {
+			return nil, fmt.Errorf("stage %d: %w", k, err)
+		}
+		tick()
+		if k+1 < len(w.ready) {
+			if v, err = e.Square(ctx, v); err != nil {
+				return nil, fmt.Errorf("squaring %d: %w", k, err)
+			}
+			tick()
+		}
+		values = []*he.Value{v}
+	}
+	return e.Store(values[0]), nil
+}
