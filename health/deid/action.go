@@ -38,7 +38,7 @@ func (pl *plan) byTable(e *dicom.Element, vr dicom.VR) (action, bool) {
 		return retain, true
 	}
 	a := resolve(r.action, typeOf(pl.class, pl.kind, e.Tag, e.Depth))
-	if a == replace && (vr == dicom.UI || vr == dicom.SQ) {
+	if a == replace && vr == dicom.UI {
 		a = remap
 	}
 	return a, true

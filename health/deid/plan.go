@@ -196,7 +196,8 @@ func (pl *plan) blank(e *dicom.Element, n node, at string) node {
 	return n
 }
 
-// stand puts a dummy in place (action D); an empty element stays empty.
+// stand puts a dummy in place (action D); an empty element stays empty, and a
+// sequence loses its items, where Orthanc does the same.
 func (pl *plan) stand(e *dicom.Element, n node, at string) node {
 	if e.Length == 0 || n.vr == dicom.SQ {
 		return pl.blank(e, n, at)

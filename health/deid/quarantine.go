@@ -159,13 +159,13 @@ func commented(f *dicom.File, e *dicom.Element, it *dicom.ItemValue) bool {
 			at++
 			continue
 		}
-		n := int64(m[2])<<8 | int64(m[3])
-		comment := m[1] == 0xFE && !j2k || m[1] == 0x64 && j2k
+		marker, n := m[1], int64(m[2])<<8|int64(m[3])
+		comment := marker == 0xFE && !j2k || marker == 0x64 && j2k
 		switch {
-		case m[1] == 0xDA && !j2k, m[1] == 0x90 && j2k, n < 2:
+		case marker == 0xDA && !j2k, marker == 0x90 && j2k, n < 2:
 			return false
-		case comment || !j2k && m[1] >= 0xE0 && m[1] <= 0xEF:
-			if !harmless(m[1], read(at+4, int(min(n-2, 64))), n-2, j2k) {
+		case comment || !j2k && marker >= 0xE0 && marker <= 0xEF:
+			if !harmless(marker, read(at+4, int(min(n-2, 64))), n-2, j2k) {
 				return true
 			}
 		}
