@@ -23,14 +23,14 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage"
+	"manx/storage/wraps"
 	"manx/web/api"
 	"manx/web/index"
 )
 
-// Releases answers signed requests for key wraps: one organisation's release
-// service. The answer is JSON.
+// Releases is one organisation's release service.
 type Releases interface {
-	Handle(ctx context.Context, c ledger.Command) (any, error)
+	Do(ctx context.Context, q wraps.Request) ([]byte, error)
 }
 
 // A Clerk does what organisations do on request.
@@ -82,7 +82,7 @@ func New(n Node) http.Handler {
 	r.POST(api.Sessions, s.openSession)
 	r.POST(api.Commands, s.submit)
 	r.POST(api.Admissions, s.admit)
-	r.POST(api.Organisations+"/:party/wraps", s.wraps)
+	r.POST(wrapsRoute, s.wraps)
 
 	in := r.Group("", s.session)
 	in.GET(api.State, s.state)
@@ -101,6 +101,7 @@ func New(n Node) http.Handler {
 const (
 	requestKey = "request"
 	partyKey   = "party"
+	wrapsRoute = api.Organisations + "/:party/wraps"
 )
 
 // request names the request, bounds its body, logs it and turns a panic into a
@@ -112,7 +113,11 @@ func (s *server) request(c *gin.Context) {
 	c.Header("X-Request-ID", c.GetString(requestKey))
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, storage.MaxBlob+1)
+	limit := int64(storage.MaxBlob + 1)
+	if c.FullPath() == wrapsRoute {
+		limit = wraps.MaxRequest + 1
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -212,16 +217,17 @@ func (s *server) wraps(c *gin.Context) {
 		s.fail(c, notice.New(notice.NotFound, "that organisation has no release service here", "`manx audit` lists the organisations"))
 		return
 	}
-	cmd, ok := s.command(c)
-	if !ok {
-		return
-	}
-	answer, err := service.Handle(c, cmd)
+	q, err := wraps.ReadRequest(c.Request.Body)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, answer)
+	answer, err := service.Do(c, q)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Data(http.StatusOK, "application/octet-stream", answer)
 }
 
 // openSession trades a command signed by a party's current key for a token. A

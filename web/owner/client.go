@@ -26,6 +26,7 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage"
+	"manx/storage/wraps"
 	"manx/web/api"
 )
 
@@ -367,14 +368,22 @@ func list[T any](ctx context.Context, c *Client, path string) (all []T, err erro
 	}
 }
 
-// Wraps sends a signed request to an organisation's release service and reads
-// its answer into out.
-func (c *Client) Wraps(ctx context.Context, to ledger.PartyID, body ledger.Body, out any) error {
+// Ask sends a signed request to an organisation's release service and returns
+// its answer.
+func (c *Client) Ask(ctx context.Context, service ledger.PartyID, body ledger.Body) ([]byte, error) {
 	cmd, err := c.Sign(ctx, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.json(ctx, http.MethodPost, api.Organisations+"/"+string(to)+"/wraps", cmd, out, false)
+	return c.request(ctx, service, wraps.Request{Command: cmd})
+}
+
+func (c *Client) request(ctx context.Context, service ledger.PartyID, q wraps.Request) ([]byte, error) {
+	b, err := json.Marshal(q)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return c.bytes(ctx, http.MethodPost, api.Organisations+"/"+string(service)+"/wraps", b, wraps.MaxBackup, false)
 }
 
 // Admit asks for an organisation's cosignature on a registration.

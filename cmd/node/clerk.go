@@ -1,0 +1,326 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"manx/ledger"
+	"manx/ledger/receipt"
+	"manx/privacy/notice"
+	"manx/web/index"
+)
+
+// A clerk does what an embedded network's organisations do: it tells the time,
+// admits parties, gives test MAN, signs checkpoints and sends the closing steps
+// that contracts cannot send themselves. It is safe for concurrent use.
+type clerk struct {
+	genesis ledger.Genesis
+	orgs    []organisation
+	ledger  ledger.Ledger
+	index   *index.Index
+	log     *slog.Logger
+	judge   func(ctx context.Context, j ledger.Job) (right bool, err error) // runs a disputed job again
+
+	till sync.Mutex // one faucet payment at a time, so that none spends another's coin
+}
+
+const (
+	tickEvery   = 10 * time.Second
+	treasury    = 10_000_000 // MAN issued when the network is founded
+	faucetGives = 100        // MAN a party gets, once
+)
+
+// exchange is the organisation that keeps the treasury and earns the fees.
+func (k *clerk) exchange() organisation {
+	for _, o := range k.orgs {
+		if o.Serves == ledger.Common {
+			return o
+		}
+	}
+	return k.orgs[0]
+}
+
+// tick tells the ledger the time, once from every organisation.
+func (k *clerk) tick(ctx context.Context) error {
+	now := ledger.Time(time.Now().Unix())
+	for _, o := range k.orgs {
+		c, err := ledger.NewCommand(k.genesis.ID(), o, now+600, ledger.Tick{Time: now})
+		if err != nil {
+			return err
+		}
+		if _, err := k.ledger.Submit(ctx, c); err != nil && !notice.Is(err, notice.Conflict) {
+			return fmt.Errorf("tick: %w", err)
+		}
+	}
+	return nil
+}
+
+func (k *clerk) now(ctx context.Context) (ledger.Time, error) {
+	b, err := k.ledger.Read(ctx, ledger.NowKey)
+	if err != nil {
+		return 0, fmt.Errorf("contract time: %w", err)
+	}
+	var c ledger.Clock
+	err = json.Unmarshal(b, &c)
+	return c.Now, err
+}
+
+// issue fills the treasury when the network is founded. The command's id is
+// fixed, so it happens once however often a node starts.
+func (k *clerk) issue(ctx context.Context) error {
+	if _, err := k.ledger.Read(ctx, ledger.SupplyKey); err == nil {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read supply: %w", err)
+	}
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	to := k.exchange().ID
+	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("treasury", string(k.genesis.ID())),
+		ledger.IssueCoins{Out: []ledger.Output{{To: to, Amount: ledger.MAN(treasury)}}, Reason: "founding of an embedded network: test MAN for its faucet"})
+	if err != nil {
+		return err
+	}
+	_, err = k.ledger.Submit(ctx, c)
+	return err
+}
+
+func idOf(parts ...string) (id ledger.CommandID) {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	copy(id[:], h.Sum(nil))
+	return id
+}
+
+// Admit implements web.Clerk. An embedded network admits everybody who asks: it
+// is for trying the exchange out.
+func (k *clerk) Admit(_ context.Context, c ledger.Command) (ledger.Command, error) {
+	var b ledger.RegisterParty
+	if c.Name != b.Command() || ledger.Decode(c.Body, &b) != nil || b.Check() != nil || !c.SignedBy(b.Key) {
+		return c, notice.New(notice.Invalid, "only a well-formed registration, signed by its own key, can be admitted", "use `manx keys new`")
+	}
+	for _, o := range k.orgs {
+		if o.Serves == b.Vertical {
+			c.Cosign(o)
+			return c, nil
+		}
+	}
+	return c, notice.New(notice.Denied, "no organisation of this network admits that role", "")
+}
+
+// Give implements web.Clerk.
+func (k *clerk) Give(ctx context.Context, to ledger.PartyID) (ledger.Amount, error) {
+	amount := ledger.MAN(faucetGives)
+	id := idOf("faucet", string(to))
+	for try := 0; ; try++ {
+		err := k.pay(ctx, id, to, amount)
+		if !errors.Is(err, errNotYet) || try == 50 {
+			return amount, err
+		}
+		select { // the index is about to show the treasury's newest coin
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return amount, ctx.Err()
+		}
+	}
+}
+
+var errNotYet = errors.New("no coin of the treasury can be spent yet")
+
+func (k *clerk) pay(ctx context.Context, id ledger.CommandID, to ledger.PartyID, amount ledger.Amount) error {
+	k.till.Lock()
+	defer k.till.Unlock()
+	given := notice.New(notice.Conflict, "this party has had its test MAN", "`manx wallet balance` shows it")
+	from := k.exchange()
+	if _, err := k.ledger.Read(ctx, ledger.KeyOf(ledger.NewCoinID(id, 0))); err == nil {
+		return given
+	}
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	rows, _, err := k.index.List(ctx, from.ID, "coin", 0, 200)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		var c ledger.Coin
+		if err := json.Unmarshal(row, &c); err != nil {
+			return fmt.Errorf("coin: %w", err)
+		}
+		change, err := c.Amount.Sub(amount)
+		if err != nil || c.Owner != from.ID {
+			continue
+		}
+		if _, err := k.ledger.Read(ctx, ledger.KeyOf(c.ID)); err != nil {
+			continue // spent, and the index does not know yet
+		}
+		out := []ledger.Output{{To: to, Amount: amount}}
+		if !change.IsZero() {
+			out = append(out, ledger.Output{To: from.ID, Amount: change})
+		}
+		cmd, err := ledger.NewCommandWithID(k.genesis.ID(), id, from, now+600, ledger.SendCoins{In: []ledger.CoinID{c.ID}, Out: out})
+		if err != nil {
+			return err
+		}
+		if _, err := k.ledger.Submit(ctx, cmd); notice.Is(err, notice.Conflict) {
+			return given // the id is used: the coin was given and spent since
+		} else if err != nil {
+			return err
+		}
+		return nil
+	}
+	return errNotYet
+}
+
+// Receipt implements web.Clerk. A receipt that no checkpoint covers yet gets
+// one.
+func (k *clerk) Receipt(ctx context.Context, j ledger.JobID) ([]byte, error) {
+	b, err := receipt.Prove(ctx, k.ledger, k.genesis, j)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, rerr := k.ledger.Read(ctx, ledger.ReceiptKey(j)); rerr != nil {
+			return nil, notice.Because(rerr, notice.NotFound, "this job has no receipt yet", "`manx job show "+string(j)+"` says where it stands")
+		}
+		if err := k.checkpoint(ctx); err != nil {
+			return nil, err
+		}
+		b, err = receipt.Prove(ctx, k.ledger, k.genesis, j)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(b)
+}
+
+// checkpoint signs the tree of receipts as it stands.
+func (k *clerk) checkpoint(ctx context.Context) error {
+	head, err := receipt.Head(ctx, k.ledger)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := sign(ctx, k.genesis, k.orgs, now, ledger.NewCommandID(), head)
+	if err != nil {
+		return err
+	}
+	_, err = k.ledger.Submit(ctx, c)
+	if notice.Is(err, notice.Conflict) {
+		return nil // a newer one was signed meanwhile
+	}
+	return err
+}
+
+// run tells the time and keeps jobs moving until ctx ends.
+func (k *clerk) run(ctx context.Context) error {
+	jobs := make(chan ledger.Job, 64)
+	followed := make(chan error, 1)
+	go func() { followed <- k.follow(ctx, jobs) }()
+	beat := time.NewTicker(tickEvery)
+	defer beat.Stop()
+	open := map[ledger.JobID]ledger.Job{}
+	for {
+		select {
+		case err := <-followed:
+			return err
+		case j := <-jobs:
+			if open[j.ID] = j; j.Stage.Over() {
+				delete(open, j.ID)
+				k.try(ctx, "checkpoint", k.checkpoint)
+			}
+			if j.Stage == ledger.Disputed {
+				k.try(ctx, "judge", func(ctx context.Context) error { return k.settleDispute(ctx, j) })
+			}
+		case <-beat.C:
+			k.try(ctx, "tick", k.tick)
+			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
+		}
+	}
+}
+
+// try runs one duty; a failure is for the operator's log, and is tried again
+// with the next occasion.
+func (k *clerk) try(ctx context.Context, duty string, f func(context.Context) error) {
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		k.log.ErrorContext(ctx, "organisations' duty failed", slog.String("duty", duty), slog.Any("error", err))
+	}
+}
+
+// follow passes on every job that changes, from the beginning.
+func (k *clerk) follow(ctx context.Context, jobs chan<- ledger.Job) error {
+	for e, err := range k.ledger.Events(ctx, 1) {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("clerk: %w", err)
+		}
+		var j ledger.Job
+		if !strings.Contains(string(e.Key), "/job/") || strings.Count(string(e.Key), "/") != 2 || json.Unmarshal(e.Body, &j) != nil {
+			continue
+		}
+		select {
+		case jobs <- j:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// close sends the closing step of every job whose deadline has passed.
+func (k *clerk) close(ctx context.Context, open map[ledger.JobID]ledger.Job) error {
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, j := range open {
+		if j.Deadline >= now {
+			continue
+		}
+		c, err := ledger.NewCommand(k.genesis.ID(), k.exchange(), now+600, ledger.CloseJob{Job: j.ID})
+		if err == nil {
+			_, err = k.ledger.Submit(ctx, c)
+		}
+		if err != nil && !notice.Is(err, notice.Conflict) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// settleDispute runs a disputed job again and signs the verdict.
+func (k *clerk) settleDispute(ctx context.Context, j ledger.Job) error {
+	right, err := k.judge(ctx, j)
+	if err != nil {
+		return err
+	}
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("judge", string(j.ID)), ledger.JudgeJob{Job: j.ID, Right: right})
+	if err != nil {
+		return err
+	}
+	_, err = k.ledger.Submit(ctx, c)
+	return err
+}

@@ -1,0 +1,127 @@
+// Package node puts a node of the exchange together from its parts: ledger,
+// storage, release services, queue, index and HTTP interface, started in order
+// and closed in reverse. It holds the organisations' keys of an embedded
+// network, which is why such a network is one party's word. It decides no rule.
+package node
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"manx/ledger"
+	"manx/privacy/reveal"
+	"manx/privacy/seal"
+)
+
+// organisation is one of the embedded network's, with its keys.
+type organisation struct {
+	ledger.Organisation
+	key      ed25519.PrivateKey
+	identity seal.Identity
+}
+
+func (o organisation) Party() ledger.PartyID      { return o.ID }
+func (o organisation) Sign(message []byte) []byte { return ed25519.Sign(o.key, message) }
+
+// secrets is what a node keeps of its organisations, one file, mode 0600.
+type secrets struct {
+	Genesis    ledger.Genesis `json:"genesis"`
+	Seeds      [][]byte       `json:"seeds"`      // Ed25519, in Genesis.Organisations' order
+	Identities []string       `json:"identities"` // sealing identities, likewise
+	Node       []byte         `json:"node"`       // Ed25519 seed that signs blocks
+}
+
+const organisationsFile = "organisations.json"
+
+// found reads the network's organisations, or founds a network of three.
+func found(dir string) (g ledger.Genesis, orgs []organisation, node ed25519.PrivateKey, err error) {
+	file := filepath.Join(dir, organisationsFile)
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if b, err = newSecrets(); err != nil {
+			return g, nil, nil, err
+		}
+		if err := writeSynced(file, b); err != nil {
+			return g, nil, nil, err
+		}
+	} else if err != nil {
+		return g, nil, nil, fmt.Errorf("read organisations: %w", err)
+	}
+	var s secrets
+	if err := ledger.Decode(b, &s); err != nil {
+		return g, nil, nil, fmt.Errorf("organisations file: %w", err)
+	}
+	if err := s.Genesis.Check(); err != nil || len(s.Seeds) != len(s.Genesis.Organisations) || len(s.Identities) != len(s.Seeds) || len(s.Node) != ed25519.SeedSize {
+		return g, nil, nil, errors.New("organisations file: keys and genesis do not belong together")
+	}
+	for i, o := range s.Genesis.Organisations {
+		if len(s.Seeds[i]) != ed25519.SeedSize {
+			return g, nil, nil, errors.New("organisations file: a key has the wrong length")
+		}
+		id, err := seal.ParseIdentity(s.Identities[i])
+		if err != nil {
+			return g, nil, nil, err
+		}
+		orgs = append(orgs, organisation{o, ed25519.NewKeyFromSeed(s.Seeds[i]), id})
+	}
+	return s.Genesis, orgs, ed25519.NewKeyFromSeed(s.Node), nil
+}
+
+func newSecrets() ([]byte, error) {
+	s := secrets{Genesis: ledger.Genesis{Name: "embedded", Seed: random(32)}, Node: random(ed25519.SeedSize)}
+	for _, o := range []struct {
+		name   string
+		serves ledger.Vertical
+	}{{"health", ledger.Health}, {"credit", ledger.Credit}, {"exchange", ledger.Common}} {
+		seed := random(ed25519.SeedSize)
+		key := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+		id, err := seal.NewIdentity()
+		if err != nil {
+			return nil, err
+		}
+		s.Seeds = append(s.Seeds, seed)
+		s.Identities = append(s.Identities, id.Reveal(reveal.Token{}))
+		s.Genesis.Organisations = append(s.Genesis.Organisations, ledger.Organisation{
+			ID: ledger.NewPartyID(ledger.Common, key), Name: o.name, Serves: o.serves, Key: key, Sealing: id.Recipient().String()})
+	}
+	return json.Marshal(s)
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// writeSynced writes a file that is whole or not there.
+func writeSynced(file string, b []byte) error {
+	f, err := os.OpenFile(file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return os.Rename(file+".new", file)
+}
+
+// sign makes a command of the first organisation, cosigned by as many others
+// as make a majority.
+func sign(ctx context.Context, g ledger.Genesis, orgs []organisation, now ledger.Time, id ledger.CommandID, body ledger.Body) (ledger.Command, error) {
+	c, err := ledger.NewCommandWithID(g.ID(), id, orgs[0], now+600, body)
+	if err != nil {
+		return c, err
+	}
+	for _, o := range orgs[1:g.Majority()] {
+		c.Cosign(o)
+	}
+	return c, ctx.Err()
+}
