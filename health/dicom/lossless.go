@@ -10,32 +10,19 @@ import (
 // prediction, 2 to 16 bits, any predictor and point transform, components
 // interleaved or one scan each, restart intervals of whole lines.
 type lossless struct {
-	in  *bufio.Reader
+	jpegReader
 	out []byte
 	m   Image
 
 	precision  int
 	components []byte // identifiers, in frame order
 	tables     [4]*huffman
-	restart    int
-
-	bits  uint64 // not yet consumed, right aligned
-	count int
-	ended bool // a marker stopped the entropy-coded data
-}
-
-type huffman struct {
-	look    [256]uint16 // code of up to 8 bits: length<<8 | value; 0 none
-	maxCode [17]int     // largest code of a length, -1 none
-	offset  [17]int     // values[code+offset]
-	values  []byte
 }
 
 func decodeLossless(out []byte, in *io.SectionReader, m Image) error {
-	d := &lossless{in: bufio.NewReader(in), out: out, m: m}
-	var b [2]byte
-	if _, err := io.ReadFull(d.in, b[:]); err != nil || b != [2]byte{0xFF, 0xD8} {
-		return errDamaged
+	d := &lossless{jpegReader: jpegReader{in: bufio.NewReader(in)}, out: out, m: m}
+	if err := d.start(); err != nil {
+		return err
 	}
 	for done := 0; done < m.Samples; {
 		marker, err := d.marker()
@@ -53,7 +40,13 @@ func decodeLossless(out []byte, in *io.SectionReader, m Image) error {
 		case marker == 0xC3:
 			err = d.frame(body)
 		case marker == 0xC4:
-			err = d.huffman(body)
+			err = huffmanTables(body, func(selector byte, h *huffman) error {
+				if selector > 3 {
+					return errDamaged
+				}
+				d.tables[selector] = h
+				return nil
+			})
 		case marker == 0xDD && len(body) == 2:
 			d.restart = int(binary.BigEndian.Uint16(body))
 		case marker == 0xDA:
@@ -70,38 +63,6 @@ func decodeLossless(out []byte, in *io.SectionReader, m Image) error {
 	return nil
 }
 
-// marker skips fill bytes, and what a scan left, up to the next marker.
-func (d *lossless) marker() (byte, error) {
-	d.bits, d.count, d.ended = 0, 0, false
-	prev := byte(0)
-	for {
-		c, err := d.in.ReadByte()
-		if err != nil {
-			return 0, errDamaged
-		}
-		if prev == 0xFF && c != 0 && c != 0xFF {
-			return c, nil
-		}
-		prev = c
-	}
-}
-
-func (d *lossless) segment() ([]byte, error) {
-	var b [2]byte
-	if _, err := io.ReadFull(d.in, b[:]); err != nil {
-		return nil, errDamaged
-	}
-	n := int(binary.BigEndian.Uint16(b[:])) - 2
-	if n < 0 {
-		return nil, errDamaged
-	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(d.in, body); err != nil {
-		return nil, errDamaged
-	}
-	return body, nil
-}
-
 func (d *lossless) frame(b []byte) error {
 	if len(b) < 6 || len(b) != 6+3*int(b[5]) || d.components != nil {
 		return errDamaged
@@ -116,42 +77,6 @@ func (d *lossless) frame(b []byte) error {
 			return errDamaged // subsampled components
 		}
 		d.components = append(d.components, b[i])
-	}
-	return nil
-}
-
-func (d *lossless) huffman(b []byte) error {
-	for len(b) > 0 {
-		if len(b) < 17 || b[0] > 3 {
-			return errDamaged
-		}
-		h := &huffman{}
-		code, n := 0, 0
-		for l := 1; l <= 16; l++ {
-			c := int(b[l])
-			h.offset[l], h.maxCode[l] = n-code, -1
-			if c > 0 {
-				h.maxCode[l] = code + c - 1
-			}
-			code, n = code+c, n+c
-			if code > 1<<l {
-				return errDamaged
-			}
-			code <<= 1
-		}
-		if len(b) < 17+n {
-			return errDamaged
-		}
-		h.values = b[17 : 17+n]
-		for l := 1; l <= 8; l++ {
-			for c := h.maxCode[l] - int(b[l]) + 1; c <= h.maxCode[l]; c++ {
-				for pad := range 1 << (8 - l) {
-					h.look[c<<(8-l)|pad] = uint16(l)<<8 | uint16(h.values[c+h.offset[l]])
-				}
-			}
-		}
-		d.tables[b[0]] = h
-		b = b[17+n:]
 	}
 	return nil
 }
@@ -252,66 +177,9 @@ func predict(selector, a, b, c int) int {
 
 // difference reads one Huffman-coded difference (H.1.2.2).
 func (d *lossless) difference(h *huffman) (int, error) {
-	d.fill()
-	size, value := 0, byte(0)
-	if d.count >= 8 {
-		if e := h.look[byte(d.bits>>(d.count-8))]; e != 0 {
-			size, value = int(e>>8), byte(e)
-		}
+	size, err := d.symbol(h)
+	if err != nil || size == 16 {
+		return 32768, err
 	}
-	for l := 1; size == 0; l++ {
-		if l > 16 || l > d.count {
-			return 0, errDamaged
-		}
-		if c := int(d.bits >> (d.count - l) & (1<<l - 1)); c <= h.maxCode[l] {
-			size, value = l, h.values[c+h.offset[l]]
-		}
-	}
-	d.count -= size
-	switch {
-	case value == 0:
-		return 0, nil
-	case value == 16:
-		return 32768, nil
-	case value > 16 || int(value) > d.count:
-		return 0, errDamaged
-	}
-	d.count -= int(value)
-	v := int(d.bits >> d.count & (1<<value - 1))
-	if v < 1<<(value-1) {
-		v -= 1<<value - 1
-	}
-	return v, nil
-}
-
-// fill makes 32 bits or more available, unless the data ends.
-func (d *lossless) fill() {
-	for d.count <= 32 && !d.ended {
-		c, err := d.in.ReadByte()
-		if err != nil {
-			d.ended = true
-			return
-		}
-		if c == 0xFF {
-			next, err := d.in.Peek(1)
-			if err != nil || next[0] != 0 {
-				_ = d.in.UnreadByte()
-				d.ended = true
-				return
-			}
-			_, _ = d.in.Discard(1)
-		}
-		d.bits, d.count = d.bits<<8|uint64(c), d.count+8
-	}
-}
-
-// resync reads a restart marker.
-func (d *lossless) resync() error {
-	if d.fill(); d.count >= 8 {
-		return errDamaged
-	}
-	if m, err := d.marker(); err != nil || m < 0xD0 || m > 0xD7 {
-		return errDamaged
-	}
-	return nil
+	return d.receive(size)
 }

@@ -3,11 +3,8 @@ package dicom
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"io"
 )
-
-var errDamaged = errors.New("compressed pixels are damaged")
 
 // decodeRLE decodes one frame (PS3.5, annex G): a header of 64 bytes, then one
 // PackBits segment a byte plane, most significant byte first.
