@@ -66,10 +66,11 @@ type Close struct {
 // A State is an escrow between two steps. The escrow is over when Terms is
 // empty; then Held is nothing and Last names who got what was left.
 type State struct {
-	Held    ledger.Amount `json:"held"`
-	Terms   Terms         `json:"terms,omitzero"`
-	Parties []Part        `json:"parties"`
-	Last    Role          `json:"last,omitempty"`
+	Held    ledger.Amount   `json:"held"`
+	Terms   Terms           `json:"terms,omitzero"`
+	Parties []Part          `json:"parties"`
+	Paid    []ledger.Output `json:"paid,omitempty"` // every payment so far
+	Last    Role            `json:"last,omitempty"`
 }
 
 // A Part says who plays a role.
@@ -182,6 +183,7 @@ func (s State) run(t Terms) (State, []ledger.Output, error) {
 		}
 		if next.Held = left; !a.IsZero() {
 			out = append(out, ledger.Output{To: to, Amount: a})
+			next.Paid = append(next.Paid[:len(next.Paid):len(next.Paid)], out[len(out)-1])
 		}
 		return nil
 	}

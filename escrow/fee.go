@@ -25,7 +25,7 @@ const (
 
 // A Fee is what the terms of a job's fee depend on.
 type Fee struct {
-	Asker, Subject, ModelOwner, Exchange, Judges ledger.PartyID
+	Asker, Subject, ModelOwner, Exchange ledger.PartyID
 
 	Asked ledger.Time // when it is funded
 	Last  ledger.Time // when it has ended at the latest
@@ -49,7 +49,7 @@ const MinFee = ledger.Time(8)
 func JobFee(f Fee) (Terms, []Part) {
 	eighth := (f.Last - f.Asked) / 8
 	due, doubt := f.Last-2*eighth, f.Last-eighth
-	parties := []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Judges, f.Judges}}
+	parties := []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}}
 	refund := Terms{Close: &Close{To: Asker}}
 	rest := Terms{Close: &Close{To: ModelOwner}}
 	judged := func(right Terms) Terms {

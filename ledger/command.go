@@ -44,7 +44,7 @@ const (
 	MaxBody     = 64 << 10        // bytes of a body
 	MaxCommand  = 128 << 10       // bytes of a command on the wire
 	MaxValidity = Time(24 * 3600) // seconds a command may stay valid
-	maxCosigns  = 16
+	MaxCosigns  = 16              // organisations that may cosign
 )
 
 // A Body is what a command says. Each has a struct of its own in this package.
@@ -146,7 +146,7 @@ func ReadCommand(r io.Reader) (Command, error) {
 	if err := Decode(b, &c); err != nil {
 		return Command{}, err
 	}
-	if len(c.Body) > MaxBody || len(c.Cosigns) > maxCosigns || len(c.Name) > 64 || len(c.Author) > 64 || len(c.Network) > 64 {
+	if len(c.Body) > MaxBody || len(c.Cosigns) > MaxCosigns || len(c.Name) > 64 || len(c.Author) > 64 || len(c.Network) > 64 {
 		return Command{}, fmt.Errorf("%w: a field is too long", ErrCommand)
 	}
 	return c, nil

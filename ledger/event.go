@@ -22,7 +22,8 @@ const (
 	CoinSpent           = "coin.spent"      // no body
 	ModelPublished      = "model.published" // Model
 	ModelRetired        = "model.retired"
-	JobAsked            = "job.asked" // Job
+	JobAsked            = "job.asked"     // Job
+	JobConsented        = "job.consented" // its grant is given
 	JobReady            = "job.ready"
 	JobClaimed          = "job.claimed"
 	JobDone             = "job.done"
@@ -34,3 +35,6 @@ const (
 	ReceiptCheckpointed = "receipt.checkpointed" // Command
 	TimeTicked          = "time.ticked"          // Clock
 )
+
+// JobReached returns the name of the event that a job reached a stage.
+func JobReached(s Stage) string { return "job." + string(s) }

@@ -1,0 +1,54 @@
+package contract
+
+import (
+	"slices"
+
+	"manx/credit"
+	"manx/ledger"
+	"manx/privacy/notice"
+)
+
+func publishModel(t *txn, b ledger.PublishModel) error {
+	if t.author.Role != ledger.Scientist && t.author.Role != ledger.Hospital {
+		return refuse(notice.Denied, "only a scientist or a hospital publishes models", "register as one: `manx keys new --role scientist`")
+	}
+	if b.Vertical != ledger.VerticalOf(t.cmd.Author) {
+		return checked(ledger.ErrWall)
+	}
+	if b.Vertical == ledger.Credit {
+		if err := credit.CheckFeatures(b.Features); err != nil {
+			return err
+		}
+	} else if known := credit.FeatureNames(); slices.ContainsFunc(b.Features, func(f string) bool { return slices.Contains(known, f) }) {
+		return checked(ledger.ErrWall)
+	}
+	id := ledger.NewModelID(b.Vertical, t.cmd.ID)
+	m := ledger.Model{
+		ID: id, Owner: t.cmd.Author, Name: b.Name, Version: b.Version, Hash: b.Hash, Plan: b.Plan, PlanHash: b.PlanHash,
+		Card: b.Card, Keys: b.Keys, KeysRef: b.KeysRef, Accepts: b.Accepts, Features: b.Features, Price: b.Price,
+	}
+	return t.save(ledger.KeyOf(id), m, ledger.ModelPublished)
+}
+
+func retireModel(t *txn, b ledger.RetireModel) error {
+	m, err := t.model(b.Model)
+	if err != nil {
+		return err
+	}
+	if m.Owner != t.cmd.Author {
+		return refuse(notice.Denied, "the model belongs to another party", "list yours: `manx model list`")
+	}
+	if m.Retired {
+		return refuse(notice.Conflict, "the model is retired already", "")
+	}
+	m.Retired = true
+	return t.save(ledger.KeyOf(m.ID), m, ledger.ModelRetired)
+}
+
+func (t *txn) model(id ledger.ModelID) (ledger.Model, error) {
+	m, ok, err := load[ledger.Model](t, ledger.KeyOf(id))
+	if err == nil && !ok {
+		err = refuse(notice.NotFound, "there is no such model", "list those on offer: `manx model list`")
+	}
+	return m, err
+}

@@ -1,0 +1,121 @@
+package contract
+
+import (
+	"errors"
+
+	"manx/escrow"
+	"manx/ledger"
+	"manx/ledger/receipt"
+	"manx/privacy/notice"
+)
+
+// advance makes a choice in a job's escrow, or lets time pass where choice is
+// empty, and saves the job: at next, or at its end where the terms reach one.
+func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice escrow.Choice) error {
+	e, err := t.escrow(j.ID)
+	if err != nil {
+		return err
+	}
+	after, paid, err := e.Step(escrow.Input{At: t.now, By: by, Party: t.cmd.Author, Choice: choice})
+	switch {
+	case errors.Is(err, escrow.ErrLate):
+		return late()
+	case errors.Is(err, escrow.ErrEarly):
+		return refuse(notice.Conflict, "the job still waits, and its time has not passed", "read until when: `manx job show`")
+	case errors.Is(err, escrow.ErrNone), errors.Is(err, escrow.ErrWho), errors.Is(err, escrow.ErrOver):
+		return stage(j)
+	case err != nil:
+		return err
+	}
+	return t.settle(j, next, after, paid)
+}
+
+func (t *txn) settle(j ledger.Job, next ledger.Stage, e escrow.State, paid []ledger.Output) error {
+	if err := t.save(ledger.EscrowKey(j.ID), e, ""); err != nil {
+		return err
+	}
+	if err := t.pay(paid); err != nil {
+		return err
+	}
+	if e.Over() {
+		next = ledger.Settled
+		if e.Last == escrow.Asker {
+			next = ledger.Refunded
+		}
+	}
+	if next != "" {
+		j.Stage, j.At[next] = next, t.now
+	}
+	j.Due = e.Until()
+	if err := t.save(ledger.KeyOf(j.ID), j, ledger.JobReached(j.Stage)); err != nil {
+		return err
+	}
+	if !e.Over() {
+		return nil
+	}
+	return t.receipt(j, e.Paid)
+}
+
+// withdraw takes the data out of a job: refunded before a result is there, by
+// its terms afterwards. A job whose answer is given, that is in dispute or that
+// is over stays as it is.
+func (t *txn) withdraw(id ledger.JobID) error {
+	j, err := t.job(id)
+	if err != nil || j.Stage.Over() {
+		return err
+	}
+	e, err := t.escrow(id)
+	if err != nil {
+		return err
+	}
+	by := escrow.Subject
+	if j.Asker == j.Subject {
+		by = escrow.Asker
+	}
+	in := escrow.Input{At: t.now, By: by, Party: j.Subject, Choice: escrow.Withdraw}
+	after, paid, err := e.Step(in)
+	if errors.Is(err, escrow.ErrLate) { // its time had passed: it ends as closing would end it
+		after, paid, err = e.Step(escrow.Input{At: t.now})
+	}
+	if errors.Is(err, escrow.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.settle(j, "", after, paid)
+}
+
+func (t *txn) escrow(id ledger.JobID) (escrow.State, error) {
+	e, ok, err := load[escrow.State](t, ledger.EscrowKey(id))
+	if err == nil && !ok {
+		err = errors.New("a job has no escrow")
+	}
+	return e, err
+}
+
+// receipt writes what an ended job did, and adds it to the receipt tree.
+func (t *txn) receipt(j ledger.Job, paid []ledger.Output) error {
+	m, err := t.model(j.Model)
+	if err != nil {
+		return err
+	}
+	b, err := receipt.Encode(ledger.Receipt{
+		Version: 1, Network: t.cmd.Network, Job: j.ID, Outcome: j.Stage, Asker: j.Asker, Subject: j.Subject,
+		Model: j.Model, ModelHash: m.Hash, PlanHash: m.PlanHash, Purpose: j.Purpose, Grant: j.Grant, Record: j.Record,
+		Inputs: j.Inputs, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker, Payments: paid, At: t.now,
+	})
+	if err != nil {
+		return err
+	}
+	if t.tree == nil {
+		if t.tree, err = receipt.Open(t.state.Get); err != nil {
+			return err
+		}
+	}
+	leaf, err := t.tree.Append(b)
+	if err != nil {
+		return err
+	}
+	return t.save(ledger.ReceiptKey(j.ID), leaf, ledger.ReceiptWritten)
+}
