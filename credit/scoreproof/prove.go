@@ -16,7 +16,8 @@ import (
 // ProofSize is the size of a proof: two points of G1 and one of G2, compressed.
 const ProofSize = 2*bls12381.SizeOfG1AffineCompressed + bls12381.SizeOfG2AffineCompressed
 
-// A Proof is a Groth16 proof. Any bytes of this size may be one: Verify tells.
+// A Proof is a Groth16 proof. Anyone can turn one into another of the same
+// statement, so its bytes name nothing: remember the context, not the proof.
 type Proof [ProofSize]byte
 
 // ParseProof reads a proof: ProofSize bytes that are three points of the
