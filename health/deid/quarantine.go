@@ -36,7 +36,7 @@ func holdReason(f *dicom.File) hold {
 	k := kindOf(class)
 	burned := strings.ToUpper(f.String(dicom.BurnedInAnnotation))
 	switch {
-	case class == "" || f.String(dicom.SOPInstanceUID) == "":
+	case !identified(f, dicom.SOPClassUID) || !identified(f, dicom.SOPInstanceUID):
 		return hold{"it does not say what it is: no SOP class or instance UID", false}
 	case k == foreign:
 		return hold{"objects of this class (a report, document, waveform or other) cannot be cleaned safely", false}
@@ -60,6 +60,12 @@ func holdReason(f *dicom.File) hold {
 		return hold{reason, true}
 	}
 	return hold{}
+}
+
+// identified reports whether a UID is there, once, and written as one.
+func identified(f *dicom.File, t dicom.Tag) bool {
+	e := f.Find(t)
+	return e != nil && fits(e, dicom.UI) && f.String(t) != "" && len(f.Strings(t)) == 1 && !strings.Contains(f.String(t), `\`)
 }
 
 // risk tells images that commonly have text in their pixels, where the file
