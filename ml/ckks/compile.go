@@ -20,6 +20,9 @@ import (
 // The same graph gives the same plan on one architecture; what workers share is
 // the plan's bytes, not the compiler.
 func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
 	direct, err := lower(g)
 	if err != nil {
 		return nil, err
@@ -192,6 +195,7 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 		}
 	}
 	p.scale = scale
+	p.precision = precision(set, r)
 	p.output = append(p.output, r.layouts[len(r.layouts)-1].slot...)
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
@@ -216,9 +220,9 @@ func (s stage) transform(ecd *he.Encoder, set he.Set, in, out layout, sp split, 
 	giant := make([]int, len(ds))
 	t := &he.Transform{Level: level}
 	for i, d := range ds {
-		baby, fine, coarse := sp.steps(d.offset, slots)
-		giant[i] = baby + fine + coarse
-		t.Terms = append(t.Terms, he.Term{Input: d.input, Baby: baby, Fine: fine, Coarse: coarse})
+		p := sp.step(d, slots)
+		giant[i] = p.baby + p.fine + p.coarse
+		t.Terms = append(t.Terms, he.Term{Input: p.input, Baby: p.baby, Fine: p.fine, Coarse: p.coarse})
 	}
 	bias := make([]float64, slots)
 	for i := range s.height() {

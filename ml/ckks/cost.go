@@ -52,11 +52,14 @@ type split struct {
 	cost                        float64
 }
 
-func (s split) steps(d, slots int) (baby, fine, coarse int) {
-	e := (d + s.shift) & (s.period - 1)
+// A step is one diagonal of a stage: an input and its three rotations.
+type step struct{ input, baby, fine, coarse int }
+
+func (s split) step(d diagonalID, slots int) step {
+	e := (d.offset + s.shift) & (s.period - 1)
 	low := e & (s.small - 1)
 	mid := e & (s.large - 1)
-	return (low - s.shift) & (slots - 1), mid - low, e - mid
+	return step{d.input, (low - s.shift) & (slots - 1), mid - low, e - mid}
 }
 
 // A diagonal of a matrix meets one input at one offset.
@@ -66,8 +69,8 @@ type diagonalID struct{ input, offset int }
 // with folds after it.
 func (c cost) chooseSplit(set he.Set, ds []diagonalID, period, folds, level int) split {
 	best := split{cost: math.Inf(1)}
-	slots := set.Slots()
-	marks := newMarks(slots)
+	m := newMarks(set.Slots())
+	steps := make([]step, len(ds))
 	for _, shift := range shifts(ds, period) {
 		for small := 1; small <= period; small <<= 1 {
 			if small == 1 && shift != 0 {
@@ -75,7 +78,11 @@ func (c cost) chooseSplit(set he.Set, ds []diagonalID, period, folds, level int)
 			}
 			for large := small; large <= period; large <<= 1 {
 				s := split{shift, small, large, period, 0}
-				s.cost = c.of(set, s, ds, folds, level, marks)
+				for i, d := range ds {
+					steps[i] = s.step(d, set.Slots())
+				}
+				w := c.of(set, steps, folds, level, m)
+				s.cost = w.parallel + w.serial + keyWeight*w.keys
 				if s.cost < best.cost {
 					best = s
 				}
@@ -108,7 +115,7 @@ func shifts(ds []diagonalID, period int) []int {
 	return slices.Compact(out)
 }
 
-// marks counts distinct numbers without allocating.
+// marks tells distinct numbers apart without allocating.
 type marks struct {
 	seen  []int
 	round int
@@ -126,81 +133,69 @@ func (m *marks) add(i int) bool {
 	return true
 }
 
-// of returns the cost of evaluating diagonals under a split.
-func (c cost) of(set he.Set, s split, ds []diagonalID, folds, level int, m *marks) float64 {
-	slots := set.Slots()
-	limbs, below := float64(level+1), level-1
-	// Baby steps, an input at a time; ds is sorted by input.
-	var total float64
-	extended := false
-	var keys float64
+// work is what a stage costs: transforms that run beside one another, those
+// that wait for one another, and megabytes of keys (shared ones counted again).
+type work struct{ parallel, serial, keys float64 }
+
+// of returns the work of a stage's steps, sorted by input, and folds at level.
+func (c cost) of(set he.Set, steps []step, folds, level int, m *marks) (w work) {
+	below := level - 1
 	keyed := map[int]bool{}
-	for i := 0; i < len(ds); {
-		input, turned := ds[i].input, 0
+	key := func(rotation, level int) {
+		if !keyed[rotation] {
+			keyed[rotation] = true
+			w.keys += c.keySize(set, level)
+		}
+	}
+	width := float64(level + 1)
+	for i := 0; i < len(steps); {
+		input, turned := steps[i].input, 0
 		m.reset()
-		for ; i < len(ds) && ds[i].input == input; i++ {
-			baby, _, _ := s.steps(ds[i].offset, slots)
-			if baby != 0 && m.add(baby) {
+		for ; i < len(steps) && steps[i].input == input; i++ {
+			if b := steps[i].baby; b != 0 && m.add(b) {
 				turned++
-				if !keyed[baby] {
-					keyed[baby] = true
-					keys += c.keySize(set, level)
-				}
+				key(b, level)
 			}
 		}
 		if turned > 0 {
-			extended = true
-			total += c.decompose(level) + float64(turned)*c.hoisted(level)
+			width = c.extended(level)
+			w.serial += c.decompose(level)
+			w.parallel += float64(turned) * c.hoisted(level)
 		}
 	}
-	width := limbs
-	if extended {
-		width = c.extended(level)
-	}
-	total += float64(len(ds)) * 2 * product * width
-	// Giant steps.
+	w.parallel += float64(len(steps)) * 2 * product * width
 	m.reset()
-	runs, fines, coarse := 0, 0, map[int]int{}
-	for _, d := range ds {
-		_, f, g := s.steps(d.offset, slots)
-		if !m.add(f + g) {
+	coarse := map[int]int{}
+	turns, sums := 0, 0
+	for _, s := range steps {
+		if !m.add(s.fine + s.coarse) {
 			continue
 		}
-		runs++
-		coarse[g]++
-		if f != 0 {
-			fines++
-			if !keyed[f] {
-				keyed[f] = true
-				keys += c.keySize(set, below)
-			}
+		w.parallel += 2 * float64(level+1)
+		if width > float64(level+1) {
+			w.parallel += c.down(level)
+		}
+		if coarse[s.coarse]++; s.fine != 0 {
+			turns++
+			key(s.fine, below)
 		}
 	}
-	total += float64(runs) * 2 * limbs
-	if extended {
-		total += float64(runs) * c.down(level)
-	}
-	turns := fines
-	sums := 0
 	for g, n := range coarse {
 		if n > 1 {
 			sums++
 		}
 		if g != 0 {
 			turns++
-			if !keyed[g] {
-				keyed[g] = true
-				keys += c.keySize(set, below)
-			}
+			key(g, below)
 		}
 	}
 	if len(coarse) > 1 {
 		sums++
 	}
-	total += float64(turns)*c.rotation(below) + float64(sums)*c.down(below)
-	total += float64(folds) * (c.rotation(below) + c.down(below))
-	keys += float64(folds) * c.keySize(set, below) / 2 // often shared with other stages
-	return total + keyWeight*keys
+	w.parallel += float64(turns) * c.rotation(below)
+	w.serial += float64(sums)*c.down(below) + float64(folds)*(c.rotation(below)+c.down(below))
+	w.keys += float64(folds) * c.keySize(set, below) / 2 // often shared with other stages
+	return w
 }
 
 // keySize is the megabytes of one rotation key.

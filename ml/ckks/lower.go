@@ -17,8 +17,9 @@ import (
 // and no plaintext.
 type stage struct {
 	*affine
-	shape  []int // of its outputs
-	stride int   // how far neighbouring outputs lie apart on the input's grid
+	shape  []int   // of its outputs
+	stride int     // how far neighbouring outputs lie apart on the input's grid
+	reach  float64 // magnitude of what is squared where x is at most widest
 }
 
 // maxCancel bounds b^2/4|a|, which is added and subtracted again: 2^14 costs
@@ -37,7 +38,7 @@ func lower(g ml.Graph) ([]stage, error) {
 	if n == 0 || len(g.Nodes) > 256 || g.Output < 0 || g.Output > len(g.Nodes) {
 		return nil, malformed("its input or output")
 	}
-	values := []tensor{{0, stage{&affine{cols: n}, g.Input, 1}}}
+	values := []tensor{{0, stage{&affine{cols: n}, g.Input, 1, 0}}}
 	// cuts[s] is what is squared to begin segment s+1, parents where it is from.
 	var cuts []stage
 	var parents []int
@@ -63,7 +64,7 @@ func lower(g ml.Graph) ([]stage, error) {
 		case ml.Linear:
 			next, err = extend(in, 1)(dense(op, in.shape))
 		case ml.Flatten:
-			next = tensor{in.segment, stage{in.affine, []int{size(in.shape)}, 1}}
+			next = tensor{in.segment, stage{in.affine, []int{size(in.shape)}, 1, 0}}
 		case ml.Add:
 			if len(args) != 2 || !slices.Equal(in.shape, args[1].shape) {
 				return nil, malformed("a sum")
@@ -72,7 +73,7 @@ func lower(g ml.Graph) ([]stage, error) {
 				return nil, notice.New(notice.Unsupported, "the model adds values from before and after an activation",
 					"use a model without skip connections over activations")
 			}
-			next = tensor{in.segment, stage{in.plus(args[1].affine), in.shape, in.stride}}
+			next = tensor{in.segment, stage{in.plus(args[1].affine), in.shape, in.stride, 0}}
 		case ml.Poly:
 			var pre, post *affine
 			if pre, post, err = activation(op, in.shape); err != nil {
@@ -86,9 +87,13 @@ func lower(g ml.Graph) ([]stage, error) {
 			if cut, err = in.then(pre); err != nil {
 				break
 			}
-			cuts = append(cuts, stage{cut, in.shape, in.stride})
+			reach := 0.0
+			for i := range pre.height() {
+				reach = math.Max(reach, pre.row(i)[0].weight*widest+math.Abs(pre.offset(i)))
+			}
+			cuts = append(cuts, stage{cut, in.shape, in.stride, reach})
 			parents = append(parents, in.segment)
-			next = tensor{len(cuts), stage{post, in.shape, in.stride}}
+			next = tensor{len(cuts), stage{post, in.shape, in.stride, 0}}
 		default:
 			return nil, malformed("an unknown operation")
 		}
@@ -116,7 +121,7 @@ func extend(in tensor, stride int) func(*affine, []int, error) (tensor, error) {
 		if err != nil {
 			return tensor{}, err
 		}
-		return tensor{in.segment, stage{both, shape, in.stride * stride}}, nil
+		return tensor{in.segment, stage{both, shape, in.stride * stride, 0}}, nil
 	}
 }
 

@@ -31,6 +31,8 @@ type Plan struct {
 	stages []*he.Transform
 	output []int32 // slots of the results
 	scale  float64 // of the results
+	// precision is what Precision returns.
+	precision float64
 }
 
 // Bounds on a plan from a stranger.
@@ -81,6 +83,9 @@ func (p *Plan) check() error {
 	if !(p.scale >= 1 && p.scale < math.Exp2(50)) {
 		return fmt.Errorf("results at scale %g", p.scale)
 	}
+	if !(p.precision > 0 && p.precision < math.Inf(1)) {
+		return fmt.Errorf("precision %g", p.precision)
+	}
 	return p.Needs().Check(p.set)
 }
 
@@ -99,6 +104,11 @@ func (p *Plan) Hash() [32]byte {
 	_, _ = p.WriteTo(h)
 	return [32]byte(h.Sum(nil))
 }
+
+// Precision returns the largest error the compiler expects of a result, in the
+// model's own units: six standard deviations of the noise, for inputs up to 1
+// and values before activations up to 8 in magnitude.
+func (p *Plan) Precision() float64 { return p.precision }
 
 // Inputs returns how many ciphertexts one input takes.
 func (p *Plan) Inputs() int { return len(p.gather) }

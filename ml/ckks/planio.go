@@ -20,8 +20,8 @@ const planVersion = 1
 // unsigned varints: numbers of the input, ciphertexts, and for each slot the
 // change of its number from the slot before (zigzag, from -1); stages, and for
 // each its level, folds, bias, and terms (input, baby, fine, coarse, plaintext);
-// results and their slots; last the results' scale as 8 bytes of a float64. All
-// integers are little-endian.
+// results and their slots; last the results' scale and precision, each the 8
+// bytes of a float64. All integers are little-endian.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	b := append([]byte{'m', 'x', 'p', planVersion, byte(p.set)}, p.model[:]...)
 	b = append(append(b, byte(len(p.name))), p.name...)
@@ -67,6 +67,7 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 		number(int(s))
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
 	if err := flush(); err != nil {
 		return total, fmt.Errorf("write plan: %w", err)
 	}
@@ -198,5 +199,6 @@ func (r *reader) plan() *Plan {
 		p.output = append(p.output, int32(r.number("result", slots)))
 	}
 	p.scale = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("scale", 8)))
+	p.precision = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("precision", 8)))
 	return p
 }

@@ -1,0 +1,63 @@
+package ckks
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+const deviation = 3.2404 // sqrt(10.5)
+
+// FreshNoise returns the standard deviation of a fresh slot's error, at scale 1.
+func (s Set) FreshNoise() float64 {
+	p, _ := s.spec()
+	return deviation * math.Sqrt(math.Exp2(float64(p.logN)))
+}
+
+// RoundingNoise returns the standard deviation that a rescaling adds to a slot,
+// at scale 1: both halves are rounded, and the second meets a ternary key.
+func (s Set) RoundingNoise() float64 {
+	p, _ := s.spec()
+	n := math.Exp2(float64(p.logN))
+	return math.Sqrt(n * (1 + 2*n/3) / 12)
+}
+
+// RotationNoise returns the standard deviation that a rotation at level adds to
+// a slot, at scale 1: every digit times the key's error, divided by P, and the
+// rounding of that division.
+func (s Set) RotationNoise(level int) float64 {
+	sp, _ := s.spec()
+	n, special := math.Exp2(float64(sp.logN)), 0.0
+	for _, p := range sp.p {
+		special += math.Log2(float64(p))
+	}
+	var sum float64
+	for d := range sp.digits(level) {
+		bits := 0.0
+		for i := d * len(sp.p); i < min((d+1)*len(sp.p), level+1); i++ {
+			bits += math.Log2(float64(sp.q[i]))
+		}
+		e := deviation * n / math.Sqrt(12) * math.Exp2(bits-special)
+		sum += e * e
+	}
+	return math.Hypot(math.Sqrt(sum), s.RoundingNoise())
+}
+
+// Calibrate measures one transform of one limb at a set's degree on this
+// machine: the unit of ml/ckks's quotes. It takes a few milliseconds.
+func Calibrate(s Set) (time.Duration, error) {
+	l, err := newLattice(s)
+	if err != nil {
+		return 0, fmt.Errorf("calibrate: %w", err)
+	}
+	v := make([]uint64, l.n)
+	newStream([32]byte{}).uniform(l.q[0], v)
+	best := time.Duration(math.MaxInt64)
+	for range 16 {
+		start := time.Now()
+		l.ringQ.SubRings[0].NTT(v, v)
+		l.ringQ.SubRings[0].INTT(v, v)
+		best = min(best, time.Since(start)/2)
+	}
+	return best, nil
+}
