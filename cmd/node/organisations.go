@@ -35,47 +35,46 @@ type secrets struct {
 	Genesis    ledger.Genesis `json:"genesis"`
 	Seeds      [][]byte       `json:"seeds"`      // Ed25519, in Genesis.Organisations' order
 	Identities []string       `json:"identities"` // sealing identities, likewise
-	Node       []byte         `json:"node"`       // Ed25519 seed that signs blocks
 }
 
 const organisationsFile = "organisations.json"
 
 // found reads the network's organisations, or founds a network of three.
-func found(dir string) (g ledger.Genesis, orgs []organisation, node ed25519.PrivateKey, err error) {
+func found(dir string) (g ledger.Genesis, orgs []organisation, err error) {
 	file := filepath.Join(dir, organisationsFile)
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if b, err = newSecrets(); err != nil {
-			return g, nil, nil, err
+			return g, nil, err
 		}
 		if err := writeSynced(file, b); err != nil {
-			return g, nil, nil, err
+			return g, nil, err
 		}
 	} else if err != nil {
-		return g, nil, nil, fmt.Errorf("read organisations: %w", err)
+		return g, nil, fmt.Errorf("read organisations: %w", err)
 	}
 	var s secrets
 	if err := ledger.Decode(b, &s); err != nil {
-		return g, nil, nil, fmt.Errorf("organisations file: %w", err)
+		return g, nil, fmt.Errorf("organisations file: %w", err)
 	}
-	if err := s.Genesis.Check(); err != nil || len(s.Seeds) != len(s.Genesis.Organisations) || len(s.Identities) != len(s.Seeds) || len(s.Node) != ed25519.SeedSize {
-		return g, nil, nil, errors.New("organisations file: keys and genesis do not belong together")
+	if err := s.Genesis.Check(); err != nil || len(s.Seeds) != len(s.Genesis.Organisations) || len(s.Identities) != len(s.Seeds) {
+		return g, nil, errors.New("organisations file: keys and genesis do not belong together")
 	}
 	for i, o := range s.Genesis.Organisations {
 		if len(s.Seeds[i]) != ed25519.SeedSize {
-			return g, nil, nil, errors.New("organisations file: a key has the wrong length")
+			return g, nil, errors.New("organisations file: a key has the wrong length")
 		}
 		id, err := seal.ParseIdentity(s.Identities[i])
 		if err != nil {
-			return g, nil, nil, err
+			return g, nil, err
 		}
 		orgs = append(orgs, organisation{o, ed25519.NewKeyFromSeed(s.Seeds[i]), id})
 	}
-	return s.Genesis, orgs, ed25519.NewKeyFromSeed(s.Node), nil
+	return s.Genesis, orgs, nil
 }
 
 func newSecrets() ([]byte, error) {
-	s := secrets{Genesis: ledger.Genesis{Name: "embedded", Seed: random(32)}, Node: random(ed25519.SeedSize)}
+	s := secrets{Genesis: ledger.Genesis{Name: "embedded", Seed: random(32)}}
 	for _, o := range []struct {
 		name   string
 		serves ledger.Vertical

@@ -1,0 +1,190 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"manx/ledger"
+	"manx/ledger/contract"
+	"manx/ledger/embedded"
+	"manx/privacy/notice"
+	"manx/storage"
+	"manx/storage/ipfs"
+	"manx/storage/vault"
+	"manx/storage/wraps"
+	"manx/web"
+	"manx/web/index"
+)
+
+// Options are how a node is started. The zero value of a field is a sensible
+// default, but for Dir and Manx.
+type Options struct {
+	Dir     string // everything the node keeps
+	Addr    string // to listen on; 127.0.0.1:0 chooses a free port
+	Manx    string // the manx binary, which workers are started from
+	Workers int    // worker processes; -1 for none, 0 means 1
+	Log     *slog.Logger
+	Version string
+}
+
+// A Node is running until Close.
+type Node struct {
+	Address string // http://127.0.0.1:…
+	Genesis ledger.Genesis
+	Workers []int // process ids
+
+	opts   Options
+	group  *errgroup.Group
+	cancel context.CancelFunc
+	closes []func() error // in the order of opening
+}
+
+// Storage is how many IPFS nodes an embedded network has.
+const storageNodes = vault.Nodes
+
+const quota = 256 << 30
+
+// Start starts a node and returns once it serves. Parts that fail later end
+// Wait.
+func Start(ctx context.Context, opts Options) (n *Node, err error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Addr == "" {
+		opts.Addr = "127.0.0.1:8420"
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n = &Node{opts: opts, cancel: cancel}
+	n.group, running = errgroup.WithContext(running)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	return n, n.start(ctx, running)
+}
+
+func (n *Node) onClose(f func() error) { n.closes = append(n.closes, f) }
+
+func (n *Node) start(ctx, running context.Context) error {
+	dir, log := n.opts.Dir, n.opts.Log
+	g, orgs, err := found(dir)
+	if err != nil {
+		return err
+	}
+	n.Genesis = g
+	k := &clerk{genesis: g, orgs: orgs, log: log}
+	l, err := embedded.New(embedded.Config{Dir: filepath.Join(dir, "ledger"), Genesis: g, Node: k.exchange(), Contract: contract.New(g)})
+	if err != nil {
+		return notice.Because(err, notice.Conflict, "the ledger in "+dir+" cannot be opened", "is another `manx up` running on the same folder? stop it, or choose another with --data")
+	}
+	n.onClose(l.Close)
+	x, err := index.Open(filepath.Join(dir, "index.db"), log)
+	if err != nil {
+		return err
+	}
+	n.onClose(x.Close)
+	k.ledger, k.index = l, x
+	stores, err := n.openStores()
+	if err != nil {
+		return err
+	}
+	releases := map[ledger.PartyID]web.Releases{}
+	for _, o := range orgs {
+		kept, err := wraps.NewFolder(filepath.Join(dir, "release", o.Name))
+		if err != nil {
+			return err
+		}
+		s := &wraps.Service{Org: o.ID, Network: g.ID(), Ledger: l, Store: kept, Log: log}
+		releases[o.ID] = s
+		n.group.Go(func() error { return s.Watch(running) })
+	}
+	if err := errors.Join(k.tick(ctx), k.issue(ctx)); err != nil {
+		return fmt.Errorf("found network: %w", err)
+	}
+	n.group.Go(func() error { return x.Follow(running, l) })
+	n.group.Go(func() error { return k.run(running) })
+	return n.serve(running, web.New(web.Node{
+		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Stores: stores, Releases: releases,
+		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
+	}))
+}
+
+func (n *Node) openStores() ([]storage.Blobs, error) {
+	stores := make([]storage.Blobs, storageNodes)
+	for i := range stores {
+		node, err := ipfs.OpenNode(filepath.Join(n.opts.Dir, "ipfs", strconv.Itoa(i)))
+		if err != nil {
+			return nil, err
+		}
+		n.onClose(node.Close)
+		c, err := node.Client()
+		if err != nil {
+			return nil, err
+		}
+		n.onClose(c.Close)
+		stores[i] = c
+	}
+	return stores, nil
+}
+
+func (n *Node) serve(running context.Context, h http.Handler) error {
+	listener, err := net.Listen("tcp", n.opts.Addr)
+	if err != nil {
+		return notice.Because(err, notice.Conflict, "the node cannot listen on "+n.opts.Addr, "choose another address with --listen, or 127.0.0.1:0 for any free port")
+	}
+	n.Address = "http://" + listener.Addr().String()
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return running }}
+	n.group.Go(func() error {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	n.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return s.Shutdown(ctx)
+	})
+	return os.WriteFile(filepath.Join(n.opts.Dir, "address"), []byte(n.Address+"\n"), 0o600)
+}
+
+// Wait returns when a part fails, or nil when ctx ends.
+func (n *Node) Wait(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- n.group.Wait() }()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// Close stops everything in the reverse of the order it was started in.
+func (n *Node) Close() error {
+	n.cancel()
+	var errs []error
+	// The server first: it drains before the parts it serves go.
+	for i := len(n.closes) - 1; i >= 0; i-- {
+		errs = append(errs, n.closes[i]())
+	}
+	if err := n.group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,206 @@
+package owner
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"manx/ledger"
+	"manx/ledger/receipt"
+	"manx/ml/ckks"
+	"manx/privacy"
+	he "manx/privacy/ckks"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+	"manx/storage"
+)
+
+// ModelNamed returns the newest published model of a name, or with an id.
+func (p *Party) ModelNamed(ctx context.Context, name string) (ledger.Model, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return ledger.Model{}, err
+	}
+	for _, m := range models {
+		if (m.Name == name || string(m.ID) == name) && !m.Retired && ledger.VerticalOf(m.ID) == p.Vertical() {
+			return m, nil
+		}
+	}
+	return ledger.Model{}, notice.New(notice.NotFound, "no model of that name is on offer for your side of the exchange", "`manx model list` shows those that are")
+}
+
+// Fetch reads a whole pack of at most limit bytes.
+func (p *Party) Fetch(ctx context.Context, r storage.Ref, limit int64) ([]byte, error) {
+	pack, err := p.Vault.Open(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer pack.Close()
+	if pack.Size() > limit {
+		return nil, notice.New(notice.Exhausted, "what is stored there is larger than it can rightly be", "ask whoever published it")
+	}
+	return io.ReadAll(io.LimitReader(pack, limit))
+}
+
+// maxPlan bounds a plan, in bytes.
+const maxPlan = 256 << 20
+
+// Plan fetches a model's plan and checks it against the ledger.
+func (p *Party) Plan(ctx context.Context, m ledger.Model) (*ckks.Plan, error) {
+	b, err := p.Fetch(ctx, m.Plan, maxPlan)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := ckks.ReadPlan(b)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Hash() != m.PlanHash || plan.Model() != m.Hash {
+		return nil, notice.New(notice.Integrity, "the stored plan is not the one the model was published with", "choose another model, and tell its owner")
+	}
+	return plan, nil
+}
+
+// Encrypted is what a job is given.
+type Encrypted struct {
+	Inputs   []storage.Ref
+	EvalKeys storage.Ref
+	Up       int64 // bytes of the inputs
+	KeyBytes int64 // bytes of the evaluation keys
+	KeyTime  time.Duration
+	Time     time.Duration // to encrypt
+}
+
+// SecretKey returns the party's own CKKS key for a plan.
+func (p *Party) SecretKey(plan *ckks.Plan) (*he.SecretKey, error) {
+	return he.NewSecretKey(plan.Set(), p.Keys.CKKSSeed())
+}
+
+// Encrypt encrypts inputs under the party's own key and stores them, and the
+// evaluation keys that the plan needs. Evaluation keys are the same for every
+// job of the same plan, so they are made and stored once.
+func (p *Party) Encrypt(ctx context.Context, plan *ckks.Plan, inputs []privacy.Secret[[]float64], show func(stage string, done, total int64)) (e Encrypted, err error) {
+	key, err := p.SecretKey(plan)
+	if err != nil {
+		return e, err
+	}
+	e.KeyBytes = plan.Needs().Size(plan.Set())
+	began := time.Now()
+	if e.EvalKeys, err = p.evaluationKeys(ctx, plan, key, show); err != nil {
+		return e, err
+	}
+	e.KeyTime = time.Since(began)
+	began = time.Now()
+	for i, in := range inputs {
+		var b bytes.Buffer
+		cts, err := plan.Encrypt(key, in)
+		if err != nil {
+			return e, err
+		}
+		for _, c := range cts {
+			if _, err := c.WriteTo(&b); err != nil {
+				return e, fmt.Errorf("write ciphertext: %w", err)
+			}
+		}
+		e.Up += int64(b.Len())
+		r, err := p.Vault.Write(ctx, &b)
+		if err != nil {
+			return e, err
+		}
+		e.Inputs = append(e.Inputs, r)
+		show("encrypting", int64(i+1), int64(len(inputs)))
+	}
+	e.Time = time.Since(began)
+	return e, nil
+}
+
+func (p *Party) evaluationKeys(ctx context.Context, plan *ckks.Plan, key *he.SecretKey, show func(string, int64, int64)) (ref storage.Ref, err error) {
+	name := "evaluation-keys/" + ledger.Hash(plan.Hash()).String()
+	if kept, ok := p.Keys.Kept(name); ok {
+		if err := ref.UnmarshalText(kept.Reveal(reveal.Token{})); err != nil {
+			return ref, fmt.Errorf("kept keys: %w", err)
+		}
+		if health, err := p.Vault.Verify(ctx, ref); err == nil && health.Whole() {
+			return ref, nil
+		}
+	}
+	needs := plan.Needs()
+	out, in := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = in.CloseWithError(key.WriteEvaluationKeys(ctx, in, needs, func(n int) { show("making evaluation keys", int64(n), int64(len(needs))) }))
+	}()
+	ref, err = p.Vault.Write(ctx, out)
+	_ = out.Close()
+	<-done
+	if err != nil {
+		return ref, err
+	}
+	text, err := ref.MarshalText()
+	if err != nil {
+		return ref, err
+	}
+	return ref, p.Keys.Keep(name, text)
+}
+
+// RequestJob asks for a model and holds its fee in escrow.
+func (p *Party) RequestJob(ctx context.Context, body ledger.RequestJob) (ledger.JobID, error) {
+	cmd, err := p.spend(ctx, body.Fee, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
+		body.Fund = coins
+		return body, nil
+	})
+	return ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID), err
+}
+
+// Await returns a job once it has reached a stage, or ended. Every change is
+// shown.
+func (p *Party) Await(ctx context.Context, id ledger.JobID, show func(ledger.Job), until ...ledger.Stage) (ledger.Job, error) {
+	var last ledger.Stage
+	for {
+		j, err := Get[ledger.Job](ctx, p.Client, id)
+		if err != nil {
+			return j, err
+		}
+		if j.Stage != last {
+			last = j.Stage
+			show(j)
+		}
+		for _, s := range until {
+			if j.Stage == s {
+				return j, nil
+			}
+		}
+		if j.Stage == ledger.Refunded {
+			return j, notice.New(notice.Expired, "the job ended without a result and the fee was refunded", "ask again; `manx job show "+string(id)+"` says when and why")
+		}
+		if j.Stage == ledger.Settled {
+			return j, nil
+		}
+		if !pause(ctx, 250*time.Millisecond) {
+			return j, ctx.Err()
+		}
+	}
+}
+
+// Jobs lists the jobs the party asked for, or that are over its records.
+func (p *Party) Jobs(ctx context.Context) ([]ledger.Job, error) {
+	return Mine[ledger.Job](ctx, p.Client, "job")
+}
+
+// VerifiedReceipt fetches a job's receipt and verifies it against the pinned
+// network.
+func (p *Party) VerifiedReceipt(ctx context.Context, id ledger.JobID) (ledger.Receipt, []byte, error) {
+	b, err := p.Receipt(ctx, id)
+	if err != nil {
+		return ledger.Receipt{}, nil, err
+	}
+	bundle, err := receipt.Read(bytes.NewReader(b))
+	if err != nil {
+		return ledger.Receipt{}, nil, err
+	}
+	r, err := receipt.Verify(bundle, p.Home.Network.Genesis.ID())
+	return r, b, err
+}

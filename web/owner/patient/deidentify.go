@@ -1,0 +1,173 @@
+package patient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"manx/health"
+	"manx/health/deid"
+	"manx/health/dicom"
+	"manx/ledger"
+	"manx/privacy"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+	"manx/storage/vault"
+	"manx/web/owner"
+)
+
+// Derived is what became of a de-identification.
+type Derived struct {
+	Added
+	Held     []health.Left `json:"held"`     // kept back for a human look, and why
+	Warnings []string      `json:"warnings"` // of the whole study, each once
+	Changes  int           `json:"changes"`  // elements removed, emptied, replaced or moved
+	Sample   []deid.Change `json:"sample"`   // those of the first file
+}
+
+// Deidentify makes a de-identified derivative of a study of the patient's own,
+// on this device, and registers it as a record with lineage. Repeated after
+// late slices, it adds them to the same derivative under the same new UIDs.
+func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts deid.Options, show Progress) (d Derived, err error) {
+	d.Held, d.Warnings = []health.Left{}, []string{}
+	study, r, err := p.OpenOwn(ctx, id, 0)
+	if err != nil {
+		return d, err
+	}
+	if r.Kind != ledger.Study {
+		return d, notice.New(notice.Invalid, "only an identified study can be de-identified", "`manx study list` shows what each record is")
+	}
+	salt, err := p.Keys.Salt("deid/" + string(id))
+	if err != nil {
+		return d, err
+	}
+	key := salt.Reveal(reveal.Token{})
+	profile, err := deid.New(opts, privacy.Hide(key[:]))
+	if err != nil {
+		return d, err
+	}
+	name := "derived/" + string(id)
+	var prev *vault.Record
+	var prevID ledger.RecordID
+	have := map[string]bool{}
+	if kept, ok := p.Keys.Kept(name); ok {
+		prevID = ledger.RecordID(kept.Reveal(reveal.Token{}))
+		if prev, _, err = p.OpenOwn(ctx, prevID, 0); err != nil {
+			return d, err
+		}
+		for _, o := range prev.Objects() {
+			have[o.ID] = true
+		}
+	}
+	var objects []vault.Object
+	var total int64
+	warned := map[string]bool{}
+	for _, o := range study.Objects() {
+		size, rep, why, err := measure(ctx, study, o, profile)
+		switch {
+		case err != nil:
+			return d, err
+		case why != "":
+			d.Held = append(d.Held, health.Left{Path: o.Name, Reason: why})
+			continue
+		}
+		if len(d.Sample) == 0 {
+			d.Sample = rep.Changes
+		}
+		d.Changes += len(rep.Changes) + rep.More
+		for _, w := range rep.Warnings {
+			if !warned[w] {
+				warned[w] = true
+				d.Warnings = append(d.Warnings, w)
+			}
+		}
+		if have[rep.SOPInstanceUID] {
+			continue
+		}
+		total += size
+		objects = append(objects, vault.Object{ID: rep.SOPInstanceUID, Name: rep.SOPInstanceUID + ".dcm", Size: size,
+			Open: func() (io.ReadCloser, error) { return derive(ctx, study, o, profile) }})
+	}
+	if len(objects) == 0 && prev == nil {
+		return d, notice.New(notice.Denied, fmt.Sprintf("all %d files of the study are held back for a human look", len(d.Held)),
+			"look at their pixels; `--json` gives the reason for each")
+	}
+	if len(objects) == 0 {
+		r, err := owner.Get[ledger.Record](ctx, p.Client, prevID)
+		v, n := r.Latest()
+		d.Record, d.Version, d.Manifest, d.Instances = prevID, n, v.Manifest, len(have)
+		return d, err
+	}
+	dep, reg, err := store(ctx, p, "derived-"+string(id), ledger.RegisterRecord{Kind: ledger.Deidentified, Derived: id}, prevID,
+		vault.Version{Kind: string(ledger.Deidentified), Prev: prev, Objects: objects}, show, total)
+	if err != nil {
+		return d, err
+	}
+	d.Record, d.Version, d.Manifest, d.Instances = reg.Record, reg.Version, dep.Manifest, len(have)+dep.Objects
+	d.New, d.Bytes, d.Stored = dep.Objects, dep.Bytes, dep.Stored
+	return d, p.Keys.Keep(name, []byte(reg.Record))
+}
+
+// scan opens an object of a record as DICOM.
+func scan(ctx context.Context, r *vault.Record, o vault.Info) (*dicom.File, *vault.Opened, error) {
+	src, err := r.Open(ctx, o.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := dicom.Scan(src, o.Size)
+	if err != nil {
+		return nil, nil, errors.Join(err, src.Close())
+	}
+	return f, src, nil
+}
+
+// measure de-identifies an object without keeping the output: how long it is,
+// and what changed; or why it is held.
+func measure(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile) (size int64, rep deid.Report, held string, err error) {
+	f, src, err := scan(ctx, r, o)
+	if err != nil {
+		return 0, rep, "", err
+	}
+	defer src.Close()
+	if why, hold := p.Quarantine(f); hold {
+		return 0, rep, why, nil
+	}
+	var n counter
+	rep, err = p.File(&n, f)
+	return int64(n), rep, "", err
+}
+
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
+}
+
+// derive streams an object's de-identified copy; nothing of it touches a disk.
+func derive(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile) (io.ReadCloser, error) {
+	f, src, err := scan(ctx, r, o)
+	if err != nil {
+		return nil, err
+	}
+	out, in := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := p.File(in, f)
+		_ = in.CloseWithError(err)
+	}()
+	return struct {
+		io.Reader
+		io.Closer
+	}{out, closer(func() error {
+		err := out.Close()
+		<-done
+		return errors.Join(err, src.Close())
+	})}, nil
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
