@@ -22,7 +22,7 @@ import (
 // Bounds on what a file may ask of its reader.
 const (
 	MaxDepth    = 32       // sequences inside sequences
-	MaxElements = 200_000  // elements and items of one file
+	MaxElements = 150_000  // elements and items of one file
 	MaxValue    = 1 << 20  // bytes File.Value returns
 	MaxInflated = 32 << 20 // bytes of a deflated data set
 )
