@@ -16,6 +16,7 @@ type jpegReader struct {
 	bits  uint64 // not yet consumed, right aligned
 	count int
 	ended bool // a marker, or the end, stopped the entropy-coded data
+	mark  bool // the first byte of that marker has been read
 
 	restart int // MCUs between restart markers, 0 for none
 }
@@ -38,8 +39,11 @@ func (d *jpegReader) start() error {
 
 // marker skips fill bytes, and what a scan left, up to the next marker.
 func (d *jpegReader) marker() (byte, error) {
-	d.bits, d.count, d.ended = 0, 0, false
 	prev := byte(0)
+	if d.mark {
+		prev = 0xFF
+	}
+	d.bits, d.count, d.ended, d.mark = 0, 0, false, false
 	for {
 		c, err := d.in.ReadByte()
 		if err != nil {
@@ -154,8 +158,7 @@ func (d *jpegReader) fill() {
 		if c == 0xFF {
 			next, err := d.in.Peek(1)
 			if err != nil || next[0] != 0 {
-				_ = d.in.UnreadByte()
-				d.ended = true
+				d.ended, d.mark = true, true
 				return
 			}
 			_, _ = d.in.Discard(1)

@@ -204,7 +204,7 @@ func (s *scanner) elements(end int64, enc Encoding, depth, charset uint8, undefi
 // padding accepts a tail of zeros after the last element.
 func (s *scanner) padding(end int64) bool {
 	b := s.peek(s.at, 8)
-	if len(b) == 0 || b[0] != 0 || b[1] != 0 || len(bytes.Trim(b, "\x00")) > 0 {
+	if len(b) == 0 || len(bytes.Trim(b, "\x00")) > 0 {
 		return false
 	}
 	for at := s.at; at < end; {
