@@ -40,6 +40,7 @@ const (
 	maxPlan    = 256 << 20
 	maxStages  = 8
 	maxResults = 1 << 14
+	maxReady   = 1 << 30 // bytes of a Worker
 )
 
 // check reports whether a plan can be evaluated at all.
@@ -71,6 +72,9 @@ func (p *Plan) check() error {
 		if t.Level != 2*(len(p.stages)-k)-1 {
 			return fmt.Errorf("stage %d is at level %d", k, t.Level)
 		}
+	}
+	if p.Ready() > maxReady {
+		return fmt.Errorf("a worker would need %d bytes for it", p.Ready())
 	}
 	if len(p.output) < 1 || len(p.output) > maxResults {
 		return fmt.Errorf("%d results", len(p.output))
@@ -107,7 +111,7 @@ func (p *Plan) Hash() [32]byte {
 
 // Precision returns the largest error the compiler expects of a result, in the
 // model's own units: six standard deviations of the noise, for inputs up to 1
-// and values before activations up to 8 in magnitude.
+// and values before activations up to 4 in magnitude.
 func (p *Plan) Precision() float64 { return p.precision }
 
 // Inputs returns how many ciphertexts one input takes.
@@ -115,6 +119,14 @@ func (p *Plan) Inputs() int { return len(p.gather) }
 
 // Steps returns how many steps Evaluate reports.
 func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
+
+// Ready returns the bytes of memory a Worker holds for the plan.
+func (p *Plan) Ready() (total int64) {
+	for _, t := range p.stages {
+		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
+	}
+	return total
+}
 
 // Needs lists the evaluation keys a worker needs.
 func (p *Plan) Needs() he.Needs {

@@ -58,7 +58,7 @@ type nowhere struct{}
 func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 
 // widest is the magnitude assumed of values before an activation.
-const widest = 8
+const widest = 4
 
 // precision follows the noise's standard deviation through a route: an input's
 // errors through each row's norm, the rounding of each rescaling, the noise of
