@@ -1,0 +1,375 @@
+package contract
+
+import (
+	"crypto/ed25519"
+	crand "crypto/rand"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"manx/ledger"
+	"manx/ledger/faulty"
+	"manx/ledger/ledgertest"
+	"manx/privacy/notice"
+	"manx/storage"
+)
+
+func hasWord(k ledger.Key, word string) bool { return strings.HasPrefix(string(k), "common/"+word+"/") }
+func hasSuffix(k ledger.Key, s string) bool  { return strings.HasSuffix(string(k), s) }
+
+// cast is everybody and everything a random sequence may name.
+type cast struct {
+	*ledgertest.Story
+	m       *memory
+	r       *rand.Rand
+	parties []*ledgertest.Key
+	models  []ledger.ModelID
+	records []ledger.RecordID
+	grants  []ledger.GrantID
+	jobs    []ledger.JobID
+	past    []ledger.Command
+	done    map[string]int
+}
+
+func newCast(t testing.TB, r *rand.Rand) *cast {
+	s, m := begin(t)
+	c := &cast{Story: s, m: m, r: r, done: map[string]int{}}
+	var furnisher *ledgertest.Key
+	for _, who := range []struct {
+		v ledger.Vertical
+		r ledger.Role
+	}{
+		{ledger.Health, ledger.Hospital}, {ledger.Health, ledger.Scientist}, {ledger.Health, ledger.Person}, {ledger.Health, ledger.Person},
+		{ledger.Credit, ledger.Furnisher}, {ledger.Credit, ledger.Lender}, {ledger.Credit, ledger.Scientist}, {ledger.Credit, ledger.Person},
+		{ledger.Credit, ledger.Person}, {ledger.Common, ledger.Worker}, {ledger.Common, ledger.Worker},
+	} {
+		k := s.Party(who.v, who.r)
+		c.parties = append(c.parties, k)
+		switch {
+		case who.r == ledger.Furnisher:
+			furnisher = k
+		case who.r == ledger.Scientist && who.v == ledger.Health:
+			c.models = append(c.models, s.HealthModel(k))
+		case who.r == ledger.Scientist:
+			c.models = append(c.models, s.CreditModel(k, "credit_limit"))
+		case who.r == ledger.Person && who.v == ledger.Health:
+			c.records = append(c.records, s.Study(k), s.Study(k))
+		case who.r == ledger.Person:
+			c.records = append(c.records, s.File(k, furnisher))
+		}
+		if who.v != ledger.Common {
+			for range 4 {
+				s.Fund(k, ledger.MAN(20))
+			}
+		}
+	}
+	return c
+}
+
+func pick[T any](r *rand.Rand, from []T) (v T) {
+	if len(from) > 0 {
+		v = from[r.IntN(len(from))]
+	}
+	return v
+}
+
+// coins returns some of a party's coins.
+func (c *cast) coins(p ledger.PartyID, n int) (out []ledger.CoinID) {
+	for k, b := range c.m.state {
+		var coin ledger.Coin
+		if hasWord(k, "coin") && len(out) < n && ledger.Decode(b, &coin) == nil && coin.Owner == p {
+			out = append(out, coin.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *cast) owner(id ledger.RecordID) *ledgertest.Key {
+	r, _ := ledgertest.Find[ledger.Record](c.Story, ledger.KeyOf(id))
+	return c.key(r.Owner)
+}
+
+func (c *cast) key(p ledger.PartyID) *ledgertest.Key {
+	for _, k := range append(c.parties, c.World.Organisations...) {
+		if k.Party() == p {
+			return k
+		}
+	}
+	return pick(c.r, c.parties)
+}
+
+// next makes a command that is likely, not certain, to be allowed: the right
+// party four times of five, else anybody.
+func (c *cast) next() (ledger.Signer, ledger.Body) {
+	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
+	if len(open) > 0 && c.r.IntN(10) == 0 {
+		return pick(c.r, c.parties), ledger.CloseJob{Job: pick(c.r, open)}
+	}
+	if len(open) > 0 && c.r.IntN(2) == 0 {
+		return c.progress(c.Job(pick(c.r, open)))
+	}
+	j, _ := ledgertest.Find[ledger.Job](c.Story, ledger.KeyOf(pick(c.r, c.jobs)))
+	rec := pick(c.r, c.records)
+	right := func(p ledger.PartyID) ledger.Signer {
+		if c.r.IntN(5) == 0 {
+			return pick(c.r, c.parties)
+		}
+		return c.key(p)
+	}
+	ref, h, now := ledgertest.Ref("x"), ledger.Hash{1}, c.World.Now()
+	switch c.r.IntN(21) {
+	case 0:
+		k, to := pick(c.r, c.parties), pick(c.r, c.parties)
+		return k, ledger.SendCoins{In: c.coins(k.Party(), 3), Out: []ledger.Output{{To: to.Party(), Amount: ledger.MAN(uint32(c.r.IntN(4)))}}}
+	case 1:
+		k := pick(c.r, c.parties)
+		in, sum := c.coins(k.Party(), 4), ledger.Amount{}
+		for _, id := range in {
+			sum, _ = sum.Add(ledgertest.Read[ledger.Coin](c.Story, ledger.KeyOf(id)).Amount)
+		}
+		return k, ledger.SendCoins{In: in, Out: []ledger.Output{{To: k.Party(), Amount: sum}}}
+	case 2, 3:
+		k := c.owner(rec)
+		return k, ledger.RequestJob{Model: pick(c.r, c.models), Subject: k.Party(), Purpose: ledger.Diagnosis, Fund: c.coins(k.Party(), 1), Fee: ledger.MAN(3),
+			Deadline: now + 1000, Record: rec, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}
+	case 4, 5:
+		k := c.parties[5] // the lender
+		return k, ledger.RequestJob{Model: pick(c.r, c.models), Subject: pick(c.r, c.parties[7:9]).Party(), Purpose: ledger.CreditTransaction,
+			Fund: c.coins(k.Party(), 1), Fee: ledger.MAN(2), Deadline: now + 1000}
+	case 6:
+		k, sub := pick(c.r, c.parties), pick(c.r, c.parties)
+		seq := uint64(1)
+		if was, ok := ledgertest.Find[ledger.Commitment](c.Story, ledger.CommitmentKey(k.Party(), sub.Party())); ok {
+			seq = was.Sequence + uint64(c.r.IntN(2))
+		}
+		return k, ledger.CommitFile{Subject: sub.Party(), Value: h, Sequence: seq, Date: 20260101}
+	case 7:
+		return pick(c.r, c.parties), ledger.RegisterRecord{Kind: ledger.File, Manifest: ref, Digest: h, Furnisher: pick(c.r, c.parties).Party()}
+	case 8:
+		return right(c.owner(rec).Party()), ledger.RegisterRecord{Kind: ledger.Deidentified, Manifest: ref, Digest: h, Derived: rec}
+	case 9:
+		if c.r.IntN(6) > 0 {
+			return right(c.owner(rec).Party()), ledger.AmendRecord{Record: rec, Version: 2, Manifest: ref, Digest: h}
+		}
+		return right(c.owner(rec).Party()), ledger.EraseRecord{Record: rec}
+	case 10:
+		return right(c.owner(rec).Party()), ledger.GiveGrant{Record: rec, To: pick(c.r, c.parties).Party(), Purpose: pick(c.r, ledger.Purposes()), Access: ledger.Read, Until: now + 500}
+	case 11, 12:
+		return right(j.Subject), ledger.GiveGrant{Record: rec, To: j.Asker, Purpose: j.Purpose, Access: ledger.Compute, Model: j.Model, Job: j.ID, Until: now + 500}
+	case 13:
+		g := pick(c.r, c.grants)
+		gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(g))
+		return right(gr.Owner), ledger.RevokeGrant{Grant: g}
+	case 14:
+		gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(j.Grant))
+		return right(j.Subject), ledger.PostInput{Job: j.ID, Grant: j.Grant, Record: gr.Record, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}
+	case 15:
+		return pick(c.r, c.parties), ledger.ClaimJob{Job: j.ID}
+	case 16:
+		return right(j.Worker), ledger.PostResult{Job: j.ID, Result: ref, Hash: h}
+	case 17:
+		return right(j.Subject), ledger.AnswerJob{Job: j.ID, Answer: ref, Digest: h}
+	case 18:
+		return right(j.Asker), ledger.AcceptJob{Job: j.ID}
+	case 19:
+		if c.r.IntN(2) == 0 {
+			return right(j.Subject), ledger.DenyJob{Job: j.ID}
+		}
+		return right(j.Asker), ledger.DisputeJob{Job: j.ID}
+	default:
+		if c.r.IntN(2) == 0 {
+			return pick(c.r, c.parties), ledger.CloseJob{Job: j.ID}
+		}
+		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0}
+	}
+}
+
+// progress takes a job a step further, as its parties would.
+func (c *cast) progress(j ledger.Job) (ledger.Signer, ledger.Body) {
+	ref, h := ledgertest.Ref("x"), ledger.Hash{1}
+	worker := c.parties[len(c.parties)-1-c.r.IntN(2)]
+	switch j.Stage {
+	case ledger.Asked:
+		if j.Grant == "" {
+			i := slices.IndexFunc(c.records, func(r ledger.RecordID) bool { return c.owner(r).Party() == j.Subject })
+			return c.key(j.Subject), ledger.GiveGrant{Record: pick(c.r, c.records[max(i, 0):]), To: j.Asker, Purpose: j.Purpose, Access: ledger.Compute, Model: j.Model,
+				Job: j.ID, Until: c.World.Now() + 900}
+		}
+		g := ledgertest.Read[ledger.Grant](c.Story, ledger.KeyOf(j.Grant))
+		return c.key(j.Subject), ledger.PostInput{Job: j.ID, Grant: g.ID, Record: g.Record, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}
+	case ledger.Ready:
+		return worker, ledger.ClaimJob{Job: j.ID}
+	case ledger.Claimed:
+		return c.key(j.Worker), ledger.PostResult{Job: j.ID, Result: ref, Hash: h}
+	case ledger.Done:
+		if j.Asker != j.Subject {
+			return c.key(j.Subject), ledger.AnswerJob{Job: j.ID, Answer: ref, Digest: h}
+		}
+	case ledger.Disputed:
+		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0}
+	}
+	if c.r.IntN(3) == 0 {
+		return c.key(j.Asker), ledger.DisputeJob{Job: j.ID}
+	}
+	return c.key(j.Asker), ledger.AcceptJob{Job: j.ID}
+}
+
+// note remembers what an applied command made.
+func (c *cast) note(cmd ledger.Command) {
+	c.done[cmd.Name]++
+	v := ledger.VerticalOf(cmd.Author)
+	switch cmd.Name {
+	case "record.register":
+		c.records = append(c.records, ledger.NewRecordID(v, cmd.ID))
+	case "grant.give":
+		c.grants = append(c.grants, ledger.NewGrantID(v, cmd.ID))
+	case "job.request":
+		c.jobs = append(c.jobs, ledger.NewJobID(v, cmd.ID))
+	}
+	c.past = append(c.past, cmd)
+}
+
+func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
+	cmd, err := ledger.NewCommand(c.World.Genesis.ID(), by, c.World.Now()+600, b)
+	if err != nil {
+		return cmd, false // its own Check refused it; other tests send such bodies
+	}
+	cmd.Cosign(c.World.Organisations[1])
+	return cmd, true
+}
+
+// Whatever sequence of commands is tried, with replies lost, tries repeated,
+// old commands replayed and new ones altered: no money is made or lost (3), a
+// command has one effect (8), what is not validly signed has none (2), and
+// afterwards every escrow ends (4).
+func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
+	runs, steps := 4, 600
+	if testing.Short() {
+		runs = 2
+	}
+	done := map[string]int{}
+	for range runs {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		r := rand.New(rand.NewPCG(seed, 3))
+		c := newCast(t, r)
+		flaky := faulty.New(c.m, func(ledger.Command) faulty.Fault { return faulty.Fault(max(0, r.IntN(6)-3)) })
+		for range steps {
+			c.step(t, flaky)
+			if got, want := c.m.money(t), c.m.supply(t); got != want {
+				t.Fatalf("coins and escrows hold %v of a supply of %v", got, want)
+			}
+			if c.m.internal != nil {
+				t.Fatal(c.m.internal)
+			}
+		}
+		c.finish(t)
+		for n, k := range c.done {
+			done[n] += k
+		}
+	}
+	t.Logf("applied %v", done)
+	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "credit.commit"} {
+		if done[n] == 0 && !testing.Short() {
+			t.Errorf("no %s was ever applied", n)
+		}
+	}
+}
+
+func (c *cast) step(t testing.TB, l ledger.Ledger) {
+	t.Helper()
+	switch c.r.IntN(20) {
+	case 0:
+		c.Wait(1 + ledger.Time(c.r.IntN(150)))
+		return
+	case 1:
+		before := c.m.copy()
+		if old := pick(c.r, c.past); old.Name != "" {
+			if _, err := c.m.Submit(t.Context(), old); err != nil {
+				t.Fatalf("a replay is acknowledged: %v", err)
+			}
+		}
+		same(t, "a replay", before, c.m.state)
+		return
+	}
+	by, b := c.next()
+	cmd, ok := c.signed(by, b)
+	if !ok {
+		return
+	}
+	if c.r.IntN(8) == 0 {
+		before := c.m.copy()
+		if _, err := c.m.Submit(t.Context(), alter(c.r, cmd)); err == nil {
+			t.Fatalf("an altered %s was applied", cmd.Name)
+		}
+		same(t, "an altered command", before, c.m.state)
+	}
+	for {
+		_, err := l.Submit(t.Context(), cmd)
+		if err == nil {
+			break
+		}
+		if notice.From(err).Kind != notice.Internal {
+			return // refused
+		}
+	}
+	c.note(cmd)
+}
+
+// alter changes what was signed, or who signed it.
+func alter(r *rand.Rand, c ledger.Command) ledger.Command {
+	switch r.IntN(6) {
+	case 0:
+		c.Body = append([]byte{}, c.Body...)
+		c.Body[r.IntN(len(c.Body))] ^= 1 << r.IntN(8)
+	case 1:
+		c.NotAfter++
+	case 2:
+		c.ID[r.IntN(16)] ^= 1
+	case 3:
+		c.Network += "x"
+	case 4:
+		c.Sig = append([]byte{}, c.Sig...)
+		c.Sig[r.IntN(ed25519.SignatureSize)] ^= 1 << r.IntN(8)
+	default:
+		_, stranger, _ := ed25519.GenerateKey(crand.Reader)
+		c.Sig = ed25519.Sign(stranger, c.SigningBytes())
+	}
+	return c
+}
+
+func same(t testing.TB, what string, before, after map[ledger.Key][]byte) {
+	t.Helper()
+	if !maps.EqualFunc(before, after, func(a, b []byte) bool { return string(a) == string(b) }) {
+		t.Fatalf("%s changed the state", what)
+	}
+}
+
+// finish lets all time pass and has a stranger close every job.
+func (c *cast) finish(t testing.TB) {
+	t.Helper()
+	c.Wait(2000)
+	worker := c.Party(ledger.Common, ledger.Worker)
+	for _, id := range c.jobs {
+		if c.Job(id).Stage.Over() {
+			continue
+		}
+		if err := c.Try(worker, ledger.CloseJob{Job: id}); err != nil {
+			t.Fatalf("an escrow does not end: %v", err)
+		}
+		if j := c.Job(id); !j.Stage.Over() {
+			t.Fatalf("a job past its deadline is %s", j.Stage)
+		}
+	}
+	for k := range c.m.state {
+		if hasSuffix(k, "/escrow") && !strings.Contains(string(c.m.state[k]), `"held":"0"`) {
+			t.Fatal("an escrow still holds money")
+		}
+	}
+	if got, want := c.m.money(t), c.m.supply(t); got != want {
+		t.Fatalf("coins and escrows hold %v of a supply of %v", got, want)
+	}
+}
