@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,6 +23,11 @@ func (s *server) state(c *gin.Context) {
 	if k == "" || len(k) > 300 {
 		s.fail(c, notice.New(notice.Invalid, "a key of 1 to 300 bytes is needed", ""))
 		return
+	}
+	if part := strings.Split(k, "/"); len(part) != 3 || part[1] != "p" {
+		if s.session(c); c.IsAborted() { // all but parties' public keys
+			return
+		}
 	}
 	b, err := s.Ledger.Read(c, ledger.Key(k))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -84,8 +84,9 @@ func New(n Node) http.Handler {
 	r.POST(api.Admissions, s.admit)
 	r.POST(wrapsRoute, s.wraps)
 
+	r.GET(api.State, s.state) // needs a session but for public keys
+
 	in := r.Group("", s.session)
-	in.GET(api.State, s.state)
 	in.GET(api.Events, s.events)
 	in.POST(api.Faucet, s.faucet)
 	in.GET(api.Mine+"/:word", s.mine)

@@ -169,8 +169,8 @@ func (s signer) Sign(message []byte) []byte { return s.keys.Sign(message) }
 // Register makes the party known to the ledger, once: a second try succeeds
 // and changes nothing. Roles that organisations admit are cosigned first.
 func (p *Party) Register(ctx context.Context, role ledger.Role, name string) error {
-	if _, err := p.session(ctx); !notice.Is(err, notice.Denied) {
-		return err // a session opens: it is registered; or the node does not answer
+	if _, err := Get[ledger.Party](ctx, p.Client, p.id); !notice.Is(err, notice.NotFound) {
+		return err // it is registered; or the node does not answer
 	}
 	to, err := p.Keys.Recipient()
 	if err != nil {
