@@ -1,0 +1,253 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/storage"
+	"manx/storage/vault"
+)
+
+// An Engine readies plans.
+type Engine interface {
+	// Load readies a plan. Its bytes come from a stranger, and hash to what the
+	// model's owner put on the ledger.
+	Load(ctx context.Context, plan []byte) (Program, error)
+}
+
+// A Program is a readied plan.
+type Program interface {
+	// Bind reads one owner's evaluation keys for the plan, from a stranger.
+	Bind(ctx context.Context, keys io.Reader) (Evaluator, error)
+}
+
+// An Evaluator runs a plan under one owner's evaluation keys.
+type Evaluator interface {
+	// Evaluate reads one encrypted input and writes its encrypted result. The
+	// same input gives the same bytes on every machine. A cancelled ctx stops it
+	// soon. progress is called after each step.
+	Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error
+}
+
+// Submitter is what a worker needs of the ledger.
+type Submitter interface {
+	Submit(ctx context.Context, c ledger.Command) (ledger.Height, error)
+	Read(ctx context.Context, k ledger.Key) ([]byte, error)
+}
+
+// Packs is where plans, keys, inputs and results lie; *vault.Vault is one.
+type Packs interface {
+	Open(ctx context.Context, r storage.Ref) (*vault.Pack, error)
+	Write(ctx context.Context, r io.Reader) (storage.Ref, error)
+}
+
+// A Worker takes jobs one at a time, each on all cores. Its fields are set
+// before Run.
+type Worker struct {
+	Ticket  Ticket
+	Network ledger.NetworkID
+	Signer  ledger.Signer // a party with the role of a worker
+	Ledger  Submitter
+	Packs   Packs
+	Engine  Engine
+	Classes []Class // what Engine can run; empty means CKKS alone
+
+	CacheBytes int64         // of readied plans and keys; 0 means 1 GiB
+	Poll       time.Duration // how often a running job is checked; 0 means 500 ms
+	Drain      time.Duration // how long a running job may go on after Run's ctx ends; 0 means 20 s
+	Log        *slog.Logger  // nil discards
+	// Progress, where not nil, hears of each step.
+	Progress func(job ledger.JobID, step, of int)
+
+	cache *cache
+}
+
+const (
+	idleWait = 150 * time.Millisecond
+	keepKeys = 10 * time.Minute // evaluation keys that nobody uses are dropped
+)
+
+// Run takes and does jobs until ctx ends, lets a running one finish within
+// Drain, and returns nil. A queue or a ledger that does not answer is waited
+// for.
+func (w *Worker) Run(ctx context.Context) error {
+	if len(w.Classes) == 0 {
+		w.Classes = []Class{CKKS}
+	}
+	w.CacheBytes = orElse(w.CacheBytes, 1<<30)
+	w.Poll = orElse(w.Poll, 500*time.Millisecond)
+	w.Drain = orElse(w.Drain, 20*time.Second)
+	if w.Log == nil {
+		w.Log = slog.New(slog.DiscardHandler)
+	}
+	w.cache = newCache(w.CacheBytes)
+	if w.Ticket.get == nil {
+		return notice.New(notice.Invalid, "the worker has no ticket for a queue", "give it the one that `manx up` wrote: `manx worker run --ticket FILE`")
+	}
+	conn, err := nats.Connect(w.Ticket.Text(), nats.Name(string(w.Signer.Party())), nats.CustomInboxPrefix(inbox(string(w.Signer.Party()))),
+		nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
+	if err != nil {
+		return notice.Because(err, notice.Unavailable, "the worker does not reach the queue of jobs", "is the node running? `manx up`")
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	// The job in hand outlives ctx by Drain.
+	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-working.Done():
+		case <-time.After(w.Drain):
+			cancel(errDrained)
+		}
+	})()
+	w.Log.Info("worker waits for jobs", "worker", w.Signer.Party())
+	lines := w.lines(js)
+	for tidied := time.Now(); ctx.Err() == nil; {
+		m, l, err := w.next(ctx, lines)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			w.Log.Warn("worker does not reach the queue", "err", err)
+			pause(ctx, 5*idleWait)
+		case m != nil:
+			w.handle(working, m, l)
+		default:
+			pause(ctx, idleWait)
+		}
+		if time.Since(tidied) > time.Second {
+			tidied = time.Now()
+			w.tidy(ctx)
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// A line is one class and priority's consumer.
+type line struct {
+	js       jetstream.JetStream
+	name     string
+	consumer jetstream.Consumer
+	wait     time.Duration // the queue's patience with a silent worker
+	most     int           // deliveries
+}
+
+func (w *Worker) lines(js jetstream.JetStream) (all []*line) {
+	for _, p := range priorities() {
+		for _, c := range w.Classes {
+			all = append(all, &line{js: js, name: consumer(c, p)})
+		}
+	}
+	return all
+}
+
+func (l *line) join(ctx context.Context) error {
+	if l.consumer != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := l.js.Consumer(ctx, jobsStream, l.name)
+	if err != nil {
+		return fmt.Errorf("join %s: %w", l.name, err)
+	}
+	l.consumer, l.wait, l.most = c, c.CachedInfo().Config.AckWait, c.CachedInfo().Config.MaxDeliver
+	return nil
+}
+
+// next returns a message, most urgent first, or nil.
+func (w *Worker) next(ctx context.Context, lines []*line) (jetstream.Msg, *line, error) {
+	for _, l := range lines {
+		if err := l.join(ctx); err != nil {
+			return nil, nil, err
+		}
+		batch, err := l.consumer.FetchNoWait(1)
+		if err != nil {
+			return nil, nil, fmt.Errorf("take from %s: %w", l.name, err)
+		}
+		for m := range batch.Messages() {
+			return m, l, nil
+		}
+		if err := batch.Error(); err != nil {
+			return nil, nil, fmt.Errorf("take from %s: %w", l.name, err)
+		}
+	}
+	return nil, nil, nil
+}
+
+// handle does the job a message names, and says to the queue what became of it.
+func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
+	msg, err := readMessage(m.Data())
+	if err != nil {
+		w.say(m.TermWithReason("- the message is not a job's"))
+		return
+	}
+	began := time.Now()
+	err = w.do(ctx, msg.Job, func() { w.say(m.InProgress()) }, l.wait/3)
+	n := notice.From(err)
+	meta, metaErr := m.Metadata()
+	last := metaErr == nil && l.most > 0 && meta.NumDelivered >= uint64(l.most)
+	switch {
+	case err == nil:
+		w.Log.Info("job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
+		w.say(m.Ack())
+	case errors.Is(err, errNothing):
+		w.Log.Info("nothing to do for a job", "job", msg.Job, "why", err)
+		w.say(m.Ack())
+	case errors.Is(err, errDrained):
+		w.Log.Warn("worker stops before the job ended; another will take it", "job", msg.Job)
+		w.say(m.Nak())
+	case n.Kind == notice.Internal || n.Kind == notice.Unavailable:
+		w.Log.Warn("job failed and will be tried again", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		if last {
+			w.say(m.TermWithReason(string(msg.Job) + " it failed at every worker that took it: " + n.Text))
+			return
+		}
+		w.say(m.NakWithDelay(time.Second))
+	default:
+		w.Log.Error("job cannot be done", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
+	}
+}
+
+// say logs a word to the queue that was lost; the queue then asks again.
+func (w *Worker) say(err error) {
+	if err != nil {
+		w.Log.Warn("the queue did not hear the worker", "err", err)
+	}
+}
+
+// tidy drops evaluation keys that nobody used for long or whose grant ended.
+func (w *Worker) tidy(ctx context.Context) {
+	w.cache.dropIf(func(c *cached) bool {
+		if c.key.keys.IsZero() {
+			return false
+		}
+		if time.Since(c.used) > keepKeys {
+			return true
+		}
+		if c.grant == "" {
+			return false
+		}
+		live, err := w.live(ctx, c.grant)
+		return err == nil && !live
+	})
+}
