@@ -89,7 +89,7 @@ func (pl *plan) byDefault(t dicom.Tag, vr dicom.VR) action {
 			return check
 		}
 	case dicom.LO, dicom.SH:
-		if t == dicom.Manufacturer || t == kernel {
+		if t == dicom.Manufacturer || t == kernel || coded[t] || numbered[t] {
 			return check
 		}
 	}
@@ -97,6 +97,13 @@ func (pl *plan) byDefault(t dicom.Tag, vr dicom.VR) action {
 }
 
 const kernel dicom.Tag = 0x00181210
+
+// coded lists text that the standard fills with defined terms, numbered text
+// that writers fill with a count; what else they hold goes.
+var (
+	coded    = tags(dicom.RescaleType, 0x00283004, 0x00201040)
+	numbered = tags(0x00209056, 0x00480106)
+)
 
 // bulk lists the binary attributes that stay: pixels, their offset tables and
 // colour or grey look-up tables. An ICC profile carries text and goes.

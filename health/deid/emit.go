@@ -132,7 +132,7 @@ func (pl *plan) text(e *dicom.Element, vr dicom.VR, values []string, act action)
 	}
 	switch vr {
 	case dicom.CS:
-		out, reduced, ok := pl.t.coded(e.Tag, values)
+		out, reduced, ok := pl.t.defined(e.Tag, values)
 		switch {
 		case !ok:
 			return nil, "removed"
@@ -153,10 +153,14 @@ func (pl *plan) text(e *dicom.Element, vr dicom.VR, values []string, act action)
 	case dicom.AS:
 		return each("", age)
 	}
-	switch e.Tag {
-	case dicom.Manufacturer:
+	switch {
+	case coded[e.Tag]:
+		return each("", func(s string) (string, bool) { return s, pl.t.terms[s] })
+	case numbered[e.Tag]:
+		return each("", func(s string) (string, bool) { return s, len(s) <= 3 && digits(s) })
+	case e.Tag == dicom.Manufacturer:
 		return each("", func(s string) (string, bool) { return s, pl.t.makers[strings.ToUpper(s)] })
-	case kernel:
+	case e.Tag == kernel:
 		return each("", func(s string) (string, bool) { return s, pl.t.kernels[s] || kernelName(s) })
 	}
 	return nil, "removed"

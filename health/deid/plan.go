@@ -49,6 +49,8 @@ const (
 	codeValue       dicom.Tag = 0x00080100
 	codeScheme      dicom.Tag = 0x00080102
 	codeMeaning     dicom.Tag = 0x00080104
+	localNamespace  dicom.Tag = 0x00400031
+	universalEntity dicom.Tag = 0x00400032
 )
 
 // written lists the top-level attributes that this package makes itself.
@@ -242,6 +244,16 @@ func (pl *plan) sequence(e *dicom.Element, n node, at string, act action) (node,
 		}
 		n.items = append(n.items, ordered(append(fixed, nodes...)))
 	}
+	if len(n.items) > 0 || len(e.Items) == 0 {
+		return n, true, nil
+	}
+	switch typeOf(pl.class, pl.kind, e.Tag, e.Depth) {
+	case 1:
+		n.items = [][]node{codeNodes("REMOVED", "99MANX")}
+	case 2:
+	default:
+		return n, false, nil
+	}
 	return n, true, nil
 }
 
@@ -250,10 +262,12 @@ func codePart(t dicom.Tag) bool { return t >= 0x00080100 && t <= 0x00080123 && t
 
 // codeItem returns what stays of a coded concept: value, scheme, and the value
 // again as its meaning, which is free text. held is true where the item is a
-// code nobody can check.
+// code nobody can check, or names an issuer.
 func (pl *plan) codeItem(els []dicom.Element) (fixed []node, held bool) {
-	coded := slices.ContainsFunc(els, func(e dicom.Element) bool { return codePart(e.Tag) && e.VR.Text() })
-	if !coded {
+	if dicom.Find(els, localNamespace) != nil || dicom.Find(els, universalEntity) != nil {
+		return nil, true // who issued an identifier
+	}
+	if !slices.ContainsFunc(els, func(e dicom.Element) bool { return codePart(e.Tag) && !e.Sequence() }) {
 		return nil, false
 	}
 	get := func(t dicom.Tag) string {
@@ -271,11 +285,15 @@ func (pl *plan) codeItem(els []dicom.Element) (fixed []node, held bool) {
 	if !pl.t.code(value, scheme) {
 		return nil, true
 	}
+	return codeNodes(value, scheme), false
+}
+
+func codeNodes(value, scheme string) []node {
 	return []node{
 		{tag: codeValue, vr: dicom.SH, data: []byte(value)},
 		{tag: codeScheme, vr: dicom.SH, data: []byte(scheme)},
 		{tag: codeMeaning, vr: dicom.LO, data: []byte(value)},
-	}, false
+	}
 }
 
 // note records a change, and in a preview the values.

@@ -154,6 +154,7 @@ func leaks(b []byte) (out []string) {
 // of object, under no VR, at no depth and under no option but the one that
 // names device text.
 func TestInvariant1_PlantedIdentifiersVanish(t *testing.T) {
+	t.Parallel()
 	dict := dictionary()
 	if len(dict) < 4000 {
 		t.Fatalf("%d tags in the dictionary", len(dict))
@@ -185,5 +186,76 @@ func TestInvariant1_PlantedIdentifiersVanish(t *testing.T) {
 	}
 	if found := leaks(plantedFile(dict, storage+"2", 0)); len(found) != len(planted) {
 		t.Fatalf("the search finds only %v in the original", found)
+	}
+}
+
+// The same in the other encodings: implicit, big-endian, deflated.
+func TestInvariant1_EveryEncoding(t *testing.T) {
+	t.Parallel()
+	dict := dictionary()
+	p := profile(t, Options{}, 1)
+	for _, syntax := range []string{dicom.ImplicitVRLittle, dicom.DeflatedLittle, dicom.ExplicitVRBig} {
+		var b bytes.Buffer
+		enc := dicom.NewEncoder(&b, syntax)
+		enc.Start(syntax, storage+"2", "1.2.826.4711.77.0")
+		if syntax == dicom.ExplicitVRBig {
+			enc.Text(dicom.SOPClassUID, dicom.UI, storage+"2")
+			for i, tag := range dict {
+				if vr := tag.DictionaryVR(); vr != dicom.SQ && !keptTags[tag] && !bulk[tag] {
+					enc.Text(tag, vr, plant(vr, i))
+				}
+			}
+		} else {
+			f := scan(t, plantedFile(dict, storage+"2", 0))
+			for i := range f.Elements {
+				enc.Copy(f, &f.Elements[i])
+			}
+		}
+		if err := enc.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := scan(t, b.Bytes())
+		out := scan(t, forced(t, p, f))
+		if out.WritableSyntax() != syntax || out.TransferSyntax != syntax {
+			t.Errorf("%s became %s", syntax, out.TransferSyntax)
+		}
+		var all []byte
+		for i := range out.Elements {
+			e := &out.Elements[i]
+			r := out.Raw(e, e.Start, e.End)
+			part := make([]byte, r.Size())
+			if _, err := r.ReadAt(part, 0); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, part...)
+		}
+		if found := leaks(all); len(found) > 0 {
+			t.Errorf("%s: %v", syntax, found)
+		}
+	}
+}
+
+// Under DeviceIdentity text stays in the attributes that option names only.
+func TestInvariant1_DeviceTextOnly(t *testing.T) {
+	t.Parallel()
+	f := scan(t, plantedFile(dictionary(), storage+"2", 0))
+	out := scan(t, forced(t, profile(t, Options{DeviceIdentity: true}, 1), f))
+	kept := 0
+	err := out.Walk(func(path []*dicom.Element, e *dicom.Element) error {
+		if e.Sequence() {
+			return nil
+		}
+		b, err := out.Value(e)
+		if err != nil || len(leaks(b)) == 0 {
+			return err
+		}
+		kept++
+		if !load().rows[e.Tag].has('V') {
+			t.Errorf("%v keeps its value", e.Tag)
+		}
+		return nil
+	})
+	if err != nil || kept == 0 {
+		t.Errorf("%d values are kept, %v", kept, err)
 	}
 }

@@ -73,6 +73,7 @@ func outsidePixels(t *testing.T, b []byte) []byte {
 
 // No personal value of a real file stands in its copy, and the copy scans.
 func TestInvariant1_RealFilesLoseTheirIdentity(t *testing.T) {
+	t.Parallel()
 	p := profile(t, Options{}, 2)
 	values, files := 0, 0
 	accepted(t, func(name string, _ []byte, f *dicom.File) {
@@ -112,6 +113,7 @@ func harmlessValue(v string) bool {
 
 // Pixels of the copy are the bytes of the original, compressed ones too.
 func TestPixelsPassThrough(t *testing.T) {
+	t.Parallel()
 	p := profile(t, Options{}, 3)
 	n := 0
 	accepted(t, func(name string, _ []byte, f *dicom.File) {
@@ -146,6 +148,7 @@ func TestPixelsPassThrough(t *testing.T) {
 
 // Every attribute that its IOD needs and the original had is in the copy.
 func TestRequiredAttributesStay(t *testing.T) {
+	t.Parallel()
 	p := profile(t, Options{}, 4)
 	accepted(t, func(name string, _ []byte, f *dicom.File) {
 		g := scan(t, forced(t, p, f))

@@ -39,9 +39,9 @@ func dummy(vr dicom.VR) []byte {
 	return nil
 }
 
-// coded keeps the parts of a CS value that are defined terms; others become
+// defined keeps the parts of a CS value that are defined terms; others become
 // OTHER, so that positions stay. It reports false where none is left.
-func (t *tables) coded(tag dicom.Tag, values []string) (out []string, reduced, ok bool) {
+func (t *tables) defined(tag dicom.Tag, values []string) (out []string, reduced, ok bool) {
 	for _, v := range values {
 		v = strings.TrimSpace(v)
 		switch {
