@@ -3,14 +3,12 @@ package health_test
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/binary"
 	"encoding/csv"
 	"fmt"
 	"image/png"
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -182,6 +180,25 @@ func archive(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Two patients under one study UID are told apart too.
+func TestTwoPatientsInOneStudy(t *testing.T) {
+	dir := series(t, options(), 0, 4)
+	b, err := os.ReadFile(filepath.Join(dir, "slice-004.dcm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{"identifier": {"PH-1", "PH-9"}, "name": {"Phantom^Pat", "Phantom^Sam"}, "birth date": {"19600102", "19600103"}} {
+		if err := os.WriteFile(filepath.Join(dir, "slice-004.dcm"), bytes.Replace(b, []byte(change[0]), []byte(change[1]), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := health.ReadStudies(t.Context(), dir)
+		if !notice.Is(err, notice.Conflict) || len(in.Rejected) != 1 || len(in.Studies[0].Instances) != 3 {
+			t.Errorf("%s: %v, rejected %v", name, err, in.Rejected)
+		}
+		_ = in.Close()
+	}
 }
 
 func TestLateSlices(t *testing.T) {
@@ -387,43 +404,5 @@ func TestConclude(t *testing.T) {
 	}
 	if _, err := health.Conclude([]float64{math.NaN()}, r); !notice.Is(err, notice.Integrity) {
 		t.Errorf("NaN: %v", err)
-	}
-}
-
-// A study of 1 GB is scanned in the memory of its headers. The files are sparse.
-func TestScanMemory(t *testing.T) {
-	dir := t.TempDir()
-	const pixels = 50_000_000
-	for n := range 20 {
-		var b bytes.Buffer
-		e := dicom.NewEncoder(&b, dicom.ExplicitVRLittle)
-		e.Start(dicom.ExplicitVRLittle, "1.2.840.10008.5.1.4.1.1.2", fmt.Sprintf("2.25.9%d", n))
-		e.Text(dicom.SOPInstanceUID, dicom.UI, fmt.Sprintf("2.25.9%d", n))
-		e.Text(dicom.Modality, dicom.CS, "CT")
-		e.Text(dicom.StudyInstanceUID, dicom.UI, "2.25.1")
-		e.Bytes(dicom.PixelData, dicom.OW, nil)
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		binary.LittleEndian.PutUint32(b.Bytes()[b.Len()-4:], pixels)
-		path := filepath.Join(dir, fmt.Sprintf("%d.dcm", n))
-		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(path, int64(b.Len())+pixels); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	in := read(t, dir)
-	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 8<<20 {
-		t.Errorf("scanning 1 GB allocated %d bytes", got)
-	}
-	t.Logf("1 GB scanned with %d KiB allocated", (after.TotalAlloc-before.TotalAlloc)>>10)
-	if len(in.Studies[0].Instances) != 20 || in.Studies[0].Bytes < 1e9 {
-		t.Errorf("%d instances of %d bytes", len(in.Studies[0].Instances), in.Studies[0].Bytes)
 	}
 }

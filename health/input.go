@@ -16,14 +16,13 @@ import (
 // An InputSchema is which images a model reads and how they become its input;
 // the model's card carries it.
 type InputSchema struct {
-	Modality string   `json:"modality"`  // DICOM modality: CT
-	BodyPart string   `json:"body_part"` // CHEST is the only one there is
-	Center   float64  `json:"center"`    // of the window, in Hounsfield units
-	Width    float64  `json:"width"`     // of the window, above 0
-	Size     int      `json:"size"`      // rows and columns of the input
-	MinRows  int      `json:"min_rows"`  // fewest rows and columns of an image
-	MinLung  float64  `json:"min_lung"`  // least share of the body's area that is lung; 0 means 0.12
-	_        struct{} // keyed literals: fields may be added
+	Modality string  `json:"modality"`  // DICOM modality: CT
+	BodyPart string  `json:"body_part"` // CHEST is the only one there is
+	Center   float64 `json:"center"`    // of the window, in Hounsfield units
+	Width    float64 `json:"width"`     // of the window, above 0
+	Size     int     `json:"size"`      // rows and columns of the input
+	MinRows  int     `json:"min_rows"`  // fewest rows and columns of an image
+	MinLung  float64 `json:"min_lung"`  // least share of the body's area that is lung; 0 means 0.12
 }
 
 // A Slice is one model input, cut from one instance of a study.

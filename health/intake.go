@@ -1,8 +1,6 @@
 package health
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,13 +18,8 @@ import (
 	"manx/privacy/reveal"
 )
 
-// Bounds on one upload.
-const (
-	maxFiles  = 200_000
-	maxObject = 8 << 30   // bytes of one file inside a ZIP
-	inMemory  = 4 << 20   // up to which such a file is not spooled to disk
-	minRatio  = 1.0 / 400 // compressed to plain size below which a ZIP entry is a bomb
-)
+// maxFiles bounds one upload.
+const maxFiles = 200_000
 
 // An Intake is what an upload held.
 type Intake struct {
@@ -158,9 +151,9 @@ func (r *reader) file(ctx context.Context, fsys fs.FS, name string, archive bool
 			r.ignore(name, "it is an archive inside an archive")
 			return nil
 		}
-		z, err := zip.NewReader(o, o.Size())
+		z, err := unzip(o)
 		if err != nil {
-			r.reject(name, "the archive is damaged")
+			r.reject(name, notice.From(err).Text)
 			return nil
 		}
 		keep = true
@@ -195,52 +188,6 @@ func foreign(o *Object, name string) bool {
 		return false
 	}
 	return true
-}
-
-// checkEntry refuses entries of an archive that unpack to far more than they
-// are; open stops at the declared size.
-func checkEntry(fsys fs.FS, name string) error {
-	st, err := fs.Stat(fsys, name)
-	if err != nil {
-		return err
-	}
-	h, ok := st.Sys().(*zip.FileHeader)
-	if !ok {
-		return nil
-	}
-	if h.UncompressedSize64 > maxObject || h.UncompressedSize64 > inMemory && float64(h.CompressedSize64) < minRatio*float64(h.UncompressedSize64) {
-		return notice.New(notice.Exhausted, "the archive entry unpacks to too much", "unpack the archive and add the folder")
-	}
-	return nil
-}
-
-// spool copies a stream that cannot seek to memory, or where it is long to a
-// temporary file that has no name.
-func spool(r io.Reader, size int64) (*Object, error) {
-	if size < 0 || size > maxObject {
-		return nil, notice.New(notice.Exhausted, "a file of the study is too long", "unpack the archive and add the folder")
-	}
-	short := func(err error) error {
-		return notice.Because(err, notice.Integrity, "an archive entry is damaged", "copy the archive again from its source")
-	}
-	if size <= inMemory {
-		var b bytes.Buffer
-		if n, err := io.Copy(&b, io.LimitReader(r, size+1)); err != nil || n != size {
-			return nil, short(err)
-		}
-		return &Object{ReaderAt: bytes.NewReader(b.Bytes()), size: size, close: func() error { return nil }}, nil
-	}
-	f, err := os.CreateTemp("", "manx-*")
-	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("unpack: %w", err), f.Close())
-	}
-	if n, err := io.Copy(f, io.LimitReader(r, size+1)); err != nil || n != size {
-		return nil, errors.Join(short(err), f.Close())
-	}
-	return &Object{ReaderAt: f, size: size, close: f.Close}, nil
 }
 
 const dicomdir = "1.2.840.10008.1.3.10"
