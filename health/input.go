@@ -90,10 +90,9 @@ func candidates(s *Study, schema InputSchema) ([][]*Instance, error) {
 	for _, series := range s.Series() {
 		var keep []*Instance
 		for _, in := range series.Instances {
-			part := elsewhere(in.head.bodyPart)
 			switch {
 			case in.Modality != schema.Modality || in.Rows == 0:
-			case slices.Contains(in.head.imageType, "LOCALIZER"):
+			case in.head.localizer:
 				drop(1, "it holds localizers only")
 			case in.Frames > 1:
 				drop(2, "its images are multi-frame objects")
@@ -103,8 +102,8 @@ func candidates(s *Study, schema InputSchema) ([][]*Instance, error) {
 				drop(4, "its images are not axial")
 			case !in.head.units:
 				drop(5, "the values of its images are not Hounsfield units")
-			case part != "":
-				drop(6, "the images are of another part of the body ("+part+")")
+			case in.head.elsewhere != "":
+				drop(6, "the images are of another part of the body ("+in.head.elsewhere+")")
 			default:
 				keep = append(keep, in)
 			}

@@ -345,15 +345,15 @@ func instance(f *dicom.File, o *Object, fsys fs.FS, name string) Instance {
 	}
 	in := Instance{
 		UID: privacy.Hide(f.String(dicom.SOPInstanceUID)), Series: privacy.Hide(f.String(dicom.SeriesInstanceUID)),
-		Class: f.String(dicom.SOPClassUID), Syntax: f.TransferSyntax, Modality: f.String(dicom.Modality),
+		Class: dicom.PlainUID(f.String(dicom.SOPClassUID)), Syntax: dicom.PlainUID(f.TransferSyntax), Modality: modality(f.String(dicom.Modality)),
 		Number: number(dicom.InstanceNumber), Size: o.Size(), Rows: number(dicom.Rows), Columns: number(dicom.Columns),
 		at: privacy.Hide(location{fsys, name}),
 	}
 	if in.Rows > 0 {
 		in.Frames = max(1, number(dicom.NumberOfFrames))
 	}
-	in.head.bodyPart = f.String(dicom.BodyPartExamined)
-	in.head.imageType = f.Strings(dicom.ImageType)
+	in.head.elsewhere = elsewhere(f.String(dicom.BodyPartExamined))
+	in.head.localizer = slices.Contains(f.Strings(dicom.ImageType), "LOCALIZER")
 	if v, ok := f.Floats(dicom.PixelSpacing); ok && len(v) == 2 && v[0] > 0 && v[1] > 0 {
 		in.head.spacing = v[0] * v[1]
 	}
@@ -363,6 +363,18 @@ func instance(f *dicom.File, o *Object, fsys fs.FS, name string) Instance {
 	in.head.units = f.Find(dicom.RescaleIntercept) != nil && f.Find(dicom.RescaleSlope) != nil && (unit == "" || unit == "HU")
 	in.place(f)
 	return in
+}
+
+// modality returns s where it is a term of PS3.3, C.7.3.1.1.1, else "".
+func modality(s string) string {
+	for _, m := range strings.Fields("ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL " +
+		"IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE " +
+		"RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC") {
+		if m == s {
+			return m
+		}
+	}
+	return ""
 }
 
 // place finds where a slice lies along its normal (PS3.3, C.7.6.2.1.1).

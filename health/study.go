@@ -36,8 +36,9 @@ type Patient struct {
 	Name, ID, Issuer, BirthDate, Sex string
 }
 
-// An Instance is one file of a study. Rows and Columns are 0 where it is no
-// image.
+// An Instance is one file of a study. What can be printed holds no free text of
+// the file: Class and Syntax are UIDs of the standard's form, Modality one of its
+// terms, each "" otherwise. Rows and Columns are 0 where it is no image.
 type Instance struct {
 	Path     privacy.Secret[string] // as its owner named it, below the source that was read
 	UID      privacy.Secret[string]
@@ -66,8 +67,8 @@ type location struct {
 
 // header is what choosing slices needs to know of an instance.
 type header struct {
-	bodyPart  string
-	imageType []string
+	elsewhere string // a part of the body that is not the chest, or ""
+	localizer bool
 	axial     bool
 	units     bool    // values are Hounsfield units
 	spacing   float64 // mm², area of a pixel; 0 where unknown

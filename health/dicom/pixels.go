@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"manx/privacy/notice"
 )
@@ -230,7 +231,8 @@ func upsample422(out, b []byte, columns int) {
 
 // unsupported names the syntax and what to do.
 func (f *File) unsupported(detail string) error {
-	text := "transfer syntax " + f.TransferSyntax + " (" + SyntaxName(f.TransferSyntax) + ")" + detail + " is not decoded here"
+	uid := PlainUID(f.TransferSyntax)
+	text := strings.TrimSpace("transfer syntax "+uid) + " (" + SyntaxName(uid) + ")" + detail + " is not decoded here"
 	return notice.New(notice.Unsupported, text, "convert the file first: `gdcmconv --raw IN OUT`")
 }
 

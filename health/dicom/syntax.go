@@ -13,6 +13,20 @@ const (
 	RLELossless      = "1.2.840.10008.1.2.5"
 )
 
+// PlainUID returns uid where it has the form of one (PS3.5, section 9), else "":
+// anything can stand in a file where a UID should.
+func PlainUID(uid string) string {
+	if len(uid) > 64 || len(uid) == 0 || uid[0] < '0' || uid[0] > '2' {
+		return ""
+	}
+	for i := range len(uid) {
+		if c := uid[i]; c != '.' && (c < '0' || c > '9') {
+			return ""
+		}
+	}
+	return uid
+}
+
 // SyntaxName returns a transfer syntax's name in PS3.6, shortened, or
 // "unknown transfer syntax".
 func SyntaxName(uid string) string {
