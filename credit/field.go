@@ -52,9 +52,9 @@ func Fields() []Field {
 	out[CreditLimit] = Field{"credit_limit", 1, maxAmount, money,
 		"credit granted on the account, with any supplementary line", NotProhibited}
 	for m := range Months {
-		ago := fmt.Sprintf("%d statements before the latest", m)
+		ago := fmt.Sprintf("statement %d", m+1)
 		if m == 0 {
-			ago = "the latest statement"
+			ago += ", the latest"
 		}
 		out[Delay+m] = Field{fmt.Sprintf("delay_%d", m+1), 0, maxDelay, "months",
 			"how long payment was overdue at " + ago + "; 0 is not overdue, 15 is 15 or more", NotProhibited}

@@ -230,8 +230,8 @@ func (m *Model) Table() Table {
 }
 
 // Canonical returns the one serialisation of what m computes: Format and the
-// schema, each ended by a zero byte, then Base and, for every feature of the
-// schema, Table's upper ends and lost points, all as big-endian 32-bit numbers.
+// schema, each ended by a zero byte, then Table's Base, all its upper ends and
+// all its lost points, features in schema order, as big-endian 32-bit numbers.
 // Two scorecards with the same bytes score every file alike. The model's
 // identity, scoreproof.ModelHash, is a hash of the same numbers.
 func (m *Model) Canonical() []byte {
@@ -239,11 +239,13 @@ func (m *Model) Canonical() []byte {
 	out := append([]byte(Format), 0)
 	out = append(append(out, credit.Schema...), 0)
 	out = binary.BigEndian.AppendUint32(out, uint32(t.Base))
-	for i := range t.UpTo {
-		for _, v := range t.UpTo[i] {
+	for _, ends := range t.UpTo {
+		for _, v := range ends {
 			out = binary.BigEndian.AppendUint32(out, uint32(v))
 		}
-		for _, v := range t.Lost[i] {
+	}
+	for _, lost := range t.Lost {
+		for _, v := range lost {
 			out = binary.BigEndian.AppendUint32(out, uint32(v))
 		}
 	}

@@ -10,12 +10,12 @@ import (
 // Metrics are what cross-validation measured: means over the folds, and the
 // standard deviation of the area under the curve.
 type Metrics struct {
-	Rows     int     `json:"rows"`
-	BadRate  float64 `json:"bad_rate"`
-	Folds    int     `json:"folds"`
-	AUC      float64 `json:"auc"`
-	AUCSD    float64 `json:"auc_sd"`
-	KS       float64 `json:"ks"`
+	Rows    int     `json:"rows"`
+	BadRate float64 `json:"bad_rate"`
+	Folds   int     `json:"folds"`
+	AUC     float64 `json:"auc"`
+	AUCSD   float64 `json:"auc_sd"`
+	KS      float64 `json:"ks"`
 }
 
 // CrossValidate fits on all folds but one and measures the whole points on the

@@ -8,13 +8,13 @@ import (
 )
 
 // circuit proves that Score and Reasons follow from the fields behind
-// Commitment under the scorecard behind Model. Everything a prover could choose
-// is constrained here; assign only fills it in. Quotients, extremes, bins and
-// reason slots are given by the prover and checked, which is cheaper than
-// computing them.
+// Commitment under the scorecard whose numbers are Base, UpTo and Lost. Those
+// are public and the verifier hashes them itself, which halves the circuit
+// against hashing them here. Everything a prover could choose is constrained;
+// assign only fills it in. Quotients, extremes, bins and reason slots are given
+// by the prover and checked, which is cheaper than computing them.
 type circuit struct {
 	Commitment frontend.Variable                       `gnark:",public"`
-	Model      frontend.Variable                       `gnark:",public"`
 	Context    frontend.Variable                       `gnark:",public"`
 	Subject    frontend.Variable                       `gnark:",public"`
 	Sequence   frontend.Variable                       `gnark:",public"`
@@ -22,12 +22,12 @@ type circuit struct {
 	Score      frontend.Variable                       `gnark:",public"`
 	Reasons    [scorecard.MaxReasons]frontend.Variable `gnark:",public"`
 
+	Base frontend.Variable                                             `gnark:",public"`
+	UpTo [credit.FeatureCount][scorecard.MaxBins - 1]frontend.Variable `gnark:",public"`
+	Lost [credit.FeatureCount][scorecard.MaxBins]frontend.Variable     `gnark:",public"`
+
 	Salt   frontend.Variable
 	Fields [credit.FieldCount]frontend.Variable // raised by offsets
-
-	Base frontend.Variable
-	UpTo [credit.FeatureCount][scorecard.MaxBins - 1]frontend.Variable
-	Lost [credit.FeatureCount][scorecard.MaxBins]frontend.Variable
 
 	Worst, Lowest       frontend.Variable // the largest delay, the smallest payment
 	Percent, Mean, Paid frontend.Variable // quotients rounded down, before the cap
@@ -65,26 +65,23 @@ func bitLen(v int64) (n int) {
 	return n
 }
 
-// modelWidths are the bits of a scorecard's numbers in the order they are hashed:
-// base, then for each feature its upper ends and its lost points.
+// modelWidths are the bits of a scorecard's numbers in their public order: base,
+// all upper ends, all lost points.
 func modelWidths() []int {
 	w := []int{baseBits}
 	for _, f := range credit.FeatureList() {
 		for range scorecard.MaxBins - 1 {
 			w = append(w, f.Bits)
 		}
-		for range scorecard.MaxBins {
-			w = append(w, lostBits)
-		}
+	}
+	for range credit.FeatureCount * scorecard.MaxBins {
+		w = append(w, lostBits)
 	}
 	return w
 }
 
 // Define implements frontend.Circuit.
 func (c *circuit) Define(api frontend.API) error {
-	if err := c.assertModel(api); err != nil {
-		return err
-	}
 	bits, err := c.assertFile(api)
 	if err != nil {
 		return err
@@ -100,24 +97,6 @@ func (c *circuit) Define(api frontend.API) error {
 	// Context is in no other constraint. A public input that is in none would
 	// have no weight in the verifying key, and a proof would fit any context.
 	api.AssertIsDifferent(c.Context, 0)
-	return nil
-}
-
-// assertModel binds the scorecard's numbers to Model.
-func (c *circuit) assertModel(api frontend.API) error {
-	numbers := []frontend.Variable{c.Base}
-	for f := range c.UpTo {
-		numbers = append(append(numbers, c.UpTo[f][:]...), c.Lost[f][:]...)
-	}
-	widths := modelWidths()
-	for i, n := range numbers {
-		api.ToBinary(n, widths[i])
-	}
-	h, err := hashVariables(api, domainModel, packVariables(api, widths, numbers))
-	if err != nil {
-		return err
-	}
-	api.AssertIsEqual(h, c.Model)
 	return nil
 }
 

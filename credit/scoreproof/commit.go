@@ -130,16 +130,21 @@ func ParseOpening(b []byte) (Opening, error) {
 
 // ModelHash is the identity of a scorecard: the hash of the numbers in its
 // Canonical form. It does not depend on name, version or date.
-func ModelHash(m *scorecard.Model) Digest {
-	h := hashElements(domainModel, packElements(modelWidths(), modelNumbers(m)))
+func ModelHash(m *scorecard.Model) Digest { return hashModel(modelNumbers(m)) }
+
+func hashModel(numbers []int64) Digest {
+	h := hashElements(domainModel, packElements(modelWidths(), numbers))
 	return h.Bytes()
 }
 
+// modelNumbers returns a scorecard's numbers in their public order.
 func modelNumbers(m *scorecard.Model) []int64 {
 	t := m.Table()
 	out := []int64{int64(t.Base)}
 	for f := range t.UpTo {
 		out = append(out, t.UpTo[f][:]...)
+	}
+	for f := range t.Lost {
 		for _, l := range t.Lost[f] {
 			out = append(out, int64(l))
 		}

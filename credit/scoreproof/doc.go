@@ -4,7 +4,8 @@
 //
 // The curve is BLS12-381 (about 126 bits of security; never BN254, about 100),
 // the proof system Groth16 (Groth 2016), the hash Poseidon2. One circuit, of
-// fewer than 2^13 constraints, serves every scorecard of scorecard's bounds.
+// fewer than 2^12 constraints, serves every scorecard of scorecard's bounds. A
+// scorecard is public: proofs carry its numbers, and its hash is checked.
 //
 // Groth16 needs a set-up whose secret must not survive. It is made by a
 // multi-party computation in two phases (Bowe, Gabizon, Miers 2017; Kohlweiss,

@@ -83,7 +83,7 @@ type VerifyingKey struct {
 }
 
 // MaxVerifyingKey bounds a verifying key, in bytes.
-const MaxVerifyingKey = 8 << 10
+const MaxVerifyingKey = 16 << 10
 
 // Bytes returns the key as ParseVerifyingKey reads it.
 func (k *VerifyingKey) Bytes() []byte { return bytes.Clone(k.raw) }
@@ -125,7 +125,7 @@ type Keys struct {
 func (k *Keys) Verifying() *VerifyingKey { return k.verifying }
 
 // maxKeys bounds a key file, in bytes.
-const maxKeys = 32 << 20
+const maxKeys = 16 << 20
 
 const keysMagic = "manx/scoreproof/keys/v1\n"
 

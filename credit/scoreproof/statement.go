@@ -73,8 +73,9 @@ func (s Statement) Check() error {
 	return nil
 }
 
-// public returns the public inputs in the circuit's order.
-func (s Statement) public() ([]fr.Element, error) {
+// public returns the public inputs in the circuit's order, for the scorecard
+// with these numbers, whose hash must be the one that s names.
+func (s Statement) public(numbers []int64) ([]fr.Element, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -82,11 +83,10 @@ func (s Statement) public() ([]fr.Element, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := s.Model.element()
-	if err != nil {
-		return nil, err
+	if hashModel(numbers) != s.Model {
+		return nil, errors.New("the scorecard is not the one that the statement names")
 	}
-	out := []fr.Element{commitment, model, s.Context.element(), toField(domainSubject, []byte(s.Subject)),
+	out := []fr.Element{commitment, s.Context.element(), toField(domainSubject, []byte(s.Subject)),
 		fr.NewElement(uint64(s.Sequence)), fr.NewElement(uint64(s.Date)), fr.NewElement(uint64(s.Score))}
 	for i := range scorecard.MaxReasons {
 		var code uint64
@@ -94,6 +94,9 @@ func (s Statement) public() ([]fr.Element, error) {
 			code = uint64(s.Reasons[i])
 		}
 		out = append(out, fr.NewElement(code))
+	}
+	for _, n := range numbers {
+		out = append(out, fr.NewElement(uint64(n)))
 	}
 	return out, nil
 }
@@ -121,21 +124,21 @@ func State(w Witness, c Context) Statement {
 // assign fills the circuit in. It constrains nothing: a wrong statement yields
 // an assignment that does not satisfy the circuit.
 func assign(s Statement, w Witness) (*circuit, error) {
-	public, err := s.public()
+	public, err := s.public(modelNumbers(w.Model))
 	if err != nil {
-		return nil, notice.Because(err, notice.Invalid, "the statement to prove is out of bounds", "")
+		return nil, notice.Because(err, notice.Invalid, "the statement to prove is out of bounds or names another scorecard", "")
 	}
 	v := w.File.Values(reveal.Token{})
 	x := credit.Derive(v)
 	t := w.Model.Table()
 	c := &circuit{
-		Commitment: public[0], Model: public[1], Context: public[2], Subject: public[3],
-		Sequence: public[4], Date: public[5], Score: public[6],
+		Commitment: public[0], Context: public[1], Subject: public[2],
+		Sequence: public[3], Date: public[4], Score: public[5],
 		Salt: sliceOf(w.Opening.salt.Reveal(reveal.Token{})), Base: t.Base,
 		Worst: x[credit.FeatureWorstDelay], Lowest: x[credit.FeatureLowestPaid], Paid: x[credit.FeatureMeanPaid],
 	}
 	for i := range c.Reasons {
-		c.Reasons[i] = public[7+i]
+		c.Reasons[i] = public[6+i]
 	}
 	for i, r := range raised(v) {
 		c.Fields[i] = r
