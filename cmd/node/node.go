@@ -46,7 +46,8 @@ type Node struct {
 	opts   Options
 	group  *errgroup.Group
 	cancel context.CancelFunc
-	closes []func() error // in the order of opening
+	server *http.Server
+	closes []func() error // of the parts, in the order of opening
 }
 
 // Storage is how many IPFS nodes an embedded network has.
@@ -147,18 +148,13 @@ func (n *Node) serve(running context.Context, h http.Handler) error {
 		return notice.Because(err, notice.Conflict, "the node cannot listen on "+n.opts.Addr, "choose another address with --listen, or 127.0.0.1:0 for any free port")
 	}
 	n.Address = "http://" + listener.Addr().String()
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	n.server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return running }}
 	n.group.Go(func() error {
-		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil
-	})
-	n.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		return s.Shutdown(ctx)
 	})
 	return os.WriteFile(filepath.Join(n.opts.Dir, "address"), []byte(n.Address+"\n"), 0o600)
 }
@@ -175,16 +171,21 @@ func (n *Node) Wait(ctx context.Context) error {
 	}
 }
 
-// Close stops everything in the reverse of the order it was started in.
+// Close stops everything in the reverse of the order it was started in: the
+// server drains, what runs ends, then the parts close.
 func (n *Node) Close() error {
 	n.cancel()
 	var errs []error
-	// The server first: it drains before the parts it serves go.
-	for i := len(n.closes) - 1; i >= 0; i-- {
-		errs = append(errs, n.closes[i]())
+	if n.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		errs = append(errs, n.server.Shutdown(ctx))
 	}
 	if err := n.group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		errs = append(errs, err)
+	}
+	for i := len(n.closes) - 1; i >= 0; i-- {
+		errs = append(errs, n.closes[i]())
 	}
 	return errors.Join(errs...)
 }

@@ -1,7 +1,7 @@
 // Package owner is the owner's side of the exchange: what the command line, the
 // browser and a hospital's edge do with keys and plaintext before anything
 // leaves the device. This package is what patients, borrowers and lenders
-// share; owner/patient and owner/borrower keep the two verticals apart. It
+// share; owner/patient and owner/score keep the two verticals apart. It
 // trusts the exchange to carry bytes, and nothing more.
 package owner
 

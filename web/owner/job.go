@@ -3,6 +3,7 @@ package owner
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"manx/ledger"
 	"manx/ledger/receipt"
 	"manx/ml/ckks"
+	"manx/ml/pool/result"
 	"manx/privacy"
 	he "manx/privacy/ckks"
 	"manx/privacy/notice"
@@ -183,6 +185,32 @@ func (p *Party) Await(ctx context.Context, id ledger.JobID, show func(ledger.Job
 			return j, ctx.Err()
 		}
 	}
+}
+
+// Results fetches a job's encrypted results, one an input, and checks them
+// against the hash the worker signed.
+func (p *Party) Results(ctx context.Context, j ledger.Job) ([][]byte, error) {
+	b, err := p.Fetch(ctx, j.Result, result.MaxResult)
+	if err != nil {
+		return nil, err
+	}
+	if ledger.Hash(sha256.Sum256(b)) != j.Hash {
+		return nil, notice.New(notice.Integrity, "the stored result is not the one the worker signed", "dispute the job: `manx job show "+string(j.ID)+"`")
+	}
+	return result.Split(b)
+}
+
+// Decrypt opens one encrypted result with the party's own key.
+func (p *Party) Decrypt(plan *ckks.Plan, sealed []byte) (none privacy.Secret[[]float64], err error) {
+	key, err := p.SecretKey(plan)
+	if err != nil {
+		return none, err
+	}
+	ct, err := plan.ReadResult(bytes.NewReader(sealed))
+	if err != nil {
+		return none, err
+	}
+	return plan.Decrypt(key, ct)
 }
 
 // Jobs lists the jobs the party asked for, or that are over its records.

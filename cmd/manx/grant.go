@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"manx/ledger"
+	"manx/web/owner"
+)
+
+func grantCommand(t *terminal) *cobra.Command {
+	c := &cobra.Command{Use: "grant", Short: "Permissions on your records: add, list, revoke"}
+	var purpose, as string
+	var days float64
+	add := &cobra.Command{Use: "add RECORD PARTY", Short: "Let a party read a record, for a purpose and a time", Args: cobra.ExactArgs(2),
+		Long: "Let a party read a record. For care, a hospital opens the original; for research, only a de-identified\nderivative can be granted. The key is split: neither the grantee nor an organisation alone can open.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			record := ledger.RecordID(args[0])
+			return t.as(cmd.Context(), ledger.VerticalOf(record), func(ctx context.Context, p *owner.Party) error {
+				info, err := p.Info(ctx)
+				if err != nil {
+					return err
+				}
+				until := info.Now + ledger.Time(days*86400)
+				id, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: ledger.PartyID(args[1]), Purpose: ledger.Purpose(purpose), Access: ledger.Read, Until: until})
+				if err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "grant": id, "until": until}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tfor %s until %s\n", id, purpose, when(until))
+				})
+				return nil
+			})
+		}}
+	add.Flags().StringVar(&purpose, "purpose", "care", "care or research")
+	add.Flags().Float64Var(&days, "days", 30, "how many days it lasts")
+	list := &cobra.Command{Use: "list", Short: "Permissions you gave or got", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
+			grants, err := p.Grants(ctx)
+			if err != nil {
+				return err
+			}
+			info, err := p.Info(ctx)
+			if err != nil {
+				return err
+			}
+			if grants == nil {
+				grants = []ledger.Grant{}
+			}
+			t.say(map[string]any{"ok": true, "grants": grants}, func(w io.Writer) {
+				if len(grants) == 0 {
+					fmt.Fprintln(w, "no permissions yet: give one with `manx grant add RECORD PARTY`")
+				}
+				for _, g := range grants {
+					state := "until " + when(g.Until)
+					if g.Revoked != 0 {
+						state = "revoked " + when(g.Revoked)
+					} else if !g.Live(info.Now) {
+						state = "ended " + when(g.Until)
+					}
+					fmt.Fprintf(w, "%s\t%s to %s\t%s for %s\t%s\n", g.ID, g.Record, g.To, g.Access, g.Purpose, state)
+				}
+			})
+			return nil
+		})
+	}}
+	list.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
+	revoke := &cobra.Command{Use: "revoke GRANT", Short: "End a permission at once", Args: cobra.ExactArgs(1),
+		Long: "End a permission at once: the organisations destroy their parts of the key, queued jobs stop and\nescrows are refunded. What a grantee has already opened it has seen; that cannot be undone.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := ledger.GrantID(args[0])
+			return t.as(cmd.Context(), ledger.VerticalOf(id), func(ctx context.Context, p *owner.Party) error {
+				if err := p.Revoke(ctx, id); err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "grant": id, "revoked_at": time.Now().Unix()}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tis void; what was opened before cannot be unseen\n", id)
+				})
+				return nil
+			})
+		}}
+	c.AddCommand(add, list, revoke)
+	return c
+}
