@@ -1,0 +1,126 @@
+package ipfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"manx/storage"
+)
+
+var (
+	errStalled = errors.New("the node has stopped answering")
+	errTooLong = errors.New("the node's answer is too long")
+)
+
+// maxAnswer bounds every answer; go-ipfs-api reads errors to their end.
+const maxAnswer = storage.MaxBlob + 64<<10
+
+// A guard gives up on a node that is silent for too long or answers without end.
+type guard struct {
+	next  http.RoundTripper
+	stall time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	w := &watch{stall: g.stall, cancel: cancel}
+	w.timer = time.AfterFunc(g.stall, func() { cancel(errStalled) })
+	req = req.Clone(ctx)
+	if req.Body != nil {
+		req.Body = &sending{req.Body, w}
+	}
+	resp, err := g.next.RoundTrip(req)
+	if err != nil {
+		w.stop()
+		return nil, stalled(ctx, err)
+	}
+	resp.Body = &receiving{body: resp.Body, watch: w, ctx: ctx, left: maxAnswer}
+	return resp, nil
+}
+
+func stalled(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errStalled) {
+		return fmt.Errorf("%w: %w", errStalled, err)
+	}
+	return err
+}
+
+type watch struct {
+	stall  time.Duration
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+func (w *watch) progress() { w.timer.Reset(w.stall) }
+
+func (w *watch) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+type sending struct {
+	io.ReadCloser
+	watch *watch
+}
+
+func (s *sending) Read(b []byte) (int, error) {
+	n, err := s.ReadCloser.Read(b)
+	if n > 0 {
+		s.watch.progress()
+	}
+	return n, err
+}
+
+type receiving struct {
+	body  io.ReadCloser
+	watch *watch
+	ctx   context.Context
+	left  int
+}
+
+func (r *receiving) Read(b []byte) (int, error) {
+	if r.left == 0 {
+		return 0, errTooLong
+	}
+	n, err := r.body.Read(b[:min(len(b), r.left)])
+	r.left -= n
+	if n > 0 {
+		r.watch.progress()
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = stalled(r.ctx, err)
+	}
+	return n, err
+}
+
+func (r *receiving) Close() error {
+	r.watch.stop()
+	return r.body.Close()
+}
+
+// A lease lets a transport read the caller's bytes until the call ends.
+type lease struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lease) Read(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.r == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return l.r.Read(b)
+}
+
+func (l *lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.r = nil
+}

@@ -1,0 +1,242 @@
+// Package storagetest is the suite that every backend of storage.Blobs passes.
+// It is for tests only and holds no backend.
+package storagetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"manx/privacy/notice"
+	"manx/storage"
+	"manx/storage/faulty"
+)
+
+// A Backend is what the suite needs of one.
+type Backend struct {
+	// Open returns the same blobs each time: the suite closes and opens again
+	// where Close is given.
+	Open  func(t *testing.T) storage.Blobs
+	Close func(t *testing.T, b storage.Blobs)
+
+	// Damage flips a bit of a stored blob behind the backend's back.
+	Damage func(t *testing.T, b storage.Blobs, r storage.Ref)
+}
+
+// Run runs the suite.
+func Run(t *testing.T, backend func(t *testing.T) Backend) {
+	for name, test := range map[string]func(*testing.T, Backend, storage.Blobs){
+		"round trip":             roundTrip,
+		"too large":              tooLarge,
+		"not there":              notThere,
+		"corrupt":                corrupt,
+		"caller keeps its bytes": callerKeeps,
+		"cancel":                 cancel,
+		"concurrent":             concurrent,
+		"put as":                 putAs,
+		"reopen":                 reopen,
+		"Invariant8 the reply lost and the try repeated is one blob": replyLost,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := backend(t)
+			blobs := b.Open(t)
+			test(t, b, blobs)
+		})
+	}
+}
+
+func blob(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(b)
+	return b
+}
+
+func put(t *testing.T, blobs storage.Blobs, b []byte) storage.Ref {
+	t.Helper()
+	r, err := blobs.Put(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r != storage.RefOf(b) {
+		t.Fatalf("%d bytes are named %v", len(b), r)
+	}
+	return r
+}
+
+func check(t *testing.T, blobs storage.Blobs, b []byte) {
+	t.Helper()
+	if got, err := blobs.Get(t.Context(), storage.RefOf(b)); err != nil || !bytes.Equal(got, b) || got == nil {
+		t.Errorf("%d bytes: got %d: %v", len(b), len(got), err)
+	}
+}
+
+func roundTrip(t *testing.T, _ Backend, blobs storage.Blobs) {
+	for _, n := range []int{0, 1, 1000, 1024, 256 << 10, storage.MaxBlob} {
+		b := blob(n)
+		r := put(t, blobs, b)
+		put(t, blobs, b)
+		check(t, blobs, b)
+		if ok, err := blobs.Has(t.Context(), r); !ok || err != nil {
+			t.Errorf("has %d bytes: %v, %v", n, ok, err)
+		}
+		for range 2 {
+			if err := blobs.Delete(t.Context(), r); err != nil {
+				t.Errorf("delete: %v", err)
+			}
+		}
+		missing(t, blobs, r)
+	}
+}
+
+func missing(t *testing.T, blobs storage.Blobs, r storage.Ref) {
+	t.Helper()
+	if _, err := blobs.Get(t.Context(), r); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("get of what is not there: %v", err)
+	}
+	if ok, err := blobs.Has(t.Context(), r); ok || err != nil {
+		t.Errorf("has what is not there: %v, %v", ok, err)
+	}
+}
+
+func tooLarge(t *testing.T, _ Backend, blobs storage.Blobs) {
+	b := blob(storage.MaxBlob + 1)
+	if _, err := blobs.Put(t.Context(), b); !notice.Is(err, notice.Invalid) {
+		t.Errorf("too large: %v", err)
+	}
+	missing(t, blobs, storage.RefOf(b))
+}
+
+func notThere(t *testing.T, _ Backend, blobs storage.Blobs) {
+	missing(t, blobs, storage.RefOf([]byte("never stored")))
+	missing(t, blobs, storage.Ref{})
+	if err := blobs.Delete(t.Context(), storage.RefOf([]byte("never stored"))); err != nil {
+		t.Errorf("delete of what is not there: %v", err)
+	}
+}
+
+func corrupt(t *testing.T, backend Backend, blobs storage.Blobs) {
+	for _, n := range []int{0, 1, 5000, storage.MaxBlob} {
+		b := blob(n)
+		r := put(t, blobs, b)
+		backend.Damage(t, blobs, r)
+		if got, err := blobs.Get(t.Context(), r); !errors.Is(err, storage.ErrCorrupt) || got != nil {
+			t.Errorf("damaged blob of %d bytes: %d bytes, %v", n, len(got), err)
+		}
+		if err := blobs.Delete(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		put(t, blobs, b)
+		check(t, blobs, b)
+	}
+}
+
+func callerKeeps(t *testing.T, _ Backend, blobs storage.Blobs) {
+	b := blob(1000)
+	want := bytes.Clone(b)
+	put(t, blobs, b)
+	b[0] ^= 1
+	check(t, blobs, want)
+	got, err := blobs.Get(t.Context(), storage.RefOf(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got[0] ^= 1
+	check(t, blobs, want)
+}
+
+func cancel(t *testing.T, _ Backend, blobs storage.Blobs) {
+	kept := blob(1000)
+	r := put(t, blobs, kept)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	began := time.Now()
+	if _, err := blobs.Put(ctx, blob(2000)); !errors.Is(err, context.Canceled) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := blobs.Get(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := blobs.Has(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("has: %v", err)
+	}
+	if err := blobs.Delete(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("delete: %v", err)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("cancelled calls took %v", d)
+	}
+	check(t, blobs, kept)
+}
+
+func concurrent(t *testing.T, _ Backend, blobs storage.Blobs) {
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 8 {
+				b := []byte(fmt.Sprint(min(i, 3), j)) // some are put by several at once
+				r, err := blobs.Put(t.Context(), b)
+				if err != nil || r != storage.RefOf(b) {
+					t.Errorf("put: %v", err)
+					return
+				}
+				check(t, blobs, b)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func putAs(t *testing.T, _ Backend, blobs storage.Blobs) {
+	b := blob(3000)
+	if err := storage.PutAs(t.Context(), blobs, storage.RefOf(b), b); err != nil {
+		t.Fatal(err)
+	}
+	check(t, blobs, b)
+	// A wrong name is refused now or found later; it never becomes a result.
+	wrong := storage.RefOf([]byte("another"))
+	if err := storage.PutAs(t.Context(), blobs, wrong, b); err == nil {
+		if _, err := blobs.Get(t.Context(), wrong); !errors.Is(err, storage.ErrCorrupt) {
+			t.Errorf("a wrong name: %v", err)
+		}
+	}
+}
+
+func reopen(t *testing.T, backend Backend, blobs storage.Blobs) {
+	if backend.Close == nil {
+		t.Skip("this backend does not outlive its process")
+	}
+	b := blob(5000)
+	put(t, blobs, b)
+	backend.Close(t, blobs)
+	check(t, backend.Open(t), b)
+}
+
+func replyLost(t *testing.T, _ Backend, blobs storage.Blobs) {
+	b := blob(4000)
+	f := faulty.New(blobs)
+	for _, fault := range []faulty.Fault{faulty.Failed, faulty.ReplyLost} {
+		f.Decide(faulty.Nth(faulty.Put, 1, fault))
+		if _, err := f.Put(t.Context(), b); !errors.Is(err, faulty.ErrInjected) {
+			t.Fatal(err)
+		}
+		if ok, err := blobs.Has(t.Context(), storage.RefOf(b)); err != nil || ok != (fault == faulty.ReplyLost) {
+			t.Errorf("fault %d: has %v, %v", fault, ok, err)
+		}
+		r := put(t, f, b)
+		check(t, blobs, b)
+		f.Decide(faulty.Nth(faulty.Delete, 1, faulty.ReplyLost))
+		if err := f.Delete(t.Context(), r); !errors.Is(err, faulty.ErrInjected) {
+			t.Fatal(err)
+		}
+		if err := f.Delete(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+		missing(t, blobs, r)
+	}
+}
