@@ -1,0 +1,88 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+
+	"manx/ledger"
+	"manx/ledger/ledgertest"
+	"manx/privacy/notice"
+	"manx/storage"
+)
+
+// fuzzed is a ledger with one of everything whose organisations never change,
+// so that a committed corpus stays meaningful.
+func fuzzed(t testing.TB) (*ledgertest.Story, *memory, []*ledgertest.Key, ledgertest.Scored) {
+	s, m := beginWith(t, rand.NewChaCha8([32]byte{1}))
+	d, c := s.Diagnosis(3600), s.Scoring(3600)
+	return s, m, append(s.World.Organisations, d.Patient, d.Worker, c.Borrower, c.Lender, c.Furnisher, c.Scientist), c
+}
+
+// FuzzCommand reads any bytes as a command from outside and applies it: no
+// panic, no change without a valid signature, every error a notice.
+func FuzzCommand(f *testing.F) {
+	s, m, _, _ := fuzzed(f)
+	tick := s.Sign(s.World.Organisations[0], ledger.Tick{Time: s.World.Now() + 1})
+	wire, err := json.Marshal(tick)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(wire)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ledger.ReadCommand(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		v := newView(m.state)
+		_, err = m.apply(v, c)
+		if err != nil && notice.From(err).Kind == notice.Internal {
+			t.Fatalf("an error that is no notice: %v", err)
+		}
+		if err == nil && len(v.writes) > 0 && !c.SignedBy(s.World.Organisations[0].Public()) {
+			t.Fatal("a command that nobody signed was applied")
+		}
+	})
+}
+
+// FuzzBody signs any body under any name by any of the cast and applies it.
+// Ids of the story stand for the digits 0 to 9 in the body's "#n".
+func FuzzBody(f *testing.F) {
+	s, m, cast, c := fuzzed(f)
+	before := m.money(f)
+	ids := []string{string(c.Record), string(c.Model), string(c.Job), string(c.Borrower.Party()), string(c.Lender.Party()), string(c.Furnisher.Party()),
+		string(cast[3].Party()), storage.RefOf(nil).String(), ledger.Hash{1}.String(), string(s.World.Organisations[0].Party())}
+	f.Add("credit.dispute", `{"furnisher":"#5","field":"delay_1"}`, byte(5))
+	f.Fuzz(func(t *testing.T, name, body string, by byte) {
+		b := []byte(body)
+		for i, id := range ids {
+			b = bytes.ReplaceAll(b, []byte{'#', byte('0' + i)}, []byte(id))
+		}
+		k := cast[int(by)%len(cast)]
+		cmd := ledger.Command{Network: s.World.Genesis.ID(), ID: ledger.CommandID{by}, Name: name, Author: k.Party(), NotAfter: s.World.Now() + 9, Body: b}
+		cmd.Sig = k.Sign(cmd.SigningBytes())
+		for _, o := range s.World.Organisations {
+			cmd.Cosign(o)
+		}
+		v := newView(m.state)
+		if _, err := m.apply(v, cmd); err != nil {
+			if notice.From(err).Kind == notice.Internal {
+				t.Fatalf("an error that is no notice: %v", err)
+			}
+			return
+		}
+		if name == "coin.issue" {
+			return
+		}
+		after := &memory{state: m.copy()}
+		for k, b := range v.writes {
+			if after.state[k] = b; b == nil {
+				delete(after.state, k)
+			}
+		}
+		if after.money(t) != before {
+			t.Fatal("money was made or lost")
+		}
+	})
+}
