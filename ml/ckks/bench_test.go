@@ -27,9 +27,7 @@ func benchmark(b *testing.B, g ml.Graph) {
 	}
 	var plan, up, down bytes.Buffer
 	_, _ = p.WriteTo(&plan)
-	for _, c := range cts {
-		_, _ = c.WriteTo(&up)
-	}
+	_, _ = WriteInput(&up, cts)
 	w, err := NewWorker(b.Context(), p)
 	if err != nil {
 		b.Fatal(err)

@@ -181,6 +181,17 @@ func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[
 	return privacy.Hide(out), nil
 }
 
+// WriteInput writes the ciphertexts of one input, as ReadInput reads them.
+func WriteInput(w io.Writer, in []*he.Ciphertext) (total int64, err error) {
+	for _, c := range in {
+		n, err := c.WriteTo(w)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
 // ReadInput reads the ciphertexts of one input, from a stranger.
 func (p *Plan) ReadInput(r io.Reader) (out []*he.Ciphertext, err error) {
 	for range p.gather {
