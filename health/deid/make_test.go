@@ -3,6 +3,7 @@ package deid
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,10 @@ import (
 	"manx/health/dicom"
 	"manx/privacy"
 )
+
+// every makes the tests that run other programs take all real files; without
+// it they take one in five.
+var every = flag.Bool("every", false, "compare every real file with Orthanc and dciodvfy")
 
 func profile(t testing.TB, o Options, seed byte) *Profile {
 	t.Helper()

@@ -65,7 +65,7 @@ func holdReason(f *dicom.File) hold {
 // identified reports whether a UID is there, once, and written as one.
 func identified(f *dicom.File, t dicom.Tag) bool {
 	e := f.Find(t)
-	return e != nil && fits(e, dicom.UI) && f.String(t) != "" && len(f.Strings(t)) == 1 && !strings.Contains(f.String(t), `\`)
+	return e != nil && fits(e, dicom.UI) && f.String(t) != "" && len(f.Strings(t)) == 1 && strings.Trim(f.String(t), "0123456789.") == ""
 }
 
 // risk tells images that commonly have text in their pixels, where the file

@@ -30,7 +30,7 @@ func (p *Profile) mac(label string, parts ...string) []byte {
 // and a UUID (version 8) as a decimal number, PS3.5 annex B.2. Without the key
 // it cannot be joined to uid, nor to the UID another key gives.
 func (p *Profile) UID(uid string) string {
-	u := p.mac("uid", strings.TrimRight(uid, " \x00"))[:16]
+	u := p.mac("uid", strings.TrimSpace(strings.TrimRight(uid, " \x00")))[:16]
 	u[6] = u[6]&0x0F | 0x80
 	u[8] = u[8]&0x3F | 0x80
 	return "2.25." + new(big.Int).SetBytes(u).String()

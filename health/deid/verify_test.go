@@ -44,9 +44,12 @@ func TestCopiesStayValid(t *testing.T) {
 		return found
 	}
 	p := profile(t, Options{}, 6)
-	files := 0
+	files, n := 0, 0
 	accepted(t, func(name string, in []byte, f *dicom.File) {
 		if kindOf(f.String(dicom.SOPClassUID)) == foreign || !identified(f, dicom.SOPInstanceUID) || f.WritableSyntax() != f.TransferSyntax {
+			return
+		}
+		if n++; n%5 != 0 && !*every {
 			return
 		}
 		before := faults(in)
