@@ -41,6 +41,8 @@ type Clerk interface {
 	Give(ctx context.Context, to ledger.PartyID) (ledger.Amount, error)
 	// Receipt returns the offline-verifiable bundle of a job's receipt.
 	Receipt(ctx context.Context, j ledger.JobID) ([]byte, error)
+	// Ticket returns what lets a worker reach the queue of jobs.
+	Ticket(ctx context.Context, worker ledger.PartyID) (string, error)
 }
 
 // A Node is what the interface serves. All fields are needed.
@@ -89,6 +91,7 @@ func New(n Node) http.Handler {
 	in := r.Group("", s.session)
 	in.GET(api.Events, s.events)
 	in.POST(api.Faucet, s.faucet)
+	in.POST(api.Tickets, s.ticket)
 	in.GET(api.Mine+"/:word", s.mine)
 	in.GET(api.Models, s.models)
 	in.GET(api.Receipts+"/:job", s.receipt)
@@ -309,6 +312,24 @@ func (s *server) faucet(c *gin.Context) {
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"amount": a})
+}
+
+// ticket lets a registered worker reach the queue.
+func (s *server) ticket(c *gin.Context) {
+	p, err := s.party(c, caller(c))
+	if err == nil && p.Role != ledger.Worker {
+		err = notice.New(notice.Denied, "only a worker takes jobs from the queue", "`manx worker run` registers one")
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	t, err := s.Clerk.Ticket(c, p.ID)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, api.Ticket{Text: t})
 }
 
 func (s *server) receipt(c *gin.Context) {

@@ -14,6 +14,7 @@ import (
 
 	"manx/ledger"
 	"manx/ledger/receipt"
+	"manx/ml/pool"
 	"manx/privacy/notice"
 	"manx/web/index"
 )
@@ -26,6 +27,7 @@ type clerk struct {
 	orgs    []organisation
 	ledger  ledger.Ledger
 	index   *index.Index
+	queue   *pool.Queue
 	log     *slog.Logger
 	judge   func(ctx context.Context, j ledger.Job) (right bool, err error) // runs a disputed job again
 
@@ -202,6 +204,15 @@ func (k *clerk) Receipt(ctx context.Context, j ledger.JobID) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(b)
+}
+
+// Ticket implements web.Clerk.
+func (k *clerk) Ticket(_ context.Context, worker ledger.PartyID) (string, error) {
+	t, err := k.queue.Admit(worker)
+	if err != nil {
+		return "", err
+	}
+	return t.Text(), nil
 }
 
 // checkpoint signs the tree of receipts as it stands.

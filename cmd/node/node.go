@@ -17,6 +17,7 @@ import (
 	"manx/ledger"
 	"manx/ledger/contract"
 	"manx/ledger/embedded"
+	"manx/ml/pool"
 	"manx/privacy/notice"
 	"manx/storage"
 	"manx/storage/ipfs"
@@ -116,12 +117,22 @@ func (n *Node) start(ctx, running context.Context) error {
 	if err := errors.Join(k.tick(ctx), k.issue(ctx)); err != nil {
 		return fmt.Errorf("found network: %w", err)
 	}
+	if k.queue, err = pool.Open(ctx, pool.Config{Dir: filepath.Join(dir, "queue"), Log: log}); err != nil {
+		return err
+	}
+	n.onClose(k.queue.Close)
+	k.judge = n.runAgain
+	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return k.run(running) })
-	return n.serve(running, web.New(web.Node{
+	n.group.Go(func() error { return d.Run(running) })
+	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
-	}))
+	})); err != nil {
+		return err
+	}
+	return n.startWorkers(running)
 }
 
 func (n *Node) openStores() ([]storage.Blobs, error) {

@@ -21,6 +21,7 @@ const (
 	Events        = "/v1/events" // ?from=; server-sent events
 	Admissions    = "/v1/admissions"
 	Faucet        = "/v1/faucet"
+	Tickets       = "/v1/tickets"
 	Mine          = "/v1/me" // + "/<word>": rec, grant, job, coin
 	Models        = "/v1/models"
 	Receipts      = "/v1/receipts" // + "/<job>"
@@ -60,6 +61,11 @@ type Session struct {
 // Submitted is the answer to a command.
 type Submitted struct {
 	Height ledger.Height `json:"height"`
+}
+
+// A Ticket lets a worker reach the queue of jobs.
+type Ticket struct {
+	Text string `json:"text"`
 }
 
 // A Page is part of a list; Next, where not 0, asks for the following part.

@@ -401,6 +401,13 @@ func (c *Client) Faucet(ctx context.Context) (ledger.Amount, error) {
 	return out.Amount, err
 }
 
+// Ticket asks for what lets a worker reach the queue.
+func (c *Client) Ticket(ctx context.Context) (string, error) {
+	var out api.Ticket
+	err := c.json(ctx, http.MethodPost, api.Tickets, struct{}{}, &out, true)
+	return out.Text, err
+}
+
 // Receipt fetches the bundle that verifies a job's receipt offline.
 func (c *Client) Receipt(ctx context.Context, j ledger.JobID) ([]byte, error) {
 	return c.bytes(ctx, http.MethodGet, api.Receipts+"/"+string(j), nil, api.MaxJSON, true)

@@ -157,6 +157,9 @@ func (p *Party) ID() ledger.PartyID { return p.id }
 // Vertical returns the side the party stands on.
 func (p *Party) Vertical() ledger.Vertical { return ledger.VerticalOf(p.id) }
 
+// Signer returns what signs for the party.
+func (p *Party) Signer() ledger.Signer { return signer{p.Keys, p.id} }
+
 // signer lets a persona sign commands.
 type signer struct {
 	keys *keyring.Persona

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"manx/ledger"
+	"manx/ml/pool"
+	"manx/ml/pool/engine"
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+func workerCommand(t *terminal) *cobra.Command {
+	c := &cobra.Command{Use: "worker", Short: "Lend this machine: evaluate encrypted jobs and earn MAN"}
+	c.AddCommand(
+		&cobra.Command{Use: "run", Short: "Take jobs until stopped", Args: cobra.NoArgs,
+			Long: "Register this folder's keys as a worker (once) and take jobs until stopped. A worker sees a model and\nciphertexts; it has no key that opens anything.",
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error { return w.Run(ctx) })
+			}},
+		&cobra.Command{Use: "rerun JOB", Short: "Evaluate a job again and print its result's hash", Args: cobra.ExactArgs(1),
+			Long: "Evaluate a job again from what the ledger and the storage nodes hold. Evaluation is exact: the same job\ngives the same bytes on any machine, so the hash tells whether the worker was right.",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error {
+					hash, err := w.Rerun(ctx, ledger.JobID(args[0]))
+					if err != nil {
+						return err
+					}
+					t.say(map[string]any{"ok": true, "job": args[0], "hash": hash}, func(o io.Writer) { fmt.Fprintln(o, hash) })
+					return nil
+				})
+			}},
+	)
+	return c
+}
+
+// asWorker opens or makes a worker's home and runs f as that worker.
+func (t *terminal) asWorker(ctx context.Context, f func(ctx context.Context, w *pool.Worker) error) error {
+	dir, err := t.dir()
+	if err != nil {
+		return err
+	}
+	h, err := t.home()
+	if notice.Is(err, notice.NotFound) {
+		h, err = t.joinOrOpen(ctx, dir, []string{string(ledger.Common)})
+	}
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	p, err := h.As(ledger.Common)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := p.Register(ctx, ledger.Worker, "worker "+filepath.Base(dir)); err != nil {
+		return err
+	}
+	w, err := newWorker(ctx, p)
+	if err != nil {
+		return err
+	}
+	return f(ctx, w)
+}
+
+func newWorker(ctx context.Context, p *owner.Party) (*pool.Worker, error) {
+	text, err := p.Ticket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := pool.ParseTicket(text)
+	if err != nil {
+		return nil, err
+	}
+	return &pool.Worker{
+		Ticket: ticket, Network: p.Home.Network.Genesis.ID(), Signer: p.Signer(), Ledger: p.Client, Packs: p.Vault, Engine: engine.CKKS{},
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}, nil
+}
