@@ -21,12 +21,12 @@ func TestGradientsMatchDifferences(t *testing.T) {
 		in.x[i] = rng.NormFloat64()
 	}
 	labels, weights := []float64{0, 1, 1, 0, 1, 0}, []float64{1, 1, 0.5, 1.5, 1, 1}
-	n.learn(in, labels, weights)
 	for at, l := range n.layers {
 		for which, p := range l.params() {
+			n.learn(in, labels, weights)
 			grad := append([]float64(nil), p.grad...)
 			for i := range p.x {
-				const h = 1e-6
+				const h = 1e-5
 				was := p.x[i]
 				p.x[i] = was + h
 				up := n.learn(in, labels, weights)

@@ -1,0 +1,61 @@
+package lungct
+
+import (
+	"fmt"
+
+	"manx/ml"
+)
+
+// describe returns the card with the numbers of r in it.
+func describe(r Results) ml.Card {
+	measured := func(name, method string, v Interval) ml.Metric {
+		return ml.Metric{Name: name, Value: v.Value, Low: &v.Low, High: &v.High, Method: method}
+	}
+	bootstrapped := fmt.Sprintf("; 95%% interval by bootstrap over groups, %d rounds", bootstrapRounds)
+	return ml.Card{
+		Format: 1, Name: Name, Version: "1.0.0", Vertical: "health", Hash: r.Hash, Licence: "Apache-2.0 (weights and code)", Price: "3",
+		Summary: "A small convolutional network with quadratic activations that gives a chest CT slice a probability of showing a malignant lung lesion, and a study a finding. It runs on encrypted pictures.",
+		IntendedUse: []string{
+			"Research and demonstration of encrypted inference on axial chest CT of adults.",
+			"Self-information of a patient, to be shown to a doctor.",
+		},
+		NotFor: []string{
+			"Diagnosis, screening, triage or any clinical decision: this is research software, not a medical device.",
+			"Anything but axial chest CT: head CT, MR, radiographs, and studies without a slice that shows lung are refused.",
+			"Excluding disease: a finding of not suspicious does not rule out cancer.",
+			"Credit, insurance or employment decisions.",
+		},
+		Input: &ml.Input{
+			Modality: "CT", BodyPart: "CHEST", Center: -500, Width: 1500, Size: Side, MinRows: 128, Slices: r.SlicesAStudy,
+			Windowing: "The training pictures are 8-bit JPEG exports without Hounsfield units. Their histogram has peaks at grey 37 to 39 (outside the field of view), 41 to 43 (air), 192 to 196 (fat) and 218 to 222 (muscle). " +
+				"Taking these as -1024, -1000, -100 and +45 HU, grey = 255 (HU + 1250) / 1500 gives 38, 43, 196 and 220: the window with centre -500 and width 1500 HU. " +
+				"Bone above +250 HU saturates at 255, as in the pictures. Of a DICOM image: rescale to HU, apply that window, divide by 255, and average over the area of each of 64 x 64 cells, without cropping. " +
+				"Values below -1024 HU (padding outside the field of view) come out darker than any training picture shows.",
+		},
+		Rule: &r.Rule,
+		Data: []ml.Source{{
+			Name: "IQ-OTH/NCCD lung cancer dataset", Licence: "CC BY 4.0",
+			Attribution: "Hamdalla F. Alyasriy, Muayed S. AL-Huseiny: The IQ-OTH/NCCD lung cancer dataset, Mendeley Data; collected at the Iraq-Oncology Teaching Hospital and the National Center for Cancer Diseases, 2019. Changes: reduced to 64 x 64 grey, exact duplicates removed.",
+			Where:       "Mendeley Data, doi:10.17632/bhmdr45bh2", Rows: r.Rows, Groups: r.Groups,
+			Note: fmt.Sprintf("%d of %d rows are malignant; normal and benign are the rest. There are no patient ids: groups are pictures that look alike (about one a patient) and are never parted. One hospital system, few patients.", r.Malignant, r.Rows),
+		}},
+		Metrics: []ml.Metric{
+			measured("AUC, slices, out of fold", fmt.Sprintf("grouped %d-fold cross-validation over all %d rows, each scored by a network that saw nothing of its group, logits pooled over folds", Folds, r.Rows)+bootstrapped, r.AUC),
+			measured("AUC, slices, given test split", fmt.Sprintf("trained on the train split, %d test rows; %d of the %d malignant ones are one group, so this figure says little", r.SplitRows, r.SplitLargestGroup, r.SplitMalignant)+bootstrapped, r.SplitAUC),
+			measured("AUC, groups as studies", fmt.Sprintf("out-of-fold probabilities of at most %d slices of each of %d groups (%d malignant), mean of the highest %d; a group stands for a patient, whose id is unknown", r.SlicesAStudy, r.Groups, r.GroupsMalignant, r.Rule.TopK)+bootstrapped, r.GroupAUC),
+			measured("sensitivity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped, r.GroupSensitivity),
+			measured("specificity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped, r.GroupSpecificity),
+			{Name: "share of groups unclear", Value: r.GroupUnclear, Method: "within the margin of the threshold, out of fold"},
+			{Name: "largest change of a logit by quantising", Value: r.QuantisedLogitDiff, Method: "integer weights against the trained float weights, over all rows"},
+			{Name: "largest change of a probability by quantising", Value: r.QuantisedProbDiff, Method: "integer weights against the trained float weights, over all rows"},
+		},
+		Ranges: r.Ranges,
+		Notes: []string{
+			"The shipped weights were trained on all rows with the recipe and seed that were cross-validated: with about 60 groups, those held back for a split are worth more in training, and the cross-validation is the measure of the recipe. What the weights give on those rows is no measure of accuracy.",
+			"The recipe comes from earlier work on the same data; four variants were looked at in the same cross-validation (weighting by group, stronger weight decay with label smoothing, two range penalties), which makes its figure slightly optimistic. Random splits of this data give figures near 0.99 that are leakage.",
+			"Probabilities are not calibrated. Ranges are what the values of the graph lay in over all training rows; an encrypted run must leave room beyond them.",
+			"The generated phantom of the demo is in none of these figures.",
+		},
+		Versions: []ml.Change{{Version: "1.0.0", What: "First release."}},
+	}
+}
