@@ -35,6 +35,9 @@ type Slice struct {
 	Input privacy.Secret[[]float64]
 }
 
+// mostRows bounds the memory of one image.
+const mostRows = 2048
+
 func (s InputSchema) check() error {
 	if s.Modality != "CT" || s.BodyPart != "CHEST" || !(s.Width > 0) || s.Size < 8 || s.Size > 512 || s.MinLung < 0 || s.MinLung > 0.9 {
 		return notice.New(notice.Unsupported, "the model's input schema is not one this version reads", "see `manx model show` and use a version that covers it")
@@ -98,6 +101,8 @@ func candidates(s *Study, schema InputSchema) ([][]*Instance, error) {
 				drop(2, "its images are multi-frame objects")
 			case in.Rows < schema.MinRows || in.Columns < schema.MinRows:
 				drop(3, "its images are smaller than "+strconv.Itoa(schema.MinRows)+" rows and columns")
+			case in.Rows > mostRows || in.Columns > mostRows:
+				drop(3, "its images are larger than "+strconv.Itoa(mostRows)+" rows and columns")
 			case !in.head.axial:
 				drop(4, "its images are not axial")
 			case !in.head.units:

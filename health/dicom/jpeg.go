@@ -149,6 +149,17 @@ func (d *jpegReader) receive(n byte) (int, error) {
 
 // fill makes 32 bits or more available, unless the data ends.
 func (d *jpegReader) fill() {
+	if d.count > 32 || d.ended {
+		return
+	}
+	if b, err := d.in.Peek(4); err == nil {
+		v := binary.BigEndian.Uint32(b)
+		if z := ^v; (z-0x01010101)&^z&0x80808080 == 0 { // no byte is 0xFF
+			d.bits, d.count = d.bits<<32|uint64(v), d.count+32
+			_, _ = d.in.Discard(4)
+			return
+		}
+	}
 	for d.count <= 32 && !d.ended {
 		c, err := d.in.ReadByte()
 		if err != nil {

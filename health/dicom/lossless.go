@@ -11,8 +11,9 @@ import (
 // interleaved or one scan each, restart intervals of whole lines.
 type lossless struct {
 	jpegReader
-	out []byte
-	m   Image
+	out  []byte
+	m    Image
+	step int // bytes of a sample
 
 	precision  int
 	components []byte // identifiers, in frame order
@@ -20,7 +21,7 @@ type lossless struct {
 }
 
 func decodeLossless(out []byte, in *io.SectionReader, m Image) error {
-	d := &lossless{jpegReader: jpegReader{in: bufio.NewReader(in)}, out: out, m: m}
+	d := &lossless{jpegReader: jpegReader{in: bufio.NewReader(in)}, out: out, m: m, step: m.width()}
 	if err := d.start(); err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (d *lossless) scan(b []byte) (int, error) {
 }
 
 func (d *lossless) store(at, v int) {
-	switch d.m.width() {
+	switch d.step {
 	case 1:
 		d.out[at] = byte(v)
 	case 2:

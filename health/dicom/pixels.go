@@ -47,12 +47,12 @@ type Frame struct {
 
 // At returns the stored value of sample i, in row order; sign and unused high
 // bits are resolved.
-func (f Frame) At(i int) int64 {
+func (f *Frame) At(i int) int64 {
 	var v uint64
-	switch f.width() {
-	case 1:
+	switch {
+	case f.Allocated <= 8:
 		v = uint64(f.Data[i])
-	case 2:
+	case f.Allocated == 16:
 		v = uint64(binary.LittleEndian.Uint16(f.Data[2*i:]))
 	default:
 		v = uint64(binary.LittleEndian.Uint32(f.Data[4*i:]))
@@ -66,7 +66,7 @@ func (f Frame) At(i int) int64 {
 }
 
 // Value returns sample i after rescaling.
-func (f Frame) Value(i int) float64 { return float64(f.At(i))*f.Slope + f.Intercept }
+func (f *Frame) Value(i int) float64 { return float64(f.At(i))*f.Slope + f.Intercept }
 
 // Image reads the description of f's pixels. It reports false, without an
 // error, where f has none.
@@ -166,8 +166,23 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 			swap = 2
 		}
 	}
-	raw := make([]byte, (bits+7)/8+2)
 	out := make([]byte, m.Bytes())
+	if !half && m.Allocated > 1 && !(m.planar && m.Samples > 1) && bits/8%int64(swap) == 0 {
+		for i := range m.Frames {
+			if err := f.readPixels(e, int64(i)*bits/8, out); err != nil {
+				return err
+			}
+			reverse(out, swap)
+			if err := visit(Frame{Image: m, Number: i, Data: out}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(out) > MaxFrame/2 {
+		return notice.New(notice.Exhausted, fmt.Sprintf("a frame whose samples must be rearranged is larger than %d MiB", MaxFrame>>21), "convert the file first: `gdcmconv --raw IN OUT`")
+	}
+	raw := make([]byte, (bits+7)/8+2)
 	for i := range m.Frames {
 		from := int64(i) * bits
 		first, last := from/8, (from+bits+7)/8
@@ -176,8 +191,8 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 			last = min((last+int64(swap)-1)&^int64(swap-1), e.Length)
 		}
 		b := raw[:last-first]
-		if _, err := io.ReadFull(f.Raw(e, e.Offset+first, e.Offset+last), b); err != nil {
-			return notice.Because(err, notice.Integrity, "the file ends inside "+e.place(), "copy it again from its source")
+		if err := f.readPixels(e, first, b); err != nil {
+			return err
 		}
 		reverse(b, swap)
 		b = b[from/8-first:]
@@ -188,7 +203,7 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 				out[j] = b[at/8] >> (at % 8) & 1
 			}
 		case half:
-			upsample422(out, b, m.Columns)
+			upsample422(out, b)
 		case m.planar && m.Samples > 1:
 			interleave(out, b, int(pixels), m.Samples, m.width())
 		default:
@@ -197,6 +212,13 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 		if err := visit(Frame{Image: m, Number: i, Data: out}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (f *File) readPixels(e *Element, at int64, b []byte) error {
+	if _, err := io.ReadFull(f.Raw(e, e.Offset+at, e.Offset+at+int64(len(b))), b); err != nil {
+		return notice.Because(err, notice.Integrity, "the file ends inside "+e.place(), "copy it again from its source")
 	}
 	return nil
 }
@@ -219,7 +241,7 @@ func interleave(out, planes []byte, pixels, samples, width int) {
 }
 
 // upsample422 expands Y1 Y2 Cb Cr pairs (PS3.3, C.7.6.3.1.2).
-func upsample422(out, b []byte, columns int) {
+func upsample422(out, b []byte) {
 	for i := 0; i*3+2 < len(out); i++ {
 		p := i / 2 * 4
 		if p+3 >= len(b) {
