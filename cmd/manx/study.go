@@ -1,0 +1,325 @@
+package main
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"manx/health/deid"
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/storage/vault"
+	"manx/web/owner"
+	"manx/web/owner/patient"
+)
+
+func studyCommand(t *terminal) *cobra.Command {
+	c := &cobra.Command{Use: "study", Short: "DICOM studies: add, list, show, open, deidentify, export, erase"}
+	c.AddCommand(studyAdd(t), studyList(t), studyShow(t), studyOpen(t), studyDeidentify(t), studyExport(t), studyErase(t))
+	return c
+}
+
+// bar adapts a stage-wise progress to the terminal's.
+func (t *terminal) bar() (patient.Progress, func()) {
+	var stage string
+	var show func(done, total int64)
+	end := func() {}
+	return func(s string, done, total int64) {
+		if s != stage {
+			end()
+			stage = s
+			show, end = t.progress(s)
+		}
+		show(done, total)
+	}, func() { end() }
+}
+
+func studyAdd(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "add PATH…", Short: "Seal and store the studies in files, folders or ZIPs", Args: cobra.MinimumNArgs(1),
+		Long: "Read DICOM files, folders and ZIP archives; seal each study on this device, spread it over six storage nodes and\nregister it. Late or amended slices of a known study become a new version. Interrupted, the same command goes on.\nWith --json, one object a study.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				show, end := t.bar()
+				added, err := patient.Add(ctx, p, show, args...)
+				end()
+				rejected := 0
+				for _, a := range added {
+					rejected += len(a.Rejected)
+					if t.json {
+						t.print(a)
+						continue
+					}
+					t.say(a, func(w io.Writer) {
+						if a.Record != "" {
+							fmt.Fprintf(w, "%s\tversion %d\t%d instances (%d new)\t%s sealed, %s on six nodes\n", a.Record, a.Version, a.Instances, a.New, bytesOf(a.Bytes), bytesOf(a.Stored))
+						}
+						for _, l := range a.Rejected {
+							fmt.Fprintf(w, "rejected\t%s\t%s\n", l.Path, l.Reason)
+						}
+						if n := len(a.Ignored); n > 0 {
+							fmt.Fprintf(w, "ignored\t%d files that are no part of a study\n", n)
+						}
+					})
+				}
+				if err == nil && rejected > 0 {
+					err = notice.New(notice.Partial, fmt.Sprintf("%d files could not be stored; the reasons are listed", rejected), "the rest is safe; mend or leave out those files and repeat the command")
+				}
+				return err
+			})
+		}}
+}
+
+func bytesOf(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+func studyList(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "list", Short: "Your studies, newest first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+			records, err := p.Records(ctx)
+			if err != nil {
+				return err
+			}
+			if records == nil {
+				records = []ledger.Record{}
+			}
+			t.say(map[string]any{"ok": true, "records": records}, func(w io.Writer) {
+				if len(records) == 0 {
+					fmt.Fprintln(w, "no studies yet: add one with `manx study add FOLDER`")
+				}
+				for _, r := range records {
+					v, n := r.Latest()
+					state := fmt.Sprintf("version %d of %s", n, when(v.At))
+					if r.Erased {
+						state = "erased"
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Kind, state)
+				}
+			})
+			return nil
+		})
+	}}
+}
+
+func studyShow(t *terminal) *cobra.Command {
+	var version int
+	c := &cobra.Command{Use: "show RECORD", Short: "What a record holds, and how well it is stored", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+			opened, r, err := t.open(ctx, p, ledger.RecordID(args[0]), version)
+			if err != nil {
+				return err
+			}
+			h, err := p.Vault.Verify(ctx, opened.Manifest())
+			if err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "record": r, "objects": opened.Objects(), "storage": h}, func(w io.Writer) {
+				fmt.Fprintf(w, "record\t%s\nkind\t%s\nversions\t%d\nobjects\t%d\n", r.ID, r.Kind, len(r.Versions), len(opened.Objects()))
+				if r.Derived != "" {
+					fmt.Fprintf(w, "derived from\t%s\n", r.Derived)
+				}
+				fmt.Fprintf(w, "storage\t%d of %d shards whole\n", h.Shards-len(h.Faults), h.Shards)
+			})
+			return nil
+		})
+	}}
+	c.Flags().IntVar(&version, "version", 0, "which version (0: the latest)")
+	return c
+}
+
+// open opens a record of the party's own, or one that it was granted.
+func (t *terminal) open(ctx context.Context, p *owner.Party, id ledger.RecordID, version int) (*vault.Record, ledger.Record, error) {
+	r, err := owner.Get[ledger.Record](ctx, p.Client, id)
+	if err != nil {
+		return nil, r, err
+	}
+	if r.Owner == p.ID() {
+		return p.OpenOwn(ctx, id, version)
+	}
+	g, err := p.GrantOn(ctx, id)
+	if err != nil {
+		return nil, r, err
+	}
+	return p.OpenGranted(ctx, g, version)
+}
+
+func studyOpen(t *terminal) *cobra.Command {
+	var out string
+	var version int
+	c := &cobra.Command{Use: "open RECORD", Short: "Decrypt a record that is yours or granted to you into a folder", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+			opened, r, err := t.open(ctx, p, ledger.RecordID(args[0]), version)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = string(r.ID)
+			}
+			n, size, err := patient.Write(ctx, opened, out)
+			if err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "record": r.ID, "files": n, "bytes": size, "out": out}, func(w io.Writer) {
+				fmt.Fprintf(w, "%d files, %s, in %s\n", n, bytesOf(size), out)
+			})
+			return nil
+		})
+	}}
+	c.Flags().StringVar(&out, "out", "", "folder to write into (default: named after the record)")
+	c.Flags().IntVar(&version, "version", 0, "which version (0: the latest)")
+	return c
+}
+
+func studyDeidentify(t *terminal) *cobra.Command {
+	var o deid.Options
+	c := &cobra.Command{Use: "deidentify RECORD", Short: "Make a de-identified derivative by DICOM PS3.15, on this device", Args: cobra.ExactArgs(1),
+		Long: "Make a derivative of a study by the PS3.15 Basic profile: a record of its own, which can be granted for research.\nFiles at risk of burned-in text are held back for a human look and listed.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				show, end := t.bar()
+				d, err := patient.Deidentify(ctx, p, ledger.RecordID(args[0]), o, show)
+				end()
+				if err != nil {
+					return err
+				}
+				t.say(d, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tversion %d\t%d instances\t%d elements changed\n", d.Record, d.Version, d.Instances, d.Changes)
+					for _, l := range d.Held {
+						fmt.Fprintf(w, "held back\t%s\t%s\n", l.Path, l.Reason)
+					}
+					for _, s := range d.Warnings {
+						fmt.Fprintf(w, "warning\t%s\n", s)
+					}
+				})
+				return nil
+			})
+		}}
+	f := c.Flags()
+	f.BoolVar(&o.ModifiedDates, "keep-intervals", false, "keep dates, all moved by one secret number of days")
+	f.BoolVar(&o.PatientCharacteristics, "keep-characteristics", false, "keep sex, age up to 89, size and weight")
+	f.BoolVar(&o.DeviceIdentity, "keep-device", false, "keep serial numbers and names of devices")
+	return c
+}
+
+func studyExport(t *terminal) *cobra.Command {
+	var out string
+	c := &cobra.Command{Use: "export RECORD", Short: "Write a study, its permissions and its jobs into one ZIP", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				id := ledger.RecordID(args[0])
+				opened, r, err := p.OpenOwn(ctx, id, 0)
+				if err != nil {
+					return err
+				}
+				if out == "" {
+					out = string(id) + ".zip"
+				}
+				about, err := aboutRecord(ctx, p, r)
+				if err != nil {
+					return err
+				}
+				n, err := writeZIP(ctx, opened, about, filepath.Clean(out))
+				if err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "record": id, "files": n, "out": out}, func(w io.Writer) { fmt.Fprintf(w, "%d files in %s\n", n, out) })
+				return nil
+			})
+		}}
+	c.Flags().StringVar(&out, "out", "", "the ZIP to write (default: named after the record)")
+	return c
+}
+
+// aboutRecord gathers what the ledger says of a record: who may use it, and who
+// did.
+func aboutRecord(ctx context.Context, p *owner.Party, r ledger.Record) ([]byte, error) {
+	grants, err := p.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := p.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	about := struct {
+		Record ledger.Record  `json:"record"`
+		Grants []ledger.Grant `json:"grants"`
+		Jobs   []ledger.Job   `json:"jobs"`
+	}{Record: r}
+	for _, g := range grants {
+		if g.Record == r.ID {
+			about.Grants = append(about.Grants, g)
+		}
+	}
+	for _, j := range jobs {
+		if j.Record == r.ID {
+			about.Jobs = append(about.Jobs, j)
+		}
+	}
+	return json.MarshalIndent(about, "", "  ")
+}
+
+func writeZIP(ctx context.Context, r *vault.Record, about []byte, name string) (n int, err error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, notice.Because(err, notice.Conflict, "the ZIP cannot be written there, or is there already", "name another with --out")
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	z := zip.NewWriter(f)
+	w, err := z.Create("manx.json")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := w.Write(about); err != nil {
+		return 0, err
+	}
+	for _, o := range r.Objects() {
+		src, err := r.Open(ctx, o.ID)
+		if err != nil {
+			return n, err
+		}
+		w, err := z.Create("study/" + filepath.ToSlash(o.Name))
+		if err == nil {
+			_, err = io.Copy(w, src)
+		}
+		if err = errors.Join(err, src.Close()); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, z.Close()
+}
+
+func studyErase(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "erase RECORD", Short: "End a record: void its grants, destroy its keys, wraps and shards", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := ledger.RecordID(args[0])
+			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				if err := t.sure("Erase " + string(id) + " for ever?"); err != nil {
+					return err
+				}
+				if err := p.Erase(ctx, id); err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "record": id}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tis erased; what others had opened before cannot be unseen\n", id)
+				})
+				return nil
+			})
+		}}
+}
