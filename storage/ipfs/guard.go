@@ -1,10 +1,13 @@
 package ipfs
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"sync"
 	"time"
@@ -41,6 +44,24 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, stalled(ctx, err)
 	}
 	resp.Body = &receiving{body: resp.Body, watch: w, ctx: ctx, left: maxAnswer}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return refusal(resp)
+	}
+	return resp, nil
+}
+
+// refusal cuts a node's error to 4 KiB and to the two types that go-ipfs-api
+// reads without writing to standard error.
+func refusal(resp *http.Response) (*http.Response, error) {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind != "application/json" || !json.Valid(text) {
+		resp.Header = http.Header{"Content-Type": {"text/plain"}}
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(text))
 	return resp, nil
 }
 

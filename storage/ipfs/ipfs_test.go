@@ -127,8 +127,7 @@ func TestInvariant9_HostileNodes(t *testing.T) {
 	}{
 		{"wrong bytes", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"Key":"bafkreib"}`) }, storage.ErrCorrupt},
 		{"short body", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "900")
-			_, _ = w.Write(b)
+			_, _ = w.Write(b[:3])
 		}, nil},
 		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil},
 		{"silence after a byte", func(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 
@@ -96,4 +97,11 @@ func (m *Blobs) Damage(r storage.Ref) bool {
 	}
 	m.blobs[r] = b
 	return true
+}
+
+// Refs lists what is held, in no order.
+func (m *Blobs) Refs() []storage.Ref {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Collect(maps.Keys(m.blobs))
 }
