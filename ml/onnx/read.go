@@ -133,7 +133,7 @@ func invalid(cause error, what string) error {
 
 func unsupported(what string) error {
 	return notice.New(notice.Unsupported, "the ONNX model is not one that runs here: "+what,
-		"the operators covered are Conv, Gemm, MatMul, Add, Sub, Mul, Pow, AveragePool, GlobalAveragePool, BatchNormalization, Flatten, Reshape, Identity and Constant; see docs/models.md")
+		"the operators covered are Conv, Gemm, MatMul, Add, Sub, Mul, Pow, AveragePool, GlobalAveragePool, BatchNormalization, Flatten, Reshape, Identity and Constant")
 }
 
 // quote shows a name from a file, bounded.
