@@ -238,6 +238,7 @@ func TestQuarantine(t *testing.T) {
 		{"secondary CT", map[dicom.Tag]string{dicom.ImageType: `DERIVED\SECONDARY\MPR`}, true, true},
 		{"screen save", map[dicom.Tag]string{dicom.ImageType: `ORIGINAL\PRIMARY\SCREEN SAVE`}, true, true},
 		{"dose report", map[dicom.Tag]string{dicom.SeriesDescription: "Dose Report"}, true, true},
+		{"more pixels than rows", map[dicom.Tag]string{dicom.Rows: "\x01\x00"}, true, false},
 		{"photograph, NO", map[dicom.Tag]string{dicom.SOPClassUID: storage + "77.1.4", dicom.BurnedInAnnotation: "NO"}, true, true},
 		{"structured report", map[dicom.Tag]string{dicom.SOPClassUID: storage + "88.11"}, true, false},
 		{"PDF", map[dicom.Tag]string{dicom.SOPClassUID: storage + "104.1"}, true, false},
@@ -342,7 +343,7 @@ func TestLargeFileStreams(t *testing.T) {
 		t.Skip("long")
 	}
 	const pixels = 192 << 20
-	head := image(t, nil)
+	head := image(t, map[dicom.Tag]string{dicom.Rows: "\x00\x20", dicom.Columns: "\x00\x30"}) // 8192 by 12288
 	head = head[:len(head)-8-12]
 	head = append(head, "\xE0\x7F\x10\x00OW\x00\x00\x00\x00\x00\x0C"...)
 	f, err := dicom.Scan(&zeros{head}, int64(len(head)+pixels))

@@ -121,6 +121,10 @@ func image(t testing.TB, edit map[dicom.Tag]string) []byte {
 		tag dicom.Tag
 		v   int64
 	}{{dicom.Rows, 2}, {dicom.Columns, 2}, {dicom.BitsAllocated, 16}, {dicom.BitsStored, 16}, {dicom.HighBit, 15}, {dicom.PixelRepresentation, 1}} {
+		if v, ok := values[n.tag]; ok {
+			enc.Bytes(n.tag, dicom.US, []byte(v))
+			continue
+		}
 		enc.Ints(n.tag, dicom.US, n.v)
 	}
 	for _, n := range ordered(order) {

@@ -2,6 +2,7 @@ package deid
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strings"
 
@@ -117,7 +118,12 @@ func hidden(f *dicom.File) string {
 		}
 	}
 	pixels := f.Find(dicom.PixelData)
-	if pixels == nil || !pixels.Encapsulated() {
+	switch {
+	case pixels == nil:
+		return ""
+	case !pixels.Encapsulated() && float64(pixels.Length) > imageBytes(f)+1:
+		return "bytes that belong to no image follow the pixels"
+	case !pixels.Encapsulated():
 		return ""
 	}
 	if f.TransferSyntax == "" || f.TransferSyntax == dicom.ImplicitVRLittle || f.TransferSyntax == dicom.ExplicitVRBig || f.TransferSyntax == dicom.ExplicitVRLittle {
@@ -131,8 +137,22 @@ func hidden(f *dicom.File) string {
 	return ""
 }
 
+// imageBytes is the length of native pixels by their description.
+func imageBytes(f *dicom.File) float64 {
+	bits := 1.0
+	for _, t := range []dicom.Tag{dicom.Rows, dicom.Columns, dicom.BitsAllocated, dicom.SamplesPerPixel, dicom.NumberOfFrames} {
+		if n, ok := f.Ints(t); ok {
+			bits *= float64(n[0])
+		} else if t != dicom.SamplesPerPixel && t != dicom.NumberOfFrames {
+			return 0
+		}
+	}
+	return math.Ceil(bits / 8)
+}
+
 // encoders are beginnings of comments that compression libraries leave.
-var encoders = []string{"LEAD Technologies", "Kakadu", "Created by OpenJPEG", "JasPer", "Lavc", "CREATOR: gd-jpeg", "Intel(R)", "AccuSoft", "Pegasus", "Aware"}
+var encoders = []string{"LEAD Technologies", "Kakadu", "Created by OpenJPEG", "Created by GDCM/OpenJPEG", "Created by Grok", "OpenJPH",
+	"JasPer", "Creator: JasPer", "Lavc", "CREATOR: gd-jpeg", "Intel(R)", "AccuSoft", "Pegasus", "Aware", "MITRA_DICOM_STANDARD"}
 
 // commented reads the marker segments before the first scan of a JPEG, JPEG-LS
 // or JPEG 2000 fragment (ISO 10918-1 annex B, 15444-1 annex A) and looks for
@@ -181,6 +201,7 @@ func commented(f *dicom.File, e *dicom.Element, it *dicom.ItemValue) bool {
 
 func harmless(marker byte, body []byte, n int64, j2k bool) bool {
 	if marker == 0xE0 && bytes.HasPrefix(body, []byte("JFIF\x00")) && n == 14 ||
+		marker == 0xE0 && bytes.HasPrefix(body, []byte("LJIF\x00")) && n == 13 ||
 		marker == 0xEE && bytes.HasPrefix(body, []byte("Adobe")) && n == 12 ||
 		marker == 0xE8 && bytes.HasPrefix(body, []byte("mrfx")) && n <= 8 {
 		return true
