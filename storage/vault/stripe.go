@@ -81,9 +81,9 @@ func newPacker(ctx context.Context, rs reedsolomon.Encoder, place func(context.C
 	p := &packer{
 		rs: rs, place: place, progress: progress, width: max(1, (procs+workers-1)/workers),
 		group: group, done: gctx.Done(), cause: func() error { return context.Cause(gctx) },
-		free: make(chan *stripe, workers+1), work: make(chan *stripe),
+		free: make(chan *stripe, workers), work: make(chan *stripe),
 	}
-	for range workers + 1 {
+	for range workers {
 		p.free <- &stripe{}
 	}
 	for range workers {
