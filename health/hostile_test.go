@@ -43,9 +43,9 @@ func TestInvariant9_Archives(t *testing.T) {
 		return z.Close()
 	}
 	cut := func(w io.Writer) error { _, err := w.Write([]byte("PK\x03\x04 and nothing more")); return err }
-	for name, make := range map[string]func(io.Writer) error{"bomb": bomb, "list": list, "cut": cut} {
+	for name, write := range map[string]func(io.Writer) error{"bomb": bomb, "list": list, "cut": cut} {
 		var b bytes.Buffer
-		if err := make(&b); err != nil {
+		if err := write(&b); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), name+".zip")

@@ -37,12 +37,13 @@ type Left struct {
 	Reason string `json:"reason"`
 }
 
-// Close releases the archives the instances are read from.
+// Close releases the archives the instances are read from. It may be repeated.
 func (in *Intake) Close() error {
 	var errs []error
 	for _, c := range in.closers {
 		errs = append(errs, c.Close())
 	}
+	in.closers = nil
 	return errors.Join(errs...)
 }
 
@@ -287,7 +288,7 @@ func (r *reader) done() (*Intake, error) {
 	if others > 0 {
 		return r.in, notice.New(notice.Conflict,
 			fmt.Sprintf("the upload holds files of more than one patient: %d of one, %d of others", r.people[main].files, others),
-			"add each patient's folder on its own; rejected[] lists the files of the smaller group")
+			"add each patient's folder on its own")
 	}
 	return r.in, nil
 }
