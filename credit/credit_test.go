@@ -160,6 +160,7 @@ func TestDerive(t *testing.T) {
 	if got := Derive(v); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	Derive(Values{}) // of no file, but it must not divide by zero
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
 		for i, f := range Fields() {

@@ -1,7 +1,6 @@
 package credit
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -35,7 +34,6 @@ func Read(r io.Reader) (*File, error) {
 	}
 	c := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))))
 	c.FieldsPerRecord = -1
-	c.ReuseRecord = false
 	header, err := c.Read()
 	if err != nil {
 		return nil, badCSV(1, err)
@@ -128,11 +126,7 @@ func Write(w io.Writer, f *File, t reveal.Token) error {
 		names = append(names, field.Name)
 		cells = append(cells, strconv.FormatInt(v[i], 10))
 	}
-	b := bufio.NewWriter(w)
-	if _, err := fmt.Fprintf(b, "%s\n%s\n", strings.Join(names, ","), strings.Join(cells, ",")); err != nil {
-		return fmt.Errorf("write credit file: %w", err)
-	}
-	if err := b.Flush(); err != nil {
+	if _, err := fmt.Fprintf(w, "%s\n%s\n", strings.Join(names, ","), strings.Join(cells, ",")); err != nil {
 		return fmt.Errorf("write credit file: %w", err)
 	}
 	return nil

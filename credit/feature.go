@@ -91,7 +91,7 @@ func Derive(v Values) Features {
 			f[FeatureMonthsUnpaid]++
 		}
 	}
-	limit := v[CreditLimit]
+	limit := max(v[CreditLimit], 1) // 0 is in no file, only in the zero Values
 	f[FeatureLimit] = limit
 	f[FeatureLatestDelay] = delay[0]
 	f[FeatureUtilisation] = min(max(bill[0], 0)*100/limit, MaxPercent)

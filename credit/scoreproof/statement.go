@@ -143,7 +143,7 @@ func assign(s Statement, w Witness) (*circuit, error) {
 	for i, r := range raised(v) {
 		c.Fields[i] = r
 	}
-	limit, billed := v[credit.CreditLimit], int64(0)
+	limit, billed := max(v[credit.CreditLimit], 1), int64(0)
 	for _, b := range v[credit.Bill : credit.Bill+credit.Months] {
 		billed += max(b, 0)
 	}
