@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"manx/health/dicom"
+	"manx/health/phantom"
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
@@ -382,4 +384,27 @@ type count int64
 func (c *count) Write(b []byte) (int, error) {
 	*c += count(len(b))
 	return len(b), nil
+}
+
+// The demo's own chest CT goes through, with what a model needs of it.
+func TestPhantom(t *testing.T) {
+	s, err := phantom.New(phantom.Options{Slices: 40, Seed: 1, PatientName: "Plant^Petra", PatientID: "PAT4711"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in bytes.Buffer
+	if err := s.WriteSlice(&in, 20); err != nil {
+		t.Fatal(err)
+	}
+	f := scan(t, in.Bytes())
+	g, r := clean(t, profile(t, Options{}, 1), in.Bytes())
+	if len(r.Warnings) > 0 || g.Find(dicom.StudyDescription) != nil || g.String(dicom.PatientName) != r.Patient {
+		t.Errorf("%v, patient %q", r.Warnings, g.String(dicom.PatientName))
+	}
+	for _, tag := range []dicom.Tag{dicom.Modality, dicom.BodyPartExamined, dicom.ImageType, dicom.ImagePositionPatient, dicom.ImageOrientationPatient,
+		dicom.PixelSpacing, dicom.RescaleSlope, dicom.RescaleIntercept, dicom.SliceThickness, dicom.InstanceNumber, dicom.Manufacturer} {
+		if a, b := f.Strings(tag), g.Strings(tag); !slices.Equal(a, b) {
+			t.Errorf("%v was %q, is %q", tag, a, b)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package deid
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"testing"
 	"unicode/utf16"
 
@@ -19,7 +20,7 @@ var groups = []uint32{8, 0x10, 0x12, 0x14, 0x16, 0x18, 0x20, 0x22, 0x24, 0x28, 0
 	0x300A, 0x300C, 0x300E, 0x3010, 0x4000, 0x4008, 0x4010, 0x5200, 0x5400, 0x5600}
 
 // dictionary lists every tag of those groups that the standard defines.
-func dictionary() (out []dicom.Tag) {
+var dictionary = sync.OnceValue(func() (out []dicom.Tag) {
 	for _, g := range groups {
 		for e := uint32(1); e <= 0xFFFF; e++ {
 			if t := dicom.Tag(g<<16 | e); t.Keyword() != "" {
@@ -28,7 +29,7 @@ func dictionary() (out []dicom.Tag) {
 		}
 	}
 	return out
-}
+})
 
 // planted are the marks; each value in the file holds one of them.
 var planted = []string{"ZZPLANT", "Zzplant", "1.2.826.4711.77", "19470811", "134711", "张三丰", "Müßiggängér"}
