@@ -9,6 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -40,6 +41,9 @@ type Node struct {
 // OpenNode opens the node in a folder, making it if it is absent. One process
 // may have a folder open at a time; close a node before opening it again.
 func OpenNode(dir string) (*Node, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open IPFS node: %w", err)
+	}
 	ds, err := flatfs.CreateOrOpen(dir, flatfs.IPFS_DEF_SHARD, true)
 	if err != nil {
 		return nil, fmt.Errorf("open IPFS node: %w", err)
