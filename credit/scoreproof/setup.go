@@ -210,7 +210,7 @@ func (s *setup) contributions(ctx context.Context, phase int, state []byte, read
 	g.Go(func() error {
 		defer close(results)
 		var live stepper // the state, where the last step ran here
-		for _, p := range s.parties {
+		for i, p := range s.parties {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -220,12 +220,12 @@ func (s *setup) contributions(ctx context.Context, phase int, state []byte, read
 				next, err = p.Contribute(ctx, phase, state)
 			} else {
 				if live == nil {
-					live, err = read(state)
+					if live, err = read(state); err != nil {
+						return unsound(phase, s.parties[max(i-1, 0)].Name, err)
+					}
 				}
-				if err == nil {
-					live.Contribute()
-					next, err = stateOf(live)
-				}
+				live.Contribute()
+				next, err = stateOf(live)
 			}
 			if err != nil {
 				return notice.Because(err, notice.Unavailable,

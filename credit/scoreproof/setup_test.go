@@ -1,7 +1,10 @@
 package scoreproof
 
 import (
+	"bytes"
+	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +40,31 @@ func TestInvariant10_MultiPartySetup(t *testing.T) {
 	s.Score++
 	if err := Verify(k.Verifying(), s, p); !notice.Is(err, notice.Integrity) {
 		t.Errorf("another score verifies: %v", err)
+	}
+}
+
+func TestInvariant9_SetupBlamesWhoeverSpoilsIt(t *testing.T) {
+	for name, spoil := range map[string]func(state []byte) []byte{
+		"nothing":   func([]byte) []byte { return nil },
+		"unchanged": func(b []byte) []byte { return b },
+		"garbage":   func([]byte) []byte { return []byte("garbage") },
+		"size": func(b []byte) []byte {
+			return append(bytes.Clone(b[:3*stateProof]), bytes.Repeat([]byte{0xff}, len(b)-3*stateProof)...)
+		},
+		"point": func(b []byte) []byte {
+			c := bytes.Clone(b)
+			c[3*stateProof+8+5] ^= 1
+			return c
+		},
+	} {
+		evil := Contributor{"mallory", func(_ context.Context, _ int, b []byte) ([]byte, error) { return spoil(b), nil }}
+		_, _, err := Setup(t.Context(), []Contributor{evil, {Name: "alice"}}, nil)
+		if !notice.Is(err, notice.Integrity) || !strings.Contains(err.Error(), "mallory") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := Setup(t.Context(), nil, nil); err == nil {
+		t.Error("a set-up without contributors")
 	}
 }
 
