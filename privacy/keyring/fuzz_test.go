@@ -5,7 +5,6 @@ import (
 
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
-	"manx/privacy/seal"
 	"manx/privacy/seal/sealtest"
 )
 
@@ -34,12 +33,6 @@ func FuzzKeyringFile(f *testing.F) {
 }
 
 func FuzzContent(f *testing.F) {
-	p, err := newPersona(random(kitSize), "common")
-	if err != nil {
-		f.Fatal(err)
-	}
-	key := seal.NewKey()
-	p.Records["common-rec-1"] = key.Reveal(reveal.Token{})
 	f.Add([]byte(`{"version":1,"kit":"","sequence":0,"personas":{"common":null}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := readContent(b)
