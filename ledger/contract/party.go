@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -68,6 +69,11 @@ func recoverParty(t *txn, b ledger.RecoverParty) error {
 // parties, it would join a person's health persona to her credit persona. The
 // recipients of those who have names may repeat.
 func (t *txn) own(role ledger.Role, key []byte, recovery ledger.Hash, sealing string) error {
+	for _, o := range t.genesis.Organisations {
+		if bytes.Equal(o.Key, key) {
+			return used()
+		}
+	}
 	seen := []string{"key:" + string(key)}
 	if !recovery.IsZero() {
 		seen = append(seen, "recovery:"+string(recovery[:]))
@@ -83,14 +89,18 @@ func (t *txn) own(role ledger.Role, key []byte, recovery ledger.Hash, sealing st
 			return err
 		}
 		if b != nil {
-			return refuse(notice.Conflict, "a key, recovery key or recipient belongs to one party only and is never used again",
-				"make a fresh one: `manx keys new` or `manx keys rotate`")
+			return used()
 		}
 		if err := t.put(k, []byte("1")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func used() error {
+	return refuse(notice.Conflict, "a key, recovery key or recipient belongs to one party only and is never used again",
+		"make a fresh one: `manx keys new` or `manx keys rotate`")
 }
 
 // either returns err, or otherwise when there is none.

@@ -264,3 +264,69 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 }
+
+func TestModelsRetire(t *testing.T) {
+	s, _ := begin(t)
+	d := s.Diagnosis(3600)
+	retire := ledger.RetireModel{Model: d.Model}
+	denied(t, "a stranger retires", s.Try(d.Patient, retire), notice.Denied)
+	s.Do(d.Scientist, retire)
+	denied(t, "retired twice", s.Try(d.Scientist, retire), notice.Conflict)
+	ask := ledger.RequestJob{Model: d.Model, Subject: d.Patient.Party(), Purpose: ledger.Diagnosis, Fund: []ledger.CoinID{s.Fund(d.Patient, ledger.MAN(3))},
+		Fee: ledger.MAN(3), Deadline: s.World.Now() + 100, Record: d.Record, Version: 1, Inputs: []storage.Ref{ledgertest.Ref("i")}, EvalKeys: ledgertest.Ref("k")}
+	denied(t, "a job by a retired model", s.Try(d.Patient, ask), notice.Expired)
+	s.Compute(d.Worker, d.Job) // what was asked before finishes
+	s.Do(d.Patient, ledger.AcceptJob{Job: d.Job})
+	denied(t, "a patient publishes", s.Try(d.Patient, ledger.PublishModel{Vertical: ledger.Health, Name: "n", Version: "1", Plan: ledgertest.Ref("p"), Card: ledgertest.Ref("c"),
+		Accepts: []ledger.Kind{ledger.Study}, Features: []string{"x"}}), notice.Denied)
+}
+
+func TestCoins(t *testing.T) {
+	s, m := begin(t)
+	a, b := s.Party(ledger.Health, ledger.Person), s.Party(ledger.Health, ledger.Person)
+	coin, other := s.Fund(a, ledger.MAN(3)), s.Fund(b, ledger.MAN(3))
+	send := func(in []ledger.CoinID, amounts ...ledger.Amount) ledger.SendCoins {
+		body := ledger.SendCoins{In: in}
+		for _, x := range amounts {
+			body.Out = append(body.Out, ledger.Output{To: b.Party(), Amount: x})
+		}
+		return body
+	}
+	most, err := ledger.ParseAmount("340282366920938463463.374607431768211455")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := m.copy()
+	one := []ledger.CoinID{coin}
+	denied(t, "more than there is", s.Try(a, send(one, ledger.MAN(4))), notice.Invalid)
+	denied(t, "less than there is", s.Try(a, send(one, ledger.MAN(2))), notice.Invalid)
+	denied(t, "an overflow", s.Try(a, send(one, most, ledger.MAN(4))), notice.Invalid)
+	denied(t, "nothing", s.Try(a, send(one, ledger.MAN(3), ledger.Amount{})), notice.Invalid)
+	denied(t, "one coin twice", s.Try(a, send([]ledger.CoinID{coin, coin}, ledger.MAN(6))), notice.Invalid)
+	denied(t, "another's coin", s.Try(a, send([]ledger.CoinID{coin, other}, ledger.MAN(6))), notice.Denied)
+	denied(t, "a party as a coin", s.Try(a, send([]ledger.CoinID{ledger.CoinID(a.Party())}, ledger.MAN(3))), notice.Invalid)
+	denied(t, "a coin that is none", s.Try(a, send([]ledger.CoinID{ledger.NewCoinID(ledger.CommandID{}, 0)}, ledger.MAN(3))), notice.Conflict)
+	nobody := send(one, ledger.MAN(3))
+	nobody.Out[0].To = ledger.NewPartyID(ledger.Health, []byte("nobody"))
+	denied(t, "nobody known", s.Try(a, nobody), notice.NotFound)
+	orgs := s.World.Organisations
+	denied(t, "a supply that is none", s.Try(orgs[0], ledger.IssueCoins{Out: []ledger.Output{{To: a.Party(), Amount: most}}, Reason: "r"}, orgs...), notice.Exhausted)
+	same(t, "refused payments", before, m.state)
+	s.Do(a, send(one, ledger.MAN(1), ledger.MAN(2)))
+	denied(t, "spent twice", s.Try(a, send(one, ledger.MAN(3))), notice.Conflict)
+}
+
+func TestPartiesRegisterOnce(t *testing.T) {
+	s, _ := begin(t)
+	k := s.Party(ledger.Health, ledger.Person)
+	b := ledger.RegisterParty{Vertical: ledger.Health, Role: ledger.Person, Key: k.Public(), Sealing: "age1z"}
+	denied(t, "registered twice", s.Try(k, b), notice.Conflict)
+	b.Role, b.Name = ledger.Governor, "o"
+	denied(t, "an organisation by registering", s.Try(k, b), notice.Invalid)
+	org := s.World.Organisations[0]
+	b = ledger.RegisterParty{Vertical: ledger.Common, Role: ledger.Worker, Name: "w", Key: org.Public(), Sealing: "age1z"}
+	denied(t, "an organisation's id", s.Try(org, b), notice.Conflict)
+	b = ledger.RegisterParty{Vertical: ledger.Health, Role: ledger.Person, Key: org.Public(), Sealing: "age1z"}
+	denied(t, "an organisation's key", s.Try(org.For(ledger.NewPartyID(ledger.Health, org.Public())), b), notice.Conflict)
+	denied(t, "an organisation's rotation", s.Try(org, ledger.RotateKey{Key: k.Public(), Sealing: "age1z"}), notice.Unsupported)
+}
