@@ -22,7 +22,7 @@ func TestLongMeasure(t *testing.T) {
 	if os.Getenv("MANX_LONG") == "" {
 		t.Skip("MANX_LONG is not set")
 	}
-	g, err := lungct.Untrained(1)
+	g, _, err := lungct.Model()
 	if err != nil {
 		t.Fatal(err)
 	}
