@@ -27,8 +27,8 @@ func describe(r Results) ml.Card {
 		},
 		Input: &ml.Input{
 			Modality: "CT", BodyPart: "CHEST", Center: -500, Width: 1500, Size: Side, MinRows: 128, Slices: r.SlicesAStudy,
-			Windowing: "The training pictures are 8-bit JPEG exports without Hounsfield units. Their histogram has peaks at grey 37 to 39 (outside the field of view), 41 to 43 (air), 192 to 196 (fat) and 218 to 222 (muscle). " +
-				"Taking these as -1024, -1000, -100 and +45 HU, grey = 255 (HU + 1250) / 1500 gives 38, 43, 196 and 220: the window with centre -500 and width 1500 HU. " +
+			Windowing: "The training pictures are 8-bit JPEG exports without Hounsfield units. The histogram of all of them has sharp peaks at grey 38 (outside the field of view), 42 to 43 (air), 194 (fat) and 219 to 220 (muscle). " +
+				"Under a lung window with centre -500 and width 1500 HU, grey = 255 (HU + 1250) / 1500, these are -1024, -1000, -108 and +40 HU, as they should be; the two known ends fix the window. " +
 				"Bone above +250 HU saturates at 255, as in the pictures. Of a DICOM image: rescale to HU, apply that window, divide by 255, and average over the area of each of 64 x 64 cells, without cropping. " +
 				"Values below -1024 HU (padding outside the field of view) come out darker than any training picture shows.",
 		},

@@ -61,9 +61,20 @@ func TestIntegerWeightsAreTheONNXModel(t *testing.T) {
 
 func TestCardQuotesTheResults(t *testing.T) {
 	_, card, r := model(t)
-	card.Precision, card.Comparison = nil, nil // measured elsewhere
+	fresh := describe(r)
+	fresh.Precision, fresh.Comparison = card.Precision, card.Comparison // measured on the encrypted run
+	if os.Getenv("MANX_UPDATE_GOLDEN") != "" {
+		raw, err := encode(fresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(cardFile, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Skip("card.json is written again")
+	}
 	got, err1 := json.Marshal(card)
-	want, err2 := json.Marshal(describe(r))
+	want, err2 := json.Marshal(fresh)
 	if err1 != nil || err2 != nil || string(got) != string(want) {
 		t.Errorf("card.json is not what the results give:\n%s\n%s", got, want)
 	}
@@ -75,7 +86,7 @@ func TestCardQuotesTheResults(t *testing.T) {
 // synthetic is a picture that belongs to nobody: a disc with two dark ellipses.
 func synthetic(k int) []float64 {
 	x := make([]float64, Side*Side)
-	inside := func(y, x, cy, cx, ry, rx float64) bool { return sq((y-cy)/ry)+sq((x-cx)/rx) < 1 }
+	inside := func(y, x, cy, cx, ry, rx float64) bool { return float64(sq((y-cy)/ry))+float64(sq((x-cx)/rx)) < 1 }
 	for i := range x {
 		r, c := float64(i/Side), float64(i%Side)
 		switch {
