@@ -241,6 +241,9 @@ func TestQuarantine(t *testing.T) {
 		{"screen save", map[dicom.Tag]string{dicom.ImageType: `ORIGINAL\PRIMARY\SCREEN SAVE`}, true, true},
 		{"dose report", map[dicom.Tag]string{dicom.SeriesDescription: "Dose Report"}, true, true},
 		{"more pixels than rows", map[dicom.Tag]string{dicom.Rows: "\x01\x00"}, true, false},
+		{"slide label, NO", map[dicom.Tag]string{
+			dicom.SOPClassUID: wholeSlide, dicom.ImageType: `ORIGINAL\PRIMARY\LABEL\NONE`, dicom.BurnedInAnnotation: "NO",
+		}, true, false},
 		{"photograph, NO", map[dicom.Tag]string{dicom.SOPClassUID: storage + "77.1.4", dicom.BurnedInAnnotation: "NO"}, true, true},
 		{"structured report", map[dicom.Tag]string{dicom.SOPClassUID: storage + "88.11"}, true, false},
 		{"PDF", map[dicom.Tag]string{dicom.SOPClassUID: storage + "104.1"}, true, false},

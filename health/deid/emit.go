@@ -188,7 +188,8 @@ func printable(s string) string {
 // long reports the VRs whose explicit header has a 32-bit length.
 func long(vr dicom.VR) bool {
 	switch vr {
-	case dicom.OB, dicom.OD, dicom.OF, dicom.OL, dicom.OV, dicom.OW, dicom.SQ, dicom.SV, dicom.UC, dicom.UN, dicom.UR, dicom.UT, dicom.UV:
+	case dicom.OB, dicom.OD, dicom.OF, dicom.OL, dicom.OV, dicom.OW, dicom.SQ, dicom.SV,
+		dicom.UC, dicom.UN, dicom.UR, dicom.UT, dicom.UV:
 		return true
 	}
 	return false

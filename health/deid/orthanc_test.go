@@ -81,7 +81,7 @@ func anonymised(t *testing.T, base string, in []byte) ([]byte, bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Body.Close()
+		defer func() { _ = r.Body.Close() }()
 		b, err := io.ReadAll(r.Body)
 		return b, err == nil && r.StatusCode == http.StatusOK
 	}

@@ -82,7 +82,9 @@ func (pl *plan) dataset(reviewed bool) ([]node, error) {
 	}
 	seq := node{tag: methodCodes, vr: dicom.SQ, sequence: true}
 	for _, c := range codes {
-		seq.items = append(seq.items, []node{text(codeValue, dicom.SH, c[0]), text(codeScheme, dicom.SH, c[1]), text(codeMeaning, dicom.LO, c[2])})
+		seq.items = append(seq.items, []node{
+			text(codeValue, dicom.SH, c[0]), text(codeScheme, dicom.SH, c[1]), text(codeMeaning, dicom.LO, c[2]),
+		})
 	}
 	nodes = append(nodes,
 		text(dicom.SpecificCharacterSet, dicom.CS, "ISO_IR 192"),

@@ -45,8 +45,8 @@ func holdReason(f *dicom.File) hold {
 		return hold{"the file says that text is burned into its pixels", false}
 	case strings.ToUpper(f.String(recognizable)) == "YES":
 		return hold{"the file says that the patient can be recognised in the image", false}
-	case f.String(labelInImage) == "YES":
-		return hold{"the file says that the specimen's label is in the image", false}
+	case f.String(labelInImage) == "YES", class == wholeSlide && contains(imageType(f), "LABEL", "OVERVIEW"):
+		return hold{"the specimen's label may be in the image", false}
 	}
 	if reason := hidden(f); reason != "" {
 		return hold{reason, false}
@@ -63,10 +63,16 @@ func holdReason(f *dicom.File) hold {
 	return hold{}
 }
 
+func imageType(f *dicom.File) string { return strings.ToUpper(strings.Join(f.Strings(dicom.ImageType), " ")) }
+
 // identified reports whether a UID is there, once, and written as one.
 func identified(f *dicom.File, t dicom.Tag) bool {
 	e := f.Find(t)
-	return e != nil && fits(e, dicom.UI) && f.String(t) != "" && len(f.Strings(t)) == 1 && strings.Trim(f.String(t), "0123456789.") == ""
+	if e == nil || !fits(e, dicom.UI) {
+		return false
+	}
+	v := f.Strings(t)
+	return len(v) == 1 && v[0] != "" && strings.Trim(v[0], "0123456789.") == ""
 }
 
 // risk tells images that commonly have text in their pixels, where the file
@@ -90,7 +96,7 @@ func risk(f *dicom.File, k kind) string {
 		if i == 1 && v == "SECONDARY" && (k == classic || k == digital) {
 			return "it is a secondary image, and the file does not say that it has no text"
 		}
-		if contains(v, "SCREEN", "SAVE", "CAPTURE", "DOSE", "REPORT", "PROTOCOL", "LABEL", "OVERVIEW") && k != derived && k != therapy {
+		if k != derived && k != therapy && contains(v, "SCREEN", "SAVE", "CAPTURE", "DOSE", "REPORT", "PROTOCOL") {
 			return "its image type is that of a screen or report"
 		}
 	}
@@ -99,7 +105,9 @@ func risk(f *dicom.File, k kind) string {
 			return "it is a colour image of a modality that makes grey ones: a screen, perhaps"
 		}
 	}
-	if contains(strings.ToUpper(f.String(dicom.SeriesDescription)), "DOSE REPORT", "PATIENT PROTOCOL", "SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE", "SUMMARY SERIES") && k == classic {
+	series := strings.ToUpper(f.String(dicom.SeriesDescription))
+	if k == classic && contains(series, "DOSE REPORT", "PATIENT PROTOCOL", "SCREEN SAVE", "SCREENSAVE", "SCREEN CAPTURE",
+		"SUMMARY SERIES") {
 		return "its series is described as a screen or report"
 	}
 	return ""
@@ -126,7 +134,8 @@ func hidden(f *dicom.File) string {
 	case !pixels.Encapsulated():
 		return ""
 	}
-	if f.TransferSyntax == "" || f.TransferSyntax == dicom.ImplicitVRLittle || f.TransferSyntax == dicom.ExplicitVRBig || f.TransferSyntax == dicom.ExplicitVRLittle {
+	switch f.TransferSyntax {
+	case "", dicom.ImplicitVRLittle, dicom.ExplicitVRBig, dicom.ExplicitVRLittle:
 		return "its pixels are compressed, but it does not say how"
 	}
 	for i := range pixels.Items {
@@ -140,11 +149,16 @@ func hidden(f *dicom.File) string {
 // imageBytes is the length of native pixels by their description.
 func imageBytes(f *dicom.File) float64 {
 	bits := 1.0
-	for _, t := range []dicom.Tag{dicom.Rows, dicom.Columns, dicom.BitsAllocated, dicom.SamplesPerPixel, dicom.NumberOfFrames} {
+	for _, t := range []dicom.Tag{dicom.Rows, dicom.Columns, dicom.BitsAllocated} {
+		n, ok := f.Ints(t)
+		if !ok {
+			return 0
+		}
+		bits *= float64(n[0])
+	}
+	for _, t := range []dicom.Tag{dicom.SamplesPerPixel, dicom.NumberOfFrames} {
 		if n, ok := f.Ints(t); ok {
 			bits *= float64(n[0])
-		} else if t != dicom.SamplesPerPixel && t != dicom.NumberOfFrames {
-			return 0
 		}
 	}
 	return math.Ceil(bits / 8)
@@ -223,7 +237,8 @@ func warnings(f *dicom.File) []string {
 	for _, t := range []dicom.Tag{dicom.StudyDescription, dicom.SeriesDescription, 0x00181030} {
 		said += " " + strings.ToUpper(f.String(t))
 	}
-	if contains(said, "HEAD", "BRAIN", "SKULL", "FACE", "FACIAL", "SINUS", "ORBIT", "NECK", "CRANI", "CEREBR", "WHOLEBODY", "WHOLE BODY",
+	if contains(said, "HEAD", "BRAIN", "SKULL", "FACE", "FACIAL", "SINUS", "ORBIT", "NECK", "CRANI", "CEREBR", "WHOLEBODY",
+		"WHOLE BODY",
 		"KOPF", "SCHÄDEL", "TETE", "TÊTE", "CRÂN", "CABEZA", "头", "颅", "脑", "頭", "脳") {
 		return []string{"the series shows a head: a face can be rebuilt from it"}
 	}

@@ -39,7 +39,8 @@ type tables struct {
 }
 
 var load = sync.OnceValue(func() *tables {
-	t := &tables{rows: map[dicom.Tag]row{}, terms: map[string]bool{}, units: map[string]bool{}, makers: map[string]bool{}, kernels: map[string]bool{}}
+	set := func() map[string]bool { return map[string]bool{} }
+	t := &tables{rows: map[dicom.Tag]row{}, terms: set(), units: set(), makers: set(), kernels: set()}
 	for line := range strings.Lines(ps315) {
 		c := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(c) != 4 {

@@ -82,7 +82,8 @@ func moveDate(s string, days int) (string, bool) {
 func moveTime(s string) (string, bool) {
 	s = strings.ReplaceAll(strings.TrimSpace(s), ":", "")
 	whole, frac, dot := strings.Cut(s, ".")
-	if n := len(whole); n != 2 && n != 4 && n != 6 || !digits(whole) || dot && (len(whole) != 6 || len(frac) > 6 || !digits(frac)) {
+	n := len(whole)
+	if n != 2 && n != 4 && n != 6 || !digits(whole) || dot && (n != 6 || len(frac) > 6 || !digits(frac)) {
 		return "", false
 	}
 	return s, true
