@@ -200,6 +200,17 @@ func TestJobsAskedWhileTheNodeWasDown(t *testing.T) {
 	s.done(during)
 }
 
+func TestWorkersOutliveTheNode(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.start(s.worker().Run)
+	check(t, s.queue.Close())
+	time.Sleep(ackWait)
+	s.openQueue()
+	s.dispatch()
+	s.done(s.ask(s.model))
+}
+
 func TestARestartedDispatcherRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	s := begin(t)

@@ -5,10 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -23,7 +26,7 @@ import (
 // loopback port, or URL, for a NATS cluster with JetStream.
 type Config struct {
 	Dir      string  // where the embedded server keeps its streams
-	Port     int     // of the embedded server; 0 takes a free one
+	Port     int     // of the embedded server; 0 takes the one of last time, or a free one
 	URL      string  // "tls://node:password@host:4222"
 	Replicas int     // of the streams on a cluster; 0 means 1
 	Classes  []Class // what workers there are for; empty means CKKS alone
@@ -107,8 +110,12 @@ func (q *Queue) embed() error {
 	if q.gate, err = newGate(q.cfg.Dir); err != nil {
 		return err
 	}
+	port, err := q.port()
+	if err != nil {
+		return err
+	}
 	q.server, err = server.NewServer(&server.Options{
-		ServerName: "manx", Host: "127.0.0.1", Port: orElse(q.cfg.Port, server.RANDOM_PORT),
+		ServerName: "manx", Host: loopback, Port: port,
 		JetStream: true, StoreDir: filepath.Join(q.cfg.Dir, "streams"), JetStreamMaxMemory: 16 << 20, JetStreamMaxStore: 1 << 30,
 		MaxPayload: 64 << 10, NoSigs: true, NoLog: true, NoSystemAccount: true, DisableShortFirstPing: true,
 		CustomClientAuthentication: q.gate,
@@ -126,6 +133,28 @@ func (q *Queue) embed() error {
 		return fmt.Errorf("queue server: %w", err)
 	}
 	return nil
+}
+
+const loopback = "127.0.0.1"
+
+// port returns the port to listen on: the configured one, or the one of last
+// time where it is free, so that tickets stay good.
+func (q *Queue) port() (int, error) {
+	path := filepath.Join(q.cfg.Dir, "port")
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("queue port: %w", err)
+	}
+	last, _ := strconv.Atoi(string(b)) // 0 takes a free one
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(orElse(q.cfg.Port, last))))
+	if err != nil && q.cfg.Port == 0 {
+		l, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("queue port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, errors.Join(l.Close(), os.WriteFile(path, []byte(strconv.Itoa(port)), 0o600))
 }
 
 func (q *Queue) makeStreams(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
@@ -80,10 +81,12 @@ func joinFile(boxed, sealed []byte) []byte {
 }
 
 func boxKey(pass seal.Passphrase, key seal.Key) ([]byte, error) {
+	defer debug.FreeOSMemory() // scrypt took 256 MiB
 	return pass.Seal(key.Reveal(reveal.Token{}))
 }
 
 func unboxKey(pass seal.Passphrase, boxed []byte) (seal.Key, error) {
+	defer debug.FreeOSMemory() // scrypt took 256 MiB
 	b, err := pass.Open(boxed)
 	if notice.Is(err, notice.Denied) {
 		return seal.Key{}, err

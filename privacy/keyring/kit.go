@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"manx/privacy/notice"
 	"manx/privacy/seal"
@@ -148,7 +149,13 @@ func Recover(path string, pass seal.Passphrase, kit Kit, blob []byte) (*Keyring,
 	if err != nil {
 		return nil, err
 	}
-	for v := range c.Personas {
+	for v, x := range c.Personas {
+		// Keys that the lost device had staged were lost with it, but others may
+		// have sealed to them.
+		if x.Staged != nil {
+			x.Identities = slices.Insert(x.Identities, len(x.Identities)-1, x.Staged.Identity)
+			x.Staged = nil
+		}
 		if err := c.stage(v, true); err != nil {
 			return nil, err
 		}

@@ -73,6 +73,31 @@ func TestRecoveryStory(t *testing.T) {
 	}
 }
 
+// The device was lost in the middle of a rotation.
+func TestRecoveryReplacesStagedKeysToo(t *testing.T) {
+	k, _ := newPerson(t)
+	p := persona(t, k, "credit")
+	st, err := p.StageRotation()
+	must(t, err)
+	m, err := seal.Message([]byte("hello"), st.Recipient)
+	must(t, err)
+	backup, err := k.Backup()
+	must(t, err)
+	fresh, err := keyring.Recover(filepath.Join(t.TempDir(), "keyring"), sealtest.Passphrase(t, "p"), k.Kit(), backup.Blob)
+	must(t, err)
+	defer func() { _ = fresh.Close() }()
+	q := persona(t, fresh, "credit")
+	again, _, err := q.Staged()
+	must(t, err)
+	if again.Public.Equal(st.Public) || again.Recipient.String() == st.Recipient.String() {
+		t.Error("a key that the lost device had staged is used")
+	}
+	must(t, q.Promote())
+	if b, err := q.OpenMessage(m); err != nil || string(b) != "hello" {
+		t.Errorf("a message to the lost device's staged key gave %q, %v", b, err)
+	}
+}
+
 func TestBackupRefusals(t *testing.T) {
 	k, _ := newPerson(t)
 	b1, err := k.Backup()
