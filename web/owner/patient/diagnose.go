@@ -110,7 +110,7 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	if err != nil {
 		return Quote{}, err
 	}
-	unit, err := he.Calibrate(ctx)
+	unit, err := he.Calibrate(x.plan.Set())
 	if err != nil {
 		return Quote{}, err
 	}

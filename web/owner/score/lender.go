@@ -59,20 +59,9 @@ func Score(ctx context.Context, p *owner.Party, id ledger.JobID) (v Verified, er
 	if err != nil {
 		return v, err
 	}
-	sealed, err := p.Fetch(ctx, j.Answer, maxAnswer)
+	a, err := Open(ctx, p, id)
 	if err != nil {
 		return v, err
-	}
-	b, err := p.Keys.OpenMessage(sealed)
-	if err != nil {
-		return v, err
-	}
-	if digestOf(b) != j.Digest {
-		return v, notice.New(notice.Integrity, "the answer is not the one the borrower registered on the ledger", "dispute the job: `manx job show "+string(id)+"`")
-	}
-	var a Answer
-	if err := ledger.Decode(b, &a); err != nil {
-		return v, notice.Because(err, notice.Integrity, "the answer is damaged", "dispute the job: `manx job show "+string(id)+"`")
 	}
 	if err := verify(ctx, p, j, m, a); err != nil {
 		return v, err
@@ -93,6 +82,43 @@ func Score(ctx context.Context, p *owner.Party, id ledger.JobID) (v Verified, er
 	}
 	v.Accepted = true
 	return v, nil
+}
+
+// Open opens the answer to a request of the lender's. It verifies only that the
+// answer is the one the borrower registered.
+func Open(ctx context.Context, p *owner.Party, id ledger.JobID) (a Answer, err error) {
+	j, err := owner.Get[ledger.Job](ctx, p.Client, id)
+	if err != nil {
+		return a, err
+	}
+	sealed, err := p.Fetch(ctx, j.Answer, maxAnswer)
+	if err != nil {
+		return a, err
+	}
+	b, err := p.Keys.OpenMessage(sealed)
+	if err != nil {
+		return a, err
+	}
+	if digestOf(b) != j.Digest {
+		return a, notice.New(notice.Integrity, "the answer is not the one the borrower registered on the ledger", "dispute the job: `manx job show "+string(id)+"`")
+	}
+	if err := ledger.Decode(b, &a); err != nil {
+		return a, notice.Because(err, notice.Integrity, "the answer is damaged", "dispute the job: `manx job show "+string(id)+"`")
+	}
+	return a, nil
+}
+
+// Check verifies an answer against a request of the lender's and the ledger.
+func Check(ctx context.Context, p *owner.Party, id ledger.JobID, a Answer) error {
+	j, err := owner.Get[ledger.Job](ctx, p.Client, id)
+	if err != nil {
+		return err
+	}
+	m, err := owner.Get[ledger.Model](ctx, p.Client, j.Model)
+	if err != nil {
+		return err
+	}
+	return verify(ctx, p, j, m, a)
 }
 
 // ready says what is missing where a job has no answer yet.

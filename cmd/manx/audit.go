@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+// An entry is one line of what happened.
+type entry struct {
+	At    ledger.Time `json:"at"`
+	What  string      `json:"what"`
+	About string      `json:"about"`
+	Who   string      `json:"who,omitempty"`
+}
+
+func auditCommand(t *terminal) *cobra.Command {
+	var as string
+	var verify bool
+	c := &cobra.Command{Use: "audit", Short: "Who may use, and who used, what is yours; and is it all whole?", Args: cobra.NoArgs,
+		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time, with the network's\norganisations. --verify also fetches every receipt and shard and checks it.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
+				log, err := timeline(ctx, p)
+				if err != nil {
+					return err
+				}
+				checks := []string{}
+				if verify {
+					if checks, err = verifyAll(ctx, p); err != nil {
+						return err
+					}
+				}
+				g := p.Home.Network.Genesis
+				t.say(map[string]any{"ok": true, "party": p.ID(), "network": g.ID(), "organisations": g.Organisations, "entries": log, "verified": checks}, func(w io.Writer) {
+					fmt.Fprintf(w, "party\t%s\nnetwork\t%s\n", p.ID(), g.ID())
+					for _, o := range g.Organisations {
+						fmt.Fprintf(w, "organisation\t%s\t%s\n", o.Name, o.ID)
+					}
+					for _, e := range log {
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", when(e.At), e.What, e.About, e.Who)
+					}
+					for _, s := range checks {
+						fmt.Fprintf(w, "verified\t%s\n", s)
+					}
+				})
+				return nil
+			})
+		}}
+	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
+	c.Flags().BoolVar(&verify, "verify", false, "check every receipt and every shard")
+	return c
+}
+
+func timeline(ctx context.Context, p *owner.Party) ([]entry, error) {
+	log := []entry{}
+	records, err := p.Records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		for i, v := range r.Versions {
+			log = append(log, entry{v.At, fmt.Sprintf("%s version %d registered", r.Kind, i+1), string(r.ID), ""})
+		}
+	}
+	grants, err := p.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range grants {
+		log = append(log, entry{g.From, fmt.Sprintf("may %s for %s until %s", g.Access, g.Purpose, when(g.Until)), string(g.Record), string(g.To)})
+		if g.Revoked != 0 {
+			log = append(log, entry{g.Revoked, "permission revoked", string(g.Record), string(g.To)})
+		}
+	}
+	jobs, err := p.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		log = append(log, entry{j.At[j.Stage], fmt.Sprintf("job %s, %s MAN, for %s", j.Stage, j.Fee, j.Purpose), string(j.ID), string(j.Asker)})
+	}
+	slices.SortStableFunc(log, func(a, b entry) int { return int(a.At - b.At) })
+	return log, nil
+}
+
+// verifyAll checks the party's receipts and the shards of its records.
+func verifyAll(ctx context.Context, p *owner.Party) ([]string, error) {
+	checks := []string{}
+	jobs, err := p.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		if j.Stage.Over() {
+			if _, _, err := p.VerifiedReceipt(ctx, j.ID); err != nil {
+				return checks, err
+			}
+			checks = append(checks, "receipt of "+string(j.ID))
+		}
+	}
+	records, err := p.Records(ctx)
+	if err != nil {
+		return checks, err
+	}
+	for _, r := range records {
+		if r.Erased {
+			continue
+		}
+		v, n := r.Latest()
+		h, err := p.Vault.Verify(ctx, v.Manifest)
+		if err != nil {
+			return checks, err
+		}
+		if !h.Whole() {
+			return checks, notice.New(notice.Integrity, fmt.Sprintf("%d of %d shards of %s are missing or damaged; %d stripes are lost", len(h.Faults), h.Shards, r.ID, h.Lost),
+				"while no stripe is lost, everything still opens; start the missing nodes again")
+		}
+		checks = append(checks, fmt.Sprintf("%d shards of %s version %d", h.Shards, r.ID, n))
+	}
+	return checks, nil
+}

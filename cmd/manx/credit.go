@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"manx/credit/scorecard"
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/web/owner"
+	"manx/web/owner/score"
+)
+
+func creditCommand(t *terminal) *cobra.Command {
+	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, request, consent, deny, score, dispute"}
+	c.AddCommand(creditFurnish(t), creditAdd(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditDispute(t))
+	return c
+}
+
+func (t *terminal) credit(f func(ctx context.Context, p *owner.Party, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return t.as(cmd.Context(), ledger.Credit, func(ctx context.Context, p *owner.Party) error { return f(ctx, p, args) })
+	}
+}
+
+// readInput reads a file of at most 1 MiB.
+func readInput(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, notice.Because(err, notice.NotFound, "the file cannot be read", "check its name")
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 1<<20+1))
+	if err == nil && len(b) > 1<<20 {
+		return nil, notice.New(notice.Invalid, "the file is over 1 MiB, which no credit file is", "check its name")
+	}
+	return b, err
+}
+
+func creditFurnish(t *terminal) *cobra.Command {
+	var subject, out string
+	c := &cobra.Command{Use: "furnish FILE.csv", Short: "As a furnisher: sign a subject's credit file as true, and seal it to her", Args: cobra.ExactArgs(1),
+		Long: "Commit to the fields of a credit file (docs/credit-file.md) on the ledger, with the next sequence number, and write\nthe file with the commitment's opening, sealed to the subject, who adds it with `manx credit add`.",
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			f, err := os.Open(filepath.Clean(args[0]))
+			if err != nil {
+				return notice.Because(err, notice.NotFound, "the credit file cannot be read", "check its name")
+			}
+			defer f.Close()
+			sealed, n, err := score.Furnish(ctx, p, ledger.PartyID(subject), f, time.Now())
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = subject + ".credit"
+			}
+			if err := os.WriteFile(out, sealed, 0o600); err != nil {
+				return fmt.Errorf("write sealed file: %w", err)
+			}
+			t.say(map[string]any{"ok": true, "subject": subject, "sequence": n, "out": out}, func(w io.Writer) {
+				fmt.Fprintf(w, "file number %d about %s is committed; hand her %s\n", n, subject, out)
+			})
+			return nil
+		})}
+	c.Flags().StringVar(&subject, "subject", "", "PartyID of whom the file is about")
+	c.Flags().StringVar(&out, "out", "", "where to write the sealed file")
+	_ = c.MarkFlagRequired("subject")
+	return c
+}
+
+func creditAdd(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "add FILE", Short: "Seal and register the credit file that a furnisher signed for you", Args: cobra.ExactArgs(1),
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			b, err := readInput(args[0])
+			if err != nil {
+				return err
+			}
+			a, err := score.Add(ctx, p, b)
+			if err != nil {
+				return err
+			}
+			t.say(a, func(w io.Writer) {
+				fmt.Fprintf(w, "%s\tversion %d\tfile number %d of %s\n", a.Record, a.Version, a.Sequence, a.Furnisher)
+			})
+			return nil
+		})}
+}
+
+func creditRequest(t *terminal) *cobra.Command {
+	var subject, model, purpose, fee string
+	var minutes int
+	c := &cobra.Command{Use: "request", Short: "As a lender: ask for a consumer's score, for a permissible purpose", Args: cobra.NoArgs,
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, _ []string) error {
+			var amount ledger.Amount
+			if fee != "" {
+				var err error
+				if amount, err = ledger.ParseAmount(fee); err != nil {
+					return usage{err}
+				}
+			}
+			id, err := score.Request(ctx, p, ledger.PartyID(subject), model, ledger.Purpose(purpose), amount, ledger.Time(minutes)*60)
+			if err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "job": id, "subject": subject, "purpose": purpose}, func(w io.Writer) {
+				fmt.Fprintf(w, "%s\twaits for consent; then: manx credit score %s\n", id, id)
+			})
+			return nil
+		})}
+	f := c.Flags()
+	f.StringVar(&subject, "subject", "", "PartyID of the consumer")
+	f.StringVar(&model, "model", score.DefaultModel, "name or id of the scorecard")
+	f.StringVar(&purpose, "purpose", "", "credit-transaction or account-review (FCRA section 604)")
+	f.StringVar(&fee, "fee", "", "MAN to hold in escrow (default: the model's price)")
+	f.IntVar(&minutes, "minutes", 24*60, "how long the request waits before the fee comes back")
+	_ = c.MarkFlagRequired("subject")
+	_ = c.MarkFlagRequired("purpose")
+	return c
+}
+
+func creditConsent(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "consent [JOB]", Short: "Let a lender have your score; without JOB, list who asks", Args: cobra.MaximumNArgs(1),
+		Long: "Let the lender of a request have your score and the reasons for it, proved right, and never the file.\nWithout JOB, list the requests that wait for you.",
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			if len(args) == 0 {
+				return t.requests(ctx, p)
+			}
+			show, end := t.bar()
+			c, err := score.Consent(ctx, p, ledger.JobID(args[0]), score.Progress(show))
+			end()
+			if err != nil {
+				return err
+			}
+			t.say(c, func(w io.Writer) {
+				fmt.Fprintf(w, "the lender gets\tscore %d\n", c.Score)
+				sayReasons(w, c.Reasons)
+				fmt.Fprintln(w, "and not\tthe file, or any field of it")
+			})
+			return nil
+		})}
+}
+
+func sayReasons(w io.Writer, reasons []scorecard.Reason) {
+	for _, r := range reasons {
+		fmt.Fprintf(w, "reason\t%s\n\t%s\n", r.English, r.Chinese)
+	}
+}
+
+// requests lists what waits for the party's consent, with who asks.
+func (t *terminal) requests(ctx context.Context, p *owner.Party) error {
+	jobs, err := score.Requests(ctx, p)
+	if err != nil {
+		return err
+	}
+	type request struct {
+		ledger.Job
+		Lender string `json:"lender"`
+		Model  string `json:"model_name"`
+	}
+	out := []request{}
+	for _, j := range jobs {
+		lender, err := owner.Get[ledger.Party](ctx, p.Client, j.Asker)
+		if err != nil {
+			return err
+		}
+		m, err := owner.Get[ledger.Model](ctx, p.Client, j.Model)
+		if err != nil {
+			return err
+		}
+		out = append(out, request{j, lender.Name, m.Name})
+	}
+	t.say(map[string]any{"ok": true, "requests": out}, func(w io.Writer) {
+		if len(out) == 0 {
+			fmt.Fprintln(w, "nobody asks for your score")
+		}
+		for _, r := range out {
+			fmt.Fprintf(w, "%s\t%s asks for %s\tfor %s\tuntil %s\n", r.ID, r.Lender, r.Model, r.Purpose, when(r.Deadline))
+		}
+	})
+	return nil
+}
+
+func creditDeny(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "deny JOB", Short: "Refuse a request; the lender's fee goes back", Args: cobra.ExactArgs(1),
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			if err := score.Deny(ctx, p, ledger.JobID(args[0])); err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "job": args[0]}, func(w io.Writer) { fmt.Fprintln(w, "denied; the lender learns only that") })
+			return nil
+		})}
+}
+
+func creditScore(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "score JOB", Short: "As a lender: open and verify the score you asked for", Args: cobra.ExactArgs(1),
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			v, err := score.Score(ctx, p, ledger.JobID(args[0]))
+			if err != nil {
+				return err
+			}
+			t.say(v, func(w io.Writer) {
+				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\nproof\tverified, %d bytes\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version, v.Proof)
+				sayReasons(w, v.Reasons)
+			})
+			return nil
+		})}
+}
+
+func creditDispute(t *terminal) *cobra.Command {
+	var furnisher string
+	c := &cobra.Command{Use: "dispute FIELD", Short: "Say that a field of your credit file is wrong", Args: cobra.ExactArgs(1),
+		Long: "Say that a field of your credit file (named as in docs/credit-file.md; its value stays yours) is wrong.\nThe furnisher answers with a new version.",
+		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			if furnisher == "" {
+				records, err := p.Records(ctx)
+				if err != nil {
+					return err
+				}
+				for _, r := range records {
+					if r.Kind == ledger.File && !r.Erased {
+						furnisher = string(r.Commitment.Furnisher)
+						break
+					}
+				}
+			}
+			if err := score.Dispute(ctx, p, ledger.PartyID(furnisher), args[0]); err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "field": args[0], "furnisher": furnisher}, func(w io.Writer) {
+				fmt.Fprintf(w, "%s is disputed; %s must answer with a new file\n", args[0], furnisher)
+			})
+			return nil
+		})}
+	c.Flags().StringVar(&furnisher, "furnisher", "", "whose file (default: that of your newest credit record)")
+	return c
+}

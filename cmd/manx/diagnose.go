@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"manx/ledger"
+	"manx/web/owner"
+	"manx/web/owner/patient"
+)
+
+func diagnoseCommand(t *terminal) *cobra.Command {
+	var model string
+	var quote bool
+	var minutes int
+	c := &cobra.Command{Use: "diagnose RECORD", Short: "Ask a model for its finding on a study, which stays encrypted", Args: cobra.ExactArgs(1),
+		Long: "Choose slices, encrypt them under your own key, hold the fee in escrow, wait for a worker that sees only ciphertext,\nand decrypt the finding here. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				id := ledger.RecordID(args[0])
+				if quote {
+					q, err := patient.QuoteFor(ctx, p, id, model)
+					if err != nil {
+						return err
+					}
+					t.say(q, func(w io.Writer) {
+						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nslices\t%d\nabout\t%.0f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
+							q.Name, q.Price, q.Slices, q.Seconds, bytesOf(q.Up), bytesOf(q.Keys), bytesOf(q.Down), q.Precision)
+					})
+					return nil
+				}
+				show, end := t.bar()
+				d, err := patient.Diagnose(ctx, p, id, model, ledger.Time(minutes)*60, show)
+				end()
+				if err != nil {
+					return err
+				}
+				file, err := keepReceipt(p, d.Job, d.Receipt)
+				if err != nil {
+					return err
+				}
+				t.say(d, func(w io.Writer) {
+					fmt.Fprintf(w, "finding\t%s\n\t%s\nscore\t%.3f, confidence %.2f\nmodel\t%s %s on %d slices\npaid\t%s MAN\nreceipt\t%s\n",
+						d.Finding.English, d.Finding.Chinese, d.Finding.Score, d.Finding.Confidence, d.Model, d.Release, d.Slices, d.Fee, file)
+				})
+				return nil
+			})
+		}}
+	f := c.Flags()
+	f.StringVar(&model, "model", "lung-ct", "name or id of the model")
+	f.BoolVar(&quote, "quote", false, "say what it would cost, and stop")
+	f.IntVar(&minutes, "minutes", 60, "how long the escrow waits for a result before the fee comes back")
+	return c
+}
+
+// keepReceipt writes a receipt's bundle into the home, for `manx receipt
+// verify`.
+func keepReceipt(p *owner.Party, j ledger.JobID, bundle []byte) (string, error) {
+	file, err := p.Home.Path("receipts", string(j)+".json")
+	return file, errors.Join(err, os.WriteFile(file, bundle, 0o600))
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"manx/ledger"
+	"manx/web/owner"
+)
+
+func modelCommand(t *terminal) *cobra.Command {
+	var as string
+	c := &cobra.Command{Use: "model", Short: "Models on offer, and their cards"}
+	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
+	c.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the models on offer", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
+				models, err := p.Models(ctx)
+				if err != nil {
+					return err
+				}
+				if models == nil {
+					models = []ledger.Model{}
+				}
+				t.say(map[string]any{"ok": true, "models": models}, func(w io.Writer) {
+					if len(models) == 0 {
+						fmt.Fprintln(w, "no model is on offer yet; a node publishes its own soon after its first start")
+					}
+					for _, m := range models {
+						kinds := make([]string, len(m.Accepts))
+						for i, k := range m.Accepts {
+							kinds[i] = string(k)
+						}
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s MAN\t%s\n", m.ID, m.Name, m.Version, m.Price, strings.Join(kinds, ", "))
+					}
+				})
+				return nil
+			})
+		}},
+		&cobra.Command{Use: "show MODEL", Short: "Show a model's card", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
+				m, err := anyModel(ctx, p, args[0])
+				if err != nil {
+					return err
+				}
+				card, err := p.Card(ctx, m)
+				if err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "model": m, "card": card.Card}, func(w io.Writer) { sayCard(w, m, card.Card) })
+				return nil
+			})
+		}},
+		modelTrain(t),
+	)
+	return c
+}
+
+// anyModel finds a model of either vertical: cards are public.
+func anyModel(ctx context.Context, p *owner.Party, name string) (ledger.Model, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return ledger.Model{}, err
+	}
+	for _, m := range models {
+		if m.Name == name || string(m.ID) == name {
+			return m, nil
+		}
+	}
+	return p.ModelNamed(ctx, name)
+}

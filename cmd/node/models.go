@@ -1,0 +1,226 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"manx/credit/scorecard"
+	"manx/credit/scoreproof"
+	"manx/ledger"
+	"manx/ml"
+	"manx/ml/ckks"
+	"manx/ml/lungct"
+	points "manx/ml/scorecard"
+	"manx/privacy/notice"
+	"manx/privacy/seal"
+	"manx/web/owner"
+)
+
+// PublishModels puts the models that come with manx on offer, each owned by a
+// scientist of its vertical whose keys lie in the node's folder. What is on
+// offer already stays. The first time, making the proving keys of the scorecard
+// takes about a minute.
+func (n *Node) PublishModels(ctx context.Context, say func(string)) error {
+	if err := n.publishLungCT(ctx, say); err != nil {
+		return fmt.Errorf("publish %s: %w", lungct.Name, err)
+	}
+	if err := n.publishConsumerRisk(ctx, say); err != nil {
+		return fmt.Errorf("publish consumer-risk: %w", err)
+	}
+	return nil
+}
+
+// asScientist runs f as the node's own scientist of a vertical.
+func (n *Node) asScientist(ctx context.Context, v ledger.Vertical, f func(p *owner.Party) error) (err error) {
+	dir, passFile, err := n.childHome("scientist-" + string(v))
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(passFile)
+	if err != nil {
+		return fmt.Errorf("read passphrase: %w", err)
+	}
+	pass, err := seal.NewPassphrase(strings.TrimSpace(string(b)))
+	if err != nil {
+		return err
+	}
+	h, err := owner.Open(dir, pass, n.Address)
+	if notice.Is(err, notice.NotFound) {
+		h, err = owner.Join(ctx, dir, pass, n.Address, string(v))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	p, err := h.As(v)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := p.Register(ctx, ledger.Scientist, "manx built-in models"); err != nil {
+		return err
+	}
+	return f(p)
+}
+
+// offered reports whether a party has this version of a model on offer.
+func offered(ctx context.Context, p *owner.Party, name, version string, hash ledger.Hash) (bool, error) {
+	models, err := p.Models(ctx)
+	for _, m := range models {
+		if m.Owner == p.ID() && m.Name == name && m.Version == version && m.Hash == hash && !m.Retired {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+func (n *Node) publishLungCT(ctx context.Context, say func(string)) error {
+	g, card, err := lungct.Model()
+	if err != nil {
+		return err
+	}
+	var hash ledger.Hash
+	if err := hash.UnmarshalText([]byte(card.Hash)); err != nil {
+		return err
+	}
+	price, err := ledger.ParseAmount(card.Price)
+	if err != nil {
+		return err
+	}
+	return n.asScientist(ctx, ledger.Health, func(p *owner.Party) error {
+		if done, err := offered(ctx, p, card.Name, card.Version, hash); done || err != nil {
+			return err
+		}
+		say("compiling " + card.Name + " for encrypted runs")
+		raw, err := json.Marshal(card)
+		if err != nil {
+			return fmt.Errorf("encode card: %w", err)
+		}
+		body := ledger.PublishModel{Vertical: ledger.Health, Name: card.Name, Version: card.Version, Hash: hash,
+			Accepts: []ledger.Kind{ledger.Study, ledger.Deidentified}, Features: []string{"ct-slice"}, Price: price}
+		return publish(ctx, p, g, body, owner.Published{Card: raw}, say)
+	})
+}
+
+// publish compiles a graph, stores plan and card, and signs the offer.
+func publish(ctx context.Context, p *owner.Party, g ml.Graph, body ledger.PublishModel, card owner.Published, say func(string)) error {
+	plan, err := ckks.Compile(g, body.Hash)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if _, err := plan.WriteTo(&b); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	body.PlanHash = plan.Hash()
+	if body.Plan, err = p.Vault.Write(ctx, &b); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(card)
+	if err != nil {
+		return fmt.Errorf("encode card: %w", err)
+	}
+	if body.Card, err = p.Vault.Write(ctx, bytes.NewReader(raw)); err != nil {
+		return err
+	}
+	if _, err := p.Do(ctx, body); err != nil {
+		return err
+	}
+	say(body.Name + " " + body.Version + " is on offer for " + body.Price.String() + " MAN a call")
+	return nil
+}
+
+func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error {
+	m, err := scorecard.ConsumerRisk()
+	if err != nil {
+		return err
+	}
+	var card struct {
+		Price string `json:"price_man"`
+	}
+	if err := json.Unmarshal(scorecard.ConsumerRiskCard(), &card); err != nil {
+		return fmt.Errorf("card: %w", err)
+	}
+	price, err := ledger.ParseAmount(card.Price)
+	if err != nil {
+		return err
+	}
+	hash := ledger.Hash(scoreproof.ModelHash(m))
+	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
+		if done, err := offered(ctx, p, m.Name, m.Version, hash); done || err != nil {
+			return err
+		}
+		keys, digest, err := n.provingKeys(ctx, say)
+		if err != nil {
+			return err
+		}
+		body := ledger.PublishModel{Vertical: ledger.Credit, Name: m.Name, Version: m.Version, Hash: hash, Keys: ledger.Hash(digest),
+			Accepts: []ledger.Kind{ledger.File}, Price: price}
+		for _, f := range m.Features {
+			body.Features = append(body.Features, f.Name)
+		}
+		if body.KeysRef, err = p.Vault.Write(ctx, bytes.NewReader(keys)); err != nil {
+			return err
+		}
+		definition, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("encode scorecard: %w", err)
+		}
+		return publish(ctx, p, points.Graph(m), body, owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}, say)
+	})
+}
+
+// provingKeys returns the keys of the score circuit. They are made once, by a
+// multi-party computation with a contribution of each organisation; in an
+// embedded network all of them run here, so that too is one party's word.
+func (n *Node) provingKeys(ctx context.Context, say func(string)) (keys []byte, digest scoreproof.KeyDigest, err error) {
+	circuit, err := scoreproof.CircuitDigest()
+	if err != nil {
+		return nil, digest, err
+	}
+	dir := filepath.Join(n.opts.Dir, "ceremony")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, digest, fmt.Errorf("make folder: %w", err)
+	}
+	name := filepath.Join(dir, hex.EncodeToString(circuit[:8]))
+	transcript, err := os.ReadFile(name + ".json")
+	if err == nil {
+		var t scoreproof.Transcript
+		if err := json.Unmarshal(transcript, &t); err != nil {
+			return nil, digest, fmt.Errorf("transcript: %w", err)
+		}
+		keys, err = os.ReadFile(name + ".keys")
+		return keys, t.Keys, err
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, digest, fmt.Errorf("read transcript: %w", err)
+	}
+	var parties []scoreproof.Contributor
+	for _, o := range n.Genesis.Organisations {
+		parties = append(parties, scoreproof.Contributor{Name: o.Name})
+	}
+	made, t, err := scoreproof.Setup(ctx, parties, func(done, of int, step string) {
+		say(fmt.Sprintf("proving keys: step %d of %d, %s", done, of, step))
+	})
+	if err != nil {
+		return nil, digest, err
+	}
+	var b bytes.Buffer
+	if _, err := made.WriteTo(&b); err != nil {
+		return nil, digest, fmt.Errorf("write keys: %w", err)
+	}
+	if transcript, err = json.Marshal(t); err != nil {
+		return nil, digest, fmt.Errorf("encode transcript: %w", err)
+	}
+	if err := errors.Join(writeSynced(name+".keys", b.Bytes()), writeSynced(name+".json", transcript)); err != nil {
+		return nil, digest, err
+	}
+	return b.Bytes(), t.Keys, nil
+}
