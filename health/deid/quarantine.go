@@ -63,7 +63,9 @@ func holdReason(f *dicom.File) hold {
 	return hold{}
 }
 
-func imageType(f *dicom.File) string { return strings.ToUpper(strings.Join(f.Strings(dicom.ImageType), " ")) }
+func imageType(f *dicom.File) string {
+	return strings.ToUpper(strings.Join(f.Strings(dicom.ImageType), " "))
+}
 
 // identified reports whether a UID is there, once, and written as one.
 func identified(f *dicom.File, t dicom.Tag) bool {
@@ -165,8 +167,10 @@ func imageBytes(f *dicom.File) float64 {
 }
 
 // encoders are beginnings of comments that compression libraries leave.
-var encoders = []string{"LEAD Technologies", "Kakadu", "Created by OpenJPEG", "Created by GDCM/OpenJPEG", "Created by Grok", "OpenJPH",
-	"JasPer", "Creator: JasPer", "Lavc", "CREATOR: gd-jpeg", "Intel(R)", "AccuSoft", "Pegasus", "Aware", "MITRA_DICOM_STANDARD"}
+var encoders = []string{
+	"LEAD Technologies", "Kakadu", "Created by OpenJPEG", "Created by GDCM/OpenJPEG", "Created by Grok", "OpenJPH", "JasPer",
+	"Creator: JasPer", "Lavc", "CREATOR: gd-jpeg", "Intel(R)", "AccuSoft", "Pegasus", "Aware", "MITRA_DICOM_STANDARD",
+}
 
 // commented reads the marker segments before the first scan of a JPEG, JPEG-LS
 // or JPEG 2000 fragment (ISO 10918-1 annex B, 15444-1 annex A) and looks for
