@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -93,6 +94,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.Ticket.get == nil {
 		return notice.New(notice.Invalid, "the worker has no ticket for a queue", "give it the one that `manx up` wrote: `manx worker run --ticket FILE`")
 	}
+	if err := w.checkRole(ctx); err != nil {
+		return err
+	}
 	conn, err := nats.Connect(w.Ticket.Text(), nats.Name(string(w.Signer.Party())), nats.CustomInboxPrefix(inbox(string(w.Signer.Party()))),
 		nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
 	if err != nil {
@@ -130,6 +134,16 @@ func (w *Worker) Run(ctx context.Context) error {
 			tidied = time.Now()
 			w.tidy(ctx)
 		}
+	}
+	return nil
+}
+
+// checkRole refuses to start what the ledger knows to be no worker. A ledger
+// that does not answer is asked again with the first job.
+func (w *Worker) checkRole(ctx context.Context) error {
+	p, err := readState[ledger.Party](ctx, w.Ledger, ledger.KeyOf(w.Signer.Party()))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && p.Role != ledger.Worker {
+		return notice.Because(err, notice.Denied, "the ledger does not know this party as a worker", "register it: `manx keys new --role worker`")
 	}
 	return nil
 }
@@ -203,8 +217,6 @@ func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
 	began := time.Now()
 	err = w.do(ctx, msg.Job, func() { w.say(m.InProgress()) }, l.wait/3)
 	n := notice.From(err)
-	meta, metaErr := m.Metadata()
-	last := metaErr == nil && l.most > 0 && meta.NumDelivered >= uint64(l.most)
 	switch {
 	case err == nil:
 		w.Log.Info("job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
@@ -215,17 +227,29 @@ func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
 	case errors.Is(err, errDrained):
 		w.Log.Warn("worker stops before the job ended; another will take it", "job", msg.Job)
 		w.say(m.Nak())
-	case n.Kind == notice.Internal || n.Kind == notice.Unavailable:
-		w.Log.Warn("job failed and will be tried again", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
-		if last {
-			w.say(m.TermWithReason(string(msg.Job) + " it failed at every worker that took it: " + n.Text))
+	default:
+		w.Log.Warn("job failed", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		if l.enough(m, n.Kind) {
+			w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
 			return
 		}
 		w.say(m.NakWithDelay(time.Second))
-	default:
-		w.Log.Error("job cannot be done", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
-		w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
 	}
+}
+
+// enough reports whether a message was tried often enough: as often as the queue
+// tries it, or twice where the fault lies in what the job names. One worker's
+// word is not enough, for the fault may be its own.
+func (l *line) enough(m jetstream.Msg, k notice.Kind) bool {
+	meta, err := m.Metadata()
+	if err != nil {
+		return false
+	}
+	switch k {
+	case notice.Integrity, notice.Invalid, notice.Unsupported, notice.Exhausted:
+		return meta.NumDelivered >= 2
+	}
+	return l.most > 0 && meta.NumDelivered >= uint64(l.most)
 }
 
 // say logs a word to the queue that was lost; the queue then asks again.
