@@ -142,7 +142,7 @@ type held struct {
 }
 
 // maxHeld bounds what a source keeps, in shards; it is above readAhead.
-const maxHeld = 12
+const maxHeld = 8
 
 // shardAt returns the number of the data shard that holds a byte of the pack,
 // counted over all stripes.
