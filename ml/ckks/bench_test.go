@@ -27,7 +27,9 @@ func benchmark(b *testing.B, g ml.Graph) {
 	}
 	var plan, up, down bytes.Buffer
 	_, _ = p.WriteTo(&plan)
-	_, _ = WriteInput(&up, cts)
+	for _, c := range cts {
+		_, _ = c.WriteTo(&up)
+	}
 	w, err := NewWorker(b.Context(), p)
 	if err != nil {
 		b.Fatal(err)

@@ -43,6 +43,11 @@ const (
 	maxReady   = 1 << 30 // bytes of a Worker
 )
 
+// slack is how far over the expected precision a result's imaginary parts may
+// be: inputs and activations may be larger than Precision assumes, while a
+// result that was not computed is off by thousands.
+const slack = 16
+
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
 	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || 2*len(p.stages)-1 > p.set.Levels() {
@@ -166,10 +171,12 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 	return out, nil
 }
 
-// Decrypt returns the model's results. They are a raw decryption: only
-// privacy.Release may let them go further than the key holder.
+// Decrypt returns the model's results, or an error of kind Integrity where the
+// ciphertext is visibly not what the plan yields on this key's input. They are a
+// raw decryption: only privacy.Release may let them go further than the key
+// holder.
 func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
-	slots, err := k.Decrypt(result, p.scale)
+	slots, err := k.Decrypt(result, p.scale, slack*p.precision)
 	if err != nil {
 		return privacy.Secret[[]float64]{}, err
 	}
@@ -179,17 +186,6 @@ func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[
 		out[i] = all[s]
 	}
 	return privacy.Hide(out), nil
-}
-
-// WriteInput writes the ciphertexts of one input, as ReadInput reads them.
-func WriteInput(w io.Writer, in []*he.Ciphertext) (total int64, err error) {
-	for _, c := range in {
-		n, err := c.WriteTo(w)
-		if total += n; err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }
 
 // ReadInput reads the ciphertexts of one input, from a stranger.

@@ -77,6 +77,13 @@ func TestEvaluateRefuses(t *testing.T) {
 	if _, err := w.Evaluate(t.Context(), evaluator(t, secretKey(t, he.Small), small), cts, nil); !notice.Is(err, notice.Invalid) {
 		t.Errorf("keys of another set: %v", err)
 	}
+	wrong, err := w.Evaluate(t.Context(), evaluator(t, otherKey(t, p.Set()), p), cts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Decrypt(k, wrong); !notice.Is(err, notice.Integrity) {
+		t.Errorf("a result under another owner's evaluation keys: %v", err)
+	}
 	// After all that the same worker still gives the right answer.
 	if _, err := w.Evaluate(t.Context(), e, cts, nil); err != nil {
 		t.Error(err)
@@ -118,7 +125,7 @@ func TestScorecard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Decrypt(c, p.scale)
+		out, err := k.Decrypt(c, p.scale, p.precision)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +159,7 @@ func TestOtherSlotsSayNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := k.Decrypt(c, p.scale)
+	all, err := k.Decrypt(c, p.scale, p.precision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,4 +169,13 @@ func TestOtherSlotsSayNothing(t *testing.T) {
 			t.Fatalf("slot %d holds %g, want %g", i, v, want[i%8])
 		}
 	}
+}
+
+func otherKey(t *testing.T, s he.Set) *he.SecretKey {
+	t.Helper()
+	k, err := he.NewSecretKey(s, privacy.Hide([32]byte{6}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

@@ -80,7 +80,7 @@ func TestEncryptTravelDecrypt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := k.Decrypt(back, s.InputScale())
+			out, err := k.Decrypt(back, s.InputScale(), 1e-4)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 	check := func(what string, v *Value, scale float64) {
 		c := ev.Store(v)
 		_, _ = c.WriteTo(sum)
-		out, err := k.Decrypt(c, scale)
+		out, err := k.Decrypt(c, scale, 2e-3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,6 +246,28 @@ func TestEvaluationKeysAreDeterministic(t *testing.T) {
 	cancel()
 	if err := key(t, Small).WriteEvaluationKeys(stop, io.Discard, needs, nil); !errors.Is(err, context.Canceled) {
 		t.Fatalf("cancelled: %v", err)
+	}
+}
+
+func TestDecryptKnowsForeignResults(t *testing.T) {
+	k := key(t, Small)
+	other, err := NewSecretKey(Small, privacy.Hide([32]byte{9}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := other.Encrypt(privacy.Hide([]float64{1, 2}), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Decrypt(c, Small.InputScale(), .1); !notice.Is(err, notice.Integrity) {
+		t.Errorf("under another key: %v", err)
+	}
+	if _, err := other.Decrypt(c, Small.InputScale(), .1); err != nil {
+		t.Errorf("under its own: %v", err)
+	}
+	c.c0[0][7] ^= 1 << 30
+	if _, err := other.Decrypt(c, Small.InputScale(), .1); !notice.Is(err, notice.Integrity) {
+		t.Errorf("with a bent coefficient: %v", err)
 	}
 }
 

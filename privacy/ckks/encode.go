@@ -61,19 +61,20 @@ func (e *Encoder) Coefficients(values []float64, scale float64) ([]int64, error)
 	return out, nil
 }
 
-// values is Coefficients' inverse.
-func (e *Encoder) values(coeffs []int64, scale float64) ([]float64, error) {
+// values is Coefficients' inverse; it also returns the largest imaginary part.
+func (e *Encoder) values(coeffs []int64, scale float64) (out []float64, imaginary float64, err error) {
 	for i := range e.buf {
 		e.buf[i] = complex(float64(coeffs[i])/scale, float64(coeffs[i+e.n/2])/scale)
 	}
 	if err := e.ecd.FFT(e.buf, log2(len(e.buf))); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out := make([]float64, len(e.buf))
+	out = make([]float64, len(e.buf))
 	for i, c := range e.buf {
 		out[i] = real(c)
+		imaginary = math.Max(imaginary, math.Abs(imag(c)))
 	}
-	return out, nil
+	return out, imaginary, nil
 }
 
 func log2(n int) int {

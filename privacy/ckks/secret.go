@@ -138,10 +138,13 @@ func addSmall(limbs [][]uint64, v []int64, primes []uint64) {
 	}
 }
 
-// Decrypt returns the slots of c, whose values are at scale. The result carries
-// noise that depends on the key: it must not leave the key holder but through
-// privacy.Release (Li and Micciancio 2021). Values over MaxResult wrap around.
-func (k *SecretKey) Decrypt(c *Ciphertext, scale float64) (privacy.Secret[[]float64], error) {
+// Decrypt returns the slots of c, whose values are at scale. Every computation
+// here is on real numbers, so imaginary parts over tolerance mean that c was not
+// computed as agreed, or under another key: an error of kind Integrity. The
+// result carries noise that depends on the key: it must not leave the key holder
+// but through privacy.Release (Li and Micciancio 2021). Values over MaxResult
+// wrap around.
+func (k *SecretKey) Decrypt(c *Ciphertext, scale, tolerance float64) (privacy.Secret[[]float64], error) {
 	o := k.open()
 	if c.set != k.set || !(scale >= 1) {
 		return privacy.Secret[[]float64]{}, notice.New(notice.Invalid, "the result was computed under other parameters",
@@ -153,9 +156,13 @@ func (k *SecretKey) Decrypt(c *Ciphertext, scale float64) (privacy.Secret[[]floa
 	r.Sub(poly(c.c0[:1]), poly(t), poly(t))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out, err := o.ecd.values(centre(t[0], o.q[0]), scale)
+	out, imaginary, err := o.ecd.values(centre(t[0], o.q[0]), scale)
 	if err != nil {
 		return privacy.Secret[[]float64]{}, fmt.Errorf("decrypt: %w", err)
+	}
+	if !(imaginary <= tolerance) {
+		return privacy.Secret[[]float64]{}, notice.New(notice.Integrity, "the result was not computed as agreed, or not from this key's input",
+			"do not pay for this job: run `manx job show` and dispute it")
 	}
 	return privacy.Hide(out), nil
 }
