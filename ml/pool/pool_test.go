@@ -18,6 +18,7 @@ import (
 	"manx/ledger/ledgertest"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
+	"manx/privacy/notice"
 	"manx/storage"
 )
 
@@ -96,6 +97,44 @@ func TestInvariant8_LostRepliesOfClaimAndResult(t *testing.T) {
 	s.done(id)
 	if c, d := s.count(id, ledger.Claimed), s.count(id, ledger.Done); c != 1 || d != 1 {
 		t.Errorf("%d claims and %d results", c, d)
+	}
+}
+
+func TestALongJobKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.dispatch()
+	w := s.worker()
+	began, goOn := make(chan struct{}), make(chan struct{})
+	var once atomic.Bool
+	w.Progress = func(ledger.JobID, int, int) {
+		if once.CompareAndSwap(false, true) {
+			close(began)
+			<-goOn
+		}
+	}
+	s.start(w.Run)
+	id := s.ask(s.model)
+	<-began
+	s.start(s.worker().Run)
+	for range 4 { // 1600 seconds; a lease has 600
+		lease := s.Job(id).Lease
+		s.Wait(400)
+		s.eventually("the lease is renewed", func() bool { return s.Job(id).Lease > lease })
+	}
+	close(goOn)
+	if job := s.done(id); job.Worker != w.Signer.Party() {
+		t.Error("another worker took a job that was being computed")
+	}
+}
+
+func TestOnlyWorkersStart(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	w := s.worker()
+	w.Signer = s.patient
+	if err := w.Run(t.Context()); !notice.Is(err, notice.Denied) {
+		t.Errorf("a patient as a worker gave %v", err)
 	}
 }
 

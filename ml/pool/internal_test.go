@@ -1,10 +1,12 @@
 package pool
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
 	"manx/ledger"
+	"manx/privacy/notice"
 	"manx/storage"
 )
 
@@ -56,5 +58,40 @@ func TestCacheKeepsToItsBound(t *testing.T) {
 	c.dropIf(func(e *cached) bool { return time.Since(e.used) < time.Hour })
 	if c.cost != 0 || len(c.at) != 0 {
 		t.Error("dropped entries are kept")
+	}
+}
+
+// A node on a cluster is a client like any other; here the cluster is another
+// node's embedded server.
+func TestAQueueOnACluster(t *testing.T) {
+	ctx := t.Context()
+	cluster, err := Open(ctx, Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cluster.Close() }()
+	u, err := url.Parse(cluster.server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(nodeName, cluster.gate.password(nodeName))
+	q, err := Open(ctx, Config{URL: u.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = q.Close() }()
+	if err := q.Publish(ctx, CKKS, Normal, ledger.NewJobID(ledger.Credit, ledger.NewCommandID()), 0); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := cluster.Waiting(ctx); n != 1 || err != nil {
+		t.Errorf("%d messages, %v", n, err)
+	}
+	if _, err := q.Admit(ledger.NewPartyID(ledger.Common, nil)); !notice.Is(err, notice.Unsupported) {
+		t.Errorf("a ticket of a cluster gave %v", err)
+	}
+	for _, c := range []Config{{}, {Dir: "x", URL: "y"}, {Dir: t.TempDir(), Classes: []Class{"a.b"}}} {
+		if _, err := Open(ctx, c); !notice.Is(err, notice.Invalid) {
+			t.Errorf("%+v gave %v", c, err)
+		}
 	}
 }
