@@ -3,11 +3,116 @@ package ckks
 import (
 	"bytes"
 	"io"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"syscall"
 	"testing"
+	"time"
 
 	"manx/ml"
+	"manx/ml/lungct"
 	"manx/privacy"
+	he "manx/privacy/ckks"
+	"manx/privacy/reveal"
 )
+
+// TestLongMeasure prints what one slice costs each side. It runs where
+// MANX_LONG is set, for docs/benchmarks.md.
+func TestLongMeasure(t *testing.T) {
+	if os.Getenv("MANX_LONG") == "" {
+		t.Skip("MANX_LONG is not set")
+	}
+	g, _, err := lungct.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p *Plan
+	measure(t, "compile", func() { p = compile(t, g) })
+	measure(t, "plan written and read", func() { p = travel(t, p) })
+	unit, err := he.Calibrate(p.Set())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("unit %v, quote %+v, ready %d bytes", unit, p.Quote(unit, runtime.GOMAXPROCS(0)), p.Ready())
+	k := secretKey(t, p.Set())
+	var kb bytes.Buffer
+	measure(t, "evaluation keys made", func() {
+		if err := k.WriteEvaluationKeys(t.Context(), &kb, p.Needs(), nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var e *he.Evaluator
+	measure(t, "evaluation keys read", func() {
+		keys, err := he.ReadEvaluationKeys(t.Context(), &kb, p.Set(), p.Needs())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err = he.NewEvaluator(keys); err != nil {
+			t.Fatal(err)
+		}
+	})
+	kb = bytes.Buffer{}
+	var w *Worker
+	measure(t, "plan readied", func() {
+		if w, err = NewWorker(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var off float64
+	d := roll(3)
+	for range 5 {
+		in := make([]float64, size(g.Input))
+		for i := range in {
+			in[i] = d.Float64()
+		}
+		var cts []*he.Ciphertext
+		measure(t, "encrypt", func() {
+			if cts, err = p.Encrypt(k, privacy.Hide(in)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		var c *he.Ciphertext
+		measure(t, "evaluate", func() {
+			if c, err = w.Evaluate(t.Context(), e, cts, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+		out, err := p.Decrypt(k, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		off = math.Max(off, worst(out.Reveal(reveal.Token{}), oracle(t, g, in)))
+	}
+	live(t)
+	runtime.KeepAlive(w)
+	runtime.KeepAlive(e)
+	t.Logf("off by at most %.2g, stated %.2g", off, p.Precision())
+}
+
+// live prints what is held, and the most that ever was.
+func live(t *testing.T) {
+	t.Helper()
+	debug.FreeOSMemory()
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("holds %d MB; peak resident %d MB, client, compiler and worker in one process", m.HeapAlloc>>20, u.Maxrss>>10)
+}
+
+func measure(t *testing.T, what string, f func()) {
+	t.Helper()
+	used := func() time.Duration {
+		var u syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	cpu, start := used(), time.Now()
+	f()
+	t.Logf("%s: %v wall, %v cpu", what, time.Since(start).Round(time.Millisecond), (used() - cpu).Round(time.Millisecond))
+}
 
 // BenchmarkLungCT measures one slice of the founding model's shape.
 func BenchmarkLungCT(b *testing.B) { benchmark(b, lungCT(roll(1))) }
