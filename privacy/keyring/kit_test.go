@@ -3,6 +3,9 @@ package keyring_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -115,6 +118,15 @@ func TestBackupRefusals(t *testing.T) {
 	}
 	if _, err := keyring.Recover(filepath.Join(t.TempDir(), "k"), pass, keyring.NewKit(), b1.Blob); !notice.Is(err, notice.Integrity) {
 		t.Errorf("another kit gave %v", err)
+	}
+}
+
+// Other wallets' lists have other words in other places: this is BIP-39's own.
+func TestWordListIsTheStandards(t *testing.T) {
+	b, err := os.ReadFile("english.txt")
+	must(t, err)
+	if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda" {
+		t.Errorf("english.txt hashes to %s", got)
 	}
 }
 
