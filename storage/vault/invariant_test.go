@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"manx/privacy/notice"
@@ -254,11 +255,11 @@ func sum(n []int) (s int) {
 // counting counts the bytes put.
 type counting struct {
 	storage.Blobs
-	puts *int
+	puts *atomic.Int64
 }
 
 func (c counting) Put(ctx context.Context, b []byte) (storage.Ref, error) {
-	*c.puts++
+	c.puts.Add(1)
 	return c.Blobs.Put(ctx, b)
 }
 
@@ -277,7 +278,7 @@ func TestInvariant8_AcknowledgedStripesAreNotSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.faults[5].Decide(nil)
-	puts := 0
+	var puts atomic.Int64
 	var nodes []vault.Node
 	for i, m := range n.mem {
 		b := storage.Blobs(m)
@@ -294,13 +295,13 @@ func TestInvariant8_AcknowledgedStripesAreNotSentAgain(t *testing.T) {
 	checkRecord(t, v, d, want)
 	// Eleven stripes with padding, two manifests, one sealed manifest: at least
 	// six of the stripes were acknowledged before.
-	if puts > 11 {
-		t.Errorf("%d blobs sent again to a node", puts)
+	if n := puts.Load(); n > 11 {
+		t.Errorf("%d blobs sent again to a node", n)
 	}
-	puts = 0
+	puts.Store(0)
 	add(t, v, ver)
-	if puts > 2 {
-		t.Errorf("%d blobs sent for an upload that had ended", puts)
+	if n := puts.Load(); n > 2 {
+		t.Errorf("%d blobs sent for an upload that had ended", n)
 	}
 }
 
