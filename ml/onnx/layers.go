@@ -8,7 +8,7 @@ import (
 	"manx/ml"
 )
 
-// sum of what one axis needs: kernel, stride, padding before and after.
+// An axis is what one dimension of a window needs: size of the input, kernel, stride, padding before and after.
 type axis struct{ in, kernel, stride, before, after int }
 
 func (x axis) out() int { return (x.in+x.before+x.after-x.kernel)/x.stride + 1 }
@@ -230,6 +230,9 @@ func (l *loader) normalise(args []value, a attributes) (value, error) {
 		return value{}, errors.New("training mode is not covered")
 	}
 	x := args[0]
+	if x.shape[0] > maxCoeffs/8 {
+		return value{}, tooLarge("a normalisation has too many channels")
+	}
 	var p [4][]float64 // scale, bias, mean, variance
 	for i := range p {
 		c := args[i+1].constant

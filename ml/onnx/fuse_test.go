@@ -1,0 +1,135 @@
+package onnx
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"manx/ml"
+	"manx/ml/clear"
+	"manx/ml/onnx/internal/pb"
+	"manx/privacy/notice"
+)
+
+func node(op string, in []string, out string, a ...*pb.Attribute) *pb.Node {
+	return &pb.Node{OpType: proto.String(op), Name: proto.String(out), Input: in, Output: []string{out}, Attribute: a}
+}
+
+func weights(name string, dims []int64, v ...float32) *pb.Tensor {
+	return &pb.Tensor{Name: proto.String(name), Dims: dims, DataType: proto.Int32(typeFloat), FloatData: v}
+}
+
+func file(t *testing.T, shape []int, init []*pb.Tensor, nodes ...*pb.Node) []byte {
+	t.Helper()
+	g := &pb.Graph{Name: proto.String("g"), Node: nodes, Initializer: init, Input: []*pb.ValueInfo{described("x", shape)},
+		Output: []*pb.ValueInfo{described("y", []int{1})}}
+	for _, w := range init { // older files list weights as inputs too
+		g.Input = append(g.Input, &pb.ValueInfo{Name: w.Name})
+	}
+	raw, err := proto.Marshal(&pb.Model{IrVersion: proto.Int64(8), Graph: g, OpsetImport: []*pb.OperatorSet{{Version: proto.Int64(13)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestChainsBecomeOneOperation(t *testing.T) {
+	w := weights("w", []int64{2, 2}, 1, 2, 3, 4)
+	bn := []*pb.Tensor{weights("s", []int64{2}, 2, 3), weights("b", []int64{2}, 1, -1), weights("m", []int64{2}, 0.5, 1), weights("v", []int64{2}, 4, 9)}
+	scalar := func(name string, v float32) *pb.Tensor { return weights(name, nil, v) }
+	for _, c := range []struct {
+		name  string
+		init  []*pb.Tensor
+		nodes []*pb.Node
+		ops   string
+		want  func(x, y float64) []float64
+	}{
+		{
+			"product and sum", []*pb.Tensor{w, weights("c", []int64{2}, 5, 6)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "a"), node("Add", []string{"a", "c"}, "y")}, "[ml.Linear]",
+			func(x, y float64) []float64 { return []float64{x + 3*y + 5, 2*x + 4*y + 6} },
+		},
+		{
+			"normalisation", append([]*pb.Tensor{w}, bn...),
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "a"), node("BatchNormalization", []string{"a", "s", "b", "m", "v"}, "y", &pb.Attribute{Name: proto.String("epsilon"), F: proto.Float32(0)})}, "[ml.Linear]",
+			func(x, y float64) []float64 { return []float64{(x + 3*y - 0.5) + 1, (2*x + 4*y - 1) - 1} },
+		},
+		{
+			"a x^2 + b x + c", []*pb.Tensor{w, scalar("two", 2), weights("k2", []int64{1, 2}, 3, 4), scalar("k1", 5), scalar("k0", 6)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "z"), node("Pow", []string{"z", "two"}, "q"), node("Mul", []string{"k2", "q"}, "a"), node("Mul", []string{"z", "k1"}, "b"), node("Add", []string{"a", "b"}, "s"), node("Add", []string{"s", "k0"}, "y")}, "[ml.Linear ml.Poly]",
+			func(x, y float64) []float64 {
+				u, v := x+3*y, 2*x+4*y
+				return []float64{3*u*u + 5*u + 6, 4*v*v + 5*v + 6}
+			},
+		},
+		{
+			"a weight that two read is not folded into", []*pb.Tensor{w, scalar("k", 10)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "z"), node("Identity", []string{"z"}, "i"), node("Mul", []string{"i", "k"}, "a"), node("Sub", []string{"a", "z"}, "y")}, "[ml.Linear ml.Poly]",
+			func(x, y float64) []float64 { return []float64{9 * (x + 3*y), 9 * (2*x + 4*y)} },
+		},
+	} {
+		g, err := Read(bytes.NewReader(file(t, []int{2}, c.init, c.nodes...)))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var ops []string
+		for _, n := range g.Nodes {
+			ops = append(ops, fmt.Sprintf("%T", n.Op))
+		}
+		if fmt.Sprint(ops) != c.ops {
+			t.Errorf("%s: %v, not %s", c.name, ops, c.ops)
+		}
+		y, err := clear.Run(g, []float64{0.5, -2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range c.want(0.5, -2) {
+			if math.Abs(y[i]-w) > 1e-12 {
+				t.Errorf("%s: output %d is %v, not %v", c.name, i, y[i], w)
+			}
+		}
+	}
+}
+
+func TestPaddingByName(t *testing.T) {
+	w := weights("w", []int64{1, 1, 2, 2}, 1, 2, 3, 4)
+	auto := &pb.Attribute{Name: proto.String("auto_pad"), S: []byte("SAME_UPPER")}
+	g, err := Read(bytes.NewReader(file(t, []int{1, 3, 3}, []*pb.Tensor{w}, node("Conv", []string{"x", "w"}, "y", auto))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := clear.Run(g, []float64{1, 2, 3, 4, 5, 6, 7, 8, 9})
+	want := []float64{37, 47, 21, 67, 77, 33, 23, 26, 9}
+	if err != nil || len(y) != 9 {
+		t.Fatal(y, err)
+	}
+	for i := range want {
+		if y[i] != want[i] {
+			t.Fatalf("%v, not %v", y, want)
+		}
+	}
+}
+
+func TestWhatIsNotCoveredIsNamed(t *testing.T) {
+	two := weights("k", []int64{2}, 1, 2)
+	for name, raw := range map[string][]byte{
+		"operator":              file(t, []int{2}, nil, node("Sigmoid", []string{"x"}, "y")),
+		"product of two values": file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),
+		"power":                 file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0.5)}, node("Pow", []string{"x", "k"}, "y")),
+		"degree":                file(t, []int{2}, []*pb.Tensor{weights("k", nil, 8)}, node("Pow", []string{"x", "k"}, "a"), node("Pow", []string{"a", "k"}, "y")),
+		"dilation":              file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("dilations", 2, 2))),
+		"domain":                file(t, []int{2}, nil, &pb.Node{OpType: proto.String("Add"), Domain: proto.String("evil"), Input: []string{"x", "x"}, Output: []string{"y"}}),
+		"constant alone":        file(t, []int{2}, []*pb.Tensor{two}, node("Add", []string{"k", "k"}, "y")),
+	} {
+		if _, err := Read(bytes.NewReader(raw)); !notice.Is(err, notice.Unsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := Write(&bytes.Buffer{}, ml.Graph{}); !notice.Is(err, notice.Invalid) {
+		t.Errorf("got %v", err)
+	}
+}
