@@ -3,6 +3,13 @@
 // clock, does no I/O, ranges over no map, and needs no rule to read what the
 // same command wrote.
 //
+// Everything with an id is kept under ledger.KeyOf(id). Beside it: a job's
+// escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
+// record ("…/resting"), commitments (ledger.CommitmentKey), applied commands
+// ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
+// the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
+// checkpoint. Only clock, supply and tree size are written by many.
+//
 // It holds no personal data and puts none in an error: ids, salted digests,
 // grants, jobs and payments are all it knows. It does not run models, hold
 // keys or check the proofs of results; it records what others sign.

@@ -53,15 +53,16 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 // consents checks that a grant to compute says what the request it consents to
 // asked for.
 func (t *txn) consents(b ledger.GiveGrant, r ledger.Record) (ledger.Job, error) {
+	const hint = "read the request and consent to it: `manx job show`, `manx credit consent`"
 	j, err := t.job(b.Job)
 	if err != nil {
 		return j, err
 	}
 	if j.Subject != t.cmd.Author || j.Asker != b.To || j.Model != b.Model {
-		return j, refuse(notice.Denied, "the grant is not for what was asked: another asker, subject or model", "read the request and consent to it: `manx job show`, `manx credit consent`")
+		return j, refuse(notice.Denied, "the grant is not for what was asked: another asker, subject or model", hint)
 	}
 	if j.Purpose != b.Purpose {
-		return j, refuse(notice.Denied, "the grant is for another purpose than the one the asker stated", "read the request and consent to it: `manx job show`, `manx credit consent`")
+		return j, refuse(notice.Denied, "the grant is for another purpose than the one the asker stated", hint)
 	}
 	if j.Stage != ledger.Asked || j.Grant != "" && t.live(j) == nil {
 		return j, refuse(notice.Conflict, "the request waits for no consent", "read it: `manx job show`")

@@ -52,6 +52,8 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 		g.Access, g.Model, g.Job = ledger.Compute, m, j
 		return g
 	}
+	input := ledger.PostInput{Job: c.Job, Grant: ledger.NewGrantID(ledger.Credit, ledger.CommandID{}), Record: d.Record, Version: 1,
+		Inputs: []storage.Ref{ref}, EvalKeys: ref}
 	before := m.copy()
 	for what, try := range map[string]struct {
 		by   *ledgertest.Key
@@ -83,7 +85,7 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 		"a borrower runs a health model on a file":   {c.Borrower, own(score(d.Model, c.Borrower.Party(), ledger.Diagnosis, cCoin), c.Record)},
 		"a borrower scores a study":                  {c.Borrower, own(score(c.Model, c.Borrower.Party(), ledger.AccountReview, cCoin), d.Record)},
 		"a patient scores her study":                 {d.Patient, own(score(c.Model, d.Patient.Party(), ledger.CreditTransaction, hCoin), d.Record)},
-		"input of a study to a lender's job":         {d.Patient, ledger.PostInput{Job: c.Job, Grant: ledger.NewGrantID(ledger.Credit, ledger.CommandID{}), Record: d.Record, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}},
+		"input of a study to a lender's job":         {d.Patient, input},
 		"a health model that accepts files too":      {d.Scientist, mixed},
 		"a health model that accepts files":          {d.Scientist, onFiles},
 		"a health model on credit features":          {d.Scientist, creditNamed},
