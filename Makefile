@@ -28,7 +28,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
 train: ## train lung-ct again from DATA=…/iq-oth-nccd
-	$(GO) run ./cmd/manx model train lung-ct --data "$(DATA)"
+	$(GO) run ./cmd/manx model train lung-ct --data-set "$(DATA)" --out ml/lungct
 
 clean: ## what build and demo made
 	rm -rf bin demo-data
