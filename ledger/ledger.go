@@ -21,7 +21,8 @@ type Event struct {
 	Name   string    `json:"name"` // "grant.revoked"
 	Key    Key       `json:"key"`
 	Body   []byte    `json:"body,omitempty"`
-	Cause  CommandID `json:"cause"` // the command that did it
+	Cause  CommandID `json:"cause"`          // the command that did it
+	Last   bool      `json:"last,omitempty"` // no further event has this height; every command has a last one
 }
 
 // A Ledger orders commands. Every implementation passes ledgertest.Run.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,10 +128,32 @@ func (s *server) list(c *gin.Context, read func(ledger.Height, int) ([]json.RawM
 		s.fail(c, notice.New(notice.Invalid, "before is a height and limit a number from 1 to 500", ""))
 		return
 	}
+	if err := s.current(c); err != nil {
+		s.fail(c, err)
+		return
+	}
 	items, next, err := read(ledger.Height(before), limit)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, api.Page{Items: items, Next: next})
+}
+
+// patience is how long a list waits for the index to catch up with the ledger.
+const patience = 5 * time.Second
+
+// current waits until the index holds what the ledger holds now, so that no list
+// misses what its reader has just done.
+func (s *server) current(ctx context.Context) error {
+	h, err := s.Height()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.Index.Await(ctx, h); err != nil {
+		return notice.Because(err, notice.Unavailable, "the node's lists lag behind its ledger", "try again in a moment")
+	}
+	return nil
 }

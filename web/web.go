@@ -51,6 +51,7 @@ type Node struct {
 	Kind     string // of ledger, as NetworkInfo.Ledger says it
 	Version  string
 	Ledger   ledger.Ledger
+	Height   func() (ledger.Height, error) // of the ledger
 	Stores   []storage.Blobs
 	Releases map[ledger.PartyID]Releases
 	Clerk    Clerk

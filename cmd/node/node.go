@@ -127,7 +127,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return k.run(running) })
 	n.group.Go(func() error { return d.Run(running) })
 	if err := n.serve(running, web.New(web.Node{
-		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Stores: stores, Releases: releases,
+		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
 		return err

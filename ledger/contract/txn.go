@@ -92,6 +92,9 @@ func (t *txn) flush() ([]ledger.Event, error) {
 			return nil, err
 		}
 	}
+	if n := len(t.events); n > 0 {
+		t.events[n-1].Last = true
+	}
 	return t.events, nil
 }
 

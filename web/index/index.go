@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/driver/sqlite"
@@ -67,6 +68,10 @@ type blob struct {
 type Index struct {
 	db  *gorm.DB
 	log *slog.Logger
+
+	mu    sync.Mutex
+	whole ledger.Height // all events up to here are in
+	grown chan struct{} // closed and replaced when whole grows
 }
 
 // Open opens or makes the index in a file.
@@ -86,7 +91,7 @@ func Open(file string, log *slog.Logger) (*Index, error) {
 	if err := db.AutoMigrate(&state{}, &mention{}, &cursor{}, &session{}, &blob{}); err != nil {
 		return nil, fmt.Errorf("migrate index: %w", err)
 	}
-	return &Index{db, log}, nil
+	return &Index{db: db, log: log, grown: make(chan struct{})}, nil
 }
 
 // Close closes the file.
@@ -125,8 +130,37 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 			}
 			return fmt.Errorf("index event at %d: %w", e.Height, err)
 		}
+		if e.Last {
+			x.grow(e.Height)
+		}
 	}
 	return nil
+}
+
+func (x *Index) grow(h ledger.Height) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.whole = h
+	close(x.grown)
+	x.grown = make(chan struct{})
+}
+
+// Await returns once everything up to a height is in the index, so that who has
+// just written reads what was written.
+func (x *Index) Await(ctx context.Context, h ledger.Height) error {
+	for {
+		x.mu.Lock()
+		whole, grown := x.whole, x.grown
+		x.mu.Unlock()
+		if whole >= h {
+			return nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (x *Index) apply(ctx context.Context, e ledger.Event) error {
