@@ -190,25 +190,6 @@ func TestFileDoesNotPrint(t *testing.T) {
 	}
 }
 
-func TestPurpose(t *testing.T) {
-	for _, p := range Purposes() {
-		if err := p.Check(); err != nil {
-			t.Errorf("%s: %v", p, err)
-		}
-		if err := p.Covers(p); err != nil {
-			t.Errorf("%s: %v", p, err)
-		}
-	}
-	for _, p := range []Purpose{"", "employment", "marketing", "research", "care", "Credit-Application"} {
-		if err := p.Check(); !notice.Is(err, notice.Denied) || notice.From(err).Hint == "" {
-			t.Errorf("%s: %v", p, err)
-		}
-	}
-	if err := AccountReview.Covers(CreditApplication); !notice.Is(err, notice.Denied) {
-		t.Errorf("a grant for review covers an application: %v", err)
-	}
-}
-
 // docs/credit-file.md is written by hand; this keeps it true.
 func TestDocumentNamesEveryFieldAndFeature(t *testing.T) {
 	b, err := os.ReadFile("../docs/credit-file.md")

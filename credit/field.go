@@ -1,6 +1,6 @@
 // Package credit defines the credit file: the typed integer fields of one
-// consumer's revolving-credit account, how they are read from CSV, the integer
-// features derived from them, and the purposes a file may be used for.
+// consumer's revolving-credit account, how they are read from CSV, and the
+// integer features derived from them.
 //
 // It scores nothing (credit/scorecard), proves nothing (credit/scoreproof),
 // keeps no key and stores nothing. docs/credit-file.md is its schema in words.

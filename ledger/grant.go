@@ -8,13 +8,15 @@ import (
 // A Purpose is why a record is used. Each belongs to one vertical.
 type Purpose string
 
-// The purposes. Those of credit are permissible purposes under FCRA 604(a).
+// The purposes. Those of credit are permissible ones under section 604 of the
+// Fair Credit Reporting Act (15 U.S.C. 1681b); each needs the consumer's own
+// grant as well, which section 604 would not always ask for.
 const (
 	Care              Purpose = "care"               // treatment of the patient
 	Research          Purpose = "research"           // de-identified records only
 	Diagnosis         Purpose = "diagnosis"          // a model's finding for the patient
 	CreditTransaction Purpose = "credit-transaction" // 604(a)(3)(A): credit the consumer asked for
-	AccountReview     Purpose = "account-review"     // 604(a)(3)(A): review of an existing account
+	AccountReview     Purpose = "account-review"     // 604(a)(3)(A), (F)(ii): review of an account the consumer holds
 )
 
 // ErrPurpose marks a use that states no purpose of ours.
