@@ -84,6 +84,8 @@ func (b RequestJob) Check() error {
 	switch {
 	case b.Purpose.Vertical() == "":
 		return ErrPurpose
+	case v == Credit && b.Purpose.Vertical() == Health:
+		return fmt.Errorf("%s is no permissible purpose for a credit score: state credit-transaction or account-review (FCRA 604): %w", b.Purpose, ErrWall)
 	case b.Purpose.Vertical() != v || VerticalOf(b.Subject) != v:
 		return fmt.Errorf("model, subject and purpose must be of one vertical: %w", ErrWall)
 	case b.Purpose == Care:

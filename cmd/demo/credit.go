@@ -183,22 +183,22 @@ func (l *loan) verify(ctx context.Context) error {
 func (l *loan) noFile() error {
 	lines := bytes.Split(bytes.TrimSpace(l.csv), []byte("\n"))
 	row := bytes.TrimSpace(lines[len(lines)-1])
+	var found string
 	for _, who := range []string{"node", "lender", "node.log"} {
 		err := filepath.WalkDir(filepath.Join(l.Dir, who), func(path string, d os.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return nil //nolint:nilerr // files of the running node come and go
 			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return nil //nolint:nilerr // likewise
+			if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, row) {
+				found = path
 			}
-			return l.check(!bytes.Contains(b, row), "the credit file is not in "+path)
+			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.check(found == "", "the credit file is nowhere but with borrower and furnisher, not in "+found)
 }
 
 func (l *loan) replay(ctx context.Context) error {
@@ -248,7 +248,16 @@ func (l *loan) withdrawn(ctx context.Context, id ledger.JobID, say func(string, 
 		return err
 	}
 	say("she withdraws her consent before the bank has looked: refused: %s", text)
-	return nil
+	for try := 0; ; try++ {
+		_, err := l.borrower.Vault.Open(ctx, j.Inputs[0])
+		if notice.Is(err, notice.NotFound) || try == 50 {
+			say("the exchange has destroyed the ciphertexts and evaluation keys of that job")
+			return l.check(err != nil, "ciphertexts of a revoked job are destroyed")
+		}
+		if err := l.pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 func (l *loan) ended(ctx context.Context) error {
@@ -275,7 +284,9 @@ func (l *loan) ended(ctx context.Context) error {
 			if err != nil || after == before || try == 50 {
 				return errors.Join(err, l.check(after == before, "the fee of a denied request goes back whole"))
 			}
-			time.Sleep(50 * time.Millisecond)
+			if err := l.pause(ctx, 50*time.Millisecond); err != nil {
+				return err
+			}
 		}
 	})
 }

@@ -176,6 +176,15 @@ func (t *teller) progress(stage string, done, total int64) {
 	}
 }
 
+func (t *teller) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // check counts a claim and fails where it does not hold.
 func (t *teller) check(holds bool, claim string) error {
 	t.checks++
@@ -278,10 +287,8 @@ func (t *teller) model(ctx context.Context, p *owner.Party, name string) (ledger
 			return m, err
 		}
 		t.wait("    waiting for " + name + " to be on offer: a new node makes its proving keys once")
-		select {
-		case <-ctx.Done():
-			return m, ctx.Err()
-		case <-time.After(300 * time.Millisecond):
+		if err := t.pause(ctx, 300*time.Millisecond); err != nil {
+			return m, err
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (s *scan) add(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.check(len(added) == 1 && added[0].Record != "", "one study became one record"); err != nil {
+		if err := s.check(len(added) > 0 && added[0].Record != "", "a study became a record"); err != nil {
 			return err
 		}
 		a := added[0]
@@ -254,6 +254,12 @@ func (s *scan) ask(ctx context.Context) error {
 		"ledger": "that a job ran, and what was paid",
 	}, func(say func(string, ...any)) error {
 		q, err := patient.QuoteFor(ctx, s.p, s.record, "lung-ct")
+		if s.Study != "" && notice.Is(err, notice.Unsupported) {
+			n := notice.From(err)
+			say("lung-ct does not read this study: %s (%s)", n.Text, n.Hint)
+			say("nothing was sent and nothing paid")
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -265,7 +271,7 @@ func (s *scan) ask(ctx context.Context) error {
 		say("         %s", d.Finding.Chinese)
 		say("worker process %d computed on %d slices in %.1f s; keys %.1f s, encryption %.1f s, %.1f MB up, %.1f MB down", s.worker, d.Slices, d.Times.Compute, d.Times.Keys, d.Times.Encrypt, float64(d.Up)/1e6, float64(d.Down)/1e6)
 		return s.check(d.Fee == ledger.MAN(3), "lung-ct costs 3 MAN")
-	}); err != nil {
+	}); err != nil || d.Job == "" {
 		return err
 	}
 	return s.step("The contract pays; the receipt verifies offline", map[string]string{"ledger": "who was paid how much, for which model"}, func(say func(string, ...any)) error {
@@ -371,6 +377,10 @@ func (s *scan) grants(ctx context.Context) (err error) {
 		}
 		say("the identified study: refused: %s", text)
 		d, err := patient.Deidentify(ctx, s.p, s.record, deid.Options{}, s.progress)
+		if s.Study != "" && notice.Is(err, notice.Denied) {
+			say("no derivative of this study: %s", notice.From(err).Text)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -405,6 +415,9 @@ func (s *scan) refusedOpen(ctx context.Context, p *owner.Party, say func(string,
 func (s *scan) revoke(ctx context.Context) error {
 	return s.step("She takes all of it back", map[string]string{"organisations": "that the grants ended; they destroyed their parts"}, func(say func(string, ...any)) error {
 		for _, g := range []ledger.GrantID{s.care, s.sealedCare, s.research} {
+			if g == "" {
+				continue // no derivative of this study could be granted
+			}
 			if err := s.p.Revoke(ctx, g); err != nil {
 				return err
 			}
@@ -414,6 +427,9 @@ func (s *scan) revoke(ctx context.Context) error {
 			p   *owner.Party
 			g   ledger.GrantID
 		}{{"the hospital", s.hospital, s.care}, {"the institute", s.researcher, s.research}, {"the second hospital, which kept shards, header and its own part", s.second, s.sealedCare}} {
+			if x.g == "" {
+				continue
+			}
 			_, _, err := x.p.OpenGranted(ctx, x.g, 0)
 			text, err := s.refused(err, "after revoking, "+x.who+" opens nothing", notice.Denied)
 			if err != nil {
@@ -464,10 +480,8 @@ func (s *scan) partsGone(ctx context.Context) error {
 		if err != nil || found == 0 || try == 50 {
 			return errors.Join(err, s.check(found == 0, "the organisations destroyed their parts of the key"))
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		if err := s.pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -296,7 +296,7 @@ func (k *clerk) follow(ctx context.Context, jobs chan<- ledger.Job) error {
 	return nil
 }
 
-// close sends the closing step of every job whose deadline has passed.
+// close sends the closing step of every job whose present wait has ended.
 func (k *clerk) close(ctx context.Context, open map[ledger.JobID]ledger.Job) error {
 	now, err := k.now(ctx)
 	if err != nil {
@@ -304,7 +304,7 @@ func (k *clerk) close(ctx context.Context, open map[ledger.JobID]ledger.Job) err
 	}
 	var errs []error
 	for _, j := range open {
-		if j.Deadline >= now {
+		if j.Due >= now {
 			continue
 		}
 		c, err := ledger.NewCommand(k.genesis.ID(), k.exchange(), now+600, ledger.CloseJob{Job: j.ID})

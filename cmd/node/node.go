@@ -122,10 +122,15 @@ func (n *Node) start(ctx, running context.Context) error {
 	}
 	n.onClose(k.queue.Close)
 	k.judge = n.runAgain
+	destroyer, err := newDestroyer(l, x, stores, log)
+	if err != nil {
+		return err
+	}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return k.run(running) })
 	n.group.Go(func() error { return d.Run(running) })
+	n.group.Go(func() error { return destroyer.run(running) })
 	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },

@@ -337,3 +337,8 @@ func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.Part
 	})
 	return last, err
 }
+
+// Dropped records that a blob is gone from a storage node, whoever put it.
+func (x *Index) Dropped(ctx context.Context, node int, ref string) error {
+	return x.db.WithContext(ctx).Where("node = ? AND ref = ?", node, ref).Delete(&blob{}).Error
+}

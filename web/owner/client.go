@@ -96,7 +96,8 @@ func (c *Client) Sign(ctx context.Context, body ledger.Body) (ledger.Command, er
 	}
 	cmd, err := ledger.NewCommand(c.network, c.as, info.Now+600, body)
 	if err != nil {
-		return cmd, notice.Because(err, notice.Invalid, err.Error(), "")
+		text := strings.TrimPrefix(err.Error(), body.Command()+": ")
+		return cmd, notice.Because(err, notice.Invalid, text, "`manx --help` shows how commands are written")
 	}
 	return cmd, nil
 }

@@ -79,16 +79,21 @@ func (h *Home) Backup(ctx context.Context) error {
 	kit := h.Keys.Kit()
 	c := NewClient(h.Network.Address, h.Network.Genesis.ID(), kitSigner{kit})
 	defer c.Close()
+	var errs []error
 	for _, o := range h.Network.Genesis.Organisations {
 		cmd, err := c.Sign(ctx, wraps.PutBackup{Service: o.ID, Key: kit.Public(), Sequence: b.Sequence, Digest: sha256.Sum256(b.Blob)})
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = c.request(ctx, o.ID, wraps.Request{Command: cmd, Attached: b.Blob})
 		}
-		if _, err := c.request(ctx, o.ID, wraps.Request{Command: cmd, Attached: b.Blob}); err != nil {
-			return err
+		if err != nil {
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	if n := len(errs); n > 0 && n < len(h.Network.Genesis.Organisations) {
+		return notice.Because(errors.Join(errs...), notice.Partial, fmt.Sprintf("%d of %d organisations did not take the backup; the others have it", n, len(h.Network.Genesis.Organisations)),
+			"repeat the command later")
+	}
+	return errors.Join(errs...)
 }
 
 // kitSigner signs for a recovery kit, which is no party on the ledger.

@@ -1,0 +1,125 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/storage"
+	"manx/storage/vault"
+	"manx/web/index"
+)
+
+// A destroyer deletes the ciphertexts and evaluation keys of jobs whose grant
+// was revoked or whose record was erased. Release services destroy wraps and
+// parts by themselves.
+type destroyer struct {
+	ledger ledger.Ledger
+	index  *index.Index
+	vault  *vault.Vault
+	log    *slog.Logger
+}
+
+func newDestroyer(l ledger.Ledger, x *index.Index, stores []storage.Blobs, log *slog.Logger) (*destroyer, error) {
+	nodes := make([]vault.Node, len(stores))
+	for i, s := range stores {
+		nodes[i] = vault.Node{Name: "node-" + strconv.Itoa(i), Blobs: uncounted{s, i, x}}
+	}
+	v, err := vault.New(nodes)
+	return &destroyer{l, x, v, log}, err
+}
+
+// uncounted deletes a blob and forgets who had put it.
+type uncounted struct {
+	storage.Blobs
+	node  int
+	index *index.Index
+}
+
+func (u uncounted) Delete(ctx context.Context, r storage.Ref) error {
+	return errors.Join(u.Blobs.Delete(ctx, r), u.index.Dropped(ctx, u.node, r.String()))
+}
+
+// run follows the ledger from its beginning until ctx ends: what is gone
+// already is passed over, so a node that was down makes up for it.
+func (d *destroyer) run(ctx context.Context) error {
+	for e, err := range d.ledger.Events(ctx, 1) {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("destroyer: %w", err)
+		}
+		if err := d.see(ctx, e); err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "destroying what was revoked failed", slog.Uint64("height", uint64(e.Height)), slog.Any("error", err))
+		}
+	}
+	return nil
+}
+
+func (d *destroyer) see(ctx context.Context, e ledger.Event) error {
+	switch e.Name {
+	case ledger.GrantRevoked:
+		var g ledger.Grant
+		if err := json.Unmarshal(e.Body, &g); err != nil || g.Job == "" {
+			return err
+		}
+		return d.jobs(ctx, e.Height, g.Owner, func(j ledger.Job) bool { return j.ID == g.Job })
+	case ledger.RecordErased:
+		var r ledger.Record
+		if err := json.Unmarshal(e.Body, &r); err != nil {
+			return err
+		}
+		return d.jobs(ctx, e.Height, r.Owner, func(j ledger.Job) bool { return j.Record == r.ID })
+	}
+	return nil
+}
+
+// jobs destroys what the subject's jobs that match were given. Evaluation keys
+// that another of her running jobs needs stay until that one ends by itself.
+func (d *destroyer) jobs(ctx context.Context, at ledger.Height, subject ledger.PartyID, match func(ledger.Job) bool) error {
+	if err := d.index.Await(ctx, at); err != nil {
+		return err
+	}
+	var ended []ledger.Job
+	needed := map[storage.Ref]bool{}
+	for before := ledger.Height(0); ; {
+		rows, next, err := d.index.List(ctx, subject, "job", before, 500)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			var j ledger.Job
+			if err := json.Unmarshal(row, &j); err != nil {
+				return fmt.Errorf("job: %w", err)
+			}
+			if match(j) {
+				ended = append(ended, j)
+			} else if !j.Stage.Over() {
+				needed[j.EvalKeys] = true
+			}
+		}
+		if next == 0 {
+			break
+		}
+		before = next
+	}
+	var errs []error
+	for _, j := range ended {
+		packs := j.Inputs
+		if !j.EvalKeys.IsZero() && !needed[j.EvalKeys] {
+			packs = append(packs, j.EvalKeys)
+		}
+		for _, r := range packs {
+			if err := d.vault.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
