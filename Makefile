@@ -4,6 +4,9 @@ GO    ?= go
 STUDY ?=
 CREDIT ?=
 
+# What a phase of `make test` took.
+export TIMEFORMAT = (%lR)
+
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
@@ -14,9 +17,9 @@ demo: build ## both stories on embedded parts; STUDY=dir or CREDIT=file.csv for 
 	bin/manx demo $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
 
 test: ## every test, with the Debian packages some of them compare against
-	./test/setup.sh
-	$(GO) vet ./...
-	$(GO) test -timeout 30m ./...
+	time ./test/setup.sh
+	time $(GO) vet ./...
+	time $(GO) test -timeout 30m ./...
 
 lint: ## golangci-lint with the rules of .golangci.yml
 	$(GO) tool -modfile=test/lint/go.mod golangci-lint run ./...
