@@ -247,22 +247,23 @@ func (s *scan) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	q, err := patient.QuoteFor(ctx, s.p, s.record, "lung-ct")
+	if s.Study != "" && notice.Is(err, notice.Unsupported) {
+		return s.step("lung-ct does not read this study: nothing is sent, nothing paid", nil, func(say func(string, ...any)) error {
+			n := notice.From(err)
+			say("%s (%s)", n.Text, n.Hint)
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
 	var d patient.Diagnosis
 	if err := s.step("She asks lung-ct for a diagnosis; the fee waits in escrow", map[string]string{
 		"owner":  "the finding, decrypted on her device",
 		"worker": "the model, evaluation keys and ciphertexts; it holds no key that opens them",
 		"ledger": "that a job ran, and what was paid",
 	}, func(say func(string, ...any)) error {
-		q, err := patient.QuoteFor(ctx, s.p, s.record, "lung-ct")
-		if s.Study != "" && notice.Is(err, notice.Unsupported) {
-			n := notice.From(err)
-			say("lung-ct does not read this study: %s (%s)", n.Text, n.Hint)
-			say("nothing was sent and nothing paid")
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 		say("quoted: %s MAN, %d slices, about %.0f s, %.0f MB of keys once, exact to %g", q.Price, q.Slices, q.Seconds, float64(q.Keys)/1e6, q.Precision)
 		if d, err = patient.Diagnose(ctx, s.p, s.record, "lung-ct", 3600, s.progress); err != nil {
 			return err
@@ -271,7 +272,7 @@ func (s *scan) ask(ctx context.Context) error {
 		say("         %s", d.Finding.Chinese)
 		say("worker process %d computed on %d slices in %.1f s; keys %.1f s, encryption %.1f s, %.1f MB up, %.1f MB down", s.worker, d.Slices, d.Times.Compute, d.Times.Keys, d.Times.Encrypt, float64(d.Up)/1e6, float64(d.Down)/1e6)
 		return s.check(d.Fee == ledger.MAN(3), "lung-ct costs 3 MAN")
-	}); err != nil || d.Job == "" {
+	}); err != nil {
 		return err
 	}
 	return s.step("The contract pays; the receipt verifies offline", map[string]string{"ledger": "who was paid how much, for which model"}, func(say func(string, ...any)) error {
@@ -386,6 +387,9 @@ func (s *scan) grants(ctx context.Context) (err error) {
 		}
 		s.derived = d.Record
 		say("%d instances by the PS3.15 Basic profile, %d elements changed, %d files held for a human look: %s", d.Instances, d.Changes, len(d.Held), d.Record)
+		for _, w := range d.Warnings {
+			say("warning: %s", w)
+		}
 		if s.research, err = give(s.derived, s.researcher, ledger.Research); err != nil {
 			return err
 		}
