@@ -17,6 +17,7 @@ import (
 	"manx/health/phantom"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
+	"manx/test/realdata"
 )
 
 var chest = health.InputSchema{Modality: "CT", BodyPart: "CHEST", Center: -600, Width: 1500, Size: 64, MinRows: 128}
@@ -50,28 +51,6 @@ func read(t testing.TB, paths ...string) *health.Intake {
 	}
 	t.Cleanup(func() { _ = in.Close() })
 	return in
-}
-
-// shared returns a folder of the shared data, or skips the test.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-	dir = filepath.Join(dir, "..", "shared", "data", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("../shared/data is absent")
-	}
-	return dir
 }
 
 func TestPhantomIsOneStudyAndReadable(t *testing.T) {
@@ -220,7 +199,7 @@ func TestLateSlices(t *testing.T) {
 }
 
 func TestHeadCTIsRefused(t *testing.T) {
-	in := read(t, filepath.Join(shared(t, "dicom"), "ct-series-ge-head"))
+	in := read(t, realdata.Path(t, "dicom", "ct-series-ge-head"))
 	if len(in.Studies) != 1 || len(in.Studies[0].Instances) != 28 {
 		t.Fatalf("%d studies", len(in.Studies))
 	}
@@ -233,7 +212,7 @@ func TestHeadCTIsRefused(t *testing.T) {
 
 // The same head without the words for it: its pixels give it away.
 func TestHeadCTWithoutBodyPartIsRefused(t *testing.T) {
-	dir, to := filepath.Join(shared(t, "dicom"), "ct-series-ge-head"), t.TempDir()
+	dir, to := realdata.Path(t, "dicom", "ct-series-ge-head"), t.TempDir()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +249,7 @@ func TestHeadCTWithoutBodyPartIsRefused(t *testing.T) {
 }
 
 func TestOtherImagesAreRefused(t *testing.T) {
-	dir := filepath.Join(shared(t, "dicom"), "files")
+	dir := realdata.Path(t, "dicom", "files")
 	for _, name := range []string{
 		"pydicom__MR_small.dcm", "dicom-test-files__US1_RLE", "pydicom__CT_small.dcm", "pydicom__rtplan.dcm", "dicom-test-files__CT2_J2KI",
 		"cornerstonewadoimageloader__CTImage.dcm_JPEGProcess2_4TransferSyntax_1.2.840.10008.1.2.4.51.dcm", "fo-dicom__CT-MONO2-16-ankle",
@@ -322,7 +301,7 @@ func wrap(t *testing.T, to string, n int, grey []byte, rows, columns int) {
 }
 
 func TestWrappedSlicesEqualDirectResize(t *testing.T) {
-	dir := filepath.Join(shared(t, "imaging"), "iq-oth-nccd")
+	dir := realdata.Path(t, "imaging", "iq-oth-nccd")
 	f, err := os.Open(filepath.Join(dir, "labels.csv"))
 	if err != nil {
 		t.Fatal(err)

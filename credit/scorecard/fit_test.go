@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"manx/credit"
+	"manx/test/realdata"
 )
 
 //go:generate go test -run TestConsumerRiskIsWhatTheDataGives -count=1 -update .
@@ -25,19 +25,9 @@ var consumerRiskOptions = Options{Name: "consumer-risk", Version: "1.0.0", Date:
 // education, marital status and age are never looked at.
 func taiwan(t testing.TB) []Row {
 	t.Helper()
-	dir, err := os.Getwd()
+	b, err := os.ReadFile(realdata.Path(t, "credit", "taiwan_default.csv"))
 	if err != nil {
 		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "..", "shared", "data", "credit", "taiwan_default.csv"))
-	if err != nil {
-		t.Skip("../shared/data is absent")
 	}
 	all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"flag"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"manx/health/dicom"
@@ -137,27 +135,4 @@ func image(t testing.TB, edit map[dicom.Tag]string) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// shared returns a folder beside the repository, or skips.
-func shared(t testing.TB, path string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Skip("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", path)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("../shared/data is absent")
-	}
-	return dir
 }

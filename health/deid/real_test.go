@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"manx/health/dicom"
+	"manx/test/realdata"
 )
 
 // accepted calls do for every real file the scanner accepts.
 func accepted(t *testing.T, do func(name string, in []byte, f *dicom.File)) {
 	t.Helper()
-	root := shared(t, "data/dicom")
+	root := realdata.Path(t, "dicom")
 	n := 0
 	for _, dir := range []string{"files", "ct-series-ge-head"} {
 		entries, err := os.ReadDir(filepath.Join(root, dir))

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"manx/test/realdata"
 )
 
 // A manifest is what three independent decoders made of the shared files.
@@ -25,22 +27,10 @@ type manifest struct {
 // shared returns the folder of shared DICOM files, or skips the test.
 func shared(t testing.TB) (string, manifest) {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-	dir = filepath.Join(dir, "..", "shared", "data", "dicom")
+	dir := realdata.Path(t, "dicom")
 	b, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
 	if err != nil {
-		t.Skip("../shared/data is absent")
+		t.Fatal(err)
 	}
 	var m manifest
 	if err := json.Unmarshal(b, &m); err != nil {

@@ -1,10 +1,8 @@
 package ckks
 
 import (
-	"errors"
 	"image"
 	"image/png"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,29 +15,13 @@ import (
 	"manx/ml/lungct"
 	"manx/privacy"
 	"manx/privacy/reveal"
+	"manx/test/realdata"
 )
 
 // pictures returns the files of the real chest slices, or skips.
 func pictures(t *testing.T) []string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	images := filepath.Join(dir, "..", "shared", "data", "imaging", "iq-oth-nccd", "images")
-	if _, err := os.Stat(images); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("../shared/data is absent")
-	}
-	files, err := filepath.Glob(filepath.Join(images, "*.png"))
+	files, err := filepath.Glob(filepath.Join(realdata.Path(t, "imaging", "iq-oth-nccd", "images"), "*.png"))
 	if err != nil || len(files) == 0 {
 		t.Skip("../shared/data is absent")
 	}

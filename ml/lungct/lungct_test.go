@@ -14,24 +14,8 @@ import (
 	"manx/ml/clear"
 	"manx/ml/train"
 	"manx/privacy/notice"
+	"manx/test/realdata"
 )
-
-// pictures returns the data set's folder, or skips the test.
-func pictures(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil && dir != filepath.Dir(dir) {
-		if _, e := os.Stat(filepath.Join(dir, "go.mod")); e == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	data := filepath.Join(filepath.Dir(dir), "shared", "data", "imaging", "iq-oth-nccd")
-	if _, err := os.Stat(data); err != nil {
-		t.Skip("../shared/data is absent")
-	}
-	return data
-}
 
 func model(t *testing.T) (ml.Graph, ml.Card, Results) {
 	t.Helper()
@@ -137,7 +121,7 @@ func TestClearOutputsAreTheGoldenOnes(t *testing.T) {
 
 func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
 	g, _, r := model(t)
-	all, err := load(pictures(t))
+	all, err := load(realdata.Path(t, "imaging", "iq-oth-nccd"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +152,7 @@ func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
 }
 
 func TestTrainingIsReproducible(t *testing.T) {
-	all, err := load(pictures(t))
+	all, err := load(realdata.Path(t, "imaging", "iq-oth-nccd"))
 	if err != nil {
 		t.Fatal(err)
 	}

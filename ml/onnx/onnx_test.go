@@ -16,27 +16,8 @@ import (
 	"manx/ml/clear"
 	"manx/ml/onnx/internal/pb"
 	"manx/privacy/notice"
+	"manx/test/realdata"
 )
-
-// shared returns a path under ../shared, or skips the test.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, e := os.Stat(filepath.Join(dir, "go.mod")); e == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Skip("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(append([]string{filepath.Dir(dir), "shared", "data"}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("../shared/data is absent")
-	}
-	return path
-}
 
 func reals(rng *rand.Rand, n int) []float64 {
 	out := make([]float64, n)
@@ -107,7 +88,7 @@ var operatorTests = []string{
 }
 
 func TestOperatorTestsOfONNX(t *testing.T) {
-	dir := shared(t, "models", "onnx-operator-tests")
+	dir := realdata.Path(t, "models", "onnx-operator-tests")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +178,7 @@ func operatorTest(t *testing.T, dir string) error {
 }
 
 func TestReLUNetworkIsRefusedByName(t *testing.T) {
-	f, err := os.Open(shared(t, "models", "cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"))
+	f, err := os.Open(realdata.Path(t, "models", "cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
