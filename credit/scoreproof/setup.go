@@ -120,26 +120,7 @@ func (s *setup) step(format string, args ...any) {
 
 func (s *setup) phase1(ctx context.Context) (*mpcsetup.SrsCommons, error) {
 	n := domainSize(s.cs)
-	last := mpcsetup.NewPhase1(n)
-	first, err := stateOf(last)
-	if err != nil {
-		return nil, err
-	}
-	err = s.contributions(ctx, 1, first, func(b []byte) (stepper, error) { return readPhase1(b, n) }, func(b []byte) error {
-		next, err := readPhase1(b, n)
-		if err != nil {
-			return err
-		}
-		if err := last.Verify(next); err != nil {
-			return err
-		}
-		last = next
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	beacon, err := s.transcript.beacon(1)
+	last, beacon, err := follow(ctx, s, 1, mpcsetup.NewPhase1(n), func(b []byte) (*mpcsetup.Phase1, error) { return readPhase1(b, n) })
 	if err != nil {
 		return nil, err
 	}
@@ -149,28 +130,10 @@ func (s *setup) phase1(ctx context.Context) (*mpcsetup.SrsCommons, error) {
 }
 
 func (s *setup) phase2(ctx context.Context, commons *mpcsetup.SrsCommons) (*Keys, error) {
-	last := new(mpcsetup.Phase2)
-	evals := last.Initialize(s.cs, commons)
+	initial := new(mpcsetup.Phase2)
+	evals := initial.Initialize(s.cs, commons)
 	s.step("phase 2 prepared")
-	first, err := stateOf(last)
-	if err != nil {
-		return nil, err
-	}
-	err = s.contributions(ctx, 2, first, func(b []byte) (stepper, error) { return readPhase2(b, s.cs) }, func(b []byte) error {
-		next, err := readPhase2(b, s.cs)
-		if err != nil {
-			return err
-		}
-		if err := last.Verify(next); err != nil {
-			return err
-		}
-		last = next
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	beacon, err := s.transcript.beacon(2)
+	last, beacon, err := follow(ctx, s, 2, initial, func(b []byte) (*mpcsetup.Phase2, error) { return readPhase2(b, s.cs) })
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +159,34 @@ func (s *setup) phase2(ctx context.Context, commons *mpcsetup.SrsCommons) (*Keys
 type stepper interface {
 	io.WriterTo
 	Contribute()
+}
+
+// follow runs a phase from its first state, each of which must follow from the
+// one before, and returns the last with the beacon that ends the phase.
+func follow[S interface {
+	stepper
+	Verify(next S) error
+}](ctx context.Context, s *setup, phase int, last S, read func([]byte) (S, error)) (S, []byte, error) {
+	first, err := stateOf(last)
+	if err != nil {
+		return last, nil, err
+	}
+	err = s.contributions(ctx, phase, first, func(b []byte) (stepper, error) { return read(b) }, func(b []byte) error {
+		next, err := read(b)
+		if err != nil {
+			return err
+		}
+		if err := last.Verify(next); err != nil {
+			return err
+		}
+		last = next
+		return nil
+	})
+	if err != nil {
+		return last, nil, err
+	}
+	beacon, err := s.transcript.beacon(phase)
+	return last, beacon, err
 }
 
 // contributions passes the state from party to party and checks each result
