@@ -18,6 +18,7 @@ type Receipt struct {
 	Model     ModelID       `json:"model"`
 	ModelHash Hash          `json:"model_hash"`
 	PlanHash  Hash          `json:"plan_hash"`
+	Card      storage.Ref   `json:"card"` // which states the precision
 	Purpose   Purpose       `json:"purpose"`
 	Grant     GrantID       `json:"grant,omitempty"`
 	Record    RecordID      `json:"record,omitempty"`
