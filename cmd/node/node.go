@@ -65,8 +65,11 @@ func Start(ctx context.Context, opts Options) (n *Node, err error) {
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:8420"
 	}
+	if err := checkLoopback(opts.Addr); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
+		return nil, notice.Because(err, notice.Invalid, "the data folder "+opts.Dir+" cannot be made", "name another with --data")
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n = &Node{opts: opts, cancel: cancel}
@@ -77,6 +80,17 @@ func Start(ctx context.Context, opts Options) (n *Node, err error) {
 		}
 	}()
 	return n, n.start(ctx, running)
+}
+
+// checkLoopback refuses addresses that other machines reach: the interface is
+// plain HTTP with bearer tokens.
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return notice.Because(err, notice.Invalid, "a node listens on loopback addresses only, because it speaks HTTP without TLS",
+		"use `manx up --listen 127.0.0.1:8420`, and put a proxy with TLS before it for other machines")
 }
 
 func (n *Node) onClose(f func() error) { n.closes = append(n.closes, f) }
@@ -105,6 +119,7 @@ func (n *Node) start(ctx, running context.Context) error {
 		return err
 	}
 	releases := map[ledger.PartyID]web.Releases{}
+	var watches []func() error
 	for _, o := range orgs {
 		kept, err := wraps.NewFolder(filepath.Join(dir, "release", o.Name))
 		if err != nil {
@@ -112,10 +127,13 @@ func (n *Node) start(ctx, running context.Context) error {
 		}
 		s := &wraps.Service{Org: o.ID, Network: g.ID(), Ledger: l, Store: kept, Log: log}
 		releases[o.ID] = s
-		n.group.Go(func() error { return s.Watch(running) })
+		watches = append(watches, func() error { return s.Watch(running) })
 	}
 	if err := errors.Join(k.tick(ctx), k.issue(ctx)); err != nil {
 		return fmt.Errorf("found network: %w", err)
+	}
+	for _, watch := range watches { // not before the network has a time
+		n.group.Go(watch)
 	}
 	if k.queue, err = pool.Open(ctx, pool.Config{Dir: filepath.Join(dir, "queue"), Log: log}); err != nil {
 		return err
@@ -162,7 +180,7 @@ func (n *Node) serve(running context.Context, h http.Handler) error {
 	if host, _, err := net.SplitHostPort(n.opts.Addr); err != nil || !net.ParseIP(host).IsLoopback() {
 		return notice.Because(err, notice.Invalid, "a node listens on a loopback address only: it speaks plain HTTP", "use 127.0.0.1:PORT, and put a proxy with TLS in front for others")
 	}
-	listener, err := net.Listen("tcp", n.opts.Addr)
+	listener, err := new(net.ListenConfig).Listen(running, "tcp", n.opts.Addr)
 	if err != nil {
 		return notice.Because(err, notice.Conflict, "the node cannot listen on "+n.opts.Addr, "choose another address with --listen, or 127.0.0.1:0 for any free port")
 	}

@@ -292,5 +292,5 @@ func stage(j ledger.Job) error {
 }
 
 func late() error {
-	return refuse(notice.Expired, "the time for this has passed", "end the job and free its money: `manx job close`")
+	return refuse(notice.Expired, "the time for this has passed", "the node ends the job and frees its money soon: `manx job list`")
 }

@@ -158,7 +158,7 @@ func commitFile(t *txn, b ledger.CommitFile) error {
 
 func disputeField(t *txn, b ledger.DisputeField) error {
 	if !slices.ContainsFunc(credit.Fields(), func(f credit.Field) bool { return f.Name == b.Field }) {
-		return refuse(notice.Invalid, "the schema of credit files has no such field", "name one of docs/credit-file.md: `manx credit dispute --field …`")
+		return refuse(notice.Invalid, "the schema of credit files has no such field", "name one of docs/credit-file.md: `manx credit dispute FIELD`")
 	}
 	c, err := t.commitment(b.Furnisher, t.cmd.Author)
 	if err != nil {

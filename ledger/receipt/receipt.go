@@ -53,7 +53,7 @@ func Read(r io.Reader) (Bundle, error) {
 }
 
 func malformed(err error) error {
-	return notice.Because(err, notice.Invalid, "this is not a receipt bundle", "fetch it again: `manx receipt show --bundle`")
+	return notice.Because(err, notice.Invalid, "this is not a receipt bundle", "fetch it again: `manx receipt show JOB --out FILE`")
 }
 
 // Verify returns the receipt in b after checking, offline, that its genesis is

@@ -88,7 +88,7 @@ func load(dir string) ([]slice, error) {
 
 func absent(cause error) error {
 	return notice.Because(cause, notice.Invalid, "the folder does not hold IQ-OTH/NCCD as this training reads it",
-		"give the folder that holds labels.csv and images/: `manx model train lung-ct DIR`")
+		"give the folder that holds labels.csv and images/: `manx model train lung-ct --data-set DIR`")
 }
 
 func picture(root *os.Root, name string) ([]float32, error) {

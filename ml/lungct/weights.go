@@ -64,7 +64,7 @@ func encodeWeights(g ml.Graph) []byte {
 // decodeWeights returns shape with the weights in raw in place of its own.
 func decodeWeights(raw []byte, shape ml.Graph) (ml.Graph, error) {
 	broken := func(why string) (ml.Graph, error) {
-		return ml.Graph{}, notice.Because(errors.New(why), notice.Invalid, "the weights of lung-ct cannot be read", "train the model again: `manx model train lung-ct DIR`")
+		return ml.Graph{}, notice.Because(errors.New(why), notice.Invalid, "the weights of lung-ct cannot be read", "train the model again: `manx model train lung-ct --data-set DIR`")
 	}
 	if len(raw) < len(magic) || string(raw[:len(magic)]) != magic {
 		return broken("another format")

@@ -92,7 +92,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.cache = newCache(w.CacheBytes)
 	if w.Ticket.get == nil {
-		return notice.New(notice.Invalid, "the worker has no ticket for a queue", "give it the one that `manx up` wrote: `manx worker run --ticket FILE`")
+		return notice.New(notice.Invalid, "the worker has no ticket for a queue", "start it with `manx worker run`, which asks the node for one")
 	}
 	if err := w.checkRole(ctx); err != nil {
 		return err
@@ -117,13 +117,13 @@ func (w *Worker) Run(ctx context.Context) error {
 			cancel(errDrained)
 		}
 	})()
-	w.Log.Info("worker waits for jobs", "worker", w.Signer.Party())
+	w.Log.InfoContext(ctx, "worker waits for jobs", "worker", w.Signer.Party())
 	lines := w.lines(js)
 	for tidied := time.Now(); ctx.Err() == nil; {
 		m, l, err := w.next(ctx, lines)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			w.Log.Warn("worker does not reach the queue", "err", err)
+			w.Log.WarnContext(ctx, "worker does not reach the queue", "err", err)
 			pause(ctx, 5*idleWait)
 		case m != nil:
 			w.handle(working, m, l)
@@ -219,16 +219,16 @@ func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
 	n := notice.From(err)
 	switch {
 	case err == nil:
-		w.Log.Info("job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
+		w.Log.InfoContext(ctx, "job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
 		w.say(m.Ack())
 	case errors.Is(err, errNothing):
-		w.Log.Info("nothing to do for a job", "job", msg.Job, "why", err)
+		w.Log.InfoContext(ctx, "nothing to do for a job", "job", msg.Job, "why", err)
 		w.say(m.Ack())
 	case errors.Is(err, errDrained):
-		w.Log.Warn("worker stops before the job ended; another will take it", "job", msg.Job)
+		w.Log.WarnContext(ctx, "worker stops before the job ended; another will take it", "job", msg.Job)
 		w.say(m.Nak())
 	default:
-		w.Log.Warn("job failed", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		w.Log.WarnContext(ctx, "job failed", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
 		if l.enough(m, n.Kind) {
 			w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
 			return
