@@ -106,7 +106,7 @@ func (r *reader) walk(ctx context.Context, fsys fs.FS, root string, archive bool
 			return ctx.Err()
 		case err != nil:
 			r.reject(name, "it cannot be read")
-			return nil
+			return nil //nolint:nilerr // it is told, and the other files are read
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():

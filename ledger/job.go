@@ -50,7 +50,7 @@ type Job struct {
 	At       map[Stage]Time `json:"at"`              // when each stage was reached
 }
 
-// An EscrowKey is where the money of a job is kept.
+// EscrowKey returns where the money of a job is kept.
 func EscrowKey(j JobID) Key { return KeyOf(j) + "/escrow" }
 
 // RequestJob asks for a model and holds its fee. Where the author owns the

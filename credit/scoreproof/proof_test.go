@@ -135,7 +135,7 @@ func TestCircuitIsTheScorecard(t *testing.T) {
 			w.File, w.Model = credit.Sample(uint64(i)), consumerRisk(t)
 		}
 		var err error
-		if _, w.Opening, err = Commit(w.File, "credit-p-borrower", uint32(r.Uint32()), uint32(r.Uint32())); err != nil {
+		if _, w.Opening, err = Commit(w.File, "credit-p-borrower", r.Uint32(), r.Uint32()); err != nil {
 			t.Fatal(err)
 		}
 		s := State(w, here)

@@ -205,7 +205,8 @@ func (s *setup) contributions(ctx context.Context, phase int, state []byte, read
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			next, err := state, error(nil)
+			var next []byte
+			var err error
 			if p.Contribute != nil {
 				live = nil
 				next, err = p.Contribute(ctx, phase, state)

@@ -157,7 +157,7 @@ func (pl *plan) element(e *dicom.Element, at string) (node, bool, error) {
 		return n, ok, nil
 	}
 	if vr == dicom.SQ {
-		return pl.sequence(e, n, at, act)
+		return pl.sequence(e, n, at)
 	}
 	return pl.value(e, n, at, act)
 }
@@ -226,7 +226,7 @@ func (pl *plan) drop(e *dicom.Element, n node, at string) (node, bool) {
 }
 
 // sequence plans the items: each is cleaned by the same rules.
-func (pl *plan) sequence(e *dicom.Element, n node, at string, act action) (node, bool, error) {
+func (pl *plan) sequence(e *dicom.Element, n node, at string) (node, bool, error) {
 	n.sequence = true
 	for i := range e.Items {
 		els, path := e.Items[i].Elements, at+"["+strconv.Itoa(i)+"]."

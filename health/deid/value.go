@@ -74,7 +74,7 @@ func decimal(s string) bool {
 		return false
 	}
 	whole, _, _ := strings.Cut(strings.TrimLeft(s, "+-"), ".")
-	if len(whole) > 9 && strings.IndexAny(whole, "eE") < 0 {
+	if len(whole) > 9 && !strings.ContainsAny(whole, "eE") {
 		return false
 	}
 	_, err := strconv.ParseFloat(s, 64)

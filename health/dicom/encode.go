@@ -314,7 +314,7 @@ func (e *Encoder) header(t Tag, vr VR, n int64) {
 	b[4], b[5] = byte(vr>>8), byte(vr)
 	switch {
 	case vr.long():
-		b = b[:12]
+		b = b[:12] //nolint:gosec // its capacity
 		o.PutUint32(b[8:], uint32(n))
 	case n > math.MaxUint16:
 		e.fail(fmt.Errorf("a value of %d bytes does not fit %v: %w", n, t, errors.ErrUnsupported))

@@ -2,6 +2,7 @@ package dicom
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -282,7 +283,7 @@ func (f *File) encapsulated(e *Element, m Image, visit func(Frame) error) error 
 		in := &pieces{f: f, e: e, parts: parts}
 		clear(out)
 		if err := guarded(decode, out, io.NewSectionReader(in, 0, in.size()), m); err != nil {
-			if _, ok := err.(*notice.Error); ok {
+			if known := new(notice.Error); errors.As(err, &known) {
 				return err
 			}
 			return notice.Because(err, notice.Integrity, "frame "+strconv.Itoa(i+1)+" of "+e.place()+" cannot be decoded: the compressed pixels are damaged", "copy the file again from its source")

@@ -181,10 +181,10 @@ func (s *scanner) elements(end int64, enc Encoding, depth, charset uint8, undefi
 			return out, nil
 		}
 		e, err := s.element(end, enc, depth, charset)
-		if err == errDelimiter && undefined {
+		if errors.Is(err, errDelimiter) && undefined {
 			return out, nil
 		}
-		if err == errDelimiter {
+		if errors.Is(err, errDelimiter) {
 			return nil, s.fault(notice.Invalid, ItemDelimitation, s.at-8, "a delimiter outside an item of undefined length")
 		}
 		if err != nil {

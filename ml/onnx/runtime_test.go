@@ -27,7 +27,7 @@ process.stdin.on('data', d => text += d).on('end', async () => {
 // TestOnnxruntimeAgrees compares with another implementation where there is
 // one: NODE_PATH names a folder that holds onnxruntime-web (1.30.0 was used).
 func TestOnnxruntimeAgrees(t *testing.T) {
-	if exec.Command("node", "-e", "require('onnxruntime-web')").Run() != nil { //nolint:gosec // a fixed command
+	if exec.Command("node", "-e", "require('onnxruntime-web')").Run() != nil {
 		t.Skip("node with onnxruntime-web is not installed (npm install onnxruntime-web@1.30.0, then set NODE_PATH)")
 	}
 	lung, err := os.ReadFile("../lungct/model.onnx")
@@ -52,7 +52,7 @@ func TestOnnxruntimeAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), "node", "-e", script) //nolint:gosec // a fixed command
+		cmd := exec.CommandContext(t.Context(), "node", "-e", script)
 		cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
 		out, err := cmd.Output()
 		if err != nil {

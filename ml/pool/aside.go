@@ -57,7 +57,7 @@ func (q *Queue) watchAside() error {
 	}
 	run, err := c.Consume(func(m jetstream.Msg) {
 		if err := q.setAside(ctx, m.Data()); err != nil {
-			q.cfg.Log.Error("a job that no worker finished could not be set aside", "err", err)
+			q.cfg.Log.ErrorContext(ctx, "a job that no worker finished could not be set aside", "err", err)
 			_ = m.NakWithDelay(time.Second) // it comes again anyway
 			return
 		}
@@ -115,7 +115,7 @@ func (q *Queue) setAside(ctx context.Context, b []byte) error {
 		if _, err := q.js.Publish(ctx, "aside."+strings.ReplaceAll(job, ".", "_"), b); err != nil {
 			return fmt.Errorf("queue: %w", err)
 		}
-		q.cfg.Log.Warn("job set aside", "job", job, "cause", cause)
+		q.cfg.Log.WarnContext(ctx, "job set aside", "job", job, "cause", cause)
 	}
 	if err := s.DeleteMsg(ctx, a.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 		return fmt.Errorf("queue: %w", err)

@@ -53,9 +53,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for {
 		err := d.follow(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		}
-		d.Log.Error("the dispatcher lost the ledger or the queue; it begins again", "err", err)
+		d.Log.ErrorContext(ctx, "the dispatcher lost the ledger or the queue; it begins again", "err", err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -175,7 +175,7 @@ func (d *Dispatcher) lapse(ctx context.Context) error {
 		}
 		o.attempts = max(o.attempts, 1) // the first was somebody else's or before a restart
 		o.lease = 0
-		d.Log.Warn("a worker's claim lapsed; the job is queued again", "job", id, "worker", job.Worker)
+		d.Log.WarnContext(ctx, "a worker's claim lapsed; the job is queued again", "job", id, "worker", job.Worker)
 		if err := d.publish(ctx, job, o); err != nil {
 			return err
 		}

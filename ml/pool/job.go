@@ -174,7 +174,7 @@ func (w *Worker) watch(ctx context.Context, id ledger.JobID, stop context.Cancel
 		}
 		if now, err := w.now(ctx); err == nil && now+renew > job.Lease && job.At[ledger.Claimed] != now {
 			if err := w.submit(ctx, ledger.ClaimJob{Job: id}); err != nil && ctx.Err() == nil {
-				w.Log.Warn("a lease could not be renewed", "job", id, "err", err)
+				w.Log.WarnContext(ctx, "a lease could not be renewed", "job", id, "err", err)
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (q *Queue, err error) {
 		}
 	}()
 	if cfg.Dir != "" {
-		err = q.embed()
+		err = q.embed(ctx)
 	} else {
 		q.conn, err = nats.Connect(cfg.URL, nats.Name(nodeName), nats.MaxReconnects(-1))
 	}
@@ -102,7 +102,7 @@ func orElse[T comparable](v, otherwise T) T {
 }
 
 // embed starts the server on loopback and connects to it inside the process.
-func (q *Queue) embed() error {
+func (q *Queue) embed(ctx context.Context) error {
 	if err := os.MkdirAll(q.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("queue folder: %w", err)
 	}
@@ -110,7 +110,7 @@ func (q *Queue) embed() error {
 	if q.gate, err = newGate(q.cfg.Dir); err != nil {
 		return err
 	}
-	port, err := q.port()
+	port, err := q.port(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,16 +139,17 @@ const loopback = "127.0.0.1"
 
 // port returns the port to listen on: the configured one, or the one of last
 // time where it is free, so that tickets stay good.
-func (q *Queue) port() (int, error) {
+func (q *Queue) port(ctx context.Context) (int, error) {
+	var listen net.ListenConfig
 	path := filepath.Join(q.cfg.Dir, "port")
 	b, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("queue port: %w", err)
 	}
 	last, _ := strconv.Atoi(string(b)) // 0 takes a free one
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(orElse(q.cfg.Port, last))))
+	l, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(orElse(q.cfg.Port, last))))
 	if err != nil && q.cfg.Port == 0 {
-		l, err = net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+		l, err = listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("queue port: %w", err)

@@ -121,7 +121,7 @@ func checkOpens(t *testing.T, k seal.Key, payload, plain []byte) {
 			t.Fatalf("size %d: range %d+%d: %v", len(plain), off, len(p), err)
 		}
 	}
-	if n, err := at.ReadAt(make([]byte, 1), int64(len(plain))); n != 0 || err != io.EOF {
+	if n, err := at.ReadAt(make([]byte, 1), int64(len(plain))); n != 0 || !errors.Is(err, io.EOF) {
 		t.Fatalf("past the end: %d, %v", n, err)
 	}
 }

@@ -25,9 +25,9 @@ func (s *Service) Watch(ctx context.Context) error {
 	for {
 		err := s.follow(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to end
 		}
-		s.logger().Error("release service does not see the ledger; it goes on giving only what it sees to be live", "err", err)
+		s.logger().ErrorContext(ctx, "release service does not see the ledger; it goes on giving only what it sees to be live", "err", err)
 		select {
 		case <-ctx.Done():
 			return nil

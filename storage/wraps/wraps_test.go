@@ -85,9 +85,9 @@ func (s *scene) request(by ledger.Signer, b ledger.Body) ledger.Command {
 
 // grant gives the hospital the record for care and deals out the parts: 0 and 1
 // to the first organisation, 2 to the second.
-func (s *scene) grant(life ledger.Time) ledger.GrantID {
+func (s *scene) grant() ledger.GrantID {
 	s.T.Helper()
-	id := ledger.NewGrantID(ledger.Health, s.Do(s.patient, ledger.GiveGrant{Record: s.record, To: s.hospital.Party(), Purpose: ledger.Care, Access: ledger.Read, Until: s.World.Now() + life}))
+	id := ledger.NewGrantID(ledger.Health, s.Do(s.patient, ledger.GiveGrant{Record: s.record, To: s.hospital.Party(), Purpose: ledger.Care, Access: ledger.Read, Until: s.World.Now() + 3600}))
 	parts, err := seal.Split(s.key)
 	check(s.T, err)
 	for n, p := range parts {
@@ -151,7 +151,7 @@ func refused(t testing.TB, what string, err error, kind notice.Kind, says string
 
 func TestAGrantOpensTheRecord(t *testing.T) {
 	s := begin(t)
-	g := s.grant(3600)
+	g := s.grant()
 	var parts [3]seal.Part
 	for n := range parts {
 		var err error
@@ -182,7 +182,7 @@ func TestAGrantOpensTheRecord(t *testing.T) {
 func TestAfterRevokingNobodyOpens(t *testing.T) {
 	s := begin(t)
 	s.watch(0) // the second service is down
-	g := s.grant(3600)
+	g := s.grant()
 	own, err := s.take(g, 0)
 	check(t, err)
 	s.Do(s.patient, ledger.RevokeGrant{Grant: g})
@@ -214,7 +214,7 @@ func TestGrantsExpire(t *testing.T) {
 	s := begin(t)
 	s.watch(0)
 	s.watch(1)
-	g := s.grant(3600)
+	g := s.grant()
 	s.Wait(3601)
 	_, err := s.take(g, 1)
 	refused(t, "a part after the end", err, notice.Denied, "expired")
@@ -224,7 +224,7 @@ func TestGrantsExpire(t *testing.T) {
 func TestErasingDestroysWrapsAndParts(t *testing.T) {
 	s := begin(t)
 	s.watch(0)
-	s.grant(3600)
+	s.grant()
 	put := wraps.PutWrap{Service: s.services[0].Org, Record: s.record, Version: 1, Wrap: []byte("wrap")}
 	_, err := s.ask(0, s.patient, put)
 	check(t, err)
