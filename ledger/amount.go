@@ -17,7 +17,7 @@ var ErrAmount = errors.New("amount out of range")
 // Decimals is the number of decimal places of MAN.
 const Decimals = 18
 
-var unit = uint64(1_000_000_000_000_000_000)
+const unit = 1_000_000_000_000_000_000 // of the smallest units in a MAN
 
 // MAN returns n whole MAN.
 func MAN(n uint32) Amount {
