@@ -43,9 +43,14 @@ func (s *server) putBlob(c *gin.Context) {
 		s.fail(c, notice.New(notice.Integrity, "the blob's bytes do not have the digest in its address", "send it again"))
 		return
 	}
-	if err := s.reserve(c, int64(len(b))); err != nil {
+	if again, err := s.Index.Uploads(c, n, ref.String(), caller(c)); err != nil {
 		s.fail(c, err)
 		return
+	} else if !again { // what is sent again counts once
+		if err := s.reserve(c, int64(len(b))); err != nil {
+			s.fail(c, err)
+			return
+		}
 	}
 	if err := s.Index.Uploaded(c, n, ref.String(), caller(c), len(b)); err != nil {
 		s.fail(c, err)

@@ -58,7 +58,21 @@ func jobCommand(t *terminal) *cobra.Command {
 			return nil
 		})
 	}}
-	c.AddCommand(list, show)
+	dispute := &cobra.Command{Use: "dispute JOB", Short: "Doubt a result: the organisations run the job again and judge", Args: cobra.ExactArgs(1),
+		Long: "Doubt the result of a job you asked for, or that is about you. The organisations run it again: evaluation is exact,\nso a right worker's bytes are the same. A wrong result is not paid for, and the fee goes back.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := ledger.JobID(args[0])
+			return t.as(cmd.Context(), ledger.VerticalOf(id), func(ctx context.Context, p *owner.Party) error {
+				if err := p.Dispute(ctx, id); err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "job": id}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tis in dispute; `manx job show %s` says what comes of it\n", id, id)
+				})
+				return nil
+			})
+		}}
+	c.AddCommand(list, show, dispute)
 	return c
 }
 

@@ -308,16 +308,41 @@ func (c *Client) session(ctx context.Context) (string, error) {
 	if c.token != "" {
 		return c.token, nil
 	}
+	for try := 0; ; try++ {
+		token, err := c.openSession(ctx)
+		if n := (*notice.Error)(nil); err == nil || errors.As(err, &n) && n.Kind != notice.Unavailable || try == 4 {
+			c.token = token
+			return token, err
+		}
+		if !pause(ctx, time.Duration(200<<try)*time.Millisecond) {
+			return "", ctx.Err()
+		}
+	}
+}
+
+// openSession makes one attempt. A command opens one session only, so that each
+// attempt needs another.
+func (c *Client) openSession(ctx context.Context) (string, error) {
 	cmd, err := c.Sign(ctx, api.OpenSession{})
 	if err != nil {
 		return "", err
 	}
-	var s api.Session
-	if err := c.json(ctx, http.MethodPost, api.Sessions, cmd, &s, false); err != nil {
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return "", fmt.Errorf("encode request: %w", err)
+	}
+	resp, err := c.send(ctx, http.MethodPost, api.Sessions, body, false)
+	if err != nil {
 		return "", err
 	}
-	c.token = s.Token
-	return c.token, nil
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, api.MaxJSON))
+	if err != nil {
+		return "", err
+	}
+	var s api.Session
+	err = json.Unmarshal(b, &s)
+	return s.Token, err
 }
 
 func (c *Client) dropSession(token string) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"manx/ledger"
 	"manx/privacy/keyring"
@@ -149,6 +150,8 @@ type Party struct {
 	Vault *vault.Vault
 	Home  *Home
 	id    ledger.PartyID
+
+	spending sync.Mutex // one payment at a time, so that none picks another's coin
 }
 
 // ID returns the party's id on the ledger.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"time"
@@ -148,13 +149,36 @@ func (p *Party) evaluationKeys(ctx context.Context, plan *ckks.Plan, key *he.Sec
 	return ref, p.Keys.Keep(name, text)
 }
 
-// RequestJob asks for a model and holds its fee in escrow.
-func (p *Party) RequestJob(ctx context.Context, body ledger.RequestJob) (ledger.JobID, error) {
-	cmd, err := p.spend(ctx, body.Fee, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
+// requestName names a request by what is asked, not by its ciphertexts, which
+// differ with every try.
+func requestName(b ledger.RequestJob) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%s|%d", b.Model, b.Subject, b.Purpose, b.Record, b.Version))
+	return "request/" + hex.EncodeToString(h[:16])
+}
+
+// Requested returns the job that an interrupted try asked for, while it has not
+// ended; found is false where there is none.
+func (p *Party) Requested(ctx context.Context, body ledger.RequestJob) (id ledger.JobID, done func() error, found bool, err error) {
+	cmd, done, found, err := p.resume(ctx, requestName(body))
+	if !found || err != nil {
+		return "", done, false, err
+	}
+	id = ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID)
+	j, err := Get[ledger.Job](ctx, p.Client, id)
+	if err == nil && j.Stage.Over() {
+		return "", done, false, done()
+	}
+	return id, done, err == nil, err
+}
+
+// RequestJob asks for a model and holds its fee in escrow. Until done is called,
+// asking the same again goes on with the same job and pays nothing more.
+func (p *Party) RequestJob(ctx context.Context, body ledger.RequestJob) (id ledger.JobID, done func() error, err error) {
+	cmd, done, err := p.spend(ctx, requestName(body), body.Fee, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
 		body.Fund = coins
 		return body, nil
 	})
-	return ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID), err
+	return ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID), done, err
 }
 
 // Await returns a job once it has reached a stage, or ended. Every change is
@@ -195,7 +219,7 @@ func (p *Party) Results(ctx context.Context, j ledger.Job) ([][]byte, error) {
 		return nil, err
 	}
 	if ledger.Hash(sha256.Sum256(b)) != j.Hash {
-		return nil, notice.New(notice.Integrity, "the stored result is not the one the worker signed", "dispute the job: `manx job show "+string(j.ID)+"`")
+		return nil, notice.New(notice.Integrity, "the stored result is not the one the worker signed", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 	}
 	return result.Split(b)
 }
@@ -211,6 +235,16 @@ func (p *Party) Decrypt(plan *ckks.Plan, sealed []byte) (none privacy.Secret[[]f
 		return none, err
 	}
 	return plan.Decrypt(key, ct)
+}
+
+// Dispute says that a job's result or answer is wrong: the organisations run it
+// again and judge, which pays or refunds.
+func (p *Party) Dispute(ctx context.Context, id ledger.JobID) error {
+	_, done, err := p.once(ctx, "dispute/"+string(id), ledger.DisputeJob{Job: id})
+	if err != nil {
+		return err
+	}
+	return done()
 }
 
 // Jobs lists the jobs the party asked for, or that are over its records.

@@ -58,27 +58,32 @@ func (p *Party) pick(ctx context.Context, amount ledger.Amount) (ids []ledger.Co
 	return ids, sum, nil
 }
 
-// spend makes a command that spends coins and does it; a coin that another of
-// the party's commands spent first, which the index had not shown yet, is
-// picked anew.
-func (p *Party) spend(ctx context.Context, amount ledger.Amount, body func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error)) (ledger.Command, error) {
+// spend makes a command that spends coins and does it, once under a name as once
+// does; a coin that another of the party's commands spent first, which the index
+// had not shown yet, is picked anew.
+func (p *Party) spend(ctx context.Context, name string, amount ledger.Amount, body func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error)) (cmd ledger.Command, done func() error, err error) {
+	p.spending.Lock()
+	defer p.spending.Unlock()
+	if cmd, done, found, err := p.resume(ctx, name); found || err != nil {
+		return cmd, done, err
+	}
 	for try := 0; ; try++ {
 		coins, sum, err := p.pick(ctx, amount)
 		if err != nil && (try == 0 || try == 5) {
-			return ledger.Command{}, err
+			return cmd, done, err
 		}
 		if err == nil {
 			b, err := body(coins, sum)
 			if err != nil {
-				return ledger.Command{}, err
+				return cmd, done, err
 			}
-			cmd, err := p.Do(ctx, b)
+			cmd, done, err = p.once(ctx, name, b)
 			if try == 5 || !notice.Is(err, notice.Conflict) || p.held(ctx, coins) {
-				return cmd, err
+				return cmd, done, err
 			}
 		}
 		if !pause(ctx, time.Duration(50<<try)*time.Millisecond) {
-			return ledger.Command{}, ctx.Err()
+			return cmd, done, ctx.Err()
 		}
 	}
 }
@@ -94,13 +99,14 @@ func (p *Party) held(ctx context.Context, coins []ledger.CoinID) bool {
 	return true
 }
 
-// Send pays another party.
+// Send pays another party. Where it fails without an answer, repeating it pays
+// once.
 func (p *Party) Send(ctx context.Context, to ledger.PartyID, amount ledger.Amount) (ledger.Command, error) {
 	if v := ledger.VerticalOf(to); v != ledger.Common && v != p.Vertical() {
 		return ledger.Command{}, notice.New(notice.Denied, "this payment would join a health wallet to a credit wallet on the ledger for ever",
 			"pay from the persona of the same vertical: --as "+string(v))
 	}
-	return p.spend(ctx, amount, func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error) {
+	cmd, done, err := p.spend(ctx, "send/"+string(to)+"/"+amount.String(), amount, func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error) {
 		out := []ledger.Output{{To: to, Amount: amount}}
 		change, err := sum.Sub(amount)
 		if err == nil && !change.IsZero() {
@@ -108,4 +114,8 @@ func (p *Party) Send(ctx context.Context, to ledger.PartyID, amount ledger.Amoun
 		}
 		return ledger.SendCoins{In: coins, Out: out}, err
 	})
+	if err == nil {
+		err = done()
+	}
+	return cmd, err
 }

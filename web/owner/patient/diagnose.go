@@ -123,6 +123,7 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 // Diagnose asks a model for its finding on a study of the patient's own: slices
 // are chosen and encrypted here, a worker computes on the ciphertexts, and only
 // this device decrypts. The fee waits in escrow until the result has opened.
+// Interrupted, it goes on with the same job when it is repeated.
 func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name string, life ledger.Time, show Progress) (d Diagnosis, err error) {
 	began := time.Now()
 	x, err := prepare(ctx, p, id, name)
@@ -130,25 +131,11 @@ func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 		return d, err
 	}
 	d.Times.Read = time.Since(began).Seconds()
-	inputs := make([]privacy.Secret[[]float64], len(x.slices))
-	for i, s := range x.slices {
-		inputs[i] = s.Input
-	}
-	e, err := p.Encrypt(ctx, x.plan, inputs, show)
-	if err != nil {
-		return d, err
-	}
-	d.Times.Keys, d.Times.Encrypt, d.Up, d.Keys = e.KeyTime.Seconds(), e.Time.Seconds(), e.Up, e.KeyBytes
-	info, err := p.Info(ctx)
+	job, done, err := request(ctx, p, x, id, life, show, &d)
 	if err != nil {
 		return d, err
 	}
 	began = time.Now()
-	job, err := p.RequestJob(ctx, ledger.RequestJob{Model: x.model.ID, Subject: p.ID(), Purpose: ledger.Diagnosis, Fee: x.model.Price,
-		Deadline: info.Now + life, Record: id, Version: x.at, Inputs: e.Inputs, EvalKeys: e.EvalKeys})
-	if err != nil {
-		return d, err
-	}
 	d.Job, d.Record, d.Version, d.Model, d.Release, d.Slices, d.Fee = job, id, x.at, x.model.Name, x.model.Version, len(x.slices), x.model.Price
 	j, err := p.Await(ctx, job, func(j ledger.Job) { show("job "+string(j.Stage), 0, 0) }, ledger.Done)
 	if err != nil {
@@ -163,8 +150,34 @@ func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	if _, err := p.Do(ctx, ledger.AcceptJob{Job: job}); err != nil && !notice.Is(err, notice.Conflict) {
 		return d, err
 	}
-	_, d.Receipt, err = p.VerifiedReceipt(ctx, job)
-	return d, err
+	if _, d.Receipt, err = p.VerifiedReceipt(ctx, job); err != nil {
+		return d, err
+	}
+	return d, done()
+}
+
+// request encrypts the slices and asks for the job, or goes on with the job that
+// an interrupted try asked for.
+func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID, life ledger.Time, show Progress, d *Diagnosis) (job ledger.JobID, done func() error, err error) {
+	ask := ledger.RequestJob{Model: x.model.ID, Subject: p.ID(), Purpose: ledger.Diagnosis, Fee: x.model.Price, Record: id, Version: x.at}
+	if job, done, found, err := p.Requested(ctx, ask); found || err != nil {
+		return job, done, err
+	}
+	inputs := make([]privacy.Secret[[]float64], len(x.slices))
+	for i, s := range x.slices {
+		inputs[i] = s.Input
+	}
+	e, err := p.Encrypt(ctx, x.plan, inputs, show)
+	if err != nil {
+		return job, done, err
+	}
+	d.Times.Keys, d.Times.Encrypt, d.Up, d.Keys = e.KeyTime.Seconds(), e.Time.Seconds(), e.Up, e.KeyBytes
+	info, err := p.Info(ctx)
+	if err != nil {
+		return job, done, err
+	}
+	ask.Deadline, ask.Inputs, ask.EvalKeys = info.Now+life, e.Inputs, e.EvalKeys
+	return p.RequestJob(ctx, ask)
 }
 
 // conclude decrypts a job's results and applies the model's rule.
@@ -174,7 +187,7 @@ func conclude(ctx context.Context, p *owner.Party, x prepared, j ledger.Job) (f 
 		return f, 0, err
 	}
 	if len(results) != len(x.slices) {
-		return f, 0, notice.New(notice.Integrity, "the worker returned another number of results than slices", "dispute the job: `manx job show "+string(j.ID)+"`")
+		return f, 0, notice.New(notice.Integrity, "the worker returned another number of results than slices", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 	}
 	logits := make([]float64, len(results))
 	for i, b := range results {
@@ -185,7 +198,7 @@ func conclude(ctx context.Context, p *owner.Party, x prepared, j ledger.Job) (f 
 		}
 		v := out.Reveal(reveal.Token{})
 		if len(v) != 1 || !(v[0] > -maxLogit && v[0] < maxLogit) {
-			return f, down, notice.New(notice.Integrity, "a decrypted result is not what the model can give", "dispute the job: `manx job show "+string(j.ID)+"`")
+			return f, down, notice.New(notice.Integrity, "a decrypted result is not what the model can give", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 		}
 		logits[i] = v[0]
 	}

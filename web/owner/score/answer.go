@@ -34,7 +34,7 @@ type Answer struct {
 // to it.
 func newAnswer(released privacy.Released, st scoreproof.Statement, proof scoreproof.Proof) ([]byte, ledger.Digest, error) {
 	if v := released.Values(); len(v) != 1 || v[0] != int64(st.Score) {
-		return nil, ledger.Digest{}, notice.New(notice.Integrity, "the released score is not the proved score", "dispute the job: `manx job show`")
+		return nil, ledger.Digest{}, notice.New(notice.Integrity, "the released score is not the proved score", "dispute the job: `manx job dispute`")
 	}
 	a := Answer{Statement: st, Proof: proof, Salt: make([]byte, 32)}
 	_, _ = rand.Read(a.Salt)

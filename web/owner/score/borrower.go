@@ -282,7 +282,7 @@ func decrypt(ctx context.Context, p *owner.Party, plan *ckks.Plan, j ledger.Job)
 		return none, err
 	}
 	if len(results) != 1 {
-		return none, notice.New(notice.Integrity, "the worker returned another number of results than inputs", "dispute the job: `manx job show`")
+		return none, notice.New(notice.Integrity, "the worker returned another number of results than inputs", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 	}
 	return p.Decrypt(plan, results[0])
 }

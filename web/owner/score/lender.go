@@ -41,7 +41,11 @@ func Request(ctx context.Context, p *owner.Party, subject ledger.PartyID, name s
 	if err != nil {
 		return "", err
 	}
-	return p.RequestJob(ctx, ledger.RequestJob{Model: m.ID, Subject: subject, Purpose: purpose, Fee: fee, Deadline: info.Now + life})
+	id, done, err := p.RequestJob(ctx, ledger.RequestJob{Model: m.ID, Subject: subject, Purpose: purpose, Fee: fee, Deadline: info.Now + life})
+	if err != nil {
+		return "", err
+	}
+	return id, done()
 }
 
 // Score opens and verifies the answer to a request of the lender's, and accepts
@@ -100,10 +104,10 @@ func Open(ctx context.Context, p *owner.Party, id ledger.JobID) (a Answer, err e
 		return a, err
 	}
 	if digestOf(b) != j.Digest {
-		return a, notice.New(notice.Integrity, "the answer is not the one the borrower registered on the ledger", "dispute the job: `manx job show "+string(id)+"`")
+		return a, notice.New(notice.Integrity, "the answer is not the one the borrower registered on the ledger", "dispute the job: `manx job dispute "+string(id)+"`")
 	}
 	if err := ledger.Decode(b, &a); err != nil {
-		return a, notice.Because(err, notice.Integrity, "the answer is damaged", "dispute the job: `manx job show "+string(id)+"`")
+		return a, notice.Because(err, notice.Integrity, "the answer is damaged", "dispute the job: `manx job dispute "+string(id)+"`")
 	}
 	return a, nil
 }
@@ -139,7 +143,7 @@ func ready(p *owner.Party, j ledger.Job) error {
 // verify checks a proof and all that it rests on.
 func verify(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model, a Answer) error {
 	bad := func(text string) error {
-		return notice.New(notice.Integrity, text, "do not use this score; dispute the job: `manx job show "+string(j.ID)+"`")
+		return notice.New(notice.Integrity, text, "do not use this score; dispute the job: `manx job dispute "+string(j.ID)+"`")
 	}
 	st := a.Statement
 	if st.Context != contextOf(p.Home.Network.Genesis.ID(), j) {
