@@ -1,0 +1,307 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/privacy/seal/sealtest"
+	"manx/web/owner"
+)
+
+// net is the one network that all tests share: making one takes half a minute.
+var net *network
+
+func TestMain(m *testing.M) {
+	code, err := withNetwork(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withNetwork(run func() int) (code int, err error) {
+	dir, err := os.MkdirTemp("", "manx-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	net = &network{dir: dir, manx: filepath.Join(dir, "bin", "manx"), parties: map[string]*owner.Party{}, records: map[string]ledger.RecordID{}}
+	build := exec.Command("go", "build", "-o", net.manx, "manx/cmd/manx")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return 1, fmt.Errorf("build manx: %w", err)
+	}
+	// Proving keys of an earlier run save half a minute.
+	if from := os.Getenv("MANX_E2E_CEREMONY"); from != "" {
+		if err := os.CopyFS(filepath.Join(net.nodeDir(), "ceremony"), os.DirFS(from)); err != nil {
+			return 1, err
+		}
+	}
+	if err := net.startNode("127.0.0.1:0"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, net.stopNode(syscall.SIGTERM)) }()
+	net.wire = newWire(net.address, filepath.Join(dir, "wire"))
+	net.front = httptest.NewServer(net.wire)
+	defer net.front.Close()
+	if err := net.startWorker(); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, net.stopWorker(syscall.SIGTERM)) }()
+	defer func() {
+		for _, p := range net.parties {
+			p.Close()
+			err = errors.Join(err, p.Home.Close())
+		}
+	}()
+	return run(), nil
+}
+
+// A network is a node and a worker as processes, and the homes of those who use
+// them. Everything lies under dir.
+type network struct {
+	dir, manx string
+	address   string // the node's own
+	node      *exec.Cmd
+	worker    *exec.Cmd
+	wire      *wire
+	front     *httptest.Server // the wire: what owners and the worker reach the node by
+	parties   map[string]*owner.Party
+	records   map[string]ledger.RecordID
+}
+
+func (n *network) nodeDir() string { return filepath.Join(n.dir, "node") }
+func (n *network) path(parts ...string) string {
+	return filepath.Join(append([]string{n.dir}, parts...)...)
+}
+func (n *network) log(name string) (*os.File, error) {
+	return os.OpenFile(n.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// startNode starts `manx up` without workers of its own, at its most talkative.
+func (n *network) startNode(listen string) error {
+	log, err := n.log("node")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c := exec.Command(n.manx, "up", "--data", n.nodeDir(), "--listen", listen, "--workers", "-1", "--log", "debug", "--json")
+	c.Stderr = log
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	n.node = c
+	var up struct{ Address string }
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &up)
+	}
+	if err != nil || up.Address == "" {
+		b, _ := os.ReadFile(n.path("node.log"))
+		return fmt.Errorf("the node did not start: %w\n%s%s", err, line, b)
+	}
+	n.address = up.Address
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return nil
+}
+
+func stop(c *exec.Cmd, with syscall.Signal) error {
+	_ = c.Process.Signal(with)
+	err := c.Wait()
+	if with == syscall.SIGKILL {
+		return nil
+	}
+	return err
+}
+
+func (n *network) stopNode(with syscall.Signal) error { return stop(n.node, with) }
+
+// canary stands in the worker's environment: what a search of its memory must
+// find.
+const canary = "ZQXCANARY-in-the-worker"
+
+func (n *network) startWorker() error {
+	dir := n.path("worker")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	pass := filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(pass, []byte("the worker's passphrase\n"), 0o600); err != nil {
+		return err
+	}
+	log, err := n.log("worker")
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c := exec.Command(n.manx, "worker", "run")
+	c.Env = []string{"MANX_DATA=" + dir, "MANX_NODE=" + n.front.URL, "MANX_PASSPHRASE_FILE=" + pass, "MANX_E2E=" + canary}
+	c.Stdout, c.Stderr = log, log
+	n.worker = c
+	return c.Start()
+}
+
+func (n *network) stopWorker(with syscall.Signal) error { return stop(n.worker, with) }
+
+// party returns somebody of the network, who joins when first asked for: with
+// keys, registered, and with test MAN.
+func (n *network) party(t testing.TB, name string, role ledger.Role, v ledger.Vertical) *owner.Party {
+	t.Helper()
+	key := name + " " + string(v)
+	if p := n.parties[key]; p != nil {
+		return p
+	}
+	shown := ""
+	if role != ledger.Person {
+		shown = "The " + name
+	}
+	h, err := owner.Join(t.Context(), n.path("homes", name), sealtest.Passphrase(t, passphraseOf(name)), n.front.URL, string(v))
+	check(t, err)
+	p, err := h.As(v)
+	check(t, err)
+	check(t, p.Register(t.Context(), role, shown))
+	_, err = p.Faucet(t.Context())
+	check(t, err)
+	n.parties[key] = p
+	return p
+}
+
+func passphraseOf(name string) string { return "zqx passphrase of " + name }
+
+func (n *network) patient(t testing.TB) *owner.Party {
+	return n.party(t, "patient", ledger.Person, ledger.Health)
+}
+func (n *network) hospital(t testing.TB) *owner.Party {
+	return n.party(t, "hospital", ledger.Hospital, ledger.Health)
+}
+func (n *network) borrower(t testing.TB) *owner.Party {
+	return n.party(t, "borrower", ledger.Person, ledger.Credit)
+}
+func (n *network) lender(t testing.TB) *owner.Party {
+	return n.party(t, "lender", ledger.Lender, ledger.Credit)
+}
+func (n *network) furnisher(t testing.TB) *owner.Party {
+	return n.party(t, "furnisher", ledger.Furnisher, ledger.Credit)
+}
+
+// model waits until a model is on offer: a new node makes its proving keys
+// first.
+func (n *network) model(t testing.TB, p *owner.Party, name string) ledger.Model {
+	t.Helper()
+	var m ledger.Model
+	eventually(t, name+" is on offer", 4*time.Minute, func() (bool, error) {
+		var err error
+		m, err = p.ModelNamed(t.Context(), name)
+		if notice.Is(err, notice.NotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return m
+}
+
+// cli runs manx with a home's folder and returns its output and exit code.
+func (n *network) cli(t testing.TB, home string, args ...string) (string, int) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), n.manx, append(args, "--json")...)
+	c.Env = []string{"MANX_DATA=" + n.path("homes", home), "MANX_PASSPHRASE_FILE=" + n.passphraseFile(t, home)}
+	out, err := c.Output()
+	exit := (*exec.ExitError)(nil)
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), c.ProcessState.ExitCode()
+}
+
+func (n *network) passphraseFile(t testing.TB, home string) string {
+	file := n.path("homes", home+".passphrase")
+	check(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	check(t, os.WriteFile(file, []byte(passphraseOf(home)), 0o600))
+	return file
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var causes []string
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		causes = append(causes, e.Error())
+	}
+	t.Fatal(strings.Join(causes, ": "))
+}
+
+func eventually(t testing.TB, what string, within time.Duration, f func() (bool, error)) {
+	t.Helper()
+	for began := time.Now(); ; {
+		ok, err := f()
+		check(t, err)
+		if ok {
+			return
+		}
+		if time.Since(began) > within {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// silent is the progress of work that nobody watches.
+func silent(string, int64, int64) {}
+
+func balance(t testing.TB, p *owner.Party) ledger.Amount {
+	t.Helper()
+	a, err := p.Balance(t.Context())
+	check(t, err)
+	return a
+}
+
+func minus(t testing.TB, a, b ledger.Amount) ledger.Amount {
+	t.Helper()
+	d, err := a.Sub(b)
+	check(t, err)
+	return d
+}
+
+// later runs a test on something else than the test's own context: the node
+// dies under it.
+func alive(ctx context.Context, address string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+func atoi(s string) int { n, _ := strconv.Atoi(s); return n }
