@@ -39,24 +39,56 @@ func auditCommand(t *terminal) *cobra.Command {
 					}
 				}
 				g := p.Home.Network.Genesis
-				t.say(map[string]any{"ok": true, "party": p.ID(), "network": g.ID(), "organisations": g.Organisations, "entries": log, "verified": checks}, func(w io.Writer) {
+				t.say(map[string]any{"ok": true, "party": p.ID(), "network": g.ID(), "organisations": organisations(g), "entries": log, "verified": checks}, func(w io.Writer) {
 					fmt.Fprintf(w, "party\t%s\nnetwork\t%s\n", p.ID(), g.ID())
 					for _, o := range g.Organisations {
 						fmt.Fprintf(w, "organisation\t%s\t%s\n", o.Name, o.ID)
 					}
-					for _, e := range log {
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", when(e.At), e.What, e.About, e.Who)
-					}
-					for _, s := range checks {
-						fmt.Fprintf(w, "verified\t%s\n", s)
-					}
 				})
+				if !t.json {
+					t.sayLog(log, checks)
+				}
 				return nil
 			})
 		}}
 	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.Flags().BoolVar(&verify, "verify", false, "check every receipt and every shard")
 	return c
+}
+
+// sayLog writes the timeline as a table of its own.
+func (t *terminal) sayLog(log []entry, checks []string) {
+	t.say(nil, func(w io.Writer) {
+		if len(log) == 0 {
+			fmt.Fprintln(w, "nothing on the ledger concerns this party yet")
+		}
+		for _, e := range log {
+			fmt.Fprintf(w, "%s\t%s\t%s", when(e.At), e.What, e.About)
+			if e.Who != "" {
+				fmt.Fprintf(w, "\t%s", e.Who)
+			}
+			fmt.Fprintln(w)
+		}
+		for _, s := range checks {
+			fmt.Fprintf(w, "verified %s\n", s)
+		}
+	})
+}
+
+// organisation is what an audit says of one.
+type organisation struct {
+	ID     ledger.PartyID  `json:"id"`
+	Name   string          `json:"name"`
+	Serves ledger.Vertical `json:"serves"`
+	Key    []byte          `json:"key"` // Ed25519
+}
+
+func organisations(g ledger.Genesis) []organisation {
+	out := []organisation{}
+	for _, o := range g.Organisations {
+		out = append(out, organisation{o.ID, o.Name, o.Serves, o.Key})
+	}
+	return out
 }
 
 func timeline(ctx context.Context, p *owner.Party) ([]entry, error) {

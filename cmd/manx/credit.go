@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,12 +49,16 @@ func creditFurnish(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "furnish FILE.csv", Short: "As a furnisher: sign a subject's credit file as true, and seal it to her", Args: cobra.ExactArgs(1),
 		Long: "Commit to the fields of a credit file (docs/credit-file.md) on the ledger, with the next sequence number, and write\nthe file with the commitment's opening, sealed to the subject, who adds it with `manx credit add`.",
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
+			about, err := partyNamed(subject)
+			if err != nil {
+				return err
+			}
 			f, err := os.Open(filepath.Clean(args[0]))
 			if err != nil {
 				return notice.Because(err, notice.NotFound, "the credit file cannot be read", "check its name")
 			}
 			defer f.Close()
-			sealed, n, err := score.Furnish(ctx, p, ledger.PartyID(subject), f, time.Now())
+			sealed, n, err := score.Furnish(ctx, p, about, f, time.Now())
 			if err != nil {
 				return err
 			}
@@ -98,13 +103,19 @@ func creditRequest(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "request", Short: "As a lender: ask for a consumer's score, for a permissible purpose", Args: cobra.NoArgs,
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, _ []string) error {
 			var amount ledger.Amount
+			about, err := partyNamed(subject)
+			if err != nil {
+				return err
+			}
+			if minutes < 1 {
+				return usage{errors.New("--minutes is at least 1")}
+			}
 			if fee != "" {
-				var err error
 				if amount, err = ledger.ParseAmount(fee); err != nil {
 					return usage{err}
 				}
 			}
-			id, err := score.Request(ctx, p, ledger.PartyID(subject), model, ledger.Purpose(purpose), amount, ledger.Time(minutes)*60)
+			id, err := score.Request(ctx, p, about, model, ledger.Purpose(purpose), amount, ledger.Time(minutes)*60)
 			if err != nil {
 				return err
 			}
@@ -131,8 +142,12 @@ func creditConsent(t *terminal) *cobra.Command {
 			if len(args) == 0 {
 				return t.requests(ctx, p)
 			}
+			id, err := jobNamed(args[0])
+			if err != nil {
+				return err
+			}
 			show, end := t.bar()
-			c, err := score.Consent(ctx, p, ledger.JobID(args[0]), score.Progress(show))
+			c, err := score.Consent(ctx, p, id, score.Progress(show))
 			end()
 			if err != nil {
 				return err
@@ -189,7 +204,11 @@ func (t *terminal) requests(ctx context.Context, p *owner.Party) error {
 func creditDeny(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "deny JOB", Short: "Refuse a request; the lender's fee goes back", Args: cobra.ExactArgs(1),
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
-			if err := score.Deny(ctx, p, ledger.JobID(args[0])); err != nil {
+			id, err := jobNamed(args[0])
+			if err != nil {
+				return err
+			}
+			if err := score.Deny(ctx, p, id); err != nil {
 				return err
 			}
 			t.say(map[string]any{"ok": true, "job": args[0]}, func(w io.Writer) { fmt.Fprintln(w, "denied; the lender learns only that") })
@@ -200,7 +219,11 @@ func creditDeny(t *terminal) *cobra.Command {
 func creditScore(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "score JOB", Short: "As a lender: open and verify the score you asked for", Args: cobra.ExactArgs(1),
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
-			v, err := score.Score(ctx, p, ledger.JobID(args[0]))
+			id, err := jobNamed(args[0])
+			if err != nil {
+				return err
+			}
+			v, err := score.Score(ctx, p, id)
 			if err != nil {
 				return err
 			}
@@ -229,7 +252,14 @@ func creditDispute(t *terminal) *cobra.Command {
 					}
 				}
 			}
-			if err := score.Dispute(ctx, p, ledger.PartyID(furnisher), args[0]); err != nil {
+			if furnisher == "" {
+				return notice.New(notice.NotFound, "you have no credit file here", "add one first: `manx credit add FILE`; or name its furnisher with --furnisher")
+			}
+			from, err := partyNamed(furnisher)
+			if err != nil {
+				return err
+			}
+			if err := score.Dispute(ctx, p, from, args[0]); err != nil {
 				return err
 			}
 			t.say(map[string]any{"ok": true, "field": args[0], "furnisher": furnisher}, func(w io.Writer) {

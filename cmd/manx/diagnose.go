@@ -22,7 +22,13 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 		Long: "Choose slices, encrypt them under your own key, hold the fee in escrow, wait for a worker that sees only ciphertext,\nand decrypt the finding here. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-				id := ledger.RecordID(args[0])
+				id, err := recordNamed(args[0])
+				if err != nil {
+					return err
+				}
+				if minutes < 1 {
+					return usage{errors.New("--minutes is at least 1")}
+				}
 				if quote {
 					q, err := patient.QuoteFor(ctx, p, id, model)
 					if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -19,14 +20,24 @@ func grantCommand(t *terminal) *cobra.Command {
 	add := &cobra.Command{Use: "add RECORD PARTY", Short: "Let a party read a record, for a purpose and a time", Args: cobra.ExactArgs(2),
 		Long: "Let a party read a record. For care, a hospital opens the original; for research, only a de-identified\nderivative can be granted. The key is split: neither the grantee nor an organisation alone can open.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			record := ledger.RecordID(args[0])
+			record, err := recordNamed(args[0])
+			if err != nil {
+				return err
+			}
+			to, err := partyNamed(args[1])
+			if err != nil {
+				return err
+			}
+			if !(days > 0 && days <= 3650) {
+				return usage{errors.New("--days is more than 0 and at most 3650")}
+			}
 			return t.as(cmd.Context(), ledger.VerticalOf(record), func(ctx context.Context, p *owner.Party) error {
 				info, err := p.Info(ctx)
 				if err != nil {
 					return err
 				}
 				until := info.Now + ledger.Time(days*86400)
-				id, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: ledger.PartyID(args[1]), Purpose: ledger.Purpose(purpose), Access: ledger.Read, Until: until})
+				id, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: to, Purpose: ledger.Purpose(purpose), Access: ledger.Read, Until: until})
 				if err != nil {
 					return err
 				}
@@ -72,7 +83,10 @@ func grantCommand(t *terminal) *cobra.Command {
 	revoke := &cobra.Command{Use: "revoke GRANT", Short: "End a permission at once", Args: cobra.ExactArgs(1),
 		Long: "End a permission at once: the organisations destroy their parts of the key, queued jobs stop and\nescrows are refunded. What a grantee has already opened it has seen; that cannot be undone.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id := ledger.GrantID(args[0])
+			id, err := named[ledger.GrantID](args[0], "grant", "a permission", "manx grant list")
+			if err != nil {
+				return err
+			}
 			return t.as(cmd.Context(), ledger.VerticalOf(id), func(ctx context.Context, p *owner.Party) error {
 				if err := p.Revoke(ctx, id); err != nil {
 					return err

@@ -83,6 +83,12 @@ func keysNew(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			switch {
+			case r == ledger.Person && name != "":
+				return usage{errors.New("a person has no public name: leave out --name, or state a --role")}
+			case r != ledger.Person && name == "":
+				return usage{fmt.Errorf("a %s has a public name: state it with --name", r)}
+			}
 			h, err := t.joinOrOpen(ctx, dir, verticals)
 			if err != nil {
 				return err
@@ -123,7 +129,10 @@ func personas(r ledger.Role, v ledger.Vertical) ([]string, ledger.Role, error) {
 			return []string{string(v)}, r, nil
 		}
 	}
-	return nil, r, usage{fmt.Errorf("no role %q for vertical %q", r, v)}
+	if r == ledger.Scientist {
+		return nil, r, usage{fmt.Errorf("no vertical %q: a scientist works for health or credit", v)}
+	}
+	return nil, r, usage{fmt.Errorf("no role %q: person, hospital, lender, furnisher, scientist or worker", r)}
 }
 
 // joinOrOpen makes a home, or opens one whose registration was interrupted.
@@ -194,6 +203,9 @@ func keysBackup(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "backup", Short: "Store a sealed backup and print the recovery kit", Args: cobra.NoArgs,
 		Long: "Store the keyring, sealed, with the organisations and print the recovery kit: a phrase of 24 words or,\nwith --guardians N --needed T, N shares of which any T bring everything back. Write it down; it is shown nowhere else.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if guardians != 0 && (guardians < 2 || guardians > 32 || needed < 2 || needed > guardians) {
+				return usage{errors.New("--guardians is 2 to 32, and --needed is 2 to that many")}
+			}
 			h, err := t.home()
 			if err != nil {
 				return err

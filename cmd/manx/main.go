@@ -9,13 +9,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"manx/health"
 	"manx/privacy/notice"
 )
 
@@ -34,15 +37,25 @@ func run(ctx context.Context, args []string) int {
 	t := &terminal{out: os.Stdout, err: os.Stderr}
 	root := newRoot(t)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	return t.fail(ctx, err)
+	// Flags after one that is wrong are never parsed.
+	t.json = t.json || slices.Contains(args, "--json")
+	return t.fail(ctx, c, err)
 }
 
 // usage marks an error in how the command was written.
 type usage struct{ error }
+
+// left adds to an error the files that could not be used.
+type left struct {
+	error
+	ignored, rejected []health.Left
+}
+
+func (l left) Unwrap() error { return l.error }
 
 func newRoot(t *terminal) *cobra.Command {
 	root := &cobra.Command{
@@ -52,8 +65,6 @@ func newRoot(t *terminal) *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	f := root.PersistentFlags()
@@ -67,25 +78,68 @@ func newRoot(t *terminal) *cobra.Command {
 		demoCommand(t), upCommand(t), keysCommand(t), studyCommand(t), grantCommand(t), diagnoseCommand(t), creditCommand(t),
 		walletCommand(t), jobCommand(t), receiptCommand(t), modelCommand(t), workerCommand(t), auditCommand(t),
 	)
+	root.InitDefaultCompletionCmd()
+	strict(t, root)
 	return root
 }
 
+// strict makes every error in how a command is written a usage error: a group
+// with a command that it has not, or a command with too many or few arguments.
+func strict(t *terminal, c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		strict(t, sub)
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if check(c, args) != nil {
+				return usage{fmt.Errorf("%d arguments, where it is written: %s", len(args), c.UseLine())}
+			}
+			return nil
+		}
+	}
+	if c.Runnable() {
+		return
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0:
+			text := fmt.Sprintf("there is no command `%s %s`", c.CommandPath(), args[0])
+			c.SuggestionsMinimumDistance = 2
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				text += "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usage{errors.New(text)}
+		case t.json:
+			return usage{fmt.Errorf("`%s` needs the name of a command", c.CommandPath())}
+		}
+		return c.Help()
+	}
+}
+
 // fail prints err as `error:` and `hint:` and returns the exit code.
-func (t *terminal) fail(ctx context.Context, err error) int {
+func (t *terminal) fail(ctx context.Context, c *cobra.Command, err error) int {
 	if ctx.Err() != nil && !notice.Is(err, notice.Partial) {
 		err = notice.Because(err, notice.Unavailable, "interrupted", "the same command goes on where it stopped")
 	}
+	l := left{}
+	errors.As(err, &l)
 	n := (*notice.Error)(nil)
-	if u := (usage{}); errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command") || strings.Contains(err.Error(), "arg(s)") {
-		n = notice.New(notice.Invalid, err.Error(), "`manx --help` and `manx COMMAND --help` show how commands are written")
-		t.problem(n)
+	help := "`" + c.CommandPath() + " --help` shows how it is written"
+	if u := (usage{}); errors.As(err, &u) || strings.HasPrefix(err.Error(), "required flag") {
+		t.problem(notice.New(notice.Invalid, err.Error(), help), l)
 		return 2
 	}
-	if !errors.As(err, &n) {
+	if pe := (*fs.PathError)(nil); !errors.As(err, &n) && errors.As(err, &pe) {
+		n = notice.Because(err, notice.Invalid, err.Error(), "check that path, its permissions and the space left on the disk")
+	} else if n == nil {
 		// On the owner's own terminal the cause may be shown: it is hers.
-		n = notice.Because(err, notice.Internal, err.Error(), "if this looks like a fault of manx, report it with `manx --version`")
+		n = notice.Because(err, notice.Internal, err.Error(), "if this looks like a fault of manx, report it with what `manx --version` prints")
 	}
-	t.problem(n)
+	if n.Kind == notice.Invalid && n.Hint == "" {
+		n = notice.Because(err, n.Kind, n.Text, help)
+	}
+	t.problem(n, l)
 	switch n.Kind {
 	case notice.Denied, notice.Expired, notice.Exhausted:
 		return 3
@@ -99,11 +153,16 @@ func (t *terminal) fail(ctx context.Context, err error) int {
 	return 1
 }
 
-func (t *terminal) problem(n *notice.Error) {
+func (t *terminal) problem(n *notice.Error, l left) {
 	if t.json {
-		t.print(map[string]any{"ok": false, "error": map[string]string{"kind": n.Kind.String(), "text": n.Text, "hint": n.Hint}})
+		v := map[string]any{"ok": false, "error": map[string]string{"kind": n.Kind.String(), "text": n.Text, "hint": n.Hint}}
+		if l.error != nil {
+			v["rejected"], v["ignored"] = listOf(l.rejected), listOf(l.ignored)
+		}
+		t.print(v)
 		return
 	}
+	t.sayLeft(l.ignored, l.rejected)
 	fmt.Fprintf(t.err, "error: %s\n", n.Text)
 	if n.Hint != "" {
 		fmt.Fprintf(t.err, "hint: %s\n", n.Hint)

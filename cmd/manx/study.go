@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/health"
 	"manx/health/deid"
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -51,29 +52,39 @@ func studyAdd(t *terminal) *cobra.Command {
 				end()
 				rejected := 0
 				for _, a := range added {
-					rejected += len(a.Rejected)
-					if t.json {
-						t.print(a)
-						continue
+					if a.Record == "" { // not stored: only what was left out, and why
+						return left{err, a.Ignored, a.Rejected}
 					}
-					t.say(a, func(w io.Writer) {
-						if a.Record != "" {
-							fmt.Fprintf(w, "%s\tversion %d\t%d instances (%d new)\t%s sealed, %s on six nodes\n", a.Record, a.Version, a.Instances, a.New, bytesOf(a.Bytes), bytesOf(a.Stored))
-						}
-						for _, l := range a.Rejected {
-							fmt.Fprintf(w, "rejected\t%s\t%s\n", l.Path, l.Reason)
-						}
-						if n := len(a.Ignored); n > 0 {
-							fmt.Fprintf(w, "ignored\t%d files that are no part of a study\n", n)
-						}
-					})
+					rejected += len(a.Rejected)
+					t.say(a, func(w io.Writer) { sayAdded(w, a) })
+					if !t.json {
+						t.sayLeft(a.Ignored, a.Rejected)
+					}
 				}
 				if err == nil && rejected > 0 {
-					err = notice.New(notice.Partial, fmt.Sprintf("%d files could not be stored; the reasons are listed", rejected), "the rest is safe; mend or leave out those files and repeat the command")
+					err = notice.New(notice.Partial, count(rejected, "file")+" could not be stored; the reasons are listed", "the rest is safe; mend or leave out those files and repeat the command")
 				}
 				return err
 			})
 		}}
+}
+
+func sayAdded(w io.Writer, a patient.Added) {
+	if a.New == 0 {
+		fmt.Fprintf(w, "%s\tversion %d\t%s\tnothing new\n", a.Record, a.Version, count(a.Instances, "instance"))
+		return
+	}
+	fmt.Fprintf(w, "%s\tversion %d\t%s (%d new)\t%s sealed, %s on six nodes\n", a.Record, a.Version, count(a.Instances, "instance"), a.New, bytesOf(a.Bytes), bytesOf(a.Stored))
+}
+
+// sayLeft lists what was left out; why a file was ignored is for --json.
+func (t *terminal) sayLeft(ignored, rejected []health.Left) {
+	for _, l := range rejected {
+		fmt.Fprintf(t.out, "  rejected %s: %s\n", l.Path, l.Reason)
+	}
+	if n := len(ignored); n > 0 {
+		fmt.Fprintf(t.out, "  ignored %s that no study needs\n", count(n, "file"))
+	}
 }
 
 func bytesOf(n int64) string {
@@ -116,11 +127,23 @@ func studyList(t *terminal) *cobra.Command {
 	}}
 }
 
+// object is one sealed file of a record, as its owner knows it.
+type object struct {
+	UID    string `json:"uid"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
 func studyShow(t *terminal) *cobra.Command {
 	var version int
 	c := &cobra.Command{Use: "show RECORD", Short: "What a record holds, and how well it is stored", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			opened, r, err := t.open(ctx, p, ledger.RecordID(args[0]), version)
+			id, err := recordNamed(args[0])
+			if err != nil {
+				return err
+			}
+			opened, r, err := t.open(ctx, p, id, version)
 			if err != nil {
 				return err
 			}
@@ -128,7 +151,12 @@ func studyShow(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t.say(map[string]any{"ok": true, "record": r, "objects": opened.Objects(), "storage": h}, func(w io.Writer) {
+			objects := []object{}
+			for _, o := range opened.Objects() {
+				objects = append(objects, object{o.ID, o.Name, o.Size, o.SHA256})
+			}
+			storage := map[string]int{"shards": h.Shards, "whole": h.Shards - len(h.Faults), "lost_stripes": h.Lost}
+			t.say(map[string]any{"ok": true, "record": r, "objects": objects, "storage": storage}, func(w io.Writer) {
 				fmt.Fprintf(w, "record\t%s\nkind\t%s\nversions\t%d\nobjects\t%d\n", r.ID, r.Kind, len(r.Versions), len(opened.Objects()))
 				if r.Derived != "" {
 					fmt.Fprintf(w, "derived from\t%s\n", r.Derived)
@@ -163,7 +191,11 @@ func studyOpen(t *terminal) *cobra.Command {
 	var version int
 	c := &cobra.Command{Use: "open RECORD", Short: "Decrypt a record that is yours or granted to you into a folder", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			opened, r, err := t.open(ctx, p, ledger.RecordID(args[0]), version)
+			id, err := recordNamed(args[0])
+			if err != nil {
+				return err
+			}
+			opened, r, err := t.open(ctx, p, id, version)
 			if err != nil {
 				return err
 			}
@@ -175,7 +207,7 @@ func studyOpen(t *terminal) *cobra.Command {
 				return err
 			}
 			t.say(map[string]any{"ok": true, "record": r.ID, "files": n, "bytes": size, "out": out}, func(w io.Writer) {
-				fmt.Fprintf(w, "%d files, %s, in %s\n", n, bytesOf(size), out)
+				fmt.Fprintf(w, "%s, %s, in %s\n", count(n, "file"), bytesOf(size), out)
 			})
 			return nil
 		})
@@ -191,19 +223,23 @@ func studyDeidentify(t *terminal) *cobra.Command {
 		Long: "Make a derivative of a study by the PS3.15 Basic profile: a record of its own, which can be granted for research.\nFiles at risk of burned-in text are held back for a human look and listed.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				id, err := recordNamed(args[0])
+				if err != nil {
+					return err
+				}
 				show, end := t.bar()
-				d, err := patient.Deidentify(ctx, p, ledger.RecordID(args[0]), o, show)
+				d, err := patient.Deidentify(ctx, p, id, o, show)
 				end()
 				if err != nil {
 					return err
 				}
 				t.say(d, func(w io.Writer) {
-					fmt.Fprintf(w, "%s\tversion %d\t%d instances\t%d elements changed\n", d.Record, d.Version, d.Instances, d.Changes)
+					fmt.Fprintf(w, "%s\tversion %d\t%s\t%s changed\n", d.Record, d.Version, count(d.Instances, "instance"), count(d.Changes, "element"))
 					for _, l := range d.Held {
-						fmt.Fprintf(w, "held back\t%s\t%s\n", l.Path, l.Reason)
+						fmt.Fprintf(w, "  held back %s: %s\n", l.Path, l.Reason)
 					}
 					for _, s := range d.Warnings {
-						fmt.Fprintf(w, "warning\t%s\n", s)
+						fmt.Fprintf(w, "  warning: %s\n", s)
 					}
 				})
 				return nil
@@ -221,7 +257,10 @@ func studyExport(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "export RECORD", Short: "Write a study, its permissions and its jobs into one ZIP", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-				id := ledger.RecordID(args[0])
+				id, err := recordNamed(args[0])
+				if err != nil {
+					return err
+				}
 				opened, r, err := p.OpenOwn(ctx, id, 0)
 				if err != nil {
 					return err
@@ -237,7 +276,7 @@ func studyExport(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.say(map[string]any{"ok": true, "record": id, "files": n, "out": out}, func(w io.Writer) { fmt.Fprintf(w, "%d files in %s\n", n, out) })
+				t.say(map[string]any{"ok": true, "record": id, "files": n, "out": out}, func(w io.Writer) { fmt.Fprintf(w, "%s in %s\n", count(n, "file"), out) })
 				return nil
 			})
 		}}
@@ -308,8 +347,14 @@ func writeZIP(ctx context.Context, r *vault.Record, about []byte, name string) (
 func studyErase(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "erase RECORD", Short: "End a record: void its grants, destroy its keys, wraps and shards", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id := ledger.RecordID(args[0])
+			id, err := recordNamed(args[0])
+			if err != nil {
+				return err
+			}
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				if _, err := owner.Get[ledger.Record](ctx, p.Client, id); err != nil {
+					return err
+				}
 				if err := t.sure("Erase " + string(id) + " for ever?"); err != nil {
 					return err
 				}

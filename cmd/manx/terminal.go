@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,11 +32,14 @@ type terminal struct {
 	quiet, yes     bool
 }
 
-// print writes v as one line of JSON.
+// print writes v as one line of JSON: an object that says whether all is well.
 func (t *terminal) print(v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		b = []byte(`{"ok":false}`)
+	}
+	if _, says := v.(map[string]any); !says && bytes.HasPrefix(b, []byte("{\"")) {
+		b = append([]byte(`{"ok":true,`), b[1:]...)
 	}
 	_, _ = fmt.Fprintf(t.out, "%s\n", b)
 }
@@ -89,7 +93,7 @@ func (t *terminal) passphrase(fresh bool) (seal.Passphrase, error) {
 		if err != nil {
 			return seal.Passphrase{}, fmt.Errorf("read passphrase: %w", err)
 		}
-		return seal.NewPassphrase(strings.TrimRight(string(b), "\r\n"))
+		return t.newPassphrase(strings.TrimRight(string(b), "\r\n"), fresh)
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return seal.Passphrase{}, notice.New(notice.Invalid, "a passphrase is needed and there is no terminal to ask on", "name a file with MANX_PASSPHRASE_FILE")
@@ -113,7 +117,18 @@ func (t *terminal) passphrase(fresh bool) (seal.Passphrase, error) {
 			return seal.Passphrase{}, notice.New(notice.Invalid, "the two passphrases are not the same", "try again")
 		}
 	}
-	return seal.NewPassphrase(p)
+	return t.newPassphrase(p, fresh)
+}
+
+// minPassphrase is the fewest bytes of a passphrase that a keyring is made
+// under; guessing is slow, but not slow enough for shorter ones.
+const minPassphrase = 10
+
+func (t *terminal) newPassphrase(text string, fresh bool) (seal.Passphrase, error) {
+	if fresh && len(text) < minPassphrase {
+		return seal.Passphrase{}, notice.New(notice.Invalid, fmt.Sprintf("the passphrase is shorter than %d characters", minPassphrase), "choose a longer one: four words nobody would guess are good")
+	}
+	return seal.NewPassphrase(text)
 }
 
 // home opens the home.
@@ -134,6 +149,9 @@ func (t *terminal) home() (*owner.Home, error) {
 
 // as runs f as the home's party on one side of the exchange.
 func (t *terminal) as(ctx context.Context, v ledger.Vertical, f func(ctx context.Context, p *owner.Party) error) error {
+	if !v.Valid() {
+		return usage{errors.New("that is not an id: ids look like health-rec-… and are listed by `manx audit`")}
+	}
 	h, err := t.home()
 	if err != nil {
 		return err
@@ -147,13 +165,50 @@ func (t *terminal) as(ctx context.Context, v ledger.Vertical, f func(ctx context
 	return f(ctx, p)
 }
 
+// named checks that an argument is an id of the kind a command works on.
+func named[ID ~string](arg, word, what, list string) (ID, error) {
+	id := ID(arg)
+	if ledger.CheckID(id, word) != nil {
+		return id, usage{fmt.Errorf("%q is not the id of %s: `%s` shows them", arg, what, list)}
+	}
+	return id, nil
+}
+
+func recordNamed(arg string) (ledger.RecordID, error) {
+	return named[ledger.RecordID](arg, "rec", "a record", "manx study list")
+}
+
+func partyNamed(arg string) (ledger.PartyID, error) {
+	return named[ledger.PartyID](arg, "p", "a party", "manx keys show")
+}
+
+func jobNamed(arg string) (ledger.JobID, error) {
+	return named[ledger.JobID](arg, "job", "a job", "manx job list")
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// listOf is a list that is never null in JSON.
+func listOf[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
 // sure asks before what cannot be undone.
 func (t *terminal) sure(question string) error {
 	if t.yes {
 		return nil
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return notice.New(notice.Invalid, question+" — this needs a yes", "say it beforehand with --yes")
+		return usage{fmt.Errorf("%q needs a yes, and there is no terminal to ask on: say it with --yes", question)}
 	}
 	fmt.Fprintf(t.err, "%s [y/N] ", question)
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')

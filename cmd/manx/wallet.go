@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,9 +25,12 @@ func walletCommand(t *terminal) *cobra.Command {
 			if err != nil {
 				return usage{err}
 			}
-			to := ledger.PartyID(args[0])
-			if err := ledger.CheckID(to, "p"); err != nil {
-				return usage{err}
+			if amount.IsZero() {
+				return usage{errors.New("a payment is more than 0 MAN")}
+			}
+			to, err := partyNamed(args[0])
+			if err != nil {
+				return err
 			}
 			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
 				if err := t.sure(fmt.Sprintf("Pay %s MAN to %s?", amount, to)); err != nil {

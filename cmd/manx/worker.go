@@ -28,8 +28,12 @@ func workerCommand(t *terminal) *cobra.Command {
 		&cobra.Command{Use: "rerun JOB", Short: "Evaluate a job again and print its result's hash", Args: cobra.ExactArgs(1),
 			Long: "Evaluate a job again from what the ledger and the storage nodes hold. Evaluation is exact: the same job\ngives the same bytes on any machine, so the hash tells whether the worker was right.",
 			RunE: func(cmd *cobra.Command, args []string) error {
+				id, err := jobNamed(args[0])
+				if err != nil {
+					return err
+				}
 				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error {
-					hash, err := w.Rerun(ctx, ledger.JobID(args[0]))
+					hash, err := w.Rerun(ctx, id)
 					if err != nil {
 						return err
 					}

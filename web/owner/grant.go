@@ -206,7 +206,7 @@ func (p *Party) GrantOn(ctx context.Context, r ledger.RecordID) (ledger.GrantID,
 		}
 	}
 	if ended {
-		return "", notice.New(notice.Denied, "your grant on this record was revoked or has expired", "ask its owner for a new one: manx grant add "+string(r)+" "+string(p.id))
+		return "", notice.New(notice.Denied, "your grant on this record was revoked or has expired", "ask its owner for a new one: `manx grant add "+string(r)+" "+string(p.id)+"`")
 	}
-	return "", notice.New(notice.Denied, "no grant lets you read this record", "ask its owner for one: manx grant add "+string(r)+" "+string(p.id))
+	return "", notice.New(notice.Denied, "no grant lets you read this record", "ask its owner for one: `manx grant add "+string(r)+" "+string(p.id)+"`")
 }

@@ -30,7 +30,7 @@ type Derived struct {
 // on this device, and registers it as a record with lineage. Repeated after
 // late slices, it adds them to the same derivative under the same new UIDs.
 func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts deid.Options, show Progress) (d Derived, err error) {
-	d.Held, d.Warnings = []health.Left{}, []string{}
+	d.Held, d.Warnings, d.Rejected = []health.Left{}, []string{}, []health.Left{}
 	study, r, err := p.OpenOwn(ctx, id, 0)
 	if err != nil {
 		return d, err
@@ -53,11 +53,17 @@ func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts de
 	have := map[string]bool{}
 	if kept, ok := p.Keys.Kept(name); ok {
 		prevID = ledger.RecordID(kept.Reveal(reveal.Token{}))
-		if prev, _, err = p.OpenOwn(ctx, prevID, 0); err != nil {
+		var r ledger.Record
+		if prev, r, err = p.OpenOwn(ctx, prevID, 0); r.Erased {
+			prev, prevID, err = nil, "", p.Keys.Forget(name)
+		}
+		if err != nil {
 			return d, err
 		}
-		for _, o := range prev.Objects() {
-			have[o.ID] = true
+		if prev != nil {
+			for _, o := range prev.Objects() {
+				have[o.ID] = true
+			}
 		}
 	}
 	var objects []vault.Object

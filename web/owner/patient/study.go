@@ -43,19 +43,23 @@ type Progress func(stage string, done, total int64)
 
 // Add reads files, folders and archives, and stores each study it finds as a
 // record: a new one, or a new version of the record that already holds the
-// study. Files it cannot use are listed; two patients in one upload are refused.
-// An interrupted Add goes on when it is repeated.
+// study. Files it cannot use are listed with the first; two patients in one
+// upload are refused. Beside an error, an Added without a record holds the files
+// that were left out. An interrupted Add goes on when it is repeated.
 func Add(ctx context.Context, p *owner.Party, show Progress, paths ...string) ([]Added, error) {
 	in, err := health.ReadStudies(ctx, paths...)
 	if in != nil {
 		defer in.Close()
 	}
-	if err != nil {
-		return nil, err
-	}
-	if len(in.Studies) == 0 {
-		return []Added{{Ignored: in.Ignored, Rejected: in.Rejected}}, notice.New(notice.Invalid, "no study was found in what was given",
+	if err == nil && len(in.Studies) == 0 {
+		err = notice.New(notice.Invalid, "no study was found in what was given",
 			"name the folder or ZIP that holds the DICOM files; `--json` lists why each file was left out")
+	}
+	if err != nil {
+		if in == nil || len(in.Ignored)+len(in.Rejected) == 0 {
+			return nil, err
+		}
+		return []Added{{Ignored: in.Ignored, Rejected: in.Rejected}}, err
 	}
 	var out []Added
 	for i := range in.Studies {
@@ -66,10 +70,12 @@ func Add(ctx context.Context, p *owner.Party, show Progress, paths ...string) ([
 		if a.Rejected == nil {
 			a.Rejected = []health.Left{}
 		}
+		if err == nil || len(a.Ignored)+len(a.Rejected) > 0 {
+			out = append(out, a)
+		}
 		if err != nil {
 			return out, err
 		}
-		out = append(out, a)
 	}
 	return out, nil
 }
@@ -95,14 +101,14 @@ func addStudy(ctx context.Context, p *owner.Party, s *health.Study, show Progres
 			have[o.ID] = sum
 		}
 	}
-	added, amended, same, err := s.Against(ctx, have)
+	added, amended, _, err := s.Against(ctx, have)
 	if err != nil {
 		return a, err
 	}
 	if prev != nil && len(added)+len(amended) == 0 {
 		r, err := owner.Get[ledger.Record](ctx, p.Client, id)
 		v, n := r.Latest()
-		return Added{Record: id, Version: n, Manifest: v.Manifest, Instances: len(same)}, err
+		return Added{Record: id, Version: n, Manifest: v.Manifest, Instances: len(have)}, err
 	}
 	var total int64
 	var objects []vault.Object
@@ -113,14 +119,18 @@ func addStudy(ctx context.Context, p *owner.Party, s *health.Study, show Progres
 	}
 	d, reg, err := store(ctx, p, nameOf(s), ledger.RegisterRecord{Kind: ledger.Study}, id, vault.Version{
 		Kind: string(ledger.Study), Prev: prev, Objects: objects}, show, total)
+	a.Instances = len(have) + len(added)
 	for _, r := range d.Rejected {
 		a.Rejected = append(a.Rejected, health.Left{Path: r.Name, Reason: r.Reason})
+		if _, had := have[r.ID]; !had {
+			a.Instances--
+		}
 	}
 	if err != nil {
 		return a, err
 	}
 	a.Record, a.Version, a.Manifest = reg.Record, reg.Version, d.Manifest
-	a.Instances, a.New, a.Bytes, a.Stored = len(have)+len(added), d.Objects, d.Bytes, d.Stored
+	a.New, a.Bytes, a.Stored = d.Objects, d.Bytes, d.Stored
 	return a, p.Keys.Keep(nameOf(s), []byte(reg.Record))
 }
 
