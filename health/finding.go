@@ -89,6 +89,9 @@ func Conclude(logits []float64, r Rule) (Finding, error) {
 	default:
 		f.Level = Unclear
 	}
+	// What is shown is rounded: a raw decryption carries noise that depends on
+	// the key, and a finding is made to be passed on.
+	f.Score, f.Confidence = math.Round(f.Score*100)/100, math.Round(f.Confidence*100)/100
 	f.English, f.Chinese = f.words(len(logits))
 	return f, nil
 }

@@ -25,7 +25,7 @@ func (s *server) state(c *gin.Context) {
 		s.fail(c, notice.New(notice.Invalid, "a key of 1 to 300 bytes is needed", ""))
 		return
 	}
-	if part := strings.Split(k, "/"); len(part) != 3 || part[1] != "p" {
+	if part := strings.Split(k, "/"); len(part) < 3 || part[1] != "p" {
 		if s.session(c); c.IsAborted() { // all but parties' public keys
 			return
 		}

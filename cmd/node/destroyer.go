@@ -21,28 +21,39 @@ import (
 type destroyer struct {
 	ledger ledger.Ledger
 	index  *index.Index
-	vault  *vault.Vault
+	stores []storage.Blobs
 	log    *slog.Logger
 }
 
-func newDestroyer(l ledger.Ledger, x *index.Index, stores []storage.Blobs, log *slog.Logger) (*destroyer, error) {
-	nodes := make([]vault.Node, len(stores))
-	for i, s := range stores {
-		nodes[i] = vault.Node{Name: "node-" + strconv.Itoa(i), Blobs: uncounted{s, i, x}}
+// packsOf returns the storage nodes as the vault of one party, which deletes
+// nothing that the party has not put there: what a job names is its author's
+// word.
+func (d *destroyer) packsOf(p ledger.PartyID) (*vault.Vault, error) {
+	nodes := make([]vault.Node, len(d.stores))
+	for i, s := range d.stores {
+		nodes[i] = vault.Node{Name: "node-" + strconv.Itoa(i), Blobs: owned{s, i, p, d.index}}
 	}
-	v, err := vault.New(nodes)
-	return &destroyer{l, x, v, log}, err
+	return vault.New(nodes)
 }
 
-// uncounted deletes a blob and forgets who had put it.
-type uncounted struct {
+// owned deletes a blob only where a party put it and nobody else did.
+type owned struct {
 	storage.Blobs
 	node  int
+	party ledger.PartyID
 	index *index.Index
 }
 
-func (u uncounted) Delete(ctx context.Context, r storage.Ref) error {
-	return errors.Join(u.Blobs.Delete(ctx, r), u.index.Dropped(ctx, u.node, r.String()))
+func (o owned) Delete(ctx context.Context, r storage.Ref) error {
+	mine, err := o.index.Uploads(ctx, o.node, r.String(), o.party)
+	if err != nil || !mine {
+		return err
+	}
+	last, err := o.index.Deleted(ctx, o.node, r.String(), o.party)
+	if err != nil || !last {
+		return err
+	}
+	return o.Blobs.Delete(ctx, r)
 }
 
 // run follows the ledger from its beginning until ctx ends: what is gone
@@ -109,6 +120,10 @@ func (d *destroyer) jobs(ctx context.Context, at ledger.Height, subject ledger.P
 		}
 		before = next
 	}
+	packsOf, err := d.packsOf(subject)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, j := range ended {
 		packs := j.Inputs
@@ -116,7 +131,7 @@ func (d *destroyer) jobs(ctx context.Context, at ledger.Height, subject ledger.P
 			packs = append(packs, j.EvalKeys)
 		}
 		for _, r := range packs {
-			if err := d.vault.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
+			if err := packsOf.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
 				errs = append(errs, err)
 			}
 		}

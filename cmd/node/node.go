@@ -140,10 +140,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	}
 	n.onClose(k.queue.Close)
 	k.judge = n.runAgain
-	destroyer, err := newDestroyer(l, x, stores, log)
-	if err != nil {
-		return err
-	}
+	destroyer := &destroyer{l, x, stores, log}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return k.run(running) })

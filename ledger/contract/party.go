@@ -17,18 +17,15 @@ func registerParty(t *txn, b ledger.RegisterParty) error {
 	if _, ok := t.genesis.Organisation(t.cmd.Author); ok {
 		return refuse(notice.Conflict, "an organisation of the genesis is a party already", "")
 	}
-	switch b.Role {
-	case ledger.Hospital, ledger.Lender, ledger.Furnisher:
-		if !t.admitted(b.Vertical) {
-			return refuse(notice.Denied, "a hospital, lender or furnisher must be admitted by an organisation that serves its vertical",
-				"ask the organisation to cosign the registration")
-		}
+	if !t.genesis.Admitted(t.cmd, b.Role, b.Vertical) {
+		return refuse(notice.Denied, "a hospital, lender or furnisher must be admitted by an organisation that serves its vertical",
+			"ask the organisation to cosign the registration")
 	}
 	if err := t.own(b.Role, b.Key, b.Recovery, b.Sealing); err != nil {
 		return err
 	}
 	p := ledger.Party{ID: t.cmd.Author, Role: b.Role, Name: b.Name, Key: b.Key, Recovery: b.Recovery, Sealing: b.Sealing}
-	return t.save(k, p, ledger.PartyRegistered)
+	return t.saveParty(p, ledger.PartyRegistered)
 }
 
 func rotateKey(t *txn, b ledger.RotateKey) error {
@@ -45,7 +42,7 @@ func rotateKey(t *txn, b ledger.RotateKey) error {
 	}
 	p.Key, p.Sealing = b.Key, b.Sealing
 	p.Rotated++
-	return t.save(ledger.KeyOf(p.ID), p, ledger.PartyRotated)
+	return t.saveParty(p, ledger.PartyRotated)
 }
 
 func recoverParty(t *txn, b ledger.RecoverParty) error {
@@ -62,7 +59,19 @@ func recoverParty(t *txn, b ledger.RecoverParty) error {
 	}
 	p.Key, p.Sealing, p.Recovery = b.Key, b.Sealing, b.Recovery
 	p.Rotated++
-	return t.save(ledger.KeyOf(p.ID), p, ledger.PartyRecovered)
+	return t.saveParty(p, ledger.PartyRecovered)
+}
+
+// saveParty keeps a party whose keys the command gave, and the command itself as
+// the next link of the chain that proves them.
+func (t *txn) saveParty(p ledger.Party, event string) error {
+	if p.Rotated >= ledger.MaxChain {
+		return refuse(notice.Exhausted, "this party replaced its keys as often as it can", "register a new party: `manx keys new`")
+	}
+	if err := t.save(ledger.ChainKey(p.ID, p.Rotated), t.cmd, ""); err != nil {
+		return err
+	}
+	return t.save(ledger.KeyOf(p.ID), p, event)
 }
 
 // own takes keys that no party has had before. Were one key seen in two

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 
@@ -173,18 +172,6 @@ func (t *txn) party(id ledger.PartyID) (ledger.Party, error) {
 		return ledger.Party{}, refuse(notice.NotFound, "a party the command names is not registered", "register it first: `manx keys new`")
 	}
 	return p, nil
-}
-
-// admitted reports whether an organisation that serves a vertical signed too.
-func (t *txn) admitted(v ledger.Vertical) bool {
-	m := t.cmd.SigningBytes()
-	for _, s := range t.cmd.Cosigns {
-		o, ok := t.genesis.Organisation(s.Party)
-		if ok && (o.Serves == v || o.Serves == ledger.Common) && ed25519.Verify(o.Key, m, s.Sig) {
-			return true
-		}
-	}
-	return false
 }
 
 // governed refuses a command that no majority of the organisations signed.

@@ -4,8 +4,9 @@
 //
 // It is one party's word: no endorsement, no consensus. Whoever runs it can
 // withhold commands or show two histories to two readers, but cannot forge a
-// command: each is signed by its author, and Verify replays all of them. Use
-// ledger/fabric where several organisations must agree.
+// command: each is signed by its author, and Verify replays all of them. It
+// is for one machine; a ledger that several organisations must agree on takes
+// another implementation of ledger.Ledger.
 package embedded
 
 import (

@@ -14,7 +14,8 @@ func describe(r Results) ml.Card {
 	bootstrapped := fmt.Sprintf("; 95%% interval by bootstrap over groups, %d rounds", bootstrapRounds)
 	return ml.Card{
 		Format: 1, Name: Name, Version: "1.0.0", Vertical: "health", Hash: r.Hash, Licence: "Apache-2.0 (weights and code)", Price: "3",
-		Summary: "A small convolutional network with quadratic activations that gives a chest CT slice a probability of showing a malignant lung lesion, and a study a finding. It runs on encrypted pictures.",
+		Precision: &ml.Precision{Scheme: "CKKS", Parameters: "privacy/ckks set Deep: ring degree 2^14, 416-bit modulus, 7 levels", Bound: 1e-3},
+		Summary:   "A small convolutional network with quadratic activations that gives a chest CT slice a probability of showing a malignant lung lesion, and a study a finding. It runs on encrypted pictures.",
 		IntendedUse: []string{
 			"Research and demonstration of encrypted inference on axial chest CT of adults.",
 			"Self-information of a patient, to be shown to a doctor.",

@@ -43,6 +43,9 @@ func Train(ctx context.Context, dir string, o Options, progress Progress) (Train
 // model, its integer weights, the results and the card into out. progress is
 // called from two goroutines.
 func Publish(ctx context.Context, dir, out string, o Options, progress Progress) (Results, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // published, not secret
+		return Results{}, fmt.Errorf("lungct: %w", err)
+	}
 	all, err := load(dir)
 	if err != nil {
 		return Results{}, err

@@ -26,7 +26,7 @@ type Ticket struct{ get func() url.URL }
 
 // ParseTicket reads what Text gives.
 func ParseTicket(text string) (Ticket, error) {
-	bad := notice.New(notice.Invalid, "not a worker's ticket", "take the one that `manx up` wrote for this worker")
+	bad := notice.New(notice.Invalid, "not a worker's ticket", "`manx worker run` asks its node for one")
 	if len(text) > 1024 {
 		return Ticket{}, bad
 	}

@@ -139,13 +139,14 @@ func (k *Keyring) Backup() (Backup, error) {
 	return Backup{kit.Locator(), s.content.Sequence, blob}, nil
 }
 
-// Recover makes a new keyring file from a backup and stages, for every persona,
+// Recover makes a new keyring file from the newest of the backups that can be
+// opened, and stages, for every persona,
 // the keys that replace the lost ones. What is left to the caller: AlignRecovery
 // with the ledger, the ledger's command signed with SignRecovery, Promote, new
 // wraps for the records, and a new Backup. The kit stays good; a Conflict notice
 // says that there is a file at path.
-func Recover(path string, pass seal.Passphrase, kit Kit, blob []byte) (*Keyring, error) {
-	c, err := openBackup(kit, blob)
+func Recover(path string, pass seal.Passphrase, kit Kit, blobs ...[]byte) (*Keyring, error) {
+	c, err := newest(kit, blobs)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +162,26 @@ func Recover(path string, pass seal.Passphrase, kit Kit, blob []byte) (*Keyring,
 		}
 	}
 	return create(path, pass, c)
+}
+
+// newest returns the content of the backup with the highest sequence number.
+func newest(kit Kit, blobs [][]byte) (best content, err error) {
+	if len(blobs) == 0 {
+		return best, notice.New(notice.NotFound, "there is no backup to recover from", "ask every organisation; a backup is made with `manx keys backup`")
+	}
+	found := false
+	for _, b := range blobs {
+		c, oerr := openBackup(kit, b)
+		if oerr != nil {
+			err = oerr
+		} else if !found || c.Sequence > best.Sequence {
+			best, found = c, true
+		}
+	}
+	if found {
+		return best, nil
+	}
+	return best, err
 }
 
 func openBackup(kit Kit, blob []byte) (content, error) {

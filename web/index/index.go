@@ -1,8 +1,8 @@
 // Package index answers "what concerns me?": it keeps, in SQLite, a copy of
-// the ledger's state by the parties it mentions, built from events alone and
-// dropped and rebuilt at will. Sessions live here too. It is the only door to
-// gorm. It holds no data that the ledger does not hold, and decides nothing:
-// rules read the ledger.
+// the ledger's state by the parties it mentions, built from events alone.
+// Sessions, and who put which blob on which storage node, live here too and
+// nowhere else. It is the only door to gorm. It decides nothing: rules read the
+// ledger.
 package index
 
 import (
@@ -303,9 +303,12 @@ func hashToken(t string) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Uploaded records that a party put a blob on a storage node.
+// Uploaded records that a party put a blob on a storage node. The first to put it
+// keeps it: who repairs another's record, or sends what it has read, does not
+// come to own a part of it.
 func (x *Index) Uploaded(ctx context.Context, node int, ref string, p ledger.PartyID, size int) error {
-	return x.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&blob{node, ref, string(p), size}).Error
+	return x.db.WithContext(ctx).Exec(`INSERT INTO blobs (node, ref, party, size) SELECT ?, ?, ?, ?
+		WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE node = ? AND ref = ?)`, node, ref, string(p), size, node, ref).Error
 }
 
 // Uploads reports whether a party put a blob on a storage node.
@@ -336,9 +339,4 @@ func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.Part
 		return nil
 	})
 	return last, err
-}
-
-// Dropped records that a blob is gone from a storage node, whoever put it.
-func (x *Index) Dropped(ctx context.Context, node int, ref string) error {
-	return x.db.WithContext(ctx).Where("node = ? AND ref = ?", node, ref).Delete(&blob{}).Error
 }

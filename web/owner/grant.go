@@ -89,11 +89,7 @@ func (p *Party) giveParts(ctx context.Context, g ledger.Grant, version int, key 
 			return fmt.Errorf("kept parts: %w", err)
 		}
 	} else {
-		grantee, err := Get[ledger.Party](ctx, p.Client, g.To)
-		if err != nil {
-			return err
-		}
-		to, err := seal.ParseRecipient(grantee.Sealing)
+		to, err := p.RecipientOf(ctx, g.To)
 		if err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ import (
 )
 
 // A Home is a folder of one person's or organisation's: the keyring, the pinned
-// network, and what long work needs to go on after an interruption. Nothing in
-// it is of use to who does not know the passphrase.
+// network, receipts, and what long work needs to go on after an interruption.
+// Without the passphrase it tells which network and which jobs, and opens nothing.
 type Home struct {
 	Dir     string
 	Keys    *keyring.Keyring

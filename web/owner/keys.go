@@ -142,9 +142,11 @@ func Recover(ctx context.Context, dir string, pass seal.Passphrase, kit keyring.
 	return h, out, h.Backup(ctx)
 }
 
+// fetchKeyring asks every organisation for the backup and takes the newest.
 func fetchKeyring(ctx context.Context, n Network, file string, pass seal.Passphrase, kit keyring.Kit) (*keyring.Keyring, error) {
 	c := NewClient(n.Address, n.Genesis.ID(), kitSigner{kit})
 	defer c.Close()
+	var blobs [][]byte
 	var last error
 	for _, o := range n.Genesis.Organisations {
 		blob, err := c.Ask(ctx, o.ID, wraps.TakeBackup{Service: o.ID, Key: kit.Public()})
@@ -152,9 +154,12 @@ func fetchKeyring(ctx context.Context, n Network, file string, pass seal.Passphr
 			last = err
 			continue
 		}
-		return keyring.Recover(file, pass, kit, blob)
+		blobs = append(blobs, blob)
 	}
-	return nil, last
+	if len(blobs) == 0 {
+		return nil, last
+	}
+	return keyring.Recover(file, pass, kit, blobs...)
 }
 
 // takeBack puts every persona under new keys.

@@ -305,11 +305,7 @@ func answer(ctx context.Context, p *owner.Party, j ledger.Job, released privacy.
 	if err != nil {
 		return err
 	}
-	asker, err := owner.Get[ledger.Party](ctx, p.Client, j.Asker)
-	if err != nil {
-		return err
-	}
-	to, err := seal.ParseRecipient(asker.Sealing)
+	to, err := p.RecipientOf(ctx, j.Asker)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func Furnish(ctx context.Context, p *owner.Party, subject ledger.PartyID, csv io
 	if err != nil {
 		return nil, 0, err
 	}
-	to, err := owner.Get[ledger.Party](ctx, p.Client, subject)
+	recipient, err := p.RecipientOf(ctx, subject)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -60,10 +60,6 @@ func Furnish(ctx context.Context, p *owner.Party, subject ledger.PartyID, csv io
 	b, err := json.Marshal(furnished{p.ID(), file.Bytes(), o})
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode file: %w", err)
-	}
-	recipient, err := seal.ParseRecipient(to.Sealing)
-	if err != nil {
-		return nil, 0, err
 	}
 	if sealed, err = seal.Message(b, recipient); err != nil {
 		return nil, 0, err
