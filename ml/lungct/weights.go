@@ -54,7 +54,7 @@ func encodeWeights(g ml.Graph) []byte {
 		out = append(out, byte(k))
 		out = binary.AppendUvarint(out, uint64(len(x)))
 		for _, v := range x {
-			out = binary.LittleEndian.AppendUint32(out, uint32(int32(math.Ldexp(v, k)))) //nolint:gosec // two's complement
+			out = binary.LittleEndian.AppendUint32(out, uint32(int32(math.Ldexp(v, k))))
 		}
 		return x
 	})
@@ -88,7 +88,7 @@ func decodeWeights(raw []byte, shape ml.Graph) (ml.Graph, error) {
 		raw = raw[1+n:]
 		out := make([]float64, len(x))
 		for i := range out {
-			v := int32(binary.LittleEndian.Uint32(raw[4*i:])) //nolint:gosec // two's complement
+			v := int32(binary.LittleEndian.Uint32(raw[4*i:]))
 			if v > mostValue || v < -mostValue {
 				why = "a weight beyond 24 bits"
 			}

@@ -70,9 +70,9 @@ func decode(t *pb.Tensor) (*constant, error) {
 		case t.GetDataType() == typeDouble:
 			v = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
 		case t.GetDataType() == typeInt32:
-			v = float64(int32(binary.LittleEndian.Uint32(raw[4*i:]))) //nolint:gosec // two's complement, as stored
+			v = float64(int32(binary.LittleEndian.Uint32(raw[4*i:])))
 		default:
-			v = float64(int64(binary.LittleEndian.Uint64(raw[8*i:]))) //nolint:gosec // two's complement, as stored
+			v = float64(int64(binary.LittleEndian.Uint64(raw[8*i:])))
 		}
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, invalid(errors.New("not finite"), "a tensor holds a value that is not finite")
