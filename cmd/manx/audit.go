@@ -23,7 +23,7 @@ type entry struct {
 
 func auditCommand(t *terminal) *cobra.Command {
 	var as string
-	var verify bool
+	var verify, repair bool
 	c := &cobra.Command{Use: "audit", Short: "Who may use, and who used, what is yours; and is it all whole?", Args: cobra.NoArgs,
 		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time, with the network's\norganisations. --verify also fetches every receipt and shard and checks it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,8 +33,8 @@ func auditCommand(t *terminal) *cobra.Command {
 					return err
 				}
 				checks := []string{}
-				if verify {
-					if checks, err = verifyAll(ctx, p); err != nil {
+				if verify || repair {
+					if checks, err = verifyAll(ctx, p, repair); err != nil {
 						return err
 					}
 				}
@@ -53,6 +53,7 @@ func auditCommand(t *terminal) *cobra.Command {
 		}}
 	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.Flags().BoolVar(&verify, "verify", false, "check every receipt and every shard")
+	c.Flags().BoolVar(&repair, "repair", false, "also rebuild lost and damaged shards, which needs no key")
 	return c
 }
 
@@ -124,7 +125,7 @@ func timeline(ctx context.Context, p *owner.Party) ([]entry, error) {
 }
 
 // verifyAll checks the party's receipts and the shards of its records.
-func verifyAll(ctx context.Context, p *owner.Party) ([]string, error) {
+func verifyAll(ctx context.Context, p *owner.Party, repair bool) ([]string, error) {
 	checks := []string{}
 	jobs, err := p.Jobs(ctx)
 	if err != nil {
@@ -147,13 +148,17 @@ func verifyAll(ctx context.Context, p *owner.Party) ([]string, error) {
 			continue
 		}
 		v, n := r.Latest()
-		h, err := p.Vault.Verify(ctx, v.Manifest)
+		look := p.Vault.Verify
+		if repair {
+			look = p.Vault.Repair
+		}
+		h, err := look(ctx, v.Manifest)
 		if err != nil {
 			return checks, err
 		}
 		if !h.Whole() {
 			return checks, notice.New(notice.Integrity, fmt.Sprintf("%d of %d shards of %s are missing or damaged; %d stripes are lost", len(h.Faults), h.Shards, r.ID, h.Lost),
-				"while no stripe is lost, everything still opens; start the missing nodes again")
+				"while no stripe is lost, everything still opens: `manx audit --repair` rebuilds the missing shards")
 		}
 		checks = append(checks, fmt.Sprintf("%d shards of %s version %d", h.Shards, r.ID, n))
 	}

@@ -72,7 +72,7 @@ func (t *terminal) sayParties(ctx context.Context, h *owner.Home) error {
 func keysNew(t *terminal) *cobra.Command {
 	var role, name, vertical string
 	c := &cobra.Command{Use: "new", Short: "Make a keyring and register its parties", Args: cobra.NoArgs,
-		Long: "Make a keyring under a passphrase and register its parties with the node.\n\nA person gets two personas, health and credit, whose keys, wallets and ids cannot be linked.\nAn organisation has one: --role hospital|lender|furnisher|scientist --name NAME.",
+		Long: "Make a keyring under a passphrase and register its parties with the node.\n\nA person gets two personas, health and credit, whose keys, wallets and ids have nothing in common.\nAn organisation has one: --role hospital|lender|furnisher|scientist --name NAME.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			dir, err := t.dir()
@@ -177,6 +177,7 @@ func keysShow(t *terminal) *cobra.Command {
 
 func keysRotate(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "rotate", Short: "Replace signing and sealing keys; records, MAN and grants stay", Args: cobra.NoArgs,
+		Long: "Replace the signing and sealing keys of every persona, wrap the keys of your records for the new ones and renew the\nsealed backup. Records, MAN, grants and the recovery kit stay.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			h, err := t.home()
 			if err != nil {
@@ -193,6 +194,10 @@ func keysRotate(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
+			}
+			// An older backup would open nothing that is wrapped from now on.
+			if err := h.Backup(cmd.Context()); err != nil {
+				return err
 			}
 			return t.sayParties(cmd.Context(), h)
 		}}
