@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -27,14 +28,14 @@ const version = "0.1.0"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:])
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run is main without the process.
-func run(ctx context.Context, args []string) int {
-	t := &terminal{out: os.Stdout, err: os.Stderr}
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	t := &terminal{out: stdout, err: stderr}
 	root := newRoot(t)
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
@@ -66,6 +67,8 @@ func newRoot(t *terminal) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetOut(t.out)
+	root.SetErr(t.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
 	f := root.PersistentFlags()
 	f.StringVar(&t.data, "data", "", "folder of your keys and state (MANX_DATA; default ~/.manx)")
