@@ -324,5 +324,5 @@ func (t *teller) offline(ctx context.Context, file string) (string, error) {
 	if unshare, err := exec.LookPath("unshare"); err == nil && exec.CommandContext(ctx, unshare, "-n", "true").Run() == nil {
 		args, how = append([]string{unshare, "-n"}, args...), "in an empty network namespace"
 	}
-	return how, exec.CommandContext(ctx, args[0], args[1:]...).Run() //nolint:gosec // our own binary and files
+	return how, exec.CommandContext(ctx, args[0], args[1:]...).Run()
 }

@@ -177,7 +177,7 @@ func (s *scan) partsGone(ctx context.Context) error {
 			if err == nil && !d.IsDir() && strings.Contains(path, "grant") {
 				found++
 			}
-			return nil //nolint:nilerr // a file destroyed while walking is what we wait for
+			return nil // a file destroyed while walking is what we wait for
 		})
 		if err != nil || found == 0 || try == 50 {
 			return errors.Join(err, s.check(found == 0, "the organisations destroyed their parts of the key"))
