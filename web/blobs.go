@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -56,11 +57,28 @@ func (s *server) putBlob(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
+	if err := makeRoom(c, to, ref); err != nil {
+		s.fail(c, notice.Because(err, notice.Unavailable, "storage node "+strconv.Itoa(n)+" does not answer", "try again; what was stored is not sent twice"))
+		return
+	}
 	if _, err := to.Put(c, b); err != nil {
 		s.fail(c, notice.Because(err, notice.Unavailable, "storage node "+strconv.Itoa(n)+" did not keep the blob", "try again; what was stored is not sent twice"))
 		return
 	}
 	c.Status(http.StatusCreated)
+}
+
+// makeRoom removes a damaged copy of a blob whose bytes are at hand: a store that
+// trusts its index would keep it. So anybody who can rebuild a shard repairs it.
+func makeRoom(ctx context.Context, to storage.Blobs, ref storage.Ref) error {
+	held, err := to.Has(ctx, ref)
+	if err != nil || !held {
+		return err
+	}
+	if _, err = to.Get(ctx, ref); errors.Is(err, storage.ErrCorrupt) {
+		return to.Delete(ctx, ref)
+	}
+	return nil
 }
 
 // reserve counts bytes against the caller's quota.

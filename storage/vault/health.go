@@ -162,14 +162,20 @@ func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, m *
 	return ctx.Err()
 }
 
-// replace stores a blob that a node has lost or damaged. It deletes first: a
-// node that trusts its index would not write over damaged bytes.
+// replace stores a blob that a node has lost or damaged, and reads it again. It
+// deletes first: a node that trusts its index would not write over damaged
+// bytes. Who repairs may not be allowed to delete; what counts is what the node
+// gives afterwards.
 func (v *Vault) replace(ctx context.Context, node int, r storage.Ref, b []byte) error {
 	blobs := v.nodes[node].Blobs
-	if err := blobs.Delete(ctx, r); err != nil {
-		return err
+	deleted := blobs.Delete(ctx, r)
+	if err := storage.PutAs(ctx, blobs, r, b); err != nil {
+		return errors.Join(deleted, err)
 	}
-	return storage.PutAs(ctx, blobs, r, b)
+	if _, err := blobs.Get(ctx, r); err != nil {
+		return errors.Join(deleted, err)
+	}
+	return nil
 }
 
 // Erase deletes a pack and the packs linked from it, shards first and manifests

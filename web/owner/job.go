@@ -156,8 +156,9 @@ func requestName(b ledger.RequestJob) string {
 	return "request/" + hex.EncodeToString(h[:16])
 }
 
-// Requested returns the job that an interrupted try asked for, while it has not
-// ended; found is false where there is none.
+// Requested returns the job that an interrupted try asked for, unless its fee
+// went back; found is false where there is none. One that was paid out meanwhile
+// is still hers to open.
 func (p *Party) Requested(ctx context.Context, body ledger.RequestJob) (id ledger.JobID, done func() error, found bool, err error) {
 	cmd, done, found, err := p.resume(ctx, requestName(body))
 	if !found || err != nil {
@@ -165,7 +166,7 @@ func (p *Party) Requested(ctx context.Context, body ledger.RequestJob) (id ledge
 	}
 	id = ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID)
 	j, err := Get[ledger.Job](ctx, p.Client, id)
-	if err == nil && j.Stage.Over() {
+	if err == nil && j.Stage == ledger.Refunded {
 		return "", done, false, done()
 	}
 	return id, done, err == nil, err
