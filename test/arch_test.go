@@ -16,7 +16,7 @@ import (
 // below its own, or from its own top folder. The longest listed prefix of an
 // import path decides its layer.
 var layers = [][]string{
-	{"privacy/notice", "privacy/reveal"},
+	{"privacy/notice", "privacy/reveal", "storage/durable"},
 	{"privacy", "storage"},
 	{"ledger"},
 	{"escrow", "health", "credit", "ml", "storage/vault", "storage/wraps"},

@@ -21,6 +21,7 @@ import (
 	points "manx/ml/scorecard"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
+	"manx/storage/durable"
 	"manx/web/owner"
 )
 
@@ -219,7 +220,7 @@ func (n *Node) provingKeys(ctx context.Context, say func(string)) (keys []byte, 
 	if transcript, err = json.Marshal(t); err != nil {
 		return nil, digest, fmt.Errorf("encode transcript: %w", err)
 	}
-	if err := errors.Join(writeSynced(name+".keys", b.Bytes()), writeSynced(name+".json", transcript)); err != nil {
+	if err := errors.Join(durable.WriteFile(name+".keys", b.Bytes()), durable.WriteFile(name+".json", transcript)); err != nil {
 		return nil, digest, err
 	}
 	return b.Bytes(), t.Keys, nil

@@ -18,6 +18,7 @@ import (
 	"manx/ledger"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
+	"manx/storage/durable"
 )
 
 // organisation is one of the embedded network's, with its keys.
@@ -47,7 +48,7 @@ func found(dir string) (g ledger.Genesis, orgs []organisation, err error) {
 		if b, err = newSecrets(); err != nil {
 			return g, nil, err
 		}
-		if err := writeSynced(file, b); err != nil {
+		if err := durable.WriteFile(file, b); err != nil {
 			return g, nil, err
 		}
 	} else if err != nil {
@@ -97,19 +98,6 @@ func random(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b)
 	return b
-}
-
-// writeSynced writes a file that is whole or not there.
-func writeSynced(file string, b []byte) error {
-	f, err := os.OpenFile(file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	return os.Rename(file+".new", file)
 }
 
 // sign makes a command of the first organisation, cosigned by as many others

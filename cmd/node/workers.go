@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/storage/durable"
 )
 
 // Workers are always processes of their own: an embedded node starts them as
@@ -49,7 +50,7 @@ func (n *Node) childHome(name string) (dir, passFile string, err error) {
 	}
 	passFile = filepath.Join(dir, "passphrase")
 	if _, err := os.Stat(passFile); errors.Is(err, fs.ErrNotExist) {
-		return dir, passFile, writeSynced(passFile, []byte(hex.EncodeToString(random(16))+"\n"))
+		return dir, passFile, durable.WriteFile(passFile, []byte(hex.EncodeToString(random(16))+"\n"))
 	}
 	return dir, passFile, nil
 }

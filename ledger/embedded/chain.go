@@ -18,6 +18,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"manx/ledger"
+	"manx/storage/durable"
 )
 
 // The buckets. A block is kept under the height of its first command, an event
@@ -244,11 +245,7 @@ func keepGenesis(dir string, g ledger.Genesis) error {
 	if err != nil {
 		return fmt.Errorf("encode genesis: %w", err)
 	}
-	tmp := filepath.Join(dir, genesisFile+".new")
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("write genesis: %w", err)
-	}
-	return os.Rename(tmp, filepath.Join(dir, genesisFile))
+	return durable.WriteFile(filepath.Join(dir, genesisFile), b)
 }
 
 // ReadGenesis returns the genesis of the ledger in a folder, or an error

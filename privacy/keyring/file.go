@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -16,6 +15,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
+	"manx/storage/durable"
 )
 
 // The file, version 1:
@@ -128,45 +128,10 @@ func (s *state) save(c content) error {
 	if len(b) > maxFile {
 		return notice.New(notice.Exhausted, "the keyring is full", "erase records that are no longer needed: `manx study erase`")
 	}
-	if err := writeFile(s.path, b); err != nil {
+	if err := durable.WriteFile(s.path, b); err != nil {
 		return notice.Because(err, notice.Unavailable, "the keyring could not be saved; nothing was changed", "check free space and who may write the data folder")
 	}
 	return nil
-}
-
-func writeFile(path string, b []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".keyring-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreAbsent(os.Remove(f.Name())))
-		}
-	}()
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // lockBeside takes the lock of a keyring: the system lets go of it however the

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"manx/storage"
+	"manx/storage/durable"
 )
 
 // Blobs implements storage.Blobs on a folder.
@@ -85,7 +86,7 @@ func (d *Blobs) PutAs(ctx context.Context, r storage.Ref, b []byte) (err error) 
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(to))
+	return durable.SyncFolder(filepath.Dir(to))
 }
 
 func (d *Blobs) makeFolder(dir string) error {
@@ -98,15 +99,7 @@ func (d *Blobs) makeFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(d.dir)
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.SyncFolder(d.dir)
 }
 
 // Get implements storage.Blobs.

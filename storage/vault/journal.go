@@ -16,6 +16,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/seal"
 	"manx/storage"
+	"manx/storage/durable"
 )
 
 // A Journal is what an interrupted Add needs to go on: bytes that the caller
@@ -234,7 +235,7 @@ func (f *FileJournal) Append(_ context.Context, b []byte) error {
 	_, err = file.Write(b)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err == nil && made {
-		err = syncFolder(filepath.Dir(f.path))
+		err = durable.SyncFolder(filepath.Dir(f.path))
 	}
 	return err
 }
@@ -245,12 +246,4 @@ func (f *FileJournal) Clear(context.Context) error {
 		return err
 	}
 	return nil
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

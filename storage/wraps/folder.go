@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"manx/storage/durable"
 )
 
 // A Folder is a Store of one file for each name. Destroying overwrites the
@@ -77,7 +79,7 @@ func (f *Folder) Put(_ context.Context, name string, b []byte) (err error) {
 	if err := os.Rename(t.Name(), path); err != nil {
 		return errors.Join(fmt.Errorf("put: %w", err), destroy(t.Name()))
 	}
-	err = syncDir(dir)
+	err = durable.SyncFolder(dir)
 	if old != nil { // what was replaced must not stay on the disk either
 		err = errors.Join(err, overwrite(old), old.Close())
 	}
@@ -93,7 +95,7 @@ func (f *Folder) makeDir(dir string) error {
 	}
 	for d := dir; len(d) > len(f.dir); {
 		d = filepath.Dir(d)
-		if err := syncDir(d); err != nil {
+		if err := durable.SyncFolder(d); err != nil {
 			return err
 		}
 	}
@@ -157,7 +159,7 @@ func destroy(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("destroy: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // overwrite writes zeros over the bytes where they lie, then lets go of them.
@@ -179,12 +181,4 @@ func overwrite(f *os.File) error {
 		return fmt.Errorf("overwrite: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

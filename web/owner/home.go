@@ -14,6 +14,7 @@ import (
 	"manx/privacy/keyring"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
+	"manx/storage/durable"
 	"manx/storage/vault"
 )
 
@@ -69,11 +70,7 @@ func pin(ctx context.Context, dir, address string) (Network, error) {
 	if err != nil {
 		return n, fmt.Errorf("encode network: %w", err)
 	}
-	tmp := filepath.Join(dir, networkFile+".new")
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return n, fmt.Errorf("pin network: %w", err)
-	}
-	return n, os.Rename(tmp, filepath.Join(dir, networkFile))
+	return n, durable.WriteFile(filepath.Join(dir, networkFile), b)
 }
 
 // Open opens a home. address, where not empty, is another way to the same
