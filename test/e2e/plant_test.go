@@ -197,9 +197,9 @@ func varied(run []byte) bool {
 	return len(seen) >= 20
 }
 
-// slices returns what the model lung-ct reads of a study: the plaintext that is
+// readByModel returns what the model lung-ct reads of a study: the plaintext that is
 // encrypted.
-func slices(t testing.TB, study string) [][]float64 {
+func readByModel(t testing.TB, study string) [][]float64 {
 	t.Helper()
 	_, card, err := lungct.Model()
 	check(t, err)
@@ -214,7 +214,7 @@ func slices(t testing.TB, study string) [][]float64 {
 }
 
 func inputs(t testing.TB, study string) (out []needle) {
-	for _, in := range slices(t, study) {
+	for _, in := range readByModel(t, study) {
 		for at := 1000; at+8 <= len(in); at += 200 {
 			var doubles, singles []byte
 			for _, v := range in[at : at+8] {

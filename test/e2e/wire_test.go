@@ -162,9 +162,9 @@ func (t *taps) Flush() {
 	}
 }
 
-// mishaps plans troubles by a seed: each route meets both kinds at its first two
-// requests, and afterwards one request in four meets one. The same request, when
-// it is sent again, meets at most two.
+// mishaps plans troubles by a seed: the first request of each route does not
+// arrive, the reply to its next try is lost, and afterwards one try in four meets
+// one of the two. The same request meets at most two.
 func mishaps(seed uint64) func(*http.Request, []byte) trouble {
 	routes, tries := map[string]int{}, map[string]int{}
 	return func(r *http.Request, body []byte) trouble {
@@ -172,13 +172,11 @@ func mishaps(seed uint64) func(*http.Request, []byte) trouble {
 		sum := sha256.Sum256(append([]byte(r.Method+r.URL.RequestURI()+"\x00"), body...))
 		id := hex.EncodeToString(sum[:])
 		tries[id]++
-		switch {
-		case tries[id] > 2:
+		if tries[id] > 2 {
 			return none
-		case tries[id] == 1:
-			if routes[name]++; routes[name] <= 2 {
-				return limited(r, trouble(routes[name]))
-			}
+		}
+		if routes[name]++; routes[name] <= 2 {
+			return limited(r, trouble(routes[name]))
 		}
 		h := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(id), seed+uint64(tries[id])))
 		switch h[0] % 8 {
