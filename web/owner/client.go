@@ -456,8 +456,8 @@ type store struct {
 
 func (s *store) Put(ctx context.Context, b []byte) (storage.Ref, error) {
 	r := storage.RefOf(b)
-	if len(b) > storage.MaxBlob {
-		return r, fmt.Errorf("put: %d bytes are over %d", len(b), storage.MaxBlob)
+	if err := storage.Check(b); err != nil {
+		return r, err
 	}
 	_, err := s.c.bytes(ctx, http.MethodPut, s.path+r.String(), b, 1<<10, true)
 	return r, err
