@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -21,21 +20,24 @@ import (
 
 	"manx/health"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
 )
 
 // version is what `manx --version` prints; CHANGELOG.md says what is in it.
 const version = "0.1.0"
 
-func main() {
+func main() { os.Exit(process(seal.NewPassphrase)) }
+
+// process runs the command this process was started as. lock makes passphrases,
+// and so says how slow it is to try one.
+func process(lock func(string) (seal.Passphrase, error)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	defer stop()
+	return run(ctx, os.Args[1:], &terminal{out: os.Stdout, err: os.Stderr, lock: lock})
 }
 
 // run is main without the process.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	t := &terminal{out: stdout, err: stderr}
+func run(ctx context.Context, args []string, t *terminal) int {
 	root := newRoot(t)
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)

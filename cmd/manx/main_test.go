@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"manx/privacy/seal"
 )
 
 const (
@@ -117,7 +119,7 @@ func TestErrorsWithoutANode(t *testing.T) {
 				split[i] = strings.ReplaceAll(split[i], "\x00", notThere)
 			}
 			var out, errs bytes.Buffer
-			if code := run(t.Context(), split, &out, &errs); code != c.code {
+			if code := run(t.Context(), split, &terminal{out: &out, err: &errs, lock: seal.NewPassphrase}); code != c.code {
 				t.Errorf("exit code %d, want %d: %s", code, c.code, errs.String())
 			}
 			if !strings.HasPrefix(errs.String(), "error: ") || !strings.Contains(errs.String(), c.want) || !strings.Contains(errs.String(), "\nhint: ") {
@@ -128,7 +130,7 @@ func TestErrorsWithoutANode(t *testing.T) {
 			}
 			out.Reset()
 			errs.Reset()
-			if code := run(t.Context(), append(split, "--json"), &out, &errs); code != c.code {
+			if code := run(t.Context(), append(split, "--json"), &terminal{out: &out, err: &errs, lock: seal.NewPassphrase}); code != c.code {
 				t.Errorf("exit code %d with --json, want %d", code, c.code)
 			}
 			var got struct {
@@ -151,7 +153,7 @@ func TestHelpAndCompletionAreThere(t *testing.T) {
 		{"--version", version}, {"completion bash", "bash completion"}, {"completion zsh", "compdef"}, {"__complete study a", "add"},
 	} {
 		var out, errs bytes.Buffer
-		if code := run(t.Context(), strings.Fields(c.args), &out, &errs); code != 0 || !strings.Contains(out.String(), c.want) {
+		if code := run(t.Context(), strings.Fields(c.args), &terminal{out: &out, err: &errs}); code != 0 || !strings.Contains(out.String(), c.want) {
 			t.Errorf("manx %s: code %d, %q lacks %q", c.args, code, out.String(), c.want)
 		}
 	}

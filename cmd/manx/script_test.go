@@ -17,10 +17,26 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"manx/health/phantom"
+	"manx/privacy/seal"
+	"manx/privacy/seal/sealtest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"manx": main})
+	testscript.Main(m, map[string]func(){"manx": func() { os.Exit(process(quick{}.passphrase)) }})
+}
+
+// quick makes passphrases that are quick to try, since the stories run many
+// commands and each opens a keyring.
+type quick struct{ testing.TB }
+
+func (quick) Helper()        {}
+func (quick) Fatal(v ...any) { panic(fmt.Sprint(v...)) }
+
+func (q quick) passphrase(text string) (seal.Passphrase, error) {
+	if text == "" {
+		return seal.NewPassphrase(text)
+	}
+	return sealtest.Passphrase(q, text), nil
 }
 
 // The stories of testdata/script, told to the real command.

@@ -27,21 +27,6 @@ func studyCommand(t *terminal) *cobra.Command {
 	return c
 }
 
-// bar adapts a stage-wise progress to the terminal's.
-func (t *terminal) bar() (patient.Progress, func()) {
-	var stage string
-	var show func(done, total int64)
-	end := func() {}
-	return func(s string, done, total int64) {
-		if s != stage {
-			end()
-			stage = s
-			show, end = t.progress(s)
-		}
-		show(done, total)
-	}, func() { end() }
-}
-
 func studyAdd(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "add PATH…", Short: "Seal and store the studies in files, folders or ZIPs", Args: cobra.MinimumNArgs(1),
 		Long: "Read DICOM files, folders and ZIP archives; seal each study on this device, spread it over six storage nodes and\nregister it. Late or amended slices of a known study become a new version. Interrupted, the same command goes on.\nWith --json, one object a study.",

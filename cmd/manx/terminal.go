@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,11 +22,13 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/seal"
 	"manx/web/owner"
+	"manx/web/owner/patient"
 )
 
 // A terminal is how one invocation speaks and where its home is.
 type terminal struct {
 	out, err       io.Writer
+	lock           func(text string) (seal.Passphrase, error)
 	data, node     string
 	passphraseFile string
 	json           bool
@@ -128,7 +131,7 @@ func (t *terminal) newPassphrase(text string, fresh bool) (seal.Passphrase, erro
 	if fresh && len(text) < minPassphrase {
 		return seal.Passphrase{}, notice.New(notice.Invalid, fmt.Sprintf("the passphrase is shorter than %d characters", minPassphrase), "choose a longer one: four words nobody would guess are good")
 	}
-	return seal.NewPassphrase(text)
+	return t.lock(text)
 }
 
 // home opens the home.
@@ -218,27 +221,46 @@ func (t *terminal) sure(question string) error {
 	return nil
 }
 
-// progress returns a function that shows how far long work is, on a terminal
-// and not more than ten times a second.
-func (t *terminal) progress(what string) (show func(done, total int64), end func()) {
+// A stage is a part of long work; total is 0 where it is not known.
+type stage struct {
+	name        string
+	done, total int64
+}
+
+// bar returns a function that shows how far the stages of long work are, on a
+// terminal and not more than ten times a second, and one that clears the line.
+func (t *terminal) bar() (show patient.Progress, end func()) {
 	f, ok := t.err.(*os.File)
 	if t.quiet || t.json || !ok || !term.IsTerminal(int(f.Fd())) {
-		return func(int64, int64) {}, func() {}
+		return func(string, int64, int64) {}, func() {}
 	}
 	var last time.Time
-	shown := false
-	return func(done, total int64) {
+	var running []stage
+	return func(name string, done, total int64) {
+			running = slices.DeleteFunc(running, func(s stage) bool { return s.name != name && s.done >= s.total })
+			if i := slices.IndexFunc(running, func(s stage) bool { return s.name == name }); i >= 0 {
+				running[i] = stage{name, done, total}
+			} else {
+				running = append(running, stage{name, done, total})
+			}
 			if time.Since(last) < 100*time.Millisecond {
 				return
 			}
-			last, shown = time.Now(), true
-			if total > 0 {
-				fmt.Fprintf(t.err, "\r\x1b[K%s %3d%%", what, min(100, 100*done/total))
-			} else {
-				fmt.Fprintf(t.err, "\r\x1b[K%s %d", what, done)
+			last = time.Now()
+			var parts []string
+			for _, s := range running {
+				switch {
+				case s.total > 0:
+					parts = append(parts, fmt.Sprintf("%s %3d%%", s.name, min(100, 100*s.done/s.total)))
+				case s.done > 0:
+					parts = append(parts, fmt.Sprintf("%s %d", s.name, s.done))
+				default:
+					parts = append(parts, s.name)
+				}
 			}
+			fmt.Fprintf(t.err, "\r\x1b[K%s", strings.Join(parts, ", "))
 		}, func() {
-			if shown {
+			if !last.IsZero() {
 				fmt.Fprint(t.err, "\r\x1b[K")
 			}
 		}
