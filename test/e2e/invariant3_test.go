@@ -206,7 +206,6 @@ func TestInvariant4_EveryEscrowReachesItsEnd(t *testing.T) {
 	m := net.model(t, p, "lung-ct")
 	net.model(t, lender, score.DefaultModel)
 	done := net.settled(t)
-	check(t, net.stopWorker(syscall.SIGTERM))
 	hers, theirs := balance(t, p), balance(t, lender)
 	info, err := p.Info(ctx)
 	check(t, err)
@@ -216,6 +215,20 @@ func TestInvariant4_EveryEscrowReachesItsEnd(t *testing.T) {
 		check(t, err)
 		check(t, done())
 		return id
+	}
+	// Done, and neither accepted nor doubted: it pays at its time.
+	unanswered := ask(6, 90)
+	stands := func(id ledger.JobID, at ledger.Stage) func() (bool, error) {
+		return func() (bool, error) {
+			j, err := owner.Get[ledger.Job](ctx, net.party(t, "auditor", ledger.Worker, ledger.Common).Client, id)
+			return j.Stage == at, err
+		}
+	}
+	eventually(t, "a result is there", time.Minute, stands(unanswered, ledger.Done))
+	check(t, net.stopWorker(syscall.SIGTERM))
+	defer func() { check(t, net.startWorker()) }()
+	if info, err = p.Info(ctx); err != nil {
+		t.Fatal(err)
 	}
 	abandoned := []ledger.JobID{ask(3, 25), ask(4, 26), ask(5, 27)}
 	for range 2 {
@@ -229,19 +242,10 @@ func TestInvariant4_EveryEscrowReachesItsEnd(t *testing.T) {
 	net.balanced(t)
 	net.killNode(t)
 	for _, id := range abandoned {
-		eventually(t, "an abandoned job ends", 90*time.Second, func() (bool, error) {
-			j, err := owner.Get[ledger.Job](ctx, net.party(t, "auditor", ledger.Worker, ledger.Common).Client, id)
-			return j.Stage == ledger.Refunded, err
-		})
+		eventually(t, "an abandoned job ends", 90*time.Second, stands(id, ledger.Refunded))
 	}
-	// Done, and neither accepted nor doubted: it pays at its time.
-	check(t, net.startWorker())
-	id := ask(3, 80)
-	eventually(t, "what nobody accepts is paid", 3*time.Minute, func() (bool, error) {
-		j, err := owner.Get[ledger.Job](ctx, p.Client, id)
-		return j.Stage == ledger.Settled, err
-	})
-	if paid := minus(t, hers, balance(t, p)); paid != ledger.MAN(3) || balance(t, lender) != theirs {
+	eventually(t, "what nobody accepts is paid", 3*time.Minute, stands(unanswered, ledger.Settled))
+	if paid := minus(t, hers, balance(t, p)); paid != ledger.MAN(6) || balance(t, lender) != theirs {
 		t.Errorf("what was abandoned cost %s MAN", paid)
 	}
 	book := net.balanced(t)

@@ -67,8 +67,11 @@ func status(pid int, field string) int64 {
 	return 0
 }
 
-// Adding a study takes little memory, however large it is. Opening the keyring
-// takes 256 MiB for a moment: that is what makes a passphrase dear to guess.
+// Adding a study takes at most 64 MiB of memory, however large it is. Opening the
+// keyring takes 256 MiB for a moment before that: it is what makes a passphrase
+// dear to guess. What the bound counts is the process's own (anonymous) memory.
+// The kernel also counts the pages of the binary that it has mapped, which all
+// manx processes share and which it takes back at will; they are reported.
 func TestAddingALargeStudyTakesLittleMemory(t *testing.T) {
 	size, most := int64(128<<20), int64(64<<20)
 	if os.Getenv("MANX_LONG") != "" {
@@ -92,7 +95,7 @@ func TestAddingALargeStudyTakesLittleMemory(t *testing.T) {
 	check(t, c.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	var opening, adding int64
+	var opening, own, all int64
 	reset := false
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		select {
@@ -101,12 +104,13 @@ func TestAddingALargeStudyTakesLittleMemory(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s", out.String())
 			}
-			t.Logf("a study of %d MiB in %.1f s: %d MiB while the keyring opened, then at most %d MiB", size>>20, time.Since(began).Seconds(), opening>>20, adding>>20)
+			t.Logf("a study of %d MiB in %.1f s: %d MiB resident while the keyring opened; then at most %d MiB of its own, %d MiB with the pages of the binary",
+				size>>20, time.Since(began).Seconds(), opening>>20, own>>20, all>>20)
 			if !reset {
 				t.Skip("this system does not reset a process's peak of memory")
 			}
-			if adding > most {
-				t.Errorf("adding took %d MiB, over %d", adding>>20, most>>20)
+			if own > most || own == 0 {
+				t.Errorf("adding took %d MiB, over %d", own>>20, most>>20)
 			}
 			return
 		case <-tick.C:
@@ -114,7 +118,7 @@ func TestAddingALargeStudyTakesLittleMemory(t *testing.T) {
 		peak := status(c.Process.Pid, "VmHWM")
 		switch now := status(c.Process.Pid, "VmRSS"); {
 		case reset:
-			adding = max(adding, peak)
+			own, all = max(own, status(c.Process.Pid, "RssAnon")), max(all, peak)
 		case peak > 200<<20 && now < 100<<20: // the keyring is open: count anew
 			opening = peak
 			reset = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.Process.Pid), []byte("5"), 0) == nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"manx/ledger"
@@ -87,6 +88,10 @@ func TestReceiptVerifiesOffline(t *testing.T) {
 	for at := 11; at < len(raw); at += len(raw) / 40 { // and wherever a byte may flip
 		flipped := bytes.Clone(raw)
 		flipped[at] ^= 1
+		// A bit that base64 does not use says nothing.
+		if b, err := receipt.Read(bytes.NewReader(flipped)); err == nil && reflect.DeepEqual(b, bundle) {
+			continue
+		}
 		if code, text := verify(flipped, network); code == 0 {
 			t.Errorf("byte %d flipped: verified, %s", at, text)
 		}
