@@ -69,7 +69,7 @@ func TestInvariant1_NothingOfTheOwnerOutsideHerDevice(t *testing.T) {
 	s.empty("the node's memory", hers, net.node.Process.Pid)
 
 	f := newFinder(t, hers)
-	own := []string{private, net.path("bin"), net.path("homes", "patient"), net.path("homes", "borrower"), net.path("homes", "patient.passphrase"),
+	own := []string{private, net.path("bin"), net.path("homes", "patient"), net.path("homes", "borrower"),
 		net.path("homes", "hospital"), net.path("homes", "new device"), s.released}
 	found, files, size := f.folder(t, net.dir, own...)
 	for _, x := range found {

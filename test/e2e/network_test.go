@@ -222,26 +222,6 @@ func (n *network) model(t testing.TB, p *owner.Party, name string) ledger.Model 
 	return m
 }
 
-// cli runs manx with a home's folder and returns its output and exit code.
-func (n *network) cli(t testing.TB, home string, args ...string) (string, int) {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), n.manx, append(args, "--json")...)
-	c.Env = []string{"MANX_DATA=" + n.path("homes", home), "MANX_PASSPHRASE_FILE=" + n.passphraseFile(t, home)}
-	out, err := c.Output()
-	exit := (*exec.ExitError)(nil)
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return string(out), c.ProcessState.ExitCode()
-}
-
-func (n *network) passphraseFile(t testing.TB, home string) string {
-	file := n.path("homes", home+".passphrase")
-	check(t, os.MkdirAll(filepath.Dir(file), 0o700))
-	check(t, os.WriteFile(file, []byte(passphraseOf(home)), 0o600))
-	return file
-}
-
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
