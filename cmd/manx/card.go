@@ -61,7 +61,7 @@ func modelTrain(t *terminal) *cobra.Command {
 	var data, out string
 	var seed uint64
 	c := &cobra.Command{Use: "train lung-ct", Short: "Train and measure a built-in model again from its data", Args: cobra.ExactArgs(1),
-		Long: "Train lung-ct on IQ-OTH/NCCD (--data), cross-validate by groups, and write weights, results and card into --out.\nThe same data and seed give the same files.",
+		Long: "Train lung-ct on IQ-OTH/NCCD (--data-set), cross-validate by groups, and write weights, results and card into --out.\nThe same data and seed give the same files.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] != lungct.Name {
 				return notice.New(notice.NotFound, "no recipe for a model of that name", "there is one for "+lungct.Name)
