@@ -124,29 +124,34 @@ func BenchmarkDiagnosis(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, name := range []string{"first", "again"} {
-		b.Run(name, func(b *testing.B) {
-			worker, mine := cpu(b, x.node.Workers[0]), own()
-			var d patient.Diagnosis
-			for b.Loop() {
-				if d, err = patient.Diagnose(b.Context(), p, added[0].Record, "lung-ct", 3600, quiet); err != nil {
-					b.Fatal(err)
-				}
-				if name == "first" {
-					break
-				}
-			}
-			n := float64(max(b.N, 1))
-			b.ReportMetric((cpu(b, x.node.Workers[0])-worker)/n, "worker-cpu-s")
-			b.ReportMetric((own()-mine)/n, "owner+node-cpu-s")
-			b.ReportMetric(d.Times.Keys, "keys-s")
-			b.ReportMetric(d.Times.Encrypt, "encrypt-s")
-			b.ReportMetric(d.Times.Compute, "compute-s")
-			b.ReportMetric(float64(d.Up)/1e6, "up-MB")
-			b.ReportMetric(float64(d.Down)/1e6, "down-MB")
-			b.ReportMetric(float64(d.Keys)/1e6, "keys-MB")
-		})
+	began := time.Now()
+	first, err := patient.Diagnose(b.Context(), p, added[0].Record, "lung-ct", 3600, quiet)
+	if err != nil {
+		b.Fatal(err)
 	}
+	took := time.Since(began)
+	b.Run("first", func(b *testing.B) { // it made and sent the evaluation keys; measured once
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(took.Seconds(), "s")
+		b.ReportMetric(first.Times.Keys, "keys-s")
+	})
+	b.Run("again", func(b *testing.B) {
+		worker, mine := cpu(b, x.node.Workers[0]), own()
+		var d patient.Diagnosis
+		for b.Loop() {
+			if d, err = patient.Diagnose(b.Context(), p, added[0].Record, "lung-ct", 3600, quiet); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n := float64(b.N)
+		b.ReportMetric((cpu(b, x.node.Workers[0])-worker)/n, "worker-cpu-s")
+		b.ReportMetric((own()-mine)/n, "owner+node-cpu-s")
+		b.ReportMetric(d.Times.Encrypt, "encrypt-s")
+		b.ReportMetric(d.Times.Compute, "compute-s")
+		b.ReportMetric(float64(d.Up)/1e6, "up-MB")
+		b.ReportMetric(float64(d.Down)/1e6, "down-MB")
+		b.ReportMetric(float64(d.Keys)/1e6, "keys-MB")
+	})
 }
 
 // BenchmarkScore is a whole score: request, consent, encrypted points, proof,
