@@ -247,27 +247,6 @@ func (k *clerk) run(ctx context.Context) error {
 	beat := time.NewTicker(tickEvery)
 	defer beat.Stop()
 	open := map[ledger.JobID]ledger.Job{}
-	// Running a job again takes its time, so it is done beside the other duties,
-	// one job at a time; one that failed is tried again with a later beat.
-	var judging sync.WaitGroup
-	defer judging.Wait()
-	bench := make(chan struct{}, 1) // holds a token while a job is judged
-	judge := func() {
-		for _, j := range open {
-			if j.Stage != ledger.Disputed {
-				continue
-			}
-			select {
-			case bench <- struct{}{}:
-				judging.Go(func() {
-					defer func() { <-bench }()
-					k.try(ctx, "judge", func(ctx context.Context) error { return k.settleDispute(ctx, j) })
-				})
-			default:
-			}
-			return
-		}
-	}
 	for {
 		select {
 		case err := <-followed:
@@ -277,11 +256,12 @@ func (k *clerk) run(ctx context.Context) error {
 				delete(open, j.ID)
 				k.try(ctx, "checkpoint", k.checkpoint)
 			}
-			judge()
+			if j.Stage == ledger.Disputed {
+				k.try(ctx, "judge", func(ctx context.Context) error { return k.settleDispute(ctx, j) })
+			}
 		case <-beat.C:
 			k.try(ctx, "tick", k.tick)
 			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
-			judge()
 		}
 	}
 }
@@ -352,8 +332,6 @@ func (k *clerk) settleDispute(ctx context.Context, j ledger.Job) error {
 	if err != nil {
 		return err
 	}
-	if _, err = k.ledger.Submit(ctx, c); notice.Is(err, notice.Conflict) {
-		return nil // it has ended meanwhile
-	}
+	_, err = k.ledger.Submit(ctx, c)
 	return err
 }
