@@ -2,13 +2,17 @@ package kubo
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +30,25 @@ type repo struct{ dir, program string }
 type settings map[string]json.RawMessage
 
 type identity struct{ PeerID, PrivKey string }
+
+// newIdentity makes a node's key as libp2p writes it: protocol buffers of type
+// Ed25519, and the identity multihash of the public one in base58.
+func newIdentity() (json.RawMessage, error) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make storage node: %w", err)
+	}
+	const alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	var id []byte
+	x, rest := new(big.Int).SetBytes(append([]byte("\x24\x08\x01\x12\x20"), public...)), new(big.Int)
+	for base := big.NewInt(58); x.Sign() > 0; {
+		x.DivMod(x, base, rest)
+		id = append(id, alphabet[rest.Int64()])
+	}
+	id = append(id, '1') // for the leading zero byte, the code of the multihash
+	slices.Reverse(id)
+	return json.Marshal(identity{string(id), base64.StdEncoding.EncodeToString(append([]byte("\x08\x01\x12\x40"), private...))})
+}
 
 func (r repo) config() (settings, error) {
 	b, err := os.ReadFile(filepath.Join(r.dir, "config"))
@@ -90,16 +113,25 @@ func (r repo) make(ctx context.Context, key []byte) error {
 	if err := os.RemoveAll(fresh.dir); err != nil {
 		return fmt.Errorf("make storage node: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, r.program, "init", "--empty-repo", "--algorithm=ed25519") //nolint:gosec // the program that was built
-	cmd.Env = append(os.Environ(), "IPFS_PATH="+fresh.dir)
+	id, err := newIdentity()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.Mkdir(fresh.dir, 0o700), fresh.configure(id, "")); err != nil {
+		return fmt.Errorf("make storage node: %w", err)
+	}
+	// Kubo refuses a folder that has a configuration: it takes it from beside.
+	config := fresh.dir + ".json"
+	if err := os.Rename(filepath.Join(fresh.dir, "config"), config); err != nil {
+		return fmt.Errorf("make storage node: %w", err)
+	}
+	defer func() { _ = os.Remove(config) }()
+	cmd := exec.CommandContext(ctx, r.program, "init", "--empty-repo", config) //nolint:gosec // the program that was built
+	cmd.Env = append(os.Environ(), "IPFS_PATH="+fresh.dir, "IPFS_TELEMETRY=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return notice.Because(err, notice.Unavailable, "Kubo could not make a node: "+strings.TrimSpace(string(text)), "is the disk full, or not writable?")
 	}
-	made, err := fresh.config()
-	if err != nil {
-		return fmt.Errorf("make storage node: %w", err)
-	}
-	if err := errors.Join(durable.WriteFile(filepath.Join(fresh.dir, "swarm.key"), key), fresh.configure(made["Identity"], ""), os.Chmod(fresh.dir, 0o700)); err != nil {
+	if err := durable.WriteFile(filepath.Join(fresh.dir, "swarm.key"), key); err != nil {
 		return fmt.Errorf("make storage node: %w", err)
 	}
 	if err := os.Remove(r.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

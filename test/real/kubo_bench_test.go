@@ -1,0 +1,157 @@
+package real
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"manx/storage/vault"
+)
+
+// BenchmarkKubo6 uploads MANX_BENCH_MB megabytes (1024) to six Kubo nodes that
+// sync every write, and opens them again with two nodes gone. The upload is
+// compared with sha256+write+fsync of the same bytes in series on the same disk,
+// right before it, and opening with the rate of sha256 alone.
+func BenchmarkKubo6(b *testing.B) {
+	total := int64(1024)
+	_, _ = fmt.Sscan(os.Getenv("MANX_BENCH_MB"), &total)
+	total <<= 20
+	n := kuboNodes(b, vault.Nodes)
+	v := kuboVault(b, n, 0)
+	// As `manx study add` does: buffers stay few, but garbage would double them.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(52 << 20))
+	block := make([]byte, 512<<10) // an object about the size of a CT slice
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(block)
+	var objects []vault.Object
+	for i := int64(0); i*int64(len(block)) < total; i++ {
+		objects = append(objects, vault.Object{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Size: int64(len(block)),
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(block)), nil }})
+	}
+	var up, down, series, sum time.Duration
+	for b.Loop() {
+		series += inSeries(b, total)
+		var d vault.Deposit
+		up += timed(func() {
+			var err error
+			if d, err = v.Add(b.Context(), vault.Version{Objects: objects}); err != nil {
+				b.Fatal(err)
+			}
+		})
+		for _, i := range []int{1, 4} {
+			if err := n.Kill(i); err != nil {
+				b.Fatal(err)
+			}
+		}
+		sum += timed(func() { digest(total) })
+		down += timed(func() { openAll(b, v, d) })
+		for _, i := range []int{1, 4} {
+			if err := n.Restart(b.Context(), i); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := v.Erase(b.Context(), d.Manifest); err != nil {
+			b.Fatal(err)
+		}
+	}
+	mb := float64(total) * float64(b.N) / 1e6
+	b.ReportMetric(mb/up.Seconds(), "upload-MB/s")
+	b.ReportMetric(mb/series.Seconds(), "series-MB/s")
+	b.ReportMetric(series.Seconds()/up.Seconds(), "upload/series")
+	b.ReportMetric(mb/down.Seconds(), "open-MB/s")
+	b.ReportMetric(mb/sum.Seconds(), "sha256-MB/s")
+	b.ReportMetric(sum.Seconds()/down.Seconds(), "open/sha256")
+	b.ReportMetric(peakRSS(b), "peak-MB")
+}
+
+func timed(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
+
+func openAll(b *testing.B, v *vault.Vault, d vault.Deposit) {
+	b.Helper()
+	rec, err := v.OpenRecord(b.Context(), d.Manifest, d.Key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, o := range rec.Objects() {
+		r, err := rec.Open(b.Context(), o.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, r); err != nil || n != o.Size {
+			b.Fatal(n, err)
+		}
+		if err := r.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// digest hashes total bytes on one core.
+func digest(total int64) {
+	block := make([]byte, 1<<20)
+	h := sha256.New()
+	for range total >> 20 {
+		_, _ = h.Write(block)
+	}
+	h.Sum(nil)
+}
+
+// inSeries hashes, writes and syncs total bytes in files of 1 MiB, one after
+// another.
+func inSeries(b *testing.B, total int64) time.Duration {
+	b.Helper()
+	dir := b.TempDir()
+	block := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(block)
+	took := timed(func() {
+		for i := range total >> 20 {
+			block[0], block[1] = byte(i), byte(i>>8)
+			f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%x", sha256.Sum256(block))))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := f.Write(block); err != nil {
+				b.Fatal(err)
+			}
+			if err := f.Sync(); err != nil {
+				b.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if err := os.RemoveAll(dir); err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+// peakRSS returns this process's largest resident set in MB, 0 where /proc does
+// not tell.
+func peakRSS(b *testing.B) float64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	var kb float64
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			if _, err := fmt.Sscan(rest, &kb); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return kb / 1000
+}
