@@ -23,7 +23,11 @@ func workerCommand(t *terminal) *cobra.Command {
 		&cobra.Command{Use: "run", Short: "Take jobs until stopped", Args: cobra.NoArgs,
 			Long: "Register this folder's keys as a worker (once) and take jobs until stopped. A worker sees a model and\nciphertexts; it has no key that opens anything.",
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error { return w.Run(ctx) })
+				err := t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error { return w.Run(ctx) })
+				if cmd.Context().Err() != nil {
+					return nil // stopped as asked, perhaps while it was starting
+				}
+				return err
 			}},
 		&cobra.Command{Use: "rerun JOB", Short: "Evaluate a job again and print its result's hash", Args: cobra.ExactArgs(1),
 			Long: "Evaluate a job again from what the ledger and the storage nodes hold. Evaluation is exact: the same job\ngives the same bytes on any machine, so the hash tells whether the worker was right.",

@@ -247,6 +247,30 @@ func (k *clerk) run(ctx context.Context) error {
 	beat := time.NewTicker(tickEvery)
 	defer beat.Stop()
 	open := map[ledger.JobID]ledger.Job{}
+	// Running a job again takes its time, so it is done beside the other duties,
+	// one job at a time; one that failed is tried again with a later beat.
+	var judging sync.WaitGroup
+	defer judging.Wait()
+	busy, judged := false, make(chan ledger.JobID, 1) // "" when it failed
+	judge := func() {
+		for _, j := range open {
+			if busy || j.Stage != ledger.Disputed {
+				continue
+			}
+			busy = true
+			judging.Go(func() {
+				done := ledger.JobID("")
+				k.try(ctx, "judge", func(ctx context.Context) error {
+					err := k.settleDispute(ctx, j)
+					if err == nil {
+						done = j.ID
+					}
+					return err
+				})
+				judged <- done
+			})
+		}
+	}
 	for {
 		select {
 		case err := <-followed:
@@ -256,12 +280,16 @@ func (k *clerk) run(ctx context.Context) error {
 				delete(open, j.ID)
 				k.try(ctx, "checkpoint", k.checkpoint)
 			}
-			if j.Stage == ledger.Disputed {
-				k.try(ctx, "judge", func(ctx context.Context) error { return k.settleDispute(ctx, j) })
+			judge()
+		case id := <-judged:
+			busy = false
+			if delete(open, id); id != "" {
+				judge() // the next one
 			}
 		case <-beat.C:
 			k.try(ctx, "tick", k.tick)
 			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
+			judge()
 		}
 	}
 }
@@ -332,6 +360,8 @@ func (k *clerk) settleDispute(ctx context.Context, j ledger.Job) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.ledger.Submit(ctx, c)
+	if _, err = k.ledger.Submit(ctx, c); notice.Is(err, notice.Conflict) {
+		return nil // it has ended meanwhile
+	}
 	return err
 }
