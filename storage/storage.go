@@ -111,6 +111,26 @@ func PutAs(ctx context.Context, to Blobs, r Ref, b []byte) error {
 	return err
 }
 
+// GetRange returns n bytes of the blob named r, from off. Where the backend has a
+// GetRange method the bytes are its word, unchecked, and cost it no more than
+// they are; elsewhere the whole blob is read and checked. A range that the blob
+// has not is an error.
+func GetRange(ctx context.Context, from Blobs, r Ref, off, n int) ([]byte, error) {
+	if ranged, ok := from.(interface {
+		GetRange(ctx context.Context, r Ref, off, n int) ([]byte, error)
+	}); ok {
+		return ranged.GetRange(ctx, r, off, n)
+	}
+	b, err := from.Get(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if off < 0 || n < 0 || n > len(b)-off {
+		return nil, fmt.Errorf("range of blob %v: %w", r, ErrCorrupt)
+	}
+	return b[off : off+n], nil
+}
+
 // Check returns an error unless b may be a blob.
 func Check(b []byte) error {
 	if len(b) > MaxBlob {

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/ipfs/boxo/blockstore"
@@ -52,6 +53,7 @@ func OpenNode(dir string) (*Node, error) {
 	n.scratch.New = func() any { return new([storage.MaxBlob + 1]byte) }
 	n.mux.HandleFunc("POST /api/v0/block/put", n.put)
 	n.mux.HandleFunc("POST /api/v0/block/get", n.get)
+	n.mux.HandleFunc("POST /api/v0/cat", n.cat)
 	n.mux.HandleFunc("POST /api/v0/block/stat", n.stat)
 	n.mux.HandleFunc("POST /api/v0/block/rm", n.rm)
 	return n, nil
@@ -236,6 +238,32 @@ func (n *Node) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(b.RawData()) //nolint:gosec // a block as it was put, with the type that Kubo gives it
+}
+
+// cat answers with a range of a block; Kubo's cat knows files of many blocks too.
+func (n *Node) cat(w http.ResponseWriter, r *http.Request) {
+	c, err := block(r)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	q := r.URL.Query()
+	off, err := strconv.ParseUint(q.Get("offset"), 10, 31)
+	length, err2 := strconv.ParseUint(q.Get("length"), 10, 31)
+	if err = errors.Join(err, err2); err != nil {
+		fail(w, errors.New("offset and length are needed"))
+		return
+	}
+	b, err := n.store.Get(r.Context(), c)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	data := b.RawData()
+	data = data[min(off, uint64(len(data))):]
+	data = data[:min(length, uint64(len(data)))]
+	w.Header().Set("Content-Type", "text/plain")
+	_, _ = w.Write(data) //nolint:gosec // a block as it was put, with the type that Kubo gives it
 }
 
 func (n *Node) stat(w http.ResponseWriter, r *http.Request) {

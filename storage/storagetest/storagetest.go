@@ -40,6 +40,7 @@ func Run(t *testing.T, backend func(t *testing.T) Backend) {
 		"cancel":                 cancel,
 		"concurrent":             concurrent,
 		"put as":                 putAs,
+		"get range":              getRange,
 		"reopen":                 reopen,
 		"Invariant8 the reply lost and the try repeated is one blob": replyLost,
 	} {
@@ -205,6 +206,40 @@ func putAs(t *testing.T, _ Backend, blobs storage.Blobs) {
 			t.Errorf("a wrong name: %v", err)
 		}
 	}
+}
+
+func getRange(t *testing.T, backend Backend, blobs storage.Blobs) {
+	b := blob(100_000)
+	r := put(t, blobs, b)
+	for _, at := range [][2]int{{0, 0}, {0, 1}, {99_999, 1}, {0, 100_000}, {1234, 4096}} {
+		got, err := storage.GetRange(t.Context(), blobs, r, at[0], at[1])
+		if err != nil || !bytes.Equal(got, b[at[0]:at[0]+at[1]]) {
+			t.Errorf("%d bytes from %d: got %d, %v", at[1], at[0], len(got), err)
+		}
+	}
+	for _, at := range [][2]int{{-1, 5}, {0, -1}, {0, 100_001}, {99_999, 2}, {100_001, 1}, {1 << 40, 1}, {1, 1 << 40}} {
+		if got, err := storage.GetRange(t.Context(), blobs, r, at[0], at[1]); err == nil {
+			t.Errorf("%d bytes from %d: got %d", at[1], at[0], len(got))
+		}
+	}
+	if _, err := storage.GetRange(t.Context(), blobs, storage.RefOf([]byte("never stored")), 0, 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("range of what is not there: %v", err)
+	}
+	// A flipped bit is an error or comes back as it is; other bytes never do.
+	backend.Damage(t, blobs, r)
+	got, err := storage.GetRange(t.Context(), blobs, r, 0, len(b))
+	if diff := differing(got, b); err == nil && diff != 1 {
+		t.Errorf("range of a damaged blob: %d of %d bytes differ", diff, len(got))
+	}
+}
+
+func differing(a, b []byte) (n int) {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n + max(len(a), len(b)) - min(len(a), len(b))
 }
 
 func reopen(t *testing.T, backend Backend, blobs storage.Blobs) {
