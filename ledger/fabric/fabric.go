@@ -1,0 +1,377 @@
+// Package fabric is the ledger on Hyperledger Fabric: the contract of the
+// exchange, run as a chaincode by several organisations, through fabric-sdk-go.
+// It is the one door to Fabric's libraries; the chaincode's side is below it.
+//
+// A command is committed when a majority of the organisations endorsed what it
+// does, the orderers put it in a block, and our own organisation's peer has that
+// block. Commands of many authors share a transaction: those of health, of
+// credit, and of neither have a lane each, and the first two travel and are kept
+// where only the members of their lane see them.
+//
+// A height has the number of the block, the transaction's place in it and the
+// command's place in the transaction; heights have gaps.
+//
+// It does not order by itself, hold state, or trust one peer's word on a
+// refusal: what it answers, two organisations' peers have signed. It reads from
+// our own organisation's peer alone, so that nobody misses what they were told
+// is committed.
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go/common"
+	"github.com/hyperledger/fabric-sdk-go/pkg/common/providers/fab"
+	"golang.org/x/sync/semaphore"
+
+	"manx/ledger"
+	"manx/ledger/fabric/batch"
+	"manx/privacy/notice"
+)
+
+// A Config says which network, and as whom.
+type Config struct {
+	Profile      string // file of the connection profile of fabric-sdk-go, YAML
+	Organisation string // as the profile names it; its first peer is ours. Empty is "exchange"
+	User         string // of the organisation. Empty is "manx"
+	Channel      string // Empty is "manx"
+	Contract     string // the chaincode's name on the channel. Empty is "manx"
+
+	Patience       time.Duration // how long a command is tried; 0 is one minute
+	CommitPatience time.Duration // how long a transaction may take to be committed before it is looked up; 0 is five seconds
+	Log            *slog.Logger  // nil is silent
+}
+
+// A Ledger implements ledger.Ledger. It is safe for concurrent use.
+type Ledger struct {
+	cfg   Config
+	net   *network
+	lanes map[ledger.Vertical]*lane
+	gate  *semaphore.Weighted // batches under way; one that must run alone takes it all
+	hot   *semaphore.Weighted // held by the one batch that changes what many change; taken before gate
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	mu      sync.Mutex
+	watched map[string]chan committed
+	last    ledger.Height
+	recent  map[uint64][]ledger.Event // of the latest blocks that somebody read
+	order   []uint64                  // their numbers, oldest first
+}
+
+var errClosed = errors.New("the ledger is closed")
+
+// New connects to a network that runs. Every error is a notice. Close ends it.
+func New(ctx context.Context, cfg Config) (*Ledger, error) {
+	for v, otherwise := range map[*string]string{&cfg.Organisation: "exchange", &cfg.User: "manx", &cfg.Channel: "manx", &cfg.Contract: "manx"} {
+		if *v == "" {
+			*v = otherwise
+		}
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = time.Minute
+	}
+	if cfg.CommitPatience == 0 {
+		cfg.CommitPatience = 5 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	net, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{
+		cfg: cfg, net: net, lanes: map[ledger.Vertical]*lane{}, gate: semaphore.NewWeighted(everybody), hot: semaphore.NewWeighted(1),
+		watched: map[string]chan committed{}, recent: map[uint64][]ledger.Event{},
+	}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	next, err := l.findLast(ctx)
+	if err != nil {
+		l.stop()
+		return nil, errors.Join(unreachable(err, "the organisation's own peer"), net.close())
+	}
+	l.work.Go(func() { l.follow(next) })
+	for _, v := range []ledger.Vertical{ledger.Health, ledger.Credit, ledger.Common} {
+		a := &lane{l: l, name: v, waiting: make(chan *request), slots: make(chan struct{}, underWay)}
+		l.lanes[v] = a
+		l.work.Go(func() { a.run(l.ctx) })
+	}
+	return l, nil
+}
+
+// Close ends every Submit, Read and Events under way, and waits for them to let
+// go of the network.
+func (l *Ledger) Close() error {
+	l.stop()
+	l.work.Wait()
+	return l.net.close()
+}
+
+// Submit implements ledger.Ledger.
+func (l *Ledger) Submit(ctx context.Context, c ledger.Command) (ledger.Height, error) {
+	if len(c.Body) > ledger.MaxBody || len(c.Cosigns) > ledger.MaxCosigns || len(c.Name) > 64 || len(c.Author) > 64 || len(c.Network) > 64 {
+		return 0, notice.New(notice.Invalid, "the command is too large", "")
+	}
+	size := len(c.Body)*4/3 + 1024 + 256*len(c.Cosigns)
+	out := make(chan reply, 1)
+	select {
+	case l.lanes[batch.LaneOf(c)].waiting <- &request{c, size, out}:
+	case <-l.ctx.Done():
+		return 0, errClosed
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	select {
+	case r := <-out:
+		return r.height, r.err
+	case <-l.ctx.Done():
+		return 0, errClosed
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// readPatience is how long a read waits for a peer that is away.
+const readPatience = 10 * time.Second
+
+// Read implements ledger.Ledger.
+func (l *Ledger) Read(ctx context.Context, k ledger.Key) ([]byte, error) {
+	b, err := l.ask(ctx, readPatience, batch.Read, []byte(k))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 {
+		return nil, fmt.Errorf("ledger state: %w", fs.ErrNotExist)
+	}
+	return b, nil
+}
+
+// ask queries the contract on our own peer, again while the peer is away.
+func (l *Ledger) ask(ctx context.Context, patience time.Duration, function string, args ...[]byte) (b []byte, err error) {
+	ctx, cancel := l.bound(ctx, patience)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if b, err = l.net.query(ctx, fab.ChaincodeInvokeRequest{ChaincodeID: l.cfg.Contract, Fcn: function, Args: args}); err == nil {
+			return b, nil
+		}
+		if wait(ctx, pause) != nil {
+			if l.ctx.Err() != nil {
+				return nil, errClosed
+			}
+			return nil, unreachable(err, "the organisation's own peer")
+		}
+	}
+}
+
+// bound is ctx until Close or a time has passed; none when patience is 0.
+func (l *Ledger) bound(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	off := context.AfterFunc(l.ctx, cancel)
+	if patience == 0 {
+		return ctx, func() { off(); cancel() }
+	}
+	ctx, end := context.WithTimeout(ctx, patience)
+	return ctx, func() { off(); end(); cancel() }
+}
+
+// Height returns the height of the last command that our own peer has
+// committed, 0 when there is none.
+func (l *Ledger) Height() (ledger.Height, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last, nil
+}
+
+// findLast finds the last command, and the number of the block to come.
+func (l *Ledger) findLast(ctx context.Context) (next uint64, err error) {
+	next, err = l.net.height(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for n := next; n > 0 && l.last == 0; n-- {
+		b, err := l.net.block(ctx, n-1)
+		if err != nil {
+			return 0, err
+		}
+		l.note(b)
+	}
+	return next, nil
+}
+
+// follow tells those who wait for a commit, until Close.
+func (l *Ledger) follow(next uint64) {
+	_ = l.net.blocks(l.ctx, next, func(b *common.Block) error { // ends with Close alone
+		l.note(b)
+		return nil
+	})
+}
+
+// note takes in what a block did.
+func (l *Ledger) note(b *common.Block) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range transactions(b, l.cfg.Contract) {
+		c := committed{b.GetHeader().GetNumber(), t.place, t.valid}
+		for i, o := range t.report.Outcomes {
+			if h, err := batch.HeightOf(c.block, c.place, i); err == nil && o.Applied && valid(t.valid) {
+				l.last = max(l.last, h)
+			}
+		}
+		if w := l.watched[t.id]; w != nil {
+			w <- c
+			delete(l.watched, t.id) // a second one of the id would be a duplicate
+		}
+	}
+}
+
+func (l *Ledger) watch(tx string) <-chan committed {
+	w := make(chan committed, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watched[tx] = w
+	return w
+}
+
+func (l *Ledger) unwatch(tx string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.watched, tx)
+}
+
+// Events implements ledger.Ledger. A restart of the peer delays it, no more.
+func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledger.Event, error] {
+	return func(yield func(ledger.Event, error) bool) {
+		within, cancel := l.bound(ctx, 0)
+		defer cancel()
+		err := l.net.blocks(within, batch.BlockOf(from), func(b *common.Block) error {
+			events, err := l.eventsOf(within, b)
+			if err != nil {
+				return err
+			}
+			for _, e := range events {
+				if within.Err() != nil {
+					return within.Err()
+				}
+				if e.Height >= from && !yield(e, nil) {
+					return errEnough
+				}
+			}
+			return nil
+		})
+		if !errors.Is(err, errEnough) && ctx.Err() == nil {
+			if l.ctx.Err() != nil {
+				err = errClosed
+			}
+			yield(ledger.Event{}, err)
+		}
+	}
+}
+
+var errEnough = errors.New("the reader has enough")
+
+// recentBlocks is how many blocks' events are kept for several readers.
+const recentBlocks = 64
+
+// eventsOf returns the events of a block. Those of the private lanes are read
+// from our own peer.
+func (l *Ledger) eventsOf(ctx context.Context, b *common.Block) ([]ledger.Event, error) {
+	number := b.GetHeader().GetNumber()
+	l.mu.Lock()
+	out, ok := l.recent[number]
+	l.mu.Unlock()
+	if ok {
+		return out, nil
+	}
+	all := slices.DeleteFunc(transactions(b, l.cfg.Contract), func(t transaction) bool { return !valid(t.valid) })
+	for _, lane := range []ledger.Vertical{ledger.Health, ledger.Credit} {
+		if err := l.fetch(ctx, lane, all); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range all {
+		if t.report.Record == nil {
+			continue
+		}
+		for i, events := range t.report.Record.Events {
+			h, err := batch.HeightOf(number, t.place, i)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range events {
+				e.Height = h
+				out = append(out, e)
+			}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.recent[number]; !ok {
+		l.recent[number] = out
+		if l.order = append(l.order, number); len(l.order) > recentBlocks {
+			delete(l.recent, l.order[0])
+			l.order = l.order[1:]
+		}
+	}
+	return out, nil
+}
+
+// fetchAtOnce bounds the transactions of one query.
+const fetchAtOnce = 256
+
+// fetch reads the records of a private lane's transactions into their reports.
+func (l *Ledger) fetch(ctx context.Context, lane ledger.Vertical, all []transaction) error {
+	var at []int
+	for i, t := range all {
+		if t.report.Lane == lane {
+			at = append(at, i)
+		}
+	}
+	for some := range slices.Chunk(at, fetchAtOnce) {
+		args := [][]byte{[]byte(lane)}
+		for _, i := range some {
+			args = append(args, []byte(all[i].id))
+		}
+		for pause := firstPause; ; pause = min(2*pause, lastPause) {
+			records, err := l.records(ctx, args)
+			if err == nil {
+				for n, i := range some {
+					all[i].report.Record = records[n]
+				}
+				break
+			}
+			// The peer may have to fetch private data it missed from another.
+			l.cfg.Log.DebugContext(ctx, "private events are not there yet", "lane", string(lane), "error", err)
+			if wait(ctx, pause) != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) records(ctx context.Context, args [][]byte) ([]*batch.Record, error) {
+	b, err := l.ask(ctx, readPatience, batch.Events, args...)
+	if err != nil {
+		return nil, err
+	}
+	var out []*batch.Record
+	if err := json.Unmarshal(b, &out); err != nil {
+		return nil, fmt.Errorf("private events: %w", err)
+	}
+	if len(out) != len(args)-1 || slices.Contains(out, nil) {
+		return nil, errors.New("private events of a committed transaction are absent")
+	}
+	return out, nil
+}
