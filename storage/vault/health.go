@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"sync"
 
@@ -62,8 +61,9 @@ func (v *Vault) inspect(ctx context.Context, r storage.Ref, repair bool) (Health
 		if err := v.inspectManifest(ctx, &h, r, m, repair); err != nil {
 			return h, err
 		}
+		s := &source{v: v, m: m}
 		for i := range m.stripes {
-			if err := v.inspectStripe(ctx, &h, r, m, i, repair); err != nil {
+			if err := v.inspectStripe(ctx, &h, r, s, i, repair); err != nil {
 				return h, err
 			}
 		}
@@ -78,16 +78,6 @@ func (v *Vault) reach(ctx context.Context, r storage.Ref) ([]storage.Ref, error)
 		return nil, err
 	}
 	return append(slices.Clone(m.links), r), nil
-}
-
-func state(err error) string {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "missing"
-	case errors.Is(err, storage.ErrCorrupt):
-		return "corrupt"
-	}
-	return "unreachable"
 }
 
 func (v *Vault) inspectManifest(ctx context.Context, h *Health, r storage.Ref, m *packManifest, repair bool) error {
@@ -105,20 +95,25 @@ func (v *Vault) inspectManifest(ctx context.Context, h *Health, r storage.Ref, m
 			return ctx.Err()
 		}
 		h.Faults = append(h.Faults, Fault{r, -1, i, n.Name, state(err)})
-		if repair && v.replace(ctx, i, r, b) == nil {
+		if repair && state(err) != unreachable && v.replace(ctx, i, r, b) == nil {
 			h.Repaired++
 		}
 	}
 	return nil
 }
 
-func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, m *packManifest, stripe int, repair bool) error {
-	s := &source{v: v, m: m}
+func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, s *source, stripe int, repair bool) error {
+	m := s.m
 	var shards [Nodes][]byte
 	var errs [Nodes]error
 	var wg sync.WaitGroup
 	for j := range Nodes {
-		wg.Go(func() { shards[j], errs[j] = s.get(ctx, stripe, j, nodeOf(stripe, j)) })
+		node := nodeOf(stripe, j)
+		if s.down[node].Load() { // a node that is silent for seconds would be so at every stripe
+			errs[j] = errSilent
+			continue
+		}
+		wg.Go(func() { shards[j], errs[j] = s.get(ctx, stripe, j, node) })
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -155,6 +150,9 @@ func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, m *
 		return nil
 	}
 	for _, j := range bad {
+		if s.down[nodeOf(stripe, j)].Load() {
+			continue
+		}
 		if v.replace(ctx, nodeOf(stripe, j), m.stripes[stripe][j], shards[j]) == nil {
 			h.Repaired++
 		}
