@@ -258,3 +258,7 @@ func free(port string) bool {
 func taken(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "address already in use")
 }
+
+// Blocks returns the folder that a node keeps its blocks in, a file each, named
+// XX/CID.data.
+func (n *Nodes) Blocks(i int) string { return filepath.Join(n.dir, name(i), "blocks") }
