@@ -41,22 +41,44 @@ type place struct {
 	locker  func() (lock.SessionLocker, error) // nil where the file itself is locked
 }
 
-// Open opens or makes the index in a SQLite file, and brings its tables up to
-// date.
-func Open(file string, log *slog.Logger) (*Index, error) {
-	return open(context.Background(), sqliteAt(file), log)
+// A Source names a database: that of DSN in PostgreSQL, or, where DSN is "", the
+// SQLite file.
+type Source struct {
+	File string
+	// DSN is a URL or a list of key=value, as libpq reads them. No error and no
+	// log line quotes it: it holds a password.
+	DSN string
 }
 
-// OpenPostgres opens the index in a PostgreSQL database, and brings its tables
-// up to date. The DSN is a URL or a list of key=value, as libpq reads them; no
-// error and no log line quotes it. Nodes of one network may share a database. A
-// server that is starting is waited for, ten seconds at most.
-func OpenPostgres(ctx context.Context, dsn string, log *slog.Logger) (*Index, error) {
-	at, err := postgresAt(dsn)
+// Open opens or makes the index in a database, and brings its tables up to date.
+// A server that is starting is waited for, ten seconds at most. Nodes of one
+// network may share a PostgreSQL database.
+func (s Source) Open(ctx context.Context, log *slog.Logger) (*Index, error) {
+	at, err := s.place()
 	if err != nil {
 		return nil, err
 	}
 	return open(ctx, at, log)
+}
+
+func (s Source) place() (place, error) {
+	if s.DSN != "" {
+		return postgresAt(s.DSN)
+	}
+	return sqliteAt(s.File), nil
+}
+
+// String returns what may be shown of s.
+func (s Source) String() string {
+	if s.DSN != "" {
+		return "PostgreSQL"
+	}
+	return s.File
+}
+
+// Open opens or makes the index in a SQLite file.
+func Open(file string, log *slog.Logger) (*Index, error) {
+	return Source{File: file}.Open(context.Background(), log)
 }
 
 func open(ctx context.Context, at place, log *slog.Logger) (*Index, error) {
@@ -107,7 +129,7 @@ const (
 
 func postgresAt(dsn string) (place, error) {
 	config, err := pgx.ParseConfig(dsn)
-	if err != nil || dsn == "" {
+	if err != nil {
 		// pgx quotes the address, and only tries to hide the password in it.
 		return place{}, notice.New(notice.Invalid, "the address of the database cannot be read",
 			"write it as --db postgres://USER:PASSWORD@HOST:PORT/DATABASE, with other signs than letters and digits percent-encoded")

@@ -95,6 +95,27 @@ func (s *Server) Down(ctx context.Context) error {
 	return s.Process.Stop(ctx)
 }
 
+// Database returns the DSN of another database of the server's, made when absent.
+// Its name is lower-case letters, digits and underscores.
+func (s *Server) Database(ctx context.Context, name string) (string, error) {
+	u, err := url.Parse(s.DSN)
+	if err != nil || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || name == "" {
+		return "", errors.New("the name of a database is lower-case letters, digits and underscores")
+	}
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	password, _ := u.User.Password()
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "createdb"), "--no-password", "--host="+u.Hostname(), "--port="+u.Port(), "--username="+role, name)
+	cmd.Env = []string{"PGPASSWORD=" + password, "LC_ALL=C"}
+	if out, err := cmd.CombinedOutput(); err != nil && !strings.Contains(string(out), "already exists") {
+		return "", notice.Because(err, notice.Unavailable, "PostgreSQL's createdb failed: "+lastLine(out), "does the server run?")
+	}
+	u.Path = name
+	return u.String(), nil
+}
+
 // Restart starts the server again after it ended or was killed. The processes of
 // one that was killed may still be ending: they are waited for.
 func (s *Server) Restart(ctx context.Context) error { return again(ctx, s.Process.Restart) }
