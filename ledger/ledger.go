@@ -11,7 +11,9 @@ import (
 // A Key is a place in the agreed state, such as "health/rec/7f3a…".
 type Key string
 
-// A Height is a position in the agreed order; the first command is at 1.
+// A Height is a position in the agreed order. Heights begin at 1 or later, grow
+// from command to command, and may have gaps: one tells which of two commands
+// came first, not how many came between.
 type Height uint64
 
 // An Event says what a committed command changed. Key names the state that

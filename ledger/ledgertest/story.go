@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"testing"
+	"time"
 
 	"manx/ledger"
 	"manx/storage"
@@ -66,28 +67,42 @@ func (k *Key) Public() ed25519.PublicKey { return k.secret.Public().(ed25519.Pub
 // Sign implements ledger.Signer.
 func (k *Key) Sign(m []byte) []byte { return ed25519.Sign(k.secret, m) }
 
-// A Story is told on one ledger.
+// A Story is told on one ledger, after whatever happened there before it and with
+// nobody else at work meanwhile.
 type Story struct {
 	T      testing.TB
 	Ledger ledger.Ledger
 	World  World
+
+	began  ledger.Height // what happened before is none of the story's
+	supply ledger.Amount // of MAN then
 }
 
 // Begin starts a story: a majority of the organisations tells the time.
 func Begin(t testing.TB, l ledger.Ledger, w World) *Story {
 	t.Helper()
-	s := &Story{t, l, w}
-	s.Tick()
+	s := &Story{T: t, Ledger: l, World: w}
+	for s.Tick(); s.began == 0; s.Tick() { // an earlier story told this second
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.supply, _ = Find[ledger.Amount](s, ledger.SupplyKey)
 	return s
 }
 
-// Tick has every organisation tell the world's time.
+// Tick has every organisation tell the world's time, unless it has.
 func (s *Story) Tick() {
 	s.T.Helper()
 	for _, o := range s.World.Organisations {
-		_, err := s.Submit(s.Sign(o, ledger.Tick{Time: s.World.Now()}))
+		now := s.World.Now()
+		if c, ok := Find[ledger.Clock](s, ledger.NowKey); ok && c.Ticks[o.Party()] >= now {
+			continue
+		}
+		h, err := s.Submit(s.Sign(o, ledger.Tick{Time: now}))
 		if err != nil {
 			s.T.Fatalf("tick: %v", err)
+		}
+		if s.began == 0 {
+			s.began = h
 		}
 	}
 }
