@@ -25,8 +25,8 @@ type Audited struct {
 // rangeSize is how much of each shard an audit asks for.
 const rangeSize = 1024
 
-// Audit makes every node prove that it still holds its shards of a pack and of
-// the packs linked from it. For each of some stripes, drawn at random (all of
+// Audit makes every node prove that it still holds its shards of packs and of
+// the packs linked from them. For each of some stripes, drawn at random (all of
 // them where stripes is 0), it draws a fresh range of bytes and asks each node
 // for that range of its shard. It needs no key and no shard: the erasure code
 // works byte by byte, so that the six answers must satisfy the code's equations,
@@ -40,25 +40,21 @@ const rangeSize = 1024
 // differ in three shards at least. It does not show where a node keeps a shard:
 // one that can fetch it from another in time passes, unless it is cut off from
 // the others.
-func (v *Vault) Audit(ctx context.Context, r storage.Ref, stripes int) (Audited, error) {
+func (v *Vault) Audit(ctx context.Context, stripes int, packs ...storage.Ref) (Audited, error) {
 	a := auditing{v: v}
-	refs, err := v.reach(ctx, r)
+	all, _, err := v.manifests(ctx, packs)
 	if err != nil {
 		return a.Audited, err
 	}
 	var drawn []place
-	for _, r := range refs {
-		m, err := v.manifest(ctx, r)
-		if err != nil {
-			return a.Audited, err
-		}
+	for _, p := range all {
 		a.Packs++
-		if err := a.manifest(ctx, r); err != nil {
+		if err := a.manifest(ctx, p.ref); err != nil {
 			return a.Audited, err
 		}
-		s := &source{v: v, m: m}
-		for i := range m.stripes {
-			drawn = append(drawn, place{r, s, i})
+		s := &source{v: v, m: p.m}
+		for i := range p.m.stripes {
+			drawn = append(drawn, place{p.ref, s, i})
 		}
 	}
 	if stripes > 0 && stripes < len(drawn) {
@@ -66,10 +62,11 @@ func (v *Vault) Audit(ctx context.Context, r storage.Ref, stripes int) (Audited,
 			return a.Audited, err
 		}
 	}
-	for _, p := range drawn {
+	for i, p := range drawn {
 		if err := a.stripe(ctx, p); err != nil {
 			return a.Audited, err
 		}
+		v.report((i+1)*Nodes, len(drawn)*Nodes)
 	}
 	return a.Audited, nil
 }

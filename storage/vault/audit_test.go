@@ -81,7 +81,7 @@ func TestAuditFindsWhoDoesNotHoldItsShards(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.spoil(all)
-			a, err := v.Audit(t.Context(), ref, 0)
+			a, err := v.Audit(t.Context(), 0, ref)
 			if err != nil || a.Stripes != 4 || a.Packs != 1 {
 				t.Fatalf("%+v, %v", a, err)
 			}
@@ -118,7 +118,7 @@ func TestAuditOfMoreThanTheCodeCanTell(t *testing.T) {
 	for _, i := range []int{0, 1, 2} {
 		all[i].answer = func(b []byte, _ int) ([]byte, error) { return make([]byte, len(b)), nil }
 	}
-	a, err := v.Audit(t.Context(), ref, 0)
+	a, err := v.Audit(t.Context(), 0, ref)
 	if err != nil || len(a.Faults) != 3 {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -130,7 +130,7 @@ func TestAuditAsksFewAndNoSilentNodeTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err := v.Audit(t.Context(), ref, 3); err != nil || a.Stripes != 3 || len(a.Faults) != 0 || all[0].asked.Load() != 3 {
+	if a, err := v.Audit(t.Context(), 3, ref); err != nil || a.Stripes != 3 || len(a.Faults) != 0 || all[0].asked.Load() != 3 {
 		t.Errorf("%+v, %d asked, %v", a, all[0].asked.Load(), err)
 	}
 	n := newNet(t)
@@ -142,7 +142,7 @@ func TestAuditAsksFewAndNoSilentNodeTwice(t *testing.T) {
 		calls.Add(1)
 		return faulty.Failed
 	})
-	a, err := n.Audit(t.Context(), ref, 0)
+	a, err := n.Audit(t.Context(), 0, ref)
 	if err != nil || len(a.Faults) != 1+10 || calls.Load() != 1 {
 		t.Errorf("%d faults, %d calls, %v", len(a.Faults), calls.Load(), err)
 	}
@@ -150,6 +150,32 @@ func TestAuditAsksFewAndNoSilentNodeTwice(t *testing.T) {
 		if f.State != "unreachable" || f.Node != "node-3" {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+func TestStatusSaysWhatEachNodeKeeps(t *testing.T) {
+	n := newNet(t)
+	objs, _ := objects(25*mib, 77)
+	d := add(t, n.Vault, vault.Version{Objects: objs})
+	n.faults[1].Decide(faulty.Down)
+	held, err := n.Status(t.Context(), d.Manifest, d.Manifest)
+	if err != nil || len(held) != vault.Nodes {
+		t.Fatal(held, err)
+	}
+	var bytes int64
+	for i, h := range held {
+		if h.Node != fmt.Sprintf("node-%d", i) || h.Reachable != (i != 1) || h.Shards != n.mem[i].Len() {
+			t.Errorf("%+v, and %d blobs are there", h, n.mem[i].Len())
+		}
+		bytes += h.Bytes
+	}
+	if bytes != d.Stored {
+		t.Errorf("%d bytes, and %d were stored", bytes, d.Stored)
+	}
+	var last [2]int
+	h, err := n.Reporting(func(done, total int) { last = [2]int{done, total} }).Verify(t.Context(), d.Manifest, d.Manifest)
+	if err != nil || last[0] != h.Shards || last[1] != h.Shards {
+		t.Errorf("progress %v of %d, %v", last, h.Shards, err)
 	}
 }
 
@@ -161,14 +187,14 @@ func TestAuditOfSmallPacksAndRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a, err := n.Audit(t.Context(), ref, 0); err != nil || len(a.Faults) != 0 || a.Stripes != min(size, 1) {
+		if a, err := n.Audit(t.Context(), 0, ref); err != nil || len(a.Faults) != 0 || a.Stripes != min(size, 1) {
 			t.Errorf("%d bytes: %+v, %v", size, a, err)
 		}
 	}
 	objs, _ := objects(5*mib, 77)
 	d := add(t, n.Vault, vault.Version{Objects: objs})
 	n.replaceNode(t, 5)
-	a, err := n.Audit(t.Context(), d.Manifest, 0)
+	a, err := n.Audit(t.Context(), 0, d.Manifest)
 	if err != nil || a.Packs != 2 || len(a.Faults) != 2+a.Stripes {
 		t.Errorf("%+v, %v", a, err)
 	}

@@ -32,43 +32,73 @@ type Health struct {
 // Whole reports whether nothing was wrong, or all of it was repaired.
 func (h Health) Whole() bool { return len(h.Faults) == h.Repaired }
 
-// Verify reads every shard of a pack and of the packs linked from it, and
-// reports what is missing or corrupt. It needs no key. An error means that
-// verifying itself could not go on; bad shards are not an error.
-func (v *Vault) Verify(ctx context.Context, r storage.Ref) (Health, error) {
-	return v.inspect(ctx, r, false)
+// Verify reads every shard of packs and of the packs linked from them, each
+// once, and reports what is missing or corrupt. It needs no key. An error means
+// that verifying itself could not go on; bad shards are not an error. A node
+// that does not answer is asked once a pack.
+func (v *Vault) Verify(ctx context.Context, packs ...storage.Ref) (Health, error) {
+	return v.inspect(ctx, packs, false)
 }
 
 // Repair is Verify, and rebuilds what it found missing or corrupt from the
 // other shards, under the same names and without any key. What cannot be put
 // right is counted in Lost or remains a fault more than Repaired.
-func (v *Vault) Repair(ctx context.Context, r storage.Ref) (Health, error) {
-	return v.inspect(ctx, r, true)
+func (v *Vault) Repair(ctx context.Context, packs ...storage.Ref) (Health, error) {
+	return v.inspect(ctx, packs, true)
 }
 
-func (v *Vault) inspect(ctx context.Context, r storage.Ref, repair bool) (Health, error) {
+func (v *Vault) inspect(ctx context.Context, packs []storage.Ref, repair bool) (Health, error) {
 	var h Health
-	refs, err := v.reach(ctx, r)
+	all, total, err := v.manifests(ctx, packs)
 	if err != nil {
 		return h, err
 	}
-	for _, r := range refs {
+	for _, p := range all {
 		h.Packs++
-		m, err := v.manifest(ctx, r)
-		if err != nil {
+		if err := v.inspectManifest(ctx, &h, p.ref, p.m, repair); err != nil {
 			return h, err
 		}
-		if err := v.inspectManifest(ctx, &h, r, m, repair); err != nil {
-			return h, err
-		}
-		s := &source{v: v, m: m}
-		for i := range m.stripes {
-			if err := v.inspectStripe(ctx, &h, r, s, i, repair); err != nil {
+		v.report(h.Shards, total)
+		s := &source{v: v, m: p.m}
+		for i := range p.m.stripes {
+			if err := v.inspectStripe(ctx, &h, p.ref, s, i, repair); err != nil {
 				return h, err
 			}
+			v.report(h.Shards, total)
 		}
 	}
 	return h, nil
+}
+
+// A named manifest.
+type named struct {
+	ref storage.Ref
+	m   *packManifest
+}
+
+// manifests returns the packs linked from some, then those, each once, and how
+// many shards and copies of manifests they have together.
+func (v *Vault) manifests(ctx context.Context, packs []storage.Ref) (all []named, shards int, err error) {
+	seen := make(map[storage.Ref]bool)
+	for _, r := range packs {
+		refs, err := v.reach(ctx, r)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range refs {
+			if seen[r] {
+				continue
+			}
+			seen[r] = true
+			m, err := v.manifest(ctx, r)
+			if err != nil {
+				return nil, 0, err
+			}
+			all = append(all, named{r, m})
+			shards += Nodes * (1 + len(m.stripes))
+		}
+	}
+	return all, shards, nil
 }
 
 // reach returns the packs linked from r, then r.
@@ -78,6 +108,20 @@ func (v *Vault) reach(ctx context.Context, r storage.Ref) ([]storage.Ref, error)
 		return nil, err
 	}
 	return append(slices.Clone(m.links), r), nil
+}
+
+// Reporting returns the same vault, whose Verify, Repair and Audit call progress
+// as they go: how many shards were looked at, of how many.
+func (v *Vault) Reporting(progress func(done, total int)) *Vault {
+	w := *v
+	w.progress = progress
+	return &w
+}
+
+func (v *Vault) report(done, total int) {
+	if v.progress != nil {
+		v.progress(done, total)
+	}
 }
 
 func (v *Vault) inspectManifest(ctx context.Context, h *Health, r storage.Ref, m *packManifest, repair bool) error {

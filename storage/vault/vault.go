@@ -41,8 +41,9 @@ type Node struct {
 
 // A Vault reads and writes packs and records. It is safe for concurrent use.
 type Vault struct {
-	nodes [Nodes]Node
-	rs    reedsolomon.Encoder
+	nodes    [Nodes]Node
+	rs       reedsolomon.Encoder
+	progress func(done, total int) // of Verify, Repair and Audit; may be nil
 }
 
 // New returns a vault over exactly six nodes with different names. The order of
@@ -66,8 +67,11 @@ func New(nodes []Node) (*Vault, error) {
 	return &Vault{nodes: [Nodes]Node(nodes), rs: rs}, nil
 }
 
-// nodeOf returns the index of the node that shard j of a stripe goes to. It
-// turns with the stripe so that reading asks every node alike.
+// nodeOf returns the index of the node that shard j of a stripe goes to. It is a
+// function of these two numbers and of the order of nodes, and of nothing else:
+// whoever has a manifest knows where its shards are. No two shards of a stripe
+// share a node. It turns with the stripe, so that each node holds a sixth and
+// reading asks every node alike.
 func nodeOf(stripe, j int) int { return (stripe + j) % Nodes }
 
 // place stores one shard on each of six nodes and fails unless all six say that
