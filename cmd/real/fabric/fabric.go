@@ -162,7 +162,7 @@ func settle(ctx context.Context, o Options, programs string) (site, error) {
 			o.Progress(fmt.Sprintf("renewed %d certificates of %s", len(renewed), name))
 		}
 	}
-	if err := s.movePorts(); err != nil {
+	if err := s.movePorts(ctx); err != nil {
 		return s, err
 	}
 	if err := s.pack(); err != nil {

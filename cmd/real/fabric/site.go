@@ -156,7 +156,7 @@ type channelConfig struct {
 
 // movePorts gives a process that does not run another port when somebody took
 // its own. An orderer's stands in the channel, so it cannot.
-func (s site) movePorts() error {
+func (s site) movePorts(ctx context.Context) error {
 	for _, name := range organisations {
 		p := s.Ports[name]
 		idle := func(kind string) bool {
@@ -164,21 +164,21 @@ func (s site) movePorts() error {
 			return !runs
 		}
 		if idle("orderer") {
-			if !isFree(p.Orderer) {
+			if !freed(ctx, p.Orderer) {
 				return notice.New(notice.Conflict, fmt.Sprintf("port %d, which the orderer of %s needs, is taken", p.Orderer, name),
 					fmt.Sprintf("find who listens there, `ss -ltnp sport = :%d`, and stop it", p.Orderer))
 			}
-			if err := errors.Join(move(&p.OrdererAdmin), move(&p.OrdererMetrics)); err != nil {
+			if err := errors.Join(move(ctx, &p.OrdererAdmin), move(ctx, &p.OrdererMetrics)); err != nil {
 				return err
 			}
 		}
 		if idle("peer") {
-			if err := move(&p.Peer); err != nil {
+			if err := move(ctx, &p.Peer); err != nil {
 				return err
 			}
 		}
 		if idle("contract") {
-			if err := move(&p.Contract); err != nil {
+			if err := move(ctx, &p.Contract); err != nil {
 				return err
 			}
 		}
@@ -187,8 +187,8 @@ func (s site) movePorts() error {
 	return nil
 }
 
-func move(port *int) error {
-	if isFree(*port) {
+func move(ctx context.Context, port *int) error {
+	if freed(ctx, *port) {
 		return nil
 	}
 	p, err := freePorts(1)
@@ -196,6 +196,22 @@ func move(port *int) error {
 		*port = p[0]
 	}
 	return err
+}
+
+// freed reports whether a port is free, or soon is: a process that was killed
+// holds its own a little longer.
+func freed(ctx context.Context, port int) bool {
+	for range 20 {
+		if isFree(port) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 func isFree(port int) bool {
