@@ -89,6 +89,9 @@ func Begin(t testing.TB, l ledger.Ledger, w World) *Story {
 	return s
 }
 
+// Height returns where the story began: its events are from there on.
+func (s *Story) Height() ledger.Height { return s.began }
+
 // Tick has every organisation tell the world's time, unless it has.
 func (s *Story) Tick() {
 	s.T.Helper()

@@ -16,8 +16,16 @@ import (
 	"manx/ledger/ledgertest"
 )
 
-// contractAt builds a program that runs the contract.
-func contractAt(t testing.TB, pkg string) string {
+// A channel is a network that runs for one test, and what its ledger was made
+// with.
+type channel struct {
+	*network.Network
+	dir   string
+	world ledgertest.World
+}
+
+// program builds one of the tree's.
+func program(t testing.TB, pkg string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "contract")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, pkg)
@@ -28,14 +36,16 @@ func contractAt(t testing.TB, pkg string) string {
 	return path
 }
 
-// fabricUp starts a network of its own, which ends with the test.
-func fabricUp(t testing.TB, contract string) (*network.Network, ledgertest.World) {
+// fabricUp starts a network that ends with the test.
+func fabricUp(t testing.TB, contract string) channel {
 	t.Helper()
 	g, orgs := ledgertest.NewGenesis(3, rand.Reader)
-	n, err := network.Up(t.Context(), network.Options{Dir: t.TempDir(), Genesis: g, Contract: contractAt(t, contract), Tied: true})
-	if n != nil {
+	c := channel{dir: t.TempDir(), world: ledgertest.World{Genesis: g, Organisations: orgs, Now: func() ledger.Time { return ledger.Time(time.Now().Unix()) }}}
+	var err error
+	c.Network, err = network.Up(t.Context(), network.Options{Dir: c.dir, Genesis: g, Contract: program(t, contract), Tied: true})
+	if c.Network != nil {
 		t.Cleanup(func() {
-			if err := n.Down(context.Background()); err != nil {
+			if err := c.Down(context.Background()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -43,11 +53,13 @@ func fabricUp(t testing.TB, contract string) (*network.Network, ledgertest.World
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n, ledgertest.World{Genesis: g, Organisations: orgs, Now: func() ledger.Time { return ledger.Time(time.Now().Unix()) }}
+	return c
 }
 
-func fabricLedger(t testing.TB, cfg fabric.Config) *fabric.Ledger {
+// connect opens the ledger as a user of an organisation; empty is the exchange's.
+func (c channel) connect(t testing.TB, organisation string) *fabric.Ledger {
 	t.Helper()
+	cfg := fabric.Config{Profile: c.Profile, Organisation: organisation}
 	if os.Getenv("MANX_LOG") != "" {
 		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -66,9 +78,11 @@ func fabricLedger(t testing.TB, cfg fabric.Config) *fabric.Ledger {
 // TestFabric tells every story of the ledger's suite on one network of three
 // organisations, and those that only a network has.
 func TestFabric(t *testing.T) {
-	n, w := fabricUp(t, "./cmd/manx-contract")
-	l := fabricLedger(t, fabric.Config{Profile: n.Profile})
+	c := fabricUp(t, "./cmd/manx-contract")
 	t.Run("suite", func(t *testing.T) {
-		ledgertest.Run(t, func(*testing.T) (ledger.Ledger, ledgertest.World) { return l, w })
+		l := c.connect(t, "")
+		ledgertest.Run(t, func(*testing.T) (ledger.Ledger, ledgertest.World) { return l, c.world })
 	})
+	t.Run("Invariant5_health and credit state never meet", c.apart)
+	t.Run("Invariant3_Invariant8_kill -9 while clients work", c.killed)
 }
