@@ -35,7 +35,7 @@ func (n *Network) start(ctx context.Context, programs string, o Options) error {
 func (s site) spec(kind string, m member, programs string, o Options) process.Spec {
 	p := process.Spec{
 		Name: kind + "-" + m.Name, Run: s.run(), Tied: o.Tied, Patience: time.Minute,
-		Env: []string{"FABRIC_CFG_PATH=" + s.config(m.Name), "FABRIC_LOGGING_SPEC=warn"},
+		Env: []string{"FABRIC_CFG_PATH=" + s.config(m.Name), "FABRIC_LOGGING_SPEC=warn", "FABRIC_LOGGING_FORMAT=%{time:2006-01-02 15:04:05.000} %{level:.4s} [%{module}] %{message}"},
 	}
 	switch kind {
 	case "orderer":
