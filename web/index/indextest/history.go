@@ -84,9 +84,9 @@ func commandID(n int) (id ledger.CommandID) {
 	return id
 }
 
-// random makes a history of n commands among few parties: coins made and spent,
+// Random makes a history of n commands among few parties: coins made and spent,
 // records made and changed, values of no word. Heights have gaps, as on Fabric.
-func random(seed uint64, n int) History {
+func Random(seed uint64, n int) History {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var h History
 	var coins []ledger.Event

@@ -135,7 +135,7 @@ func follows(t *testing.T, s index.Source) {
 
 func agrees(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	h := random(7, 1500)
+	h := Random(7, 1500)
 	follow(t, x, h)
 	for p := range 5 {
 		got := coins(t, x, Party(p), 50)
@@ -148,7 +148,7 @@ func agrees(t *testing.T, s index.Source) {
 
 func pages(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	h := random(11, 300)
+	h := Random(11, 300)
 	follow(t, x, h)
 	for _, limit := range []int{1, 2, 3, 7, 500} {
 		for p := range 5 {
@@ -212,7 +212,7 @@ func pagesBetweenHeights(t *testing.T, s index.Source) {
 
 func awaits(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	h := random(3, 40)
+	h := Random(3, 40)
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := x.Await(short, 1); !errors.Is(err, context.DeadlineExceeded) {
@@ -236,7 +236,7 @@ func awaits(t *testing.T, s index.Source) {
 // restarts stops reading after every event, in the middle of heights too, and
 // goes on with another index on the same database.
 func restarts(t *testing.T, s index.Source) {
-	h := random(5, 60)
+	h := Random(5, 60)
 	for n := range h.Log {
 		x, err := s.Open(t.Context(), quiet)
 		if err != nil {
@@ -249,11 +249,11 @@ func restarts(t *testing.T, s index.Source) {
 	}
 	x := Open(t, s)
 	follow(t, x, h)
-	same(t, x, h)
+	Same(t, x, h)
 }
 
-// same compares an index with what its ledger's events come to.
-func same(t *testing.T, x *index.Index, h History) {
+// Same fails the test unless an index holds what its ledger's events come to.
+func Same(t testing.TB, x *index.Index, h History) {
 	t.Helper()
 	for p := range 5 {
 		got := coins(t, x, Party(p), 33)
@@ -270,7 +270,7 @@ func same(t *testing.T, x *index.Index, h History) {
 // stops ends Follow at moments of its work and lets it begin again.
 func stops(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	h := random(13, 1200)
+	h := Random(13, 1200)
 	for i := 1; i < 25; i++ {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
 		if err := x.Follow(ctx, h); err != nil {
@@ -279,12 +279,12 @@ func stops(t *testing.T, s index.Source) {
 		cancel()
 	}
 	follow(t, x, h)
-	same(t, x, h)
+	Same(t, x, h)
 }
 
 // shares lets two nodes fill one database, each at its own pace.
 func shares(t *testing.T, s index.Source) {
-	h := random(17, 800)
+	h := Random(17, 800)
 	var g errgroup.Group
 	for range 2 {
 		x := Open(t, s)
@@ -300,7 +300,7 @@ func shares(t *testing.T, s index.Source) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	same(t, Open(t, s), h)
+	Same(t, Open(t, s), h)
 }
 
 func sessions(t *testing.T, s index.Source) {
@@ -388,7 +388,7 @@ func stores(t *testing.T, s index.Source) {
 // nothing of what was acknowledged is lost.
 func writers(t *testing.T, s index.Source) {
 	x, ctx := Open(t, s), t.Context()
-	h := random(19, 600)
+	h := Random(19, 600)
 	const parties, refs = 8, 40
 	var g errgroup.Group
 	g.Go(func() error { return x.Follow(ctx, h) })
@@ -422,7 +422,7 @@ func writers(t *testing.T, s index.Source) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	same(t, x, h)
+	Same(t, x, h)
 	for token, p := range tokens {
 		if got, err := x.Session(ctx, token, time.Unix(1_800_000_000, 0)); err != nil || got != p {
 			t.Errorf("a session is %q's, %v", got, err)
@@ -445,7 +445,7 @@ func writers(t *testing.T, s index.Source) {
 // Steps that failed are tried again, as their callers would: so it tells the
 // same on a database that loses its connection at any moment.
 func Story(ctx context.Context, x *index.Index) error {
-	h := random(23, 120)
+	h := Random(23, 120)
 	if err := x.Follow(ctx, h); err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}

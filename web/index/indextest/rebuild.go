@@ -41,7 +41,7 @@ func Exec(t testing.TB, s index.Source, statement string) {
 
 func newer(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	h := random(29, 50)
+	h := Random(29, 50)
 	follow(t, x, h)
 	Exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
 	_, err := s.Open(t.Context(), quiet)
@@ -53,7 +53,7 @@ func newer(t *testing.T, s index.Source) {
 	if err != nil || done.After.States == 0 {
 		t.Fatalf("it is not made again: %v", err)
 	}
-	same(t, Open(t, s), h)
+	Same(t, Open(t, s), h)
 }
 
 // A network is a ledger and storage, told of by hand.
@@ -160,7 +160,7 @@ func live(t testing.TB, x *index.Index) *network {
 			erase(owner, rec.Versions[0].Manifest, rec.Versions[1].Manifest, j.Inputs[0], j.Inputs[1])
 		}
 	}
-	n.add(0, random(31, 1).Log...) // so that the last event is of something else
+	n.add(0, Random(31, 1).Log...) // so that the last event is of something else
 	follow(t, x, n.History)
 	return n
 }
