@@ -10,11 +10,22 @@ export TIMEFORMAT = (%lR)
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-build: ## the manx binary, in bin/
-	$(GO) build -trimpath -o bin/manx ./cmd/manx
+build: ## manx and, for Fabric, the process of its contract, in bin/
+	$(GO) build -trimpath -o bin/ ./cmd/manx ./cmd/manx-contract
 
 demo: build ## both stories on embedded parts; STUDY=dir or CREDIT=file.csv for your own input
 	bin/manx demo $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
+
+real: build ## a node on Fabric, Kubo and PostgreSQL, started here; prints what runs where
+	./test/setup.sh
+	bin/manx up --data real-data --listen 127.0.0.1:0 --ledger fabric --storage ipfs --db postgres --detach
+
+real-down: build ## stop it
+	bin/manx down --data real-data
+
+demo-real: build ## both stories on Fabric, Kubo and PostgreSQL
+	./test/setup.sh
+	bin/manx demo --real --data demo-real-data $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
 
 test: ## every test, with the Debian packages some of them compare against
 	time ./test/setup.sh
@@ -27,6 +38,10 @@ lint: ## golangci-lint with the rules of .golangci.yml
 bench: ## the figures of docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 60m ./...
 
+bench-real: ## the figures on Fabric, Kubo and PostgreSQL
+	./test/setup.sh
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real ./web/index
+
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
@@ -34,6 +49,6 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 	$(GO) run ./cmd/manx model train lung-ct --data-set "$(DATA)" --out ml/lungct
 
 clean: ## what build and demo made
-	rm -rf bin demo-data
+	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo test lint bench fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-real fuzz train clean

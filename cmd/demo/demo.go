@@ -1,4 +1,4 @@
-// Package demo tells the two stories of the exchange on embedded parts: a
+// Package demo tells the two stories of the exchange, on embedded or real parts: a
 // patient's diagnosis and a borrower's score. Node and worker are processes of
 // their own; this process plays the owners' devices. Every claim it prints it has
 // checked: a claim that does not hold ends the demo with an error.
@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"manx/cmd/node"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
@@ -30,6 +31,7 @@ type Options struct {
 	Manx   string // the binary to start the node from
 	Study  string // a DICOM folder for the first story; empty: a phantom
 	Credit string // a credit file for the second; empty: a made-up one
+	Real   bool   // on Fabric, Kubo and PostgreSQL instead of embedded parts
 	JSON   bool
 	Out    io.Writer
 	Err    io.Writer // progress, where it is a terminal
@@ -73,7 +75,7 @@ const marker = "made-by-manx-demo"
 // Run tells both stories and returns nil only if every claim was checked.
 func Run(ctx context.Context, o Options) (err error) {
 	t := &teller{Options: o, began: time.Now()}
-	if err := t.clear(); err != nil {
+	if err := t.clear(ctx); err != nil {
 		return err
 	}
 	stop, err := t.startNode(ctx)
@@ -112,11 +114,14 @@ func (t *teller) line(v any) error {
 }
 
 // clear removes what an earlier demo left, and nothing else.
-func (t *teller) clear() error {
+func (t *teller) clear(ctx context.Context) error {
 	entries, err := os.ReadDir(t.Dir)
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(t.Dir, marker)); err != nil {
 			return notice.New(notice.Conflict, "the folder "+t.Dir+" holds something that no demo made", "name an empty folder with --data")
+		}
+		if err := node.Down(ctx, t.nodeFolder()); err != nil { // it may have been killed
+			return err
 		}
 		if err := os.RemoveAll(t.Dir); err != nil {
 			return fmt.Errorf("remove the earlier demo: %w", err)
@@ -206,10 +211,25 @@ func (t *teller) refused(err error, claim string, kinds ...notice.Kind) (string,
 	return "", notice.Because(err, notice.Integrity, fmt.Sprintf("a claim of the demo does not hold: %s (got: %v)", claim, err), "this is a fault of manx: please report it")
 }
 
+func (t *teller) nodeFolder() string { return filepath.Join(t.Dir, "node") }
+
+// tell says what the real parts' first start does, which takes minutes.
+func (t *teller) tell(what string) {
+	if !t.JSON {
+		fmt.Fprintln(t.Err, what)
+	}
+}
+
 // startNode starts `manx up` as a process of its own.
 func (t *teller) startNode(ctx context.Context) (stop func() error, err error) {
-	dir := filepath.Join(t.Dir, "node")
-	c := exec.CommandContext(ctx, t.Manx, "up", "--data", dir, "--listen", "127.0.0.1:0", "--json")
+	args := []string{"up", "--data", t.nodeFolder(), "--listen", "127.0.0.1:0", "--json"}
+	if t.Real {
+		o := node.Options{Dir: t.nodeFolder(), Manx: t.Manx, Choice: node.Choice{Ledger: node.Fabric, Storage: node.IPFS, DB: node.Postgres}, Progress: t.tell}
+		if _, err := node.Raise(ctx, o); err != nil {
+			return nil, errors.Join(err, node.Down(context.WithoutCancel(ctx), t.nodeFolder()))
+		}
+	}
+	c := exec.CommandContext(ctx, t.Manx, args...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = 40 * time.Second
 	log, err := os.Create(filepath.Join(t.Dir, "node.log"))
@@ -226,8 +246,11 @@ func (t *teller) startNode(ctx context.Context) (stop func() error, err error) {
 	}
 	stop = func() error {
 		_ = c.Process.Signal(syscall.SIGTERM)
-		err := c.Wait()
-		return errors.Join(err, log.Close())
+		err := errors.Join(c.Wait(), log.Close())
+		if t.Real {
+			err = errors.Join(err, node.Down(context.WithoutCancel(ctx), t.nodeFolder()))
+		}
+		return err
 	}
 	var up struct {
 		OK      bool

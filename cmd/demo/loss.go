@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
+	"manx/cmd/node"
+	"manx/cmd/real/kubo"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
@@ -15,26 +18,23 @@ import (
 
 func (s *scan) destroy(ctx context.Context) error {
 	return s.step("Two of the six storage nodes are destroyed", nil, func(say func(string, ...any)) error {
-		for _, n := range []string{"1", "4"} {
-			dir := filepath.Join(s.Dir, "node", "ipfs", n)
-			blocks, err := filepath.Glob(filepath.Join(dir, "*", "*.data"))
+		for _, n := range []int{1, 4} {
+			blocks, err := s.lose(n)
 			if err != nil {
 				return err
 			}
-			for _, b := range blocks {
-				if err := os.Remove(b); err != nil {
-					return fmt.Errorf("destroy: %w", err)
-				}
-			}
-			if err := s.check(len(blocks) > 0, "the destroyed node held shards"); err != nil {
+			if err := s.check(blocks > 0, "the destroyed node held shards"); err != nil {
 				return err
 			}
-			say("node-%s lost all of its %d blocks", n, len(blocks))
+			say("node-%d lost all of its %d blocks", n, blocks)
 		}
 		if err := s.opensAs(ctx, s.p, "", s.folder); err != nil {
 			return err
 		}
 		say("the study opens byte for byte from the other four")
+		if err := s.returnNodes(ctx); err != nil {
+			return err
+		}
 		r, err := owner.Get[ledger.Record](ctx, s.p.Client, s.record)
 		if err != nil {
 			return err
@@ -51,6 +51,43 @@ func (s *scan) destroy(ctx context.Context) error {
 		return s.check(h.Whole() && len(h.Faults) == 0, "lost shards were rebuilt without a key")
 	})
 }
+
+// lose destroys what a storage node holds and returns how many blocks that was. A Kubo
+// node is killed first.
+func (s *scan) lose(number int) (blocks int, err error) {
+	dir := filepath.Join(s.Dir, "node", "ipfs", strconv.Itoa(number))
+	if s.Real {
+		nodes, err := kubo.Find(s.kubo())
+		if err != nil {
+			return 0, err
+		}
+		if err := nodes.Processes[number].Kill(); err != nil {
+			return 0, err
+		}
+		dir = nodes.Blocks(number)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.data"))
+	if err != nil {
+		return 0, fmt.Errorf("destroy: %w", err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			return 0, fmt.Errorf("destroy: %w", err)
+		}
+	}
+	return len(files), nil
+}
+
+// returnNodes starts the killed nodes again, empty.
+func (s *scan) returnNodes(ctx context.Context) error {
+	if !s.Real {
+		return nil
+	}
+	_, err := kubo.Up(ctx, kubo.Options{Dir: s.kubo()})
+	return err
+}
+
+func (s *scan) kubo() string { return node.KuboFolder(filepath.Join(s.Dir, "node")) }
 
 func (s *scan) later(ctx context.Context) error {
 	if s.Study != "" {

@@ -26,11 +26,11 @@ import (
 // version is what `manx --version` prints; CHANGELOG.md says what is in it.
 const version = "0.1.0"
 
-func main() { os.Exit(process(seal.NewPassphrase)) }
+func main() { os.Exit(start(seal.NewPassphrase)) }
 
-// process runs the command this process was started as. lock makes passphrases,
+// start runs the command this process was started as. lock makes passphrases,
 // and so says how slow it is to try one.
-func process(lock func(string) (seal.Passphrase, error)) int {
+func start(lock func(string) (seal.Passphrase, error)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return run(ctx, os.Args[1:], &terminal{out: os.Stdout, err: os.Stderr, lock: lock})
@@ -80,8 +80,8 @@ func newRoot(t *terminal) *cobra.Command {
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&t.yes, "yes", "y", false, "do not ask before what cannot be undone")
 	root.AddCommand(
-		demoCommand(t), upCommand(t), keysCommand(t), studyCommand(t), grantCommand(t), diagnoseCommand(t), creditCommand(t),
-		walletCommand(t), jobCommand(t), receiptCommand(t), modelCommand(t), workerCommand(t), auditCommand(t), storageCommand(t),
+		demoCommand(t), upCommand(t), downCommand(t), keysCommand(t), studyCommand(t), grantCommand(t), diagnoseCommand(t), creditCommand(t),
+		walletCommand(t), jobCommand(t), receiptCommand(t), modelCommand(t), workerCommand(t), auditCommand(t), storageCommand(t), indexCommand(t),
 	)
 	root.InitDefaultCompletionCmd()
 	strict(t, root)

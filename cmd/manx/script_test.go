@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"manx": func() { os.Exit(process(quick{}.passphrase)) }})
+	testscript.Main(m, map[string]func(){"manx": func() { os.Exit(start(quick{}.passphrase)) }})
 }
 
 // quick makes passphrases that are quick to try, since the stories run many

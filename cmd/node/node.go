@@ -9,22 +9,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"manx/ledger"
-	"manx/ledger/contract"
-	"manx/ledger/embedded"
 	"manx/ml/pool"
 	"manx/privacy/notice"
-	"manx/storage"
-	"manx/storage/ipfs"
 	"manx/storage/vault"
 	"manx/storage/wraps"
 	"manx/web"
-	"manx/web/index"
 )
 
 // Options are how a node is started. The zero value of a field is a sensible
@@ -32,19 +26,46 @@ import (
 type Options struct {
 	Dir     string // everything the node keeps
 	Addr    string // to listen on; 127.0.0.1:0 chooses a free port
-	Manx    string // the manx binary, which workers are started from
+	Manx    string // the manx binary, which workers are started from; manx-contract lies beside it
 	Workers int    // worker processes; -1 for none, 0 means 1
 	Log     *slog.Logger
 	Version string
+
+	Choice                     // of ledger, storage and database
+	Tied     bool              // the real parts it starts end with this process
+	Progress func(what string) // of starting real parts; may be nil
+}
+
+// prepare completes the options and makes the data folder.
+func (o *Options) prepare() (Choice, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:8420"
+	}
+	if err := checkLoopback(o.Addr); err != nil {
+		return o.Choice, err
+	}
+	var err error
+	if o.Dir, err = filepath.Abs(o.Dir); err == nil {
+		err = os.MkdirAll(o.Dir, 0o700)
+	}
+	if err != nil {
+		return o.Choice, notice.Because(err, notice.Invalid, "the data folder "+o.Dir+" cannot be made", "name another with --data")
+	}
+	return o.Choice.settle(o.Dir)
 }
 
 // A Node is running until Close.
 type Node struct {
 	Address string // http://127.0.0.1:…
 	Genesis ledger.Genesis
-	Workers []int // process ids
+	Kind    string // of ledger, in words
+	Workers []int  // process ids
 
 	opts   Options
+	real   real
 	group  *errgroup.Group
 	cancel context.CancelFunc
 	server *http.Server
@@ -59,17 +80,8 @@ const quota = 256 << 30
 // Start starts a node and returns once it serves. Parts that fail later end
 // Wait.
 func Start(ctx context.Context, opts Options) (n *Node, err error) {
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
-	if opts.Addr == "" {
-		opts.Addr = "127.0.0.1:8420"
-	}
-	if err := checkLoopback(opts.Addr); err != nil {
+	if opts.Choice, err = opts.prepare(); err != nil {
 		return nil, err
-	}
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
-		return nil, notice.Because(err, notice.Invalid, "the data folder "+opts.Dir+" cannot be made", "name another with --data")
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n = &Node{opts: opts, cancel: cancel}
@@ -102,13 +114,16 @@ func (n *Node) start(ctx, running context.Context) error {
 		return err
 	}
 	n.Genesis = g
+	if n.real, err = raise(ctx, n.opts, n.opts.Choice); err != nil {
+		return err
+	}
 	k := &clerk{genesis: g, orgs: orgs, log: log}
-	l, err := embedded.New(embedded.Config{Dir: filepath.Join(dir, "ledger"), Genesis: g, Node: k.exchange(), Contract: contract.New(g)})
+	l, err := n.openLedger(ctx, k.exchange())
 	if err != nil {
-		return notice.Because(err, notice.Conflict, "the ledger in "+dir+" cannot be opened", "is another `manx up` running on the same folder? stop it, or choose another with --data")
+		return err
 	}
 	n.onClose(l.Close)
-	x, err := index.Open(filepath.Join(dir, "index.db"), log)
+	x, err := n.indexSource().Open(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -147,30 +162,12 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return d.Run(running) })
 	n.group.Go(func() error { return destroyer.run(running) })
 	if err := n.serve(running, web.New(web.Node{
-		Genesis: g, Kind: "embedded: one party's word", Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
+		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
 		return err
 	}
 	return n.startWorkers(running)
-}
-
-func (n *Node) openStores() ([]storage.Blobs, error) {
-	stores := make([]storage.Blobs, storageNodes)
-	for i := range stores {
-		node, err := ipfs.OpenNode(filepath.Join(n.opts.Dir, "ipfs", strconv.Itoa(i)))
-		if err != nil {
-			return nil, err
-		}
-		n.onClose(node.Close)
-		c, err := node.Client()
-		if err != nil {
-			return nil, err
-		}
-		n.onClose(c.Close)
-		stores[i] = c
-	}
-	return stores, nil
 }
 
 func (n *Node) serve(running context.Context, h http.Handler) error {
