@@ -52,7 +52,7 @@ func (v *Vault) Audit(ctx context.Context, stripes int, packs ...storage.Ref) (A
 		if err := a.manifest(ctx, p.ref); err != nil {
 			return a.Audited, err
 		}
-		s := &source{v: v, m: p.m}
+		s := newSource(v, p.m)
 		for i := range p.m.stripes {
 			drawn = append(drawn, place{p.ref, s, i})
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"manx/privacy/notice"
 	"manx/storage"
@@ -35,7 +36,7 @@ func (h Health) Whole() bool { return len(h.Faults) == h.Repaired }
 // Verify reads every shard of packs and of the packs linked from them, each
 // once, and reports what is missing or corrupt. It needs no key. An error means
 // that verifying itself could not go on; bad shards are not an error. A node
-// that does not answer is asked once a pack.
+// that does not answer is asked once.
 func (v *Vault) Verify(ctx context.Context, packs ...storage.Ref) (Health, error) {
 	return v.inspect(ctx, packs, false)
 }
@@ -53,13 +54,15 @@ func (v *Vault) inspect(ctx context.Context, packs []storage.Ref, repair bool) (
 	if err != nil {
 		return h, err
 	}
+	silent := new([Nodes]atomic.Bool)
 	for _, p := range all {
 		h.Packs++
-		if err := v.inspectManifest(ctx, &h, p.ref, p.m, repair); err != nil {
+		s := newSource(v, p.m)
+		s.down = silent
+		if err := s.inspectManifest(ctx, &h, p.ref, repair); err != nil {
 			return h, err
 		}
 		v.report(h.Shards, total)
-		s := &source{v: v, m: p.m}
 		for i := range p.m.stripes {
 			if err := v.inspectStripe(ctx, &h, p.ref, s, i, repair); err != nil {
 				return h, err
@@ -124,14 +127,18 @@ func (v *Vault) report(done, total int) {
 	}
 }
 
-func (v *Vault) inspectManifest(ctx context.Context, h *Health, r storage.Ref, m *packManifest, repair bool) error {
-	b, err := m.encode()
+func (s *source) inspectManifest(ctx context.Context, h *Health, r storage.Ref, repair bool) error {
+	b, err := s.m.encode()
 	if err != nil {
 		return err
 	}
-	for i, n := range v.nodes {
+	silent := 0
+	for i, n := range s.v.nodes {
 		h.Shards++
-		_, err := n.Blobs.Get(ctx, r)
+		err := errSilent
+		if !s.down[i].Load() {
+			_, err = n.Blobs.Get(ctx, r)
+		}
 		if err == nil {
 			continue
 		}
@@ -139,9 +146,15 @@ func (v *Vault) inspectManifest(ctx context.Context, h *Health, r storage.Ref, m
 			return ctx.Err()
 		}
 		h.Faults = append(h.Faults, Fault{r, -1, i, n.Name, state(err)})
-		if repair && state(err) != unreachable && v.replace(ctx, i, r, b) == nil {
+		if state(err) == unreachable {
+			s.down[i].Store(true)
+			silent++
+		} else if repair && s.v.replace(ctx, i, r, b) == nil {
 			h.Repaired++
 		}
+	}
+	if silent == Nodes {
+		return notice.New(notice.Unavailable, "none of the six storage nodes answers any more", "start them again (`manx up`) and repeat the command")
 	}
 	return nil
 }

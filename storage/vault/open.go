@@ -21,8 +21,7 @@ func (v *Vault) Open(ctx context.Context, r storage.Ref) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{v: v, m: m, held: make(map[int]*held)}
-	return s.pack(ctx, 0, m.size), nil
+	return newSource(v, m).pack(ctx, 0, m.size), nil
 }
 
 // manifest fetches and reads a pack manifest from the first node that has it whole.
@@ -128,11 +127,15 @@ func (p *Pack) Close() error {
 type source struct {
 	v    *Vault
 	m    *packManifest
-	down [Nodes]atomic.Bool // nodes that did not answer, asked last from then on
+	down *[Nodes]atomic.Bool // nodes that did not answer, asked last from then on
 
 	mu    sync.Mutex
 	held  map[int]*held
 	order []int // of held, oldest first
+}
+
+func newSource(v *Vault, m *packManifest) *source {
+	return &source{v: v, m: m, down: new([Nodes]atomic.Bool), held: make(map[int]*held)}
 }
 
 type held struct {

@@ -144,7 +144,7 @@ func (r *Record) source(ctx context.Context, pack storage.Ref) (*source, error) 
 	if s := r.sources[pack]; s != nil {
 		return s, nil
 	}
-	s = &source{v: r.v, m: m, held: make(map[int]*held)}
+	s = newSource(r.v, m)
 	r.sources[pack] = s
 	return s, nil
 }
