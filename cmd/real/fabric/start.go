@@ -45,7 +45,8 @@ func (s site) spec(kind string, m member, programs string, o Options) process.Sp
 		p.Env = append(p.Env, "MANX_CONNECTION="+filepath.Join(s.config(m.Name), "contract.json"))
 	case "contract":
 		at := filepath.Join(m.Dir, "contract", "tls")
-		p.Path, p.Env, p.Ready = o.Contract, nil, handshake(m, m.Contract)
+		p.Path, p.Ready = o.Contract, handshake(m, m.Contract)
+		p.Env = []string{"CORE_PEER_LOCALMSPID=" + m.Name} // whose peer asks, to a chaincode that wants to know
 		p.Args = []string{
 			"--genesis", s.path("genesis.json"), "--listen", fmt.Sprintf("127.0.0.1:%d", m.Contract), "--id", s.Package,
 			"--cert", filepath.Join(at, "cert.pem"), "--key", filepath.Join(at, "key.pem"), "--client-ca", filepath.Join(at, "ca.pem"),
