@@ -298,7 +298,7 @@ func (s *source) rebuild(ctx context.Context, stripe int) (shards [Nodes][]byte,
 	return shards, notice.New(notice.Unavailable,
 		fmt.Sprintf("only %d of %d shards can be read and %d are needed: those of %s are missing or damaged",
 			whole(shards), Nodes, Need, strings.Join(lost, ", ")),
-		"start the missing storage nodes again (`manx up`) and repeat the command")
+		"whoever runs them has to start them again (`manx up`); where a node has lost what it held, `manx storage repair` rebuilds it")
 }
 
 func whole(shards [Nodes][]byte) (n int) {

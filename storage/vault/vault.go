@@ -102,7 +102,7 @@ func (v *Vault) place(ctx context.Context, refs [Nodes]storage.Ref, shards [Node
 	}
 	return notice.Because(errors.Join(errs[:]...), notice.Unavailable,
 		fmt.Sprintf("storage acknowledged %d of %d shards: %s did not", Nodes-len(silent), Nodes, strings.Join(silent, ", ")),
-		"start the node again (`manx up`) and repeat the command: shards that are stored are not sent again")
+		"whoever runs it has to start it again (`manx up`); then repeat the command: shards that are stored are not sent again")
 }
 
 // replicate stores the same bytes on all six nodes.
