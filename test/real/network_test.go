@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"manx/cmd/real/fabric"
+	"manx/cmd/real/fabric/msp"
 	"manx/cmd/real/process"
 	"manx/ledger"
 	"manx/ledger/ledgertest"
@@ -123,6 +124,23 @@ func TestNetworkStartsAgain(t *testing.T) {
 	if open, err := fabric.Open(o.Dir); err != nil || !slices.Equal(pids(n), pids(open)) {
 		t.Errorf("opened: %v", err)
 	}
+}
+
+// The channel names the orderers' certificates; a renewed one has the same key.
+func TestNetworkRenewsCertificates(t *testing.T) {
+	o := networkOptions(t)
+	n := up(t, o)
+	if err := n.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{fabric.Health, fabric.Credit, fabric.Exchange} {
+		renewed, err := msp.Keep(filepath.Join(o.Dir, "organisations", name), time.Now().Add(msp.LeafLife))
+		if err != nil || len(renewed) != 7 {
+			t.Fatalf("%s: %d of 7 renewed, %v", name, len(renewed), err)
+		}
+	}
+	up(t, o)
+	answers(t, o)
 }
 
 func TestNetworkPartsRestartAlone(t *testing.T) {

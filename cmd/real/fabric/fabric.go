@@ -38,6 +38,9 @@ const (
 	User     = msp.Client // each organisation has a client of this name
 )
 
+// renewal is how long before its end a certificate is renewed.
+const renewal = 30 * 24 * time.Hour
+
 // organisations in the order of Network's slices.
 var organisations = [...]string{Health, Credit, Exchange}
 
@@ -108,7 +111,8 @@ type Network struct {
 
 // Up starts the network in a folder, after making it there the first time, and
 // returns once it takes commands. What runs already is left running. One that was
-// ended in the middle goes on where it was.
+// ended in the middle goes on where it was. With an error the network, if any, is
+// what was started.
 func Up(ctx context.Context, o Options) (*Network, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -154,7 +158,7 @@ func settle(ctx context.Context, o Options, programs string) (site, error) {
 		return s, notice.New(notice.Conflict, "the folder "+o.Dir+" holds a Fabric network with another genesis", "give the genesis it was set up with, or another folder")
 	}
 	for _, name := range organisations {
-		renewed, err := msp.Keep(s.organisation(name))
+		renewed, err := msp.Keep(s.organisation(name), time.Now().Add(renewal))
 		if err != nil {
 			return s, err
 		}

@@ -26,11 +26,10 @@ import (
 	"manx/privacy/notice"
 )
 
-// How long certificates are valid, and how long before its end one is renewed.
+// How long the certificates of authorities and of others are valid.
 const (
 	RootLife = 10 * 365 * 24 * time.Hour
 	LeafLife = 2 * 365 * 24 * time.Hour
-	Early    = 30 * 24 * time.Hour
 
 	early = time.Hour // clocks differ: valid since an hour ago
 )

@@ -105,11 +105,11 @@ func TestCertificatesAreRenewedInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := certificates(t, dir)
-	if renewed, err := keep(dir, now); err != nil || len(renewed) != 0 {
+	if renewed, err := keep(dir, now, now); err != nil || len(renewed) != 0 {
 		t.Errorf("new ones: renewed %v, %v", renewed, err)
 	}
-	later := now.Add(LeafLife - Early + time.Hour)
-	renewed, err := keep(dir, later)
+	later, until := now.Add(LeafLife-24*time.Hour), now.Add(LeafLife+24*time.Hour)
+	renewed, err := keep(dir, later, until)
 	if err != nil || len(renewed) != 7 {
 		t.Fatalf("%d of 7 renewed, %v", len(renewed), err)
 	}
@@ -126,10 +126,10 @@ func TestCertificatesAreRenewedInTime(t *testing.T) {
 			t.Errorf("%s has another key", file)
 		}
 	}
-	if renewed, err := keep(dir, later); err != nil || len(renewed) != 0 {
+	if renewed, err := keep(dir, later, until); err != nil || len(renewed) != 0 {
 		t.Errorf("once more: renewed %v, %v", renewed, err)
 	}
-	if _, err := keep(dir, now.Add(RootLife)); !notice.Is(err, notice.Expired) {
+	if _, err := keep(dir, now.Add(RootLife), until); !notice.Is(err, notice.Expired) {
 		t.Errorf("after the authority's end: %v", err)
 	}
 }
@@ -143,10 +143,10 @@ func TestExpiredWithoutItsAuthority(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "tlsca", keyFile)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keep(dir, now.Add(LeafLife-time.Hour)); err != nil {
+	if _, err := keep(dir, now.Add(LeafLife-time.Hour), now.Add(LeafLife)); err != nil {
 		t.Errorf("while it is valid: %v", err)
 	}
-	_, err := keep(dir, now.Add(LeafLife))
+	_, err := keep(dir, now.Add(LeafLife), now.Add(LeafLife))
 	if n := notice.From(err); n.Kind != notice.Expired || !strings.Contains(n.Text, "tls") || !strings.Contains(n.Hint, "tlsca") {
 		t.Errorf("%v", err)
 	}

@@ -105,13 +105,13 @@ func identity(dir string, cert *x509.Certificate, key *ecdsa.PrivateKey) error {
 }
 
 // Keep checks every certificate of the organisation in dir and renews those that
-// end within Early, for the same key, so that nothing else changes. It returns
-// the files that it renewed. One that has ended and cannot be renewed, because
+// end before a time, for the same key, so that a channel that names them is
+// content. It returns the files that it renewed, which programs read when they start. One that has ended and cannot be renewed, because
 // its authority's key is kept elsewhere or the authority itself has ended, is a
 // notice of kind Expired.
-func Keep(dir string) ([]string, error) { return keep(dir, time.Now()) }
+func Keep(dir string, until time.Time) ([]string, error) { return keep(dir, time.Now(), until) }
 
-func keep(dir string, now time.Time) ([]string, error) {
+func keep(dir string, now, until time.Time) ([]string, error) {
 	var renewed []string
 	for _, ca := range []string{"ca", "tlsca"} {
 		cert, err := ReadCertificate(filepath.Join(dir, ca, certFile))
@@ -132,7 +132,7 @@ func keep(dir string, now time.Time) ([]string, error) {
 			files[filepath.Join(dir, m.name, "tls", certFile)] = "tlsca"
 		}
 		for file, ca := range files {
-			again, err := renew(file, filepath.Join(dir, ca), now)
+			again, err := renew(file, filepath.Join(dir, ca), now, until)
 			if err != nil {
 				return renewed, err
 			}
@@ -144,9 +144,9 @@ func keep(dir string, now time.Time) ([]string, error) {
 	return renewed, nil
 }
 
-func renew(file, ca string, now time.Time) (bool, error) {
+func renew(file, ca string, now, until time.Time) (bool, error) {
 	cert, err := ReadCertificate(file)
-	if err != nil || now.Before(cert.NotAfter.Add(-Early)) {
+	if err != nil || until.Before(cert.NotAfter) {
 		return false, err
 	}
 	a, err := open(ca)
