@@ -158,6 +158,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	destroyer := &destroyer{l, x, stores, log}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
+	n.group.Go(func() error { return x.Claim(running, l, stores) })
 	n.group.Go(func() error { return k.run(running) })
 	n.group.Go(func() error { return d.Run(running) })
 	n.group.Go(func() error { return destroyer.run(running) })
