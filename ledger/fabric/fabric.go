@@ -72,22 +72,28 @@ type Ledger struct {
 
 var errClosed = errors.New("the ledger is closed")
 
-// New connects to a network that runs. Every error is a notice. Close ends it.
-func New(ctx context.Context, cfg Config) (*Ledger, error) {
-	for v, otherwise := range map[*string]string{&cfg.Organisation: "exchange", &cfg.User: "manx", &cfg.Channel: "manx", &cfg.Contract: "manx"} {
+// complete returns c with its defaults.
+func (c Config) complete() Config {
+	for v, otherwise := range map[*string]string{&c.Organisation: "exchange", &c.User: "manx", &c.Channel: "manx", &c.Contract: "manx"} {
 		if *v == "" {
 			*v = otherwise
 		}
 	}
-	if cfg.Patience == 0 {
-		cfg.Patience = time.Minute
+	if c.Patience == 0 {
+		c.Patience = time.Minute
 	}
-	if cfg.CommitPatience == 0 {
-		cfg.CommitPatience = 5 * time.Second
+	if c.CommitPatience == 0 {
+		c.CommitPatience = 5 * time.Second
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
+	return c
+}
+
+// New connects to a network that runs. Every error is a notice. Close ends it.
+func New(ctx context.Context, cfg Config) (*Ledger, error) {
+	cfg = cfg.complete()
 	net, err := dial(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -165,6 +171,9 @@ func (l *Ledger) ask(ctx context.Context, patience time.Duration, function strin
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		if b, err = l.net.query(ctx, fab.ChaincodeInvokeRequest{ChaincodeID: l.cfg.Contract, Fcn: function, Args: args}); err == nil {
 			return b, nil
+		}
+		if contractSaid(err) {
+			return nil, fmt.Errorf("ask the contract: %w", err)
 		}
 		if wait(ctx, pause) != nil {
 			if l.ctx.Err() != nil {

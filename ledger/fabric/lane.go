@@ -39,6 +39,7 @@ type reply struct {
 const (
 	underWay  = 6                    // batches of a lane at once
 	linger    = 2 * time.Millisecond // how long a batch waits for company
+	maxSaid   = 4                    // tries of a command that the contract cannot run
 	everybody = 1 << 20              // the weight of a batch that runs alone
 )
 
@@ -78,7 +79,7 @@ func (a *lane) run(ctx context.Context) {
 		all, held = a.gather(ctx, first)
 		a.l.work.Go(func() {
 			defer func() { <-a.slots }()
-			a.settle(ctx, all)
+			a.settle(ctx, all, false)
 		})
 	}
 }
@@ -105,42 +106,54 @@ func (a *lane) gather(ctx context.Context, first *request) (all []*request, held
 	return all, nil
 }
 
-// settle brings a batch onto the ledger and answers everybody in it.
-func (a *lane) settle(ctx context.Context, all []*request) {
+// settle brings a batch onto the ledger and answers everybody in it. sent says
+// that an earlier try may have brought it to the orderers.
+func (a *lane) settle(ctx context.Context, all []*request, sent bool) {
 	ctx, cancel := context.WithTimeout(ctx, a.l.cfg.Patience)
 	defer cancel()
-	pause, serial := firstPause, false
+	pause, alone, said := firstPause, false, 0
 	for {
-		again, err := a.try(ctx, all, serial)
+		var err error
+		all, err = a.try(ctx, all, alone)
 		switch {
-		case err == nil && len(again) == 0:
+		case len(all) == 0:
 			return
 		case errors.Is(err, errConflict):
-			serial = true // it lost a race: run it again, alone
+			alone = true // it lost a race: run it again without company
 			continue
-		case errors.Is(err, errFinal) || ctx.Err() != nil:
-			if !errors.Is(err, errFinal) {
-				err = fmt.Errorf("%w: %w", errUnknown, err)
-			}
+		case errors.Is(err, errFinal):
 			answer(all, err)
 			return
 		}
-		if _, said := errors.AsType[*chaincodeError](err); said && len(all) > 1 {
-			// One command may keep the others from being run.
-			half := len(all) / 2
-			a.settle(ctx, all[:half])
-			all = all[half:]
-			continue
+		if contractSaid(err) {
+			if len(all) > 1 { // one command may keep the others from being run
+				half := len(all) / 2
+				a.settle(ctx, all[:half], sent)
+				all = all[half:]
+				continue
+			}
+			if said++; said == maxSaid {
+				answer(all, fmt.Errorf("%w: %w", errFinal, err))
+				return
+			}
 		}
-		if all = again; err != nil && !errors.Is(err, errDisagree) {
+		disagree, early := errors.Is(err, errDisagree), errors.Is(err, errEarly)
+		sent = sent || !early && !errors.Is(err, errUnsent)
+		if !disagree {
 			a.l.cfg.Log.DebugContext(ctx, "a batch is tried again", "lane", string(a.name), "commands", len(all), "error", err)
 			a.second.Add(1)
 		}
 		if wait(ctx, pause) != nil {
-			answer(all, fmt.Errorf("%w: %w", errUnknown, err))
+			if sent || a.l.ctx.Err() != nil {
+				answer(all, errors.Join(errUnknown, err))
+			} else if early {
+				answer(all, unreachable(err, "a peer that must endorse"))
+			} else {
+				answer(all, unreachable(err, "every orderer"))
+			}
 			return
 		}
-		if pause = min(2*pause, lastPause); errors.Is(err, errDisagree) {
+		if pause = min(2*pause, lastPause); disagree {
 			pause = min(pause, 4*firstPause) // a peer is a block behind
 		}
 	}
@@ -149,6 +162,7 @@ func (a *lane) settle(ctx context.Context, all []*request) {
 var (
 	errConflict = errors.New("another transaction came first")
 	errFinal    = errors.New("the transaction cannot be committed")
+	errEarly    = errors.New("the batch was not endorsed")
 	errUnknown  = errors.New("the ledger's answer did not come: the command may be applied or not, and may be sent again")
 )
 
@@ -160,7 +174,7 @@ func answer(all []*request, err error) {
 
 // try endorses, orders and waits once. It answers who can be answered and
 // returns the others when they must be tried again.
-func (a *lane) try(ctx context.Context, all []*request, alone bool) (again []*request, err error) {
+func (a *lane) try(ctx context.Context, all []*request, alone bool) (again []*request, _ error) {
 	b := batch.Batch{Lane: a.name, Commands: make([]ledger.Command, len(all))}
 	hot := false
 	for i, r := range all {
@@ -173,12 +187,12 @@ func (a *lane) try(ctx context.Context, all []*request, alone bool) (again []*re
 		weight = everybody
 	} else if hot {
 		if err := a.l.hot.Acquire(ctx, 1); err != nil {
-			return all, err
+			return all, fmt.Errorf("%w: %w", errEarly, err)
 		}
 		defer a.l.hot.Release(1)
 	}
 	if err := a.l.gate.Acquire(ctx, weight); err != nil {
-		return all, err
+		return all, fmt.Errorf("%w: %w", errEarly, err)
 	}
 	defer a.l.gate.Release(weight)
 
@@ -188,7 +202,7 @@ func (a *lane) try(ctx context.Context, all []*request, alone bool) (again []*re
 	}
 	p, err := a.l.net.endorse(ctx, b, others[int(a.second.Load())%len(others)])
 	if err != nil {
-		return all, err
+		return all, fmt.Errorf("%w: %w", errEarly, err)
 	}
 	done := committed{}
 	for _, o := range p.report.Outcomes {

@@ -60,7 +60,7 @@ func dial(ctx context.Context, cfg Config) (*network, error) {
 	if err != nil {
 		return nil, badProfile(err, "its file cannot be read")
 	}
-	n := &network{cfg: cfg, conns: newConnections(), others: map[ledger.Vertical][]fab.Peer{}}
+	n := newNetwork(cfg)
 	if err := n.load(profile); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
@@ -68,6 +68,10 @@ func dial(ctx context.Context, cfg Config) (*network, error) {
 		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
+}
+
+func newNetwork(cfg Config) *network {
+	return &network{cfg: cfg, conns: newConnections(), others: map[ledger.Vertical][]fab.Peer{}}
 }
 
 // load reads the profile: who we are, and where everybody is.
@@ -194,15 +198,17 @@ func (n *network) join(ctx context.Context) error {
 	if err != nil {
 		return diagnose(err, n.cfg.Channel)
 	}
-	if n.members, err = trust(n.client, conf); err != nil {
-		return highS(err)
-	}
-	return nil
+	n.members, err = trust(n.client, conf)
+	return err
 }
 
 // trust loads the certificate authorities of a channel's members.
 func trust(c sdkcontext.Client, conf fab.ChannelCfg) (fab.ChannelMembership, error) {
-	return membership.New(membership.Context{Providers: c, EndpointConfig: c.EndpointConfig()}, conf)
+	m, err := membership.New(membership.Context{Providers: c, EndpointConfig: c.EndpointConfig()}, conf)
+	if err != nil {
+		return nil, untrusted(err)
+	}
+	return m, nil
 }
 
 // guard runs a call of the SDK's, which may not keep to its context, and returns
@@ -245,12 +251,21 @@ func (n *network) close() error {
 // other has not yet.
 var errDisagree = errors.New("the endorsers' answers differ")
 
-// A chaincodeError is what the contract's process, or the peer that called it,
-// answered instead of a result.
-type chaincodeError struct{ cause error }
+// A chaincodeError is what a peer answered instead of a result: the contract's
+// own words, or that it could not call the contract.
+type chaincodeError struct {
+	cause    error
+	contract bool // it is the contract that said so
+}
 
 func (e *chaincodeError) Error() string { return "chaincode: " + e.cause.Error() }
 func (e *chaincodeError) Unwrap() error { return e.cause }
+
+// contractSaid reports whether err is an answer of the contract's.
+func contractSaid(err error) bool {
+	e, ok := errors.AsType[*chaincodeError](err)
+	return ok && e.contract
+}
 
 // answered tells an answer that is an error from a peer that did not answer.
 func answered(err error) error {
@@ -260,7 +275,7 @@ func answered(err error) error {
 	}
 	for _, one := range all {
 		if s, ok := errors.AsType[*status.Status](one); ok && (s.Group == status.ChaincodeStatus || s.Group == status.EndorserClientStatus && s.Code == int32(status.ChaincodeNameNotFound)) {
-			return &chaincodeError{err}
+			return &chaincodeError{err, strings.HasPrefix(s.Message, batch.Fault)}
 		}
 	}
 	return err
@@ -313,7 +328,7 @@ type proposal struct {
 func (n *network) endorse(ctx context.Context, b batch.Batch, second fab.Peer) (*proposal, error) {
 	j, err := b.Encode()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errFinal, err)
 	}
 	call := fab.ChaincodeInvokeRequest{ChaincodeID: n.cfg.Contract, Fcn: batch.Apply}
 	if b.Lane == ledger.Common {
@@ -351,9 +366,9 @@ func (n *network) endorse(ctx context.Context, b batch.Batch, second fab.Peer) (
 }
 
 // order hands a transaction to an orderer: the one that took the last, or the
-// next that does. An error does not say that none took it.
+// next that does. An error that is not errUnsent leaves open whether one took it.
 func (n *network) order(ctx context.Context, t *fab.Transaction) error {
-	var failed error
+	failed, unsent := error(nil), true
 	first := n.orderer.Load()
 	for i := range int64(len(n.orderers)) {
 		at := (first + i) % int64(len(n.orderers))
@@ -365,12 +380,20 @@ func (n *network) order(ctx context.Context, t *fab.Transaction) error {
 			n.orderer.Store(at)
 			return nil
 		}
+		unsent = unsent && strings.Contains(err.Error(), "Error while dialing")
 		if failed = errors.Join(failed, err); ctx.Err() != nil {
 			break
 		}
 	}
+	if unsent {
+		return fmt.Errorf("%w: %w", errUnsent, failed)
+	}
 	return fmt.Errorf("no orderer took the transaction: %w", failed)
 }
+
+// errUnsent marks a transaction that no orderer can have, since none could be
+// connected to.
+var errUnsent = errors.New("no orderer could be reached")
 
 // target is our own peer as the SDK's ledger client wants it.
 func (n *network) target() []fab.ProposalProcessor { return []fab.ProposalProcessor{n.own} }

@@ -26,10 +26,16 @@ func unreachable(cause error, what string) error {
 	return notice.Because(cause, notice.Unavailable, what+" does not answer", upHint)
 }
 
-func highS(cause error) error {
-	return notice.Because(cause, notice.Unsupported,
-		"the root certificate of an organisation cannot be loaded: its signature is not in low-S form, or it is not under the roots the channel names",
-		"have that organisation's certificate authority sign its root again until s is at most half the curve's order, and update the channel's configuration; `manx real up` makes such roots")
+// untrusted says why the certificate authorities of the channel's members do not
+// load. The SDK's code normalises a root's signature and then finds that the root
+// did not sign itself; Fabric's peers do not mind.
+func untrusted(cause error) error {
+	if text := strings.ToLower(cause.Error()); strings.Contains(text, "sanitizecert") || strings.Contains(text, "unknown authority") {
+		return notice.Because(cause, notice.Unsupported, "the root certificate of an organisation is not signed in low-S form, which fabric-sdk-go needs",
+			"have that organisation's authority sign its root again, same key, until s is at most half the curve's order, and update the channel; `manx real up` makes such roots")
+	}
+	return notice.Because(cause, notice.Invalid, "the certificate authorities of the channel's members do not load",
+		"compare the channel's configuration with what its organisations published")
 }
 
 // expired refuses a certificate outside its time; what says whose it is.
@@ -68,8 +74,6 @@ func diagnose(err error, channel string) error {
 		return false
 	}
 	switch {
-	case has("sanitizecert", "high-s", "unknown authority: ", "certificate signed by unknown authority") && has("msp"):
-		return highS(err)
 	case has("has expired or is not yet valid", "certificate has expired", "cert error", "expired"):
 		return notice.Because(err, notice.Expired, "a certificate on the way to the peer has expired",
 			"see which: `manx real status`; then have it issued again by its organisation")

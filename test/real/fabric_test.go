@@ -83,6 +83,7 @@ func TestFabric(t *testing.T) {
 		l := c.connect(t, "")
 		ledgertest.Run(t, func(*testing.T) (ledger.Ledger, ledgertest.World) { return l, c.world })
 	})
+	t.Run("misled", c.misled)
 	t.Run("Invariant5_health and credit state never meet", c.apart)
 	t.Run("Invariant3_Invariant8_kill -9 while clients work", c.killed)
 }

@@ -21,6 +21,10 @@ const (
 	Events = "events" // a lane and ids of transactions; answers with a Record for each
 
 	Transient = "batch"
+
+	// Fault begins the chaincode's own errors; others are of the peer that could
+	// not call it.
+	Fault = "contract: "
 )
 
 // Bounds of a batch. A height has eight bits for the place in it.

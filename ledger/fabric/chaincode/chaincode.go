@@ -45,7 +45,7 @@ func (*Chaincode) Init(shim.ChaincodeStubInterface) pb.Response { return shim.Su
 func (c *Chaincode) Invoke(stub shim.ChaincodeStubInterface) pb.Response {
 	args := stub.GetArgs()
 	if len(args) == 0 {
-		return shim.Error("no function is named")
+		return shim.Error(batch.Fault + "no function is named")
 	}
 	var out []byte
 	var err error
@@ -57,10 +57,10 @@ func (c *Chaincode) Invoke(stub shim.ChaincodeStubInterface) pb.Response {
 	case batch.Events:
 		out, err = records(stub, args[1:])
 	default:
-		return shim.Error("there is no such function")
+		return shim.Error(batch.Fault + "there is no such function")
 	}
 	if err != nil {
-		return shim.Error(err.Error())
+		return shim.Error(batch.Fault + err.Error())
 	}
 	return shim.Success(out)
 }

@@ -1,0 +1,96 @@
+package fabric
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/golang/protobuf/proto"
+	"github.com/hyperledger/fabric-protos-go/common"
+	pb "github.com/hyperledger/fabric-protos-go/peer"
+
+	"manx/ledger"
+	"manx/ledger/fabric/batch"
+)
+
+func encode(t testing.TB, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// envelope is a transaction of a contract with an event.
+func envelope(t testing.TB, id, contract, event string, report []byte) []byte {
+	t.Helper()
+	action := encode(t, &pb.ChaincodeAction{
+		ChaincodeId: &pb.ChaincodeID{Name: contract},
+		Events:      encode(t, &pb.ChaincodeEvent{ChaincodeId: contract, TxId: id, EventName: event, Payload: report}),
+	})
+	payload := encode(t, &pb.ChaincodeActionPayload{Action: &pb.ChaincodeEndorsedAction{
+		ProposalResponsePayload: encode(t, &pb.ProposalResponsePayload{Extension: action}),
+	}})
+	return encode(t, &common.Envelope{Payload: encode(t, &common.Payload{
+		Header: &common.Header{ChannelHeader: encode(t, &common.ChannelHeader{Type: int32(common.HeaderType_ENDORSER_TRANSACTION), TxId: id})},
+		Data:   encode(t, &pb.Transaction{Actions: []*pb.TransactionAction{{Payload: payload}}}),
+	})})
+}
+
+func block(codes []byte, data ...[]byte) *common.Block {
+	b := &common.Block{Header: &common.BlockHeader{Number: 7}, Data: &common.BlockData{Data: data}, Metadata: &common.BlockMetadata{Metadata: make([][]byte, 5)}}
+	b.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER] = codes
+	return b
+}
+
+func report(t testing.TB, r batch.Report) []byte {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Of a block, the transactions of our contract count, at the places they have;
+// what others ran or what is damaged is passed over.
+func TestTransactionsOfBlock(t *testing.T) {
+	ours := report(t, batch.Report{Lane: ledger.Health, Outcomes: []batch.Outcome{{Applied: true}}})
+	odd := report(t, batch.Report{Lane: ledger.Common, Outcomes: []batch.Outcome{{Applied: true}}, Record: &batch.Record{}})
+	lost := byte(pb.TxValidationCode_MVCC_READ_CONFLICT)
+	b := block([]byte{0, 0, lost, 0, 0, 0, 0},
+		envelope(t, "other", "another", batch.Name, ours),
+		envelope(t, "a", "manx", batch.Name, ours),
+		envelope(t, "b", "manx", batch.Name, ours),
+		[]byte("damaged"),
+		envelope(t, "c", "manx", "another event", ours),
+		envelope(t, "d", "manx", batch.Name, odd), // its record is not of its outcomes
+		envelope(t, "e", "manx", batch.Name, []byte("{")),
+	)
+	got := transactions(b, "manx")
+	if len(got) != 2 || got[0].id != "a" || got[0].place != 1 || !valid(got[0].valid) || got[1].id != "b" || !conflicts(got[1].valid) {
+		t.Fatalf("%+v", got)
+	}
+	if c, ok := find(b, "manx", "b"); !ok || c.block != 7 || c.place != 2 {
+		t.Errorf("%+v %v", c, ok)
+	}
+	if _, ok := find(b, "manx", "other"); ok {
+		t.Error("a transaction of another contract was found")
+	}
+	if got := transactions(block(nil, envelope(t, "a", "manx", batch.Name, ours)), "manx"); len(got) != 0 {
+		t.Errorf("a block without verdicts: %+v", got)
+	}
+}
+
+func FuzzTransaction(f *testing.F) {
+	f.Add(envelope(f, "a", "manx", batch.Name, report(f, batch.Report{Lane: ledger.Common, Outcomes: []batch.Outcome{{Before: &batch.Place{Tx: "x", Index: 3}}}})))
+	f.Add(envelope(f, "a", "manx", batch.Name, []byte(`{"lane":"health","outcomes":[{"refused":{"kind":"denied","text":"x"}}]}`)))
+	f.Add([]byte{0x0a, 0xff})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		for _, x := range transactions(block([]byte{0}, in), "manx") {
+			if !x.report.Lane.Valid() || len(x.report.Outcomes) > batch.MaxCommands {
+				t.Fatalf("%+v", x.report)
+			}
+		}
+	})
+}
