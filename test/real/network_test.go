@@ -46,7 +46,7 @@ func networkOptions(t testing.TB) fabric.Options {
 	o := fabric.Options{Dir: t.TempDir(), Genesis: g, Contract: contractProgram(t), Tied: true}
 	t.Cleanup(func() {
 		if n, err := fabric.Open(o.Dir); err == nil {
-			if err := n.Down(context.Background()); err != nil { //nolint:usetesting // the test's own has ended
+			if err := n.Down(context.Background()); err != nil { // the test's own context has ended
 				t.Error(err)
 			}
 		}
@@ -228,7 +228,7 @@ func take(t *testing.T, ports ...int) {
 func TestNetworkSaysWhatDoesNotStart(t *testing.T) {
 	o := networkOptions(t)
 	o.Contract = filepath.Join(t.TempDir(), "broken")
-	if err := os.WriteFile(o.Contract, []byte("#!/bin/sh\necho it is broken\nexit 1\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(o.Contract, []byte("#!/bin/sh\necho it is broken\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	_, err := fabric.Up(t.Context(), o)
@@ -275,7 +275,7 @@ func TestNetworkSetUpCutOff(t *testing.T) {
 		{"approved", chain(31 << 10)},
 		{"in force", chain(44 << 10)},
 	} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=TestNetworkSetUpCutOff") //nolint:gosec // this test
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=TestNetworkSetUpCutOff")
 		cmd.Env = append(os.Environ(), "MANX_CUT_OFF="+o.Dir, "MANX_CONTRACT="+o.Contract)
 		cmd.Stdout = os.Stderr // it says why it failed, if it did
 		if err := cmd.Start(); err != nil {

@@ -246,7 +246,7 @@ func lock(dir string) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the network's folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor is small
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(notice.Because(err, notice.Conflict, "another command is starting the Fabric network in "+dir, "wait until it is done"), f.Close())
 	}
 	return func() { _ = f.Close() }, nil // which unlocks

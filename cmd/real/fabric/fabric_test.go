@@ -88,7 +88,7 @@ func TestBuilder(t *testing.T) {
 		}
 	}
 	script := func(name string, args ...string) error {
-		cmd := exec.CommandContext(t.Context(), s.path("builder", "bin", name), args...) //nolint:gosec // our scripts
+		cmd := exec.CommandContext(t.Context(), s.path("builder", "bin", name), args...)
 		cmd.Dir, cmd.Env = work, []string{"PATH=" + os.Getenv("PATH"), "MANX_CONNECTION=" + filepath.Join(s.config(Health), "contract.json")}
 		return cmd.Run()
 	}

@@ -25,7 +25,7 @@ type cli struct {
 
 // run runs a command as the administrator of an organisation, at its own peer.
 func (c cli) run(ctx context.Context, m member, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, c.program, args...) //nolint:gosec // built by us
+	cmd := exec.CommandContext(ctx, c.program, args...)
 	cmd.Env = append(os.Environ(), "FABRIC_CFG_PATH="+c.site.config(m.Name), "FABRIC_LOGGING_SPEC=error",
 		"CORE_PEER_MSPCONFIGPATH="+filepath.Join(m.Dir, "admin", "msp"))
 	var out, words strings.Builder

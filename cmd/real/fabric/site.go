@@ -140,7 +140,7 @@ func (s site) channel(ctx context.Context, o Options, configtxgen string) error 
 	}); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, configtxgen, "-profile", "Channel", "-channelID", Channel, "-outputBlock", s.path("channel.block")) //nolint:gosec // built by us
+	cmd := exec.CommandContext(ctx, configtxgen, "-profile", "Channel", "-channelID", Channel, "-outputBlock", s.path("channel.block"))
 	cmd.Env = append(os.Environ(), "FABRIC_CFG_PATH="+s.path("config"), "FABRIC_LOGGING_SPEC=warn")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		return notice.Because(err, notice.Unavailable, "the channel could not be made: "+lastLine(b), "is the folder's disk full? start again")
@@ -227,7 +227,7 @@ func isFree(port int) bool {
 func freePorts(n int) ([]int, error) {
 	const low, high = 20000, 32000
 	var got []int
-	for _, i := range rand.Perm(high - low) { //nolint:gosec // no secret
+	for _, i := range rand.Perm(high - low) {
 		if port := low + i; isFree(port) {
 			if got = append(got, port); len(got) == n {
 				return got, nil

@@ -21,16 +21,20 @@ const (
 // Client is the user that the adapter of an organisation works as.
 const Client = "manx"
 
-// members are the parts of an organisation and what each is given.
-var members = [...]struct {
+// A member is a part of an organisation and what it is given.
+type member struct {
 	name, unit string // no unit: TLS alone
 	tls        bool
-}{
-	{name: "peer", unit: "peer", tls: true},
-	{name: "orderer", unit: "orderer", tls: true},
-	{name: "admin", unit: "admin"},
-	{name: Client, unit: "client"},
-	{name: "contract", tls: true},
+}
+
+func members() []member {
+	return []member{
+		{name: "peer", unit: "peer", tls: true},
+		{name: "orderer", unit: "orderer", tls: true},
+		{name: "admin", unit: "admin"},
+		{name: Client, unit: "client"},
+		{name: "contract", tls: true},
+	}
 }
 
 // config makes the unit in a certificate decide the role (NodeOUs).
@@ -67,7 +71,7 @@ func create(dir, organisation string, now time.Time) error {
 	if err := errors.Join(ca.save(filepath.Join(dir, "ca")), tlsca.save(filepath.Join(dir, "tlsca")), folder(filepath.Join(dir, "msp"), ca, tlsca)); err != nil {
 		return err
 	}
-	for _, m := range members {
+	for _, m := range members() {
 		at := filepath.Join(dir, m.name)
 		if m.unit != "" {
 			cert, key, err := ca.issue(leaf{name: m.name, organisation: organisation, unit: m.unit}, now)
@@ -123,7 +127,7 @@ func keep(dir string, now, until time.Time) ([]string, error) {
 				"a channel keeps its authorities: set up a new network, or replace the authority with a channel update")
 		}
 	}
-	for _, m := range members {
+	for _, m := range members() {
 		files := map[string]string{}
 		if m.unit != "" {
 			files[filepath.Join(dir, m.name, "msp", "signcerts", certFile)] = "ca"
