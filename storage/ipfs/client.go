@@ -65,7 +65,8 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{pin: c.Pin, close: func() {}}
 	if c.Transport == nil {
-		t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute}
+		t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
+			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10} // a block is 1 MiB
 		c.Transport, client.close = t, t.CloseIdleConnections
 	}
 	client.sh = shell.NewShellWithClient(strings.TrimSuffix(c.URL, "/"), &http.Client{Transport: &guard{c.Transport, c.Stall}})

@@ -59,13 +59,42 @@ type Pack struct {
 	size int64
 
 	pos   int64
-	ahead int // first shard not asked for yet
-	wg    sync.WaitGroup
+	ahead *ahead
+	lent  bool // ahead goes on after this pack is closed
 }
 
 func (s *source) pack(ctx context.Context, from, size int64) *Pack {
 	ctx, stop := context.WithCancel(ctx)
-	return &Pack{ctx: ctx, stop: stop, src: s, from: from, size: size}
+	return &Pack{ctx: ctx, stop: stop, src: s, from: from, size: size, ahead: s.ahead(ctx, from+size)}
+}
+
+// ahead asks for shards before they are needed. One goroutine uses it at a time.
+type ahead struct {
+	ctx  context.Context
+	src  *source
+	next int // first shard not asked for yet
+	last int
+	wg   sync.WaitGroup
+}
+
+// readAhead is how many shards are asked for before they are needed: with the
+// one that is, they are of two stripes at most.
+const readAhead = 4
+
+// ahead returns what reads ahead up to a place in the pack.
+func (s *source) ahead(ctx context.Context, end int64) *ahead {
+	a := &ahead{ctx: ctx, src: s, last: -1}
+	if end > 0 {
+		a.last = s.shardAt(end - 1)
+	}
+	return a
+}
+
+func (a *ahead) from(now int) {
+	for a.next = max(a.next, now); a.next <= min(now+readAhead, a.last); a.next++ {
+		g := a.next
+		a.wg.Go(func() { _, _ = a.src.shard(a.ctx, g) }) // an error is met again when the shard is read
+	}
 }
 
 // Size returns the length in bytes.
@@ -90,9 +119,6 @@ func (p *Pack) ReadAt(b []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// readAhead is how many shards Read asks for before it needs them.
-const readAhead = 5
-
 // Read implements io.Reader.
 func (p *Pack) Read(b []byte) (int, error) {
 	if len(b) == 0 {
@@ -101,12 +127,7 @@ func (p *Pack) Read(b []byte) (int, error) {
 	if p.pos >= p.size {
 		return 0, io.EOF
 	}
-	now := p.src.shardAt(p.from + p.pos)
-	last := p.src.shardAt(p.from + p.size - 1)
-	for p.ahead = max(p.ahead, now); p.ahead <= min(now+readAhead, last); p.ahead++ {
-		g := p.ahead
-		p.wg.Go(func() { _, _ = p.src.shard(p.ctx, g) }) // an error is met again when the shard is read
-	}
+	p.ahead.from(p.src.shardAt(p.from + p.pos))
 	data, err := p.src.bytesAt(p.ctx, p.from+p.pos)
 	if err != nil {
 		return 0, err
@@ -119,33 +140,33 @@ func (p *Pack) Read(b []byte) (int, error) {
 // Close stops what Read asked for ahead and waits for it.
 func (p *Pack) Close() error {
 	p.stop()
-	p.wg.Wait()
+	if !p.lent {
+		p.ahead.wg.Wait()
+	}
 	return nil
 }
 
-// A source fetches shards and keeps the last few.
+// A source fetches shards and keeps the last few: as they were read from where
+// they belong, and as data shards of stripes that had to be rebuilt.
 type source struct {
-	v    *Vault
-	m    *packManifest
-	down *[Nodes]atomic.Bool // nodes that did not answer, asked last from then on
-
-	mu    sync.Mutex
-	held  map[int]*held
-	order []int // of held, oldest first
+	v      *Vault
+	m      *packManifest
+	down   *[Nodes]atomic.Bool // nodes that did not answer, not asked from then on while others will do
+	read   flights[[]byte]     // by stripe and shard
+	mended flights[[Need][]byte]
 }
+
+// What a source keeps: the shards that are read ahead, and the two stripes that
+// they are of.
+const (
+	maxRead   = readAhead + Need
+	maxMended = 2
+)
 
 func newSource(v *Vault, m *packManifest) *source {
-	return &source{v: v, m: m, down: new([Nodes]atomic.Bool), held: make(map[int]*held)}
+	return &source{v: v, m: m, down: new([Nodes]atomic.Bool),
+		read: flights[[]byte]{max: maxRead}, mended: flights[[Need][]byte]{max: maxMended}}
 }
-
-type held struct {
-	ready chan struct{}
-	data  []byte
-	err   error
-}
-
-// maxHeld bounds what a source keeps, in shards; it is above readAhead.
-const maxHeld = 8
 
 // shardAt returns the number of the data shard that holds a byte of the pack,
 // counted over all stripes.
@@ -167,79 +188,33 @@ func (s *source) bytesAt(ctx context.Context, off int64) ([]byte, error) {
 	return data[int(off%stripeSize)-j*size : min(size, n-j*size)], nil
 }
 
-// shard returns one data shard, fetching it once however many ask.
+// shard returns one data shard from its node or, failing that, rebuilt from the
+// others of its stripe. However many ask, it is fetched once.
 func (s *source) shard(ctx context.Context, g int) ([]byte, error) {
-	for {
-		s.mu.Lock()
-		h, ok := s.held[g]
-		if !ok {
-			h = &held{ready: make(chan struct{})}
-			s.hold(g, h)
-		}
-		s.mu.Unlock()
-		if !ok {
-			h.data, h.err = s.fetch(ctx, g)
-			if h.err != nil {
-				s.mu.Lock()
-				if s.held[g] == h {
-					delete(s.held, g)
-				}
-				s.mu.Unlock()
-			}
-			close(h.ready)
-			return h.data, h.err
-		}
-		select {
-		case <-h.ready:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		// Where the one who fetched gave up, try for ourselves.
-		if !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
-			return h.data, h.err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// hold keeps h and forgets the oldest. s.mu is held.
-func (s *source) hold(g int, h *held) {
-	s.held[g] = h
-	s.order = append(s.order, g)
-	for len(s.order) > maxHeld {
-		delete(s.held, s.order[0])
-		s.order = s.order[1:]
-	}
-}
-
-// fetch reads one data shard from its node or, failing that, rebuilds it from
-// the others.
-func (s *source) fetch(ctx context.Context, g int) ([]byte, error) {
 	stripe, j := g/Need, g%Need
+	if data, ok := s.mended.held(stripe); ok {
+		return data[j], nil
+	}
+	b, err := s.own(ctx, stripe, j)
+	if err == nil || ctx.Err() != nil {
+		return b, err
+	}
+	data, err := s.mended.do(ctx, stripe, func() ([Need][]byte, error) {
+		shards, err := s.rebuild(ctx, stripe)
+		return [Need][]byte(shards[:Need]), err
+	})
+	return data[j], err
+}
+
+// own returns a shard from the node where it belongs, if that answers.
+func (s *source) own(ctx context.Context, stripe, j int) ([]byte, error) {
 	at := nodeOf(stripe, j)
-	if !s.down[at].Load() {
-		b, err := s.get(ctx, stripe, j, at)
-		if err == nil || ctx.Err() != nil {
-			return b, err
+	return s.read.do(ctx, stripe*Nodes+j, func() ([]byte, error) {
+		if s.down[at].Load() {
+			return nil, errSilent
 		}
-	}
-	shards, err := s.rebuild(ctx, stripe)
-	if err != nil {
-		return nil, err
-	}
-	// The stripe's other data shards are at hand now: keep them too.
-	s.mu.Lock()
-	for k, b := range shards[:Need] {
-		if other := stripe*Need + k; s.held[other] == nil {
-			h := &held{ready: make(chan struct{}), data: b}
-			close(h.ready)
-			s.hold(other, h)
-		}
-	}
-	s.mu.Unlock()
-	return shards[j], nil
+		return s.get(ctx, stripe, j, at)
+	})
 }
 
 // get reads a shard from one node and notes whether the node answers.
@@ -256,26 +231,33 @@ func (s *source) get(ctx context.Context, stripe, j, node int) ([]byte, error) {
 	return b, err
 }
 
-// rebuild returns the data shards of a stripe from any Need whole shards: first
-// from where they belong, then from wherever they are.
+// rebuild returns the data shards of a stripe from any Need whole shards: as few
+// as will do from where they belong, then more, then from wherever they are.
 func (s *source) rebuild(ctx context.Context, stripe int) (shards [Nodes][]byte, err error) {
-	for _, elsewhere := range []bool{false, true} {
+	var likely []int // on nodes that answered so far, data first
+	for j := range Nodes {
+		if !s.down[nodeOf(stripe, j)].Load() {
+			likely = append(likely, j)
+		}
+	}
+	all := []int{0, 1, 2, 3, 4, 5}
+	for _, try := range []struct {
+		shards    []int
+		elsewhere bool
+	}{{likely[:min(Need, len(likely))], false}, {all, false}, {all, true}} {
 		var wg sync.WaitGroup
-		for j := range Nodes {
+		for _, j := range try.shards {
 			if shards[j] != nil {
 				continue
 			}
 			wg.Go(func() {
+				if !try.elsewhere {
+					shards[j], _ = s.own(ctx, stripe, j)
+					return
+				}
 				for i := range Nodes {
-					node := nodeOf(stripe, j)
-					if elsewhere {
-						node = i
-					}
-					if b, err := s.get(ctx, stripe, j, node); err == nil {
+					if b, err := s.get(ctx, stripe, j, i); err == nil {
 						shards[j] = b
-						return
-					}
-					if !elsewhere {
 						return
 					}
 				}

@@ -106,7 +106,46 @@ func (r *Record) Open(ctx context.Context, id string) (*Opened, error) {
 	if i < 0 {
 		return nil, notice.New(notice.NotFound, "the record has no such object", "list what it has: `manx study show`")
 	}
-	e := r.m.Objects[i]
+	return r.open(ctx, r.m.Objects[i], nil)
+}
+
+// Each opens the objects one after another, in the order of Objects, and calls f
+// with each. It reads ahead over the end of an object, so that reading a whole
+// record goes faster than by Open. It ends with the first error.
+func (r *Record) Each(ctx context.Context, f func(o *Opened) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	ends := make(map[int]int64) // of the last object in each pack
+	for _, e := range r.m.Objects {
+		ends[e.Pack] = max(ends[e.Pack], e.At+seal.SealedSize(e.Size))
+	}
+	readers := make(map[int]*ahead)
+	defer func() {
+		stop()
+		for _, a := range readers {
+			a.wg.Wait()
+		}
+	}()
+	for _, e := range r.m.Objects {
+		if readers[e.Pack] == nil {
+			src, err := r.source(ctx, r.m.Packs[e.Pack])
+			if err != nil {
+				return err
+			}
+			readers[e.Pack] = src.ahead(ctx, min(ends[e.Pack], src.m.size))
+		}
+		o, err := r.open(ctx, e, readers[e.Pack])
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f(o), o.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open opens an object, with what reads ahead for others too unless that is nil.
+func (r *Record) open(ctx context.Context, e entry, with *ahead) (*Opened, error) {
 	src, err := r.source(ctx, r.m.Packs[e.Pack])
 	if err != nil {
 		return nil, err
@@ -117,6 +156,9 @@ func (r *Record) Open(ctx context.Context, id string) (*Opened, error) {
 			"the owner must store the record again: `manx study add`")
 	}
 	pack := src.pack(ctx, e.At, size)
+	if with != nil {
+		pack.ahead, pack.lent = with, true
+	}
 	at, err := seal.NewReaderAt(e.Key.Key, pack, size)
 	if err == nil {
 		var seq io.Reader

@@ -83,17 +83,14 @@ func openAll(b *testing.B, v *vault.Vault, d vault.Deposit) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, o := range rec.Objects() {
-		r, err := rec.Open(b.Context(), o.ID)
-		if err != nil {
-			b.Fatal(err)
+	err = rec.Each(b.Context(), func(o *vault.Opened) error {
+		if n, err := io.Copy(io.Discard, o); err != nil || n != o.Size {
+			return fmt.Errorf("%d of %d bytes: %w", n, o.Size, err)
 		}
-		if n, err := io.Copy(io.Discard, r); err != nil || n != o.Size {
-			b.Fatal(n, err)
-		}
-		if err := r.Close(); err != nil {
-			b.Fatal(err)
-		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 
