@@ -99,6 +99,7 @@ func pids(n *fabric.Network) (list []int) {
 	return list
 }
 
+// TestNetworkStartsAgain tells what happens between one start and the next.
 func TestNetworkStartsAgain(t *testing.T) {
 	o := networkOptions(t)
 	n := up(t, o)
@@ -111,6 +112,29 @@ func TestNetworkStartsAgain(t *testing.T) {
 	if _, err := fabric.Up(t.Context(), other); !notice.Is(err, notice.Conflict) {
 		t.Errorf("with the genesis of another: %v", err)
 	}
+	peer, contract := portOf(t, o, "core.yaml", "listenAddress: 127.0.0.1:"), portOf(t, o, "contract.json", `"address":"127.0.0.1:`)
+	down(t, n)
+	take(t, peer, contract)
+	renewAll(t, o)
+	n = up(t, o)
+	answers(t, o)
+	if portOf(t, o, "core.yaml", "listenAddress: 127.0.0.1:") == peer || portOf(t, o, "contract.json", `"address":"127.0.0.1:`) == contract {
+		t.Error("a port that another took was kept")
+	}
+	if open, err := fabric.Open(o.Dir); err != nil || !slices.Equal(pids(n), pids(open)) {
+		t.Errorf("opened: %v", err)
+	}
+	down(t, n)
+	fixed := portOf(t, o, "orderer.yaml", "ListenPort: ")
+	take(t, fixed)
+	_, err := fabric.Up(t.Context(), o)
+	if no := notice.From(err); no.Kind != notice.Conflict || !strings.Contains(no.Text, strconv.Itoa(fixed)) || no.Hint == "" {
+		t.Errorf("an orderer's port is taken: %v", err)
+	}
+}
+
+func down(t *testing.T, n *fabric.Network) {
+	t.Helper()
 	if err := n.Down(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -119,28 +143,18 @@ func TestNetworkStartsAgain(t *testing.T) {
 			t.Errorf("%s still runs", p.Name())
 		}
 	}
-	n = up(t, o)
-	answers(t, o)
-	if open, err := fabric.Open(o.Dir); err != nil || !slices.Equal(pids(n), pids(open)) {
-		t.Errorf("opened: %v", err)
-	}
 }
 
-// The channel names the orderers' certificates; a renewed one has the same key.
-func TestNetworkRenewsCertificates(t *testing.T) {
-	o := networkOptions(t)
-	n := up(t, o)
-	if err := n.Down(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+// renewAll renews every certificate. The channel names the orderers', so it shows
+// that one with the same key is taken.
+func renewAll(t *testing.T, o fabric.Options) {
+	t.Helper()
 	for _, name := range []string{fabric.Health, fabric.Credit, fabric.Exchange} {
 		renewed, err := msp.Keep(filepath.Join(o.Dir, "organisations", name), time.Now().Add(msp.LeafLife))
 		if err != nil || len(renewed) != 7 {
 			t.Fatalf("%s: %d of 7 renewed, %v", name, len(renewed), err)
 		}
 	}
-	up(t, o)
-	answers(t, o)
 }
 
 func TestNetworkPartsRestartAlone(t *testing.T) {
@@ -168,35 +182,6 @@ func TestNetworkPartsRestartAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		answers(t, o)
-	}
-}
-
-// A port that another took while the network was down.
-func TestNetworkMovesPorts(t *testing.T) {
-	o := networkOptions(t)
-	n := up(t, o)
-	moved := []int{portOf(t, o, "contract.json", `"address":"127.0.0.1:`), portOf(t, o, "core.yaml", "listenAddress: 127.0.0.1:")}
-	fixed := portOf(t, o, "orderer.yaml", "ListenPort: ")
-	if err := n.Down(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	take(t, moved...)
-	up(t, o)
-	answers(t, o)
-	if slices.Contains(moved, portOf(t, o, "core.yaml", "listenAddress: 127.0.0.1:")) {
-		t.Error("the peer did not move")
-	}
-	n, err := fabric.Open(o.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := n.Down(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	take(t, fixed)
-	_, err = fabric.Up(t.Context(), o)
-	if no := notice.From(err); no.Kind != notice.Conflict || !strings.Contains(no.Text, strconv.Itoa(fixed)) || no.Hint == "" {
-		t.Errorf("an orderer's port is taken: %v", err)
 	}
 }
 
