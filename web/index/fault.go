@@ -72,7 +72,7 @@ func (x *Index) heard(ctx context.Context, err error) error {
 	case damaged(err):
 		return notice.Because(err, notice.Integrity, "the index in "+x.at.name+" is damaged", "stop the node and make it again from ledger and storage: `manx index rebuild`")
 	case refused(err):
-		return notice.Because(err, notice.Denied, x.at.name+" does not let this node in", "check user, password and rights of the address given with --db")
+		return notice.Because(err, notice.Denied, x.at.name+" does not let this node in", "check that the database is there, and the user and password in its address")
 	case transient(err):
 		silent = true
 	default:

@@ -98,11 +98,13 @@ func connect(at place, log *slog.Logger) (*Index, error) {
 	pool.SetMaxOpenConns(at.conns)
 	pool.SetMaxIdleConns(at.conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db, err := gorm.Open(at.gorm(pool), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open index: %w", err), pool.Close())
+	x := &Index{at: at, log: log, grown: make(chan struct{})}
+	var err error
+	// gorm asks SQLite for its version, which reads the file.
+	if x.db, err = gorm.Open(at.gorm(pool), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true}); err != nil {
+		return nil, errors.Join(x.heard(context.Background(), err), pool.Close())
 	}
-	return &Index{db: db, at: at, log: log, grown: make(chan struct{})}, nil
+	return x, nil
 }
 
 func sqliteAt(file string) place {
@@ -132,7 +134,7 @@ func postgresAt(dsn string) (place, error) {
 	if err != nil {
 		// pgx quotes the address, and only tries to hide the password in it.
 		return place{}, notice.New(notice.Invalid, "the address of the database cannot be read",
-			"write it as --db postgres://USER:PASSWORD@HOST:PORT/DATABASE, with other signs than letters and digits percent-encoded")
+			"write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, with other signs than letters and digits percent-encoded")
 	}
 	config.ConnectTimeout = 5 * time.Second
 	config.RuntimeParams["application_name"] = "manx"

@@ -20,12 +20,17 @@ import (
 
 // Rebuilt says what Rebuild did.
 type Rebuilt struct {
-	Height   ledger.Height // the index is of
-	Before   *Contents     // nil where it could not be read
-	After    Contents
-	Unread   int  // manifests that the ledger names and storage could not give
-	Same     bool // as it was before, sessions aside
-	Sessions int  // that were lost: their owners sign in again
+	Height ledger.Height // the index is of
+	Before *Contents     // nil where it could not be read; brought up to the height
+	After  Contents
+	Unread int // manifests that the ledger names and storage could not give
+
+	// Same says that it is as it was before, but for what stands nowhere else:
+	// Forgotten blobs, which were uploaded and which nobody has named on the
+	// ledger, and Sessions, whose owners sign in again.
+	Same      bool
+	Forgotten int
+	Sessions  int
 }
 
 // Rebuild drops the index and makes it again from the ledger up to a height,
@@ -39,27 +44,25 @@ func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Bl
 		return done, err
 	}
 	x, err := connect(at, log)
+	if err == nil {
+		if before, err := x.before(ctx, to{l, until}); err == nil {
+			done.Before, done.Sessions = &before, before.sessions
+		} else {
+			log.WarnContext(ctx, "the index as it was cannot be read", slog.Any("error", err))
+		}
+		if err = x.drop(ctx); err != nil {
+			err = errors.Join(err, x.Close())
+		}
+	}
+	if notice.Is(err, notice.Integrity) && s.DSN == "" { // damaged
+		if err = removeFile(s.File); err == nil {
+			x, err = connect(at, log)
+		}
+	}
 	if err != nil {
 		return done, err
 	}
-	defer func() {
-		if x != nil {
-			err = errors.Join(err, x.Close())
-		}
-	}()
-	if before, err := x.Contents(ctx); err == nil { // it can be read, and is of this version
-		done.Before, done.Sessions = &before, before.sessions
-	}
-	if err := x.drop(ctx); notice.Is(err, notice.Integrity) && s.DSN == "" {
-		if err := errors.Join(x.Close(), removeFile(s.File)); err != nil {
-			return done, fmt.Errorf("remove the damaged index: %w", err)
-		}
-		if x, err = connect(at, log); err != nil {
-			return done, err
-		}
-	} else if err != nil {
-		return done, err
-	}
+	defer func() { err = errors.Join(err, x.Close()) }()
 	if err := x.within(ctx, opening, x.migrate); err != nil {
 		return done, err
 	}
@@ -74,8 +77,27 @@ func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Bl
 		return done, err
 	}
 	done.Height, done.Unread = until, len(c.unread)
-	done.Same = done.Before != nil && done.Before.Sum == done.After.Sum
+	if b := done.Before; b != nil {
+		for row := range b.blobs {
+			if !done.After.blobs[row] {
+				done.Forgotten++
+			}
+		}
+		done.Same = b.Sum == done.After.Sum && b.Blobs-done.Forgotten == done.After.Blobs
+	}
 	return done, nil
+}
+
+// before returns what the index held, once it has read what its node had no time
+// to read before it stopped.
+func (x *Index) before(ctx context.Context, l ledger.Ledger) (Contents, error) {
+	if err := x.within(ctx, opening, x.migrate); err != nil {
+		return Contents{}, err
+	}
+	if err := x.follow(ctx, l); err != nil {
+		return Contents{}, err
+	}
+	return x.Contents(ctx)
 }
 
 func removeFile(file string) error {
@@ -89,9 +111,6 @@ func removeFile(file string) error {
 
 // catchUp applies events and claims up to a height.
 func (x *Index) catchUp(ctx context.Context, c *claimer, until ledger.Height) error {
-	if until == 0 {
-		return nil
-	}
 	upTo := to{c.ledger, until}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return x.follow(ctx, upTo) })
@@ -111,60 +130,78 @@ func (x *Index) catchUp(ctx context.Context, c *claimer, until ledger.Height) er
 // Contents says what an index holds, sessions aside.
 type Contents struct {
 	States, Mentions, Blobs int
-	Sum                     [sha256.Size]byte // of Dump's output
 
+	Sum [sha256.Size]byte // of all rows but blobs'
+
+	blobs    map[[16]byte]bool // digests of rows
 	sessions int
 }
 
 // Contents reads the whole index. Two indexes of one ledger and its storage, at
 // one height, hold the same.
 func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
+	c.blobs = map[[16]byte]bool{}
 	h := sha256.New()
-	n, err := x.dump(ctx, h)
-	if err != nil {
-		return c, err
-	}
-	c = Contents{States: n[1], Mentions: n[2], Blobs: n[3], sessions: n[4]}
+	err = x.dump(ctx, func(table, row string) {
+		switch table {
+		case "states":
+			c.States++
+		case "mentions":
+			c.Mentions++
+		case "blobs":
+			c.Blobs++
+			d := sha256.Sum256([]byte(row))
+			c.blobs[[16]byte(d[:])] = true
+			return
+		case "sessions":
+			c.sessions++
+			return
+		}
+		_, _ = io.WriteString(h, row)
+	})
 	h.Sum(c.Sum[:0])
-	return c, nil
+	return c, err
 }
 
 // Dump writes every row, sessions aside, in one order, a line each.
 func (x *Index) Dump(ctx context.Context, w io.Writer) error {
-	_, err := x.dump(ctx, w)
-	return err
+	out := bufio.NewWriter(w)
+	err := x.dump(ctx, func(table, row string) {
+		if table != "sessions" {
+			_, _ = out.WriteString(row)
+		}
+	})
+	return errors.Join(err, out.Flush())
 }
 
-func (x *Index) dump(ctx context.Context, w io.Writer) (n [5]int, err error) {
-	out := bufio.NewWriter(w)
-	for i, q := range []string{
-		"SELECT 'cursor', '', '', height FROM cursors WHERE id = 1",
-		"SELECT word, key, body, height FROM states ORDER BY key",
-		"SELECT word, party, key, height FROM mentions ORDER BY party, word, key",
-		"SELECT party, ref, node, size FROM blobs ORDER BY node, ref",
-		"SELECT '', '', '', 0 FROM sessions",
+func (x *Index) dump(ctx context.Context, visit func(table, row string)) error {
+	for _, t := range []struct{ table, query string }{
+		{"cursors", "SELECT 'cursor', '', '', height FROM cursors WHERE id = 1"},
+		{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
+		{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
+		{"blobs", "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
+		{"sessions", "SELECT '', '', '', expires FROM sessions"},
 	} {
-		err := func() error {
-			rows, err := x.db.WithContext(ctx).Raw(q).Rows()
-			if err != nil {
-				return x.heard(ctx, err)
-			}
-			defer func() { _ = rows.Close() }()
-			for rows.Next() {
-				var a, b, c string
-				var d int64
-				if err := rows.Scan(&a, &b, &c, &d); err != nil {
-					return x.heard(ctx, err)
-				}
-				if n[i]++; i < 4 {
-					_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%d\n", a, b, c, d)
-				}
-			}
-			return x.heard(ctx, rows.Err())
-		}()
-		if err != nil {
-			return n, err
+		if err := x.heard(ctx, x.table(ctx, t.query, func(row string) { visit(t.table, row) })); err != nil {
+			return err
 		}
 	}
-	return n, out.Flush()
+	return nil
+}
+
+func (x *Index) table(ctx context.Context, query string, visit func(row string)) error {
+	rows, err := x.db.WithContext(ctx).Raw(query).Rows()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var a, b, c string
+		var d int64
+		if err := rows.Scan(&a, &b, &c, &d); err != nil {
+			return err
+		}
+		visit(fmt.Sprintf("%s\t%s\t%s\t%d\n", a, b, c, d))
+	}
+	return rows.Err()
 }

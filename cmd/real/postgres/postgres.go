@@ -169,7 +169,7 @@ func binaries() (string, error) {
 	found = slices.DeleteFunc(found, func(p string) bool { return version(p) < 13 })
 	if len(found) == 0 {
 		return "", notice.New(notice.Unsupported, "PostgreSQL 13 or newer is not installed under /usr/lib/postgresql",
-			"`apt-get install --no-install-recommends postgresql`, or give the address of a server with --db")
+			"`apt-get install --no-install-recommends postgresql`, or `--db sqlite`")
 	}
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
 }

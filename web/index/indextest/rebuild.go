@@ -181,7 +181,7 @@ func rebuilds(t *testing.T, s index.Source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x = Open(t, s); Dump(t, x) != before || !done.Same || done.Unread != 0 || done.Sessions != 1 || done.After.Blobs == 0 {
+	if x = Open(t, s); Dump(t, x) != before || !done.Same || done.Forgotten != 0 || done.Unread != 0 || done.Sessions != 1 || done.After.Blobs == 0 {
 		t.Errorf("what is made again is not what was there: %+v\n%s\n%s", done, before, Dump(t, x))
 	}
 	if _, err := x.Session(t.Context(), token, now); !notice.Is(err, notice.Denied) {
@@ -198,6 +198,18 @@ func rebuilds(t *testing.T, s index.Source) {
 	broken[1], broken[4] = &memory.Blobs{}, &memory.Blobs{}
 	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&broken), n.Height(), quiet); err != nil || !done.Same {
 		t.Errorf("with two nodes lost: %+v, %v", done, err)
+	}
+
+	// What was uploaded and never named is forgotten, and the rest is the same.
+	x = Open(t, s)
+	if _, err := n.as(t, x, Party(1)).Write(t.Context(), bytes.NewReader([]byte("under way"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet); err != nil || !done.Same || done.Forgotten != 12 {
+		t.Errorf("with an upload under way: %+v, %v", done, err)
 	}
 
 	// A database that holds nothing of use is as good as none.

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"manx/cmd/node"
+	"manx/privacy/notice"
+)
+
+func indexCommand(t *terminal) *cobra.Command {
+	c := &cobra.Command{Use: "index", Short: "The lists a node makes of its ledger", Args: cobra.NoArgs}
+	c.AddCommand(indexRebuildCommand(t))
+	return c
+}
+
+func indexRebuildCommand(t *terminal) *cobra.Command {
+	n := nodeFlags{listen: "127.0.0.1:0"}
+	c := &cobra.Command{Use: "rebuild", Short: "Drop a stopped node's index and make it again", Args: cobra.NoArgs,
+		Long: `Drop the index of the stopped node under --data (MANX_DATA, default ./manx-node), and make it again from the ledger
+and from what stands on the storage nodes. It comes out as it was, but for two things that stand nowhere else: sessions,
+whose owners sign in again without noticing, and whose uploads are that nobody has named on the ledger: they are their
+sender's again once they are sent again or named.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := t.nodeOptions(n)
+			if err != nil {
+				return err
+			}
+			done, err := node.RebuildIndex(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			was := "could not be read"
+			if done.Before != nil {
+				was = fmt.Sprintf("%d states, %d blobs", done.Before.States, done.Before.Blobs)
+			}
+			if done.Unread == 0 || t.json {
+				t.say(map[string]any{"ok": done.Unread == 0, "height": done.Height, "states": done.After.States, "mentions": done.After.Mentions, "blobs": done.After.Blobs,
+					"same": done.Same, "forgotten": done.Forgotten, "sessions_lost": done.Sessions, "unread": done.Unread}, func(w io.Writer) {
+					fmt.Fprintf(w, "height\t%d\nbefore\t%s\nnow\t%d states, %d blobs\nsame\t%t\nforgotten\t%d blobs that nobody has named on the ledger\nsessions\t%d ended: any command signs in again\n",
+						done.Height, was, done.After.States, done.After.Blobs, done.Same, done.Forgotten, done.Sessions)
+				})
+			}
+			if done.Unread > 0 {
+				return notice.New(notice.Partial, fmt.Sprintf("the index is made again, but storage could not give %d of the manifests that the ledger names: whose their shards are is not known", done.Unread),
+					"start all storage nodes, and repeat the command; `manx storage verify` says what is lost")
+			}
+			return nil
+		}}
+	f := c.Flags()
+	f.StringVar(&n.level, "log", "warn", "debug, info, warn or error")
+	f.StringVar(&n.choice.DB, "db", "", "sqlite or postgres (default: what the folder has)")
+	return c
+}
