@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"manx/cmd/real/kubo"
 	"manx/storage/vault"
 )
 
@@ -35,23 +36,27 @@ func BenchmarkKubo6(b *testing.B) {
 		objects = append(objects, vault.Object{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Size: int64(len(block)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(block)), nil }})
 	}
-	var up, down, series, sum time.Duration
+	var up, down, series, sum, upClient, upNodes, downClient, downNodes time.Duration
 	for b.Loop() {
 		series += inSeries(b, total)
 		var d vault.Deposit
+		client, nodes := cpu(b, n)
 		up += timed(func() {
 			var err error
 			if d, err = v.Add(b.Context(), vault.Version{Objects: objects}); err != nil {
 				b.Fatal(err)
 			}
 		})
+		spent(b, n, client, nodes, &upClient, &upNodes)
 		for _, i := range []int{1, 4} {
 			if err := n.Kill(i); err != nil {
 				b.Fatal(err)
 			}
 		}
 		sum += timed(func() { digest(total) })
+		client, nodes = cpu(b, n)
 		down += timed(func() { openAll(b, v, d) })
+		spent(b, n, client, nodes, &downClient, &downNodes)
 		for _, i := range []int{1, 4} {
 			if err := n.Restart(b.Context(), i); err != nil {
 				b.Fatal(err)
@@ -68,7 +73,40 @@ func BenchmarkKubo6(b *testing.B) {
 	b.ReportMetric(mb/down.Seconds(), "open-MB/s")
 	b.ReportMetric(mb/sum.Seconds(), "sha256-MB/s")
 	b.ReportMetric(sum.Seconds()/down.Seconds(), "open/sha256")
+	gb := mb / 1e3
+	b.ReportMetric(upClient.Seconds()/gb, "upload-client-cpu-s/GB")
+	b.ReportMetric(upNodes.Seconds()/gb, "upload-nodes-cpu-s/GB")
+	b.ReportMetric(downClient.Seconds()/gb, "open-client-cpu-s/GB")
+	b.ReportMetric(downNodes.Seconds()/gb, "open-nodes-cpu-s/GB")
 	b.ReportMetric(peakRSS(b), "peak-MB")
+}
+
+// cpu returns the processor time that this process and the nodes have used: on a
+// machine that is busy with other things it tells more than the clock.
+func cpu(b *testing.B, n *kubo.Nodes) (client, nodes time.Duration) {
+	b.Helper()
+	used := func(pid string) time.Duration {
+		text, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			return 0 // not Linux, or a node that is gone
+		}
+		field := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		var user, system int64
+		_, _ = fmt.Sscan(field[11], &user)
+		_, _ = fmt.Sscan(field[12], &system)
+		return time.Duration(user+system) * 10 * time.Millisecond
+	}
+	for _, p := range n.Processes {
+		nodes += used(fmt.Sprint(p.Pid()))
+	}
+	return used("self"), nodes
+}
+
+func spent(b *testing.B, n *kubo.Nodes, client, nodes time.Duration, addClient, addNodes *time.Duration) {
+	b.Helper()
+	c, m := cpu(b, n)
+	*addClient += c - client
+	*addNodes += m - nodes
 }
 
 func timed(f func()) time.Duration {
