@@ -108,7 +108,7 @@ func (n *Network) Leader(ctx context.Context) (*process.Process, error) {
 		select {
 		case <-ctx.Done():
 			return nil, notice.Because(errors.Join(errors.New("no orderer leads"), ctx.Err()), notice.Unavailable, "the orderers elect no leader: two of three are needed",
-				"see orderer-*.log in "+n.site.run()+"; `manx real up` starts what does not run")
+				"see orderer-*.log in "+n.site.run()+"; `manx up` starts what does not run")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -133,7 +133,7 @@ func (p *Process) Restart(ctx context.Context) error {
 	detach(cmd, s)
 	done := make(chan struct{})
 	if err := begin(cmd, s.Tied, done); err != nil {
-		return notice.Because(err, notice.Unavailable, s.Name+" cannot be started from "+s.Path, "is the program there and executable? `manx real up` builds what is missing")
+		return notice.Because(err, notice.Unavailable, s.Name+" cannot be started from "+s.Path, "is the program there and executable? `manx up` builds what is missing")
 	}
 	began, _ := started(cmd.Process.Pid)
 	p.mu.Lock()

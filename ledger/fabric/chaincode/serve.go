@@ -80,7 +80,7 @@ func (s Server) tls() (*tls.Config, error) {
 		return nil, notice.Because(err, notice.Invalid, "the contract's certificate and key do not load", "name a PEM pair: `manx-contract --cert FILE --key FILE`")
 	}
 	if leaf, err := x509.ParseCertificate(cert.Certificate[0]); err != nil || time.Now().After(leaf.NotAfter) {
-		return nil, notice.Because(err, notice.Expired, "the contract's certificate has expired", "issue it again and start the contract anew: `manx real down`, `manx real up`")
+		return nil, notice.Because(err, notice.Expired, "the contract's certificate has expired", "issue it again and start the contract anew: `manx down`, `manx up`")
 	}
 	pem, err := os.ReadFile(s.ClientCA)
 	pool := x509.NewCertPool()
