@@ -46,6 +46,7 @@ type Config struct {
 	Channel      string // Empty is "manx"
 	Contract     string // the chaincode's name on the channel. Empty is "manx"
 
+	Batch          int           // commands that may share a transaction; 0 is as many as fit
 	Patience       time.Duration // how long a command is tried; 0 is one minute
 	CommitPatience time.Duration // how long a transaction may take to be committed before it is looked up; 0 is five seconds
 	Log            *slog.Logger  // nil is silent
@@ -79,6 +80,9 @@ func (c Config) complete() Config {
 			*v = otherwise
 		}
 	}
+	if c.Batch <= 0 || c.Batch > batch.MaxCommands {
+		c.Batch = batch.MaxCommands
+	}
 	if c.Patience == 0 {
 		c.Patience = time.Minute
 	}
@@ -110,7 +114,7 @@ func New(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l.work.Go(func() { l.follow(next) })
 	for _, v := range []ledger.Vertical{ledger.Health, ledger.Credit, ledger.Common} {
-		a := &lane{l: l, name: v, waiting: make(chan *request), slots: make(chan struct{}, underWay)}
+		a := &lane{l: l, name: v, waiting: make(chan *request), slots: make(chan struct{}, max(underWay, 2*batch.MaxCommands/cfg.Batch))}
 		l.lanes[v] = a
 		l.work.Go(func() { a.run(l.ctx) })
 	}

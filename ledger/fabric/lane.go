@@ -37,7 +37,7 @@ type reply struct {
 }
 
 const (
-	underWay  = 6                    // batches of a lane at once
+	underWay  = 6                    // batches of a lane at once, more where they are small
 	linger    = 2 * time.Millisecond // how long a batch waits for company
 	maxSaid   = 4                    // tries of a command that the contract cannot run
 	everybody = 1 << 20              // the weight of a batch that runs alone
@@ -84,13 +84,17 @@ func (a *lane) run(ctx context.Context) {
 	}
 }
 
-// gather takes what waits, up to the bounds of a batch.
+// gather takes what waits, up to the bounds of a batch, first's slot being taken.
 func (a *lane) gather(ctx context.Context, first *request) (all []*request, held *request) {
 	all = append(all, first)
 	size := first.size
-	enough := time.NewTimer(linger)
+	patience := time.Duration(0)
+	if len(a.slots) > 1 { // others are under way: whoever waits for them comes soon
+		patience = linger
+	}
+	enough := time.NewTimer(patience)
 	defer enough.Stop()
-	for len(all) < batch.MaxCommands {
+	for len(all) < a.l.cfg.Batch {
 		select {
 		case r := <-a.waiting:
 			if size += r.size; size > batch.MaxBytes-4096 {

@@ -65,10 +65,11 @@ func busy(b *testing.B, clients int, call func(client, n int) error) (s score) {
 // BenchmarkFabric registers records from 1, 64 and 256 clients, through the
 // ledger and, turn about on the same network, through a loop of the SDK alone that
 // writes the same bytes to the same places under the same endorsement, one
-// transaction a command. Reads are of one value of a private collection.
+// transaction a command. Unbatched is the ledger with a transaction for each
+// command too. Reads are of one value of a private collection.
 func BenchmarkFabric(b *testing.B) {
 	c := fabricUp(b, "./test/real/bare")
-	l := c.connect(b, "")
+	l, single := c.connect(b, ""), c.open(b, fabric.Config{Batch: 1})
 	loop, err := bare.Open(c.Profile, network.Exchange, network.User, network.Channel, network.Contract, "peer."+network.Exchange, "peer."+network.Health)
 	if err != nil {
 		b.Fatal(err)
@@ -92,8 +93,12 @@ func BenchmarkFabric(b *testing.B) {
 
 	for _, clients := range []int{1, 64, most} {
 		b.Run(fmt.Sprintf("submit-%d", clients), func(b *testing.B) {
-			var ours, theirs score
+			var ours, apart, theirs score
 			for b.Loop() {
+				apart.add(busy(b, clients, func(i, _ int) error {
+					_, err := single.Submit(b.Context(), record(s, keys[i]))
+					return err
+				}))
 				txs := sync.Map{}
 				one := busy(b, clients, func(i, n int) error {
 					h, err := l.Submit(b.Context(), record(s, keys[i]))
@@ -111,6 +116,8 @@ func BenchmarkFabric(b *testing.B) {
 			b.ReportMetric(theirs.rate(len(theirs.done)), "bare-tx/s")
 			b.ReportMetric(theirs.at(0.5), "bare-p50-ms")
 			b.ReportMetric(theirs.at(0.99), "bare-p99-ms")
+			b.ReportMetric(apart.rate(len(apart.done)), "unbatched-tx/s")
+			b.ReportMetric(apart.rate(len(apart.done))/theirs.rate(len(theirs.done)), "unbatched/bare")
 			b.ReportMetric(ours.rate(len(ours.done))/theirs.rate(len(theirs.done)), "commands/bare-tx")
 		})
 	}

@@ -59,7 +59,12 @@ func fabricUp(t testing.TB, contract string) channel {
 // connect opens the ledger as a user of an organisation; empty is the exchange's.
 func (c channel) connect(t testing.TB, organisation string) *fabric.Ledger {
 	t.Helper()
-	cfg := fabric.Config{Profile: c.Profile, Organisation: organisation}
+	return c.open(t, fabric.Config{Organisation: organisation})
+}
+
+func (c channel) open(t testing.TB, cfg fabric.Config) *fabric.Ledger {
+	t.Helper()
+	cfg.Profile = c.Profile
 	if os.Getenv("MANX_LOG") != "" {
 		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
