@@ -40,7 +40,7 @@ bench: ## the figures of docs/benchmarks.md
 
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real ./web/index
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)

@@ -1,7 +1,8 @@
-package real
+package upload
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"manx/cmd/real/kubo"
+	"manx/storage/ipfs"
 	"manx/storage/vault"
 )
 
@@ -25,8 +27,7 @@ func BenchmarkKubo6(b *testing.B) {
 	total := int64(1024)
 	_, _ = fmt.Sscan(os.Getenv("MANX_BENCH_MB"), &total)
 	total <<= 20
-	n := kuboNodes(b, vault.Nodes)
-	v := kuboVault(b, n, 0)
+	n, v := sixNodes(b)
 	// As `manx study add` does: buffers stay few, but garbage would double them.
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(52 << 20))
 	block := make([]byte, 512<<10) // an object about the size of a CT slice
@@ -79,6 +80,37 @@ func BenchmarkKubo6(b *testing.B) {
 	b.ReportMetric(downClient.Seconds()/gb, "open-client-cpu-s/GB")
 	b.ReportMetric(downNodes.Seconds()/gb, "open-nodes-cpu-s/GB")
 	b.ReportMetric(peakRSS(b), "peak-MB")
+}
+
+// sixNodes starts nodes that end with the benchmark, and a vault on them.
+func sixNodes(b *testing.B) (*kubo.Nodes, *vault.Vault) {
+	b.Helper()
+	if _, err := kubo.Build(b.Context(), func(what string) { b.Log(what) }); err != nil {
+		b.Skip("Kubo cannot be built here:", err)
+	}
+	n, err := kubo.Up(b.Context(), kubo.Options{Dir: b.TempDir(), Tied: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := n.Down(context.Background()); err != nil { //nolint:usetesting // the benchmark's own has ended
+			b.Error(err)
+		}
+	})
+	nodes := make([]vault.Node, vault.Nodes)
+	for i := range nodes {
+		c, err := ipfs.New(ipfs.Config{URL: n.APIs[i], Pin: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = c.Close() })
+		nodes[i] = vault.Node{Name: fmt.Sprintf("node-%d", i), Blobs: c}
+	}
+	v, err := vault.New(nodes)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n, v
 }
 
 // cpu returns the processor time that this process and the nodes have used: on a
