@@ -181,7 +181,7 @@ func spec(dir string, i int, program string, tied bool) process.Spec {
 	return process.Spec{
 		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: []string{"daemon", "--migrate=false"}, Run: filepath.Join(dir, "run"), Tied: tied,
 		// A node that lost its swarm key must not join the public network.
-		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
+		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "GOGC=400", "IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
 	}
 }
 
