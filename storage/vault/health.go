@@ -198,13 +198,12 @@ func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, s *
 			return err
 		}
 		shards = elsewhere
-	} else if repair {
-		if err := v.reconstruct(m, stripe, &shards); err != nil {
-			return err
-		}
 	}
 	if !repair {
 		return nil
+	}
+	if err := v.reconstruct(m, stripe, &shards, Nodes); err != nil {
+		return err
 	}
 	for _, j := range bad {
 		if s.down[nodeOf(stripe, j)].Load() {

@@ -231,8 +231,9 @@ func (s *source) get(ctx context.Context, stripe, j, node int) ([]byte, error) {
 	return b, err
 }
 
-// rebuild returns the data shards of a stripe from any Need whole shards: as few
-// as will do from where they belong, then more, then from wherever they are.
+// rebuild returns the data shards of a stripe, and such parity as it read, from
+// any Need whole shards: as few as will do from where they belong, then more,
+// then from wherever they are.
 func (s *source) rebuild(ctx context.Context, stripe int) (shards [Nodes][]byte, err error) {
 	var likely []int // on nodes that answered so far, data first
 	for j := range Nodes {
@@ -268,7 +269,7 @@ func (s *source) rebuild(ctx context.Context, stripe int) (shards [Nodes][]byte,
 			return shards, err
 		}
 		if whole(shards) >= Need {
-			return shards, s.v.reconstruct(s.m, stripe, &shards)
+			return shards, s.v.reconstruct(s.m, stripe, &shards, Need)
 		}
 	}
 	var lost []string
@@ -292,13 +293,18 @@ func whole(shards [Nodes][]byte) (n int) {
 	return n
 }
 
-// reconstruct fills in the shards that are nil and checks each against its name.
-func (v *Vault) reconstruct(m *packManifest, stripe int, shards *[Nodes][]byte) error {
+// reconstruct fills in those of the first n shards that are nil and checks each
+// against its name. n is Need, for the data, or Nodes.
+func (v *Vault) reconstruct(m *packManifest, stripe int, shards *[Nodes][]byte, n int) error {
 	was := *shards
-	if err := v.rs.Reconstruct(shards[:]); err != nil {
+	rebuild := v.rs.Reconstruct
+	if n == Need {
+		rebuild = v.rs.ReconstructData
+	}
+	if err := rebuild(shards[:]); err != nil {
 		return fmt.Errorf("rebuild stripe %d: %w", stripe, err)
 	}
-	for j := range Nodes {
+	for j := range n {
 		if was[j] == nil && storage.RefOf(shards[j]) != m.stripes[stripe][j] {
 			return notice.Because(storage.ErrCorrupt, notice.Integrity,
 				"the shards do not belong to one stripe: the manifest was not made by this software",
