@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	}
 	l := slog.New(slog.NewTextHandler(log, nil))
 	return s.Serve(ctx, chaincode.New(contract.New(g), nil), func(at net.Addr) {
-		l.Info("contract serves", "network", string(g.ID()), "listen", at.String())
+		l.InfoContext(ctx, "contract serves", "network", string(g.ID()), "listen", at.String())
 	})
 }
 

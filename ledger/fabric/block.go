@@ -3,9 +3,10 @@ package fabric
 import (
 	"fmt"
 
-	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/common"
 	pb "github.com/hyperledger/fabric-protos-go/peer"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
 
 	"manx/ledger"
 	"manx/ledger/fabric/batch"
@@ -105,8 +106,8 @@ func reportOf(a *pb.ChaincodeAction) (r batch.Report, err error) {
 	return r, nil
 }
 
-func unmarshal(b []byte, m proto.Message, what string) error {
-	if err := proto.Unmarshal(b, m); err != nil {
+func unmarshal(b []byte, m protoadapt.MessageV1, what string) error {
+	if err := proto.Unmarshal(b, protoadapt.MessageV2Of(m)); err != nil {
 		return fmt.Errorf("decode %s: %w", what, err)
 	}
 	return nil

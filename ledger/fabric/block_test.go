@@ -4,17 +4,18 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/common"
 	pb "github.com/hyperledger/fabric-protos-go/peer"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
 
 	"manx/ledger"
 	"manx/ledger/fabric/batch"
 )
 
-func encode(t testing.TB, m proto.Message) []byte {
+func encode(t testing.TB, m protoadapt.MessageV1) []byte {
 	t.Helper()
-	b, err := proto.Marshal(m)
+	b, err := proto.Marshal(protoadapt.MessageV2Of(m))
 	if err != nil {
 		t.Fatal(err)
 	}

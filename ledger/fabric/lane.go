@@ -61,7 +61,6 @@ func (a *lane) run(ctx context.Context) {
 	var held *request // it did not fit into the batch before
 	for {
 		first := held
-		held = nil
 		if first == nil {
 			select {
 			case <-ctx.Done():

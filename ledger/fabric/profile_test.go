@@ -19,7 +19,6 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/golang/protobuf/proto"
 	mb "github.com/hyperledger/fabric-protos-go/msp"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fab/chconfig"
 
@@ -60,14 +59,13 @@ peers:
   peer.credit: {url: "grpcs://127.0.0.1:3", tlsCACerts: {path: {{.Dir}}/tls.pem}}
 `
 
-// issue writes a certificate that ends at a time, and returns it.
-func (s site) issue(t *testing.T, name string, ends time.Time) *x509.Certificate {
+// issue writes a certificate that ends at a time.
+func (s site) issue(t *testing.T, name string, ends time.Time) {
 	t.Helper()
 	c := s.root(t, ends, false)
 	if err := os.WriteFile(filepath.Join(s.Dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // root makes a self-signed authority whose signature is in high-S form, or low.
@@ -230,15 +228,12 @@ func TestHighSRoot(t *testing.T) {
 	}()
 	for _, high := range []bool{false, true} {
 		root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root(t, time.Now().Add(time.Hour), high).Raw})
-		inner, err := proto.Marshal(&mb.FabricMSPConfig{
+		inner := encode(t, &mb.FabricMSPConfig{
 			Name: "exchange", RootCerts: [][]byte{root},
 			FabricNodeOus: &mb.FabricNodeOUs{Enable: true, AdminOuIdentifier: &mb.FabricOUIdentifier{OrganizationalUnitIdentifier: "admin", Certificate: root}},
 			CryptoConfig:  &mb.FabricCryptoConfig{SignatureHashFamily: "SHA2", IdentityIdentifierHashFunction: "SHA256"},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = trust(n.client, channelOf{chconfig.NewChannelCfg("manx"), []*mb.MSPConfig{{Config: inner}}})
+		_, err := trust(n.client, channelOf{chconfig.NewChannelCfg("manx"), []*mb.MSPConfig{{Config: inner}}})
 		switch {
 		case !high && err != nil:
 			t.Errorf("a low-S root: %v (%v)", err, errors.Unwrap(err))

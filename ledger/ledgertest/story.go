@@ -83,7 +83,11 @@ func Begin(t testing.TB, l ledger.Ledger, w World) *Story {
 	t.Helper()
 	s := &Story{T: t, Ledger: l, World: w}
 	for s.Tick(); s.began == 0; s.Tick() { // an earlier story told this second
-		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the story did not begin")
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	s.supply, _ = Find[ledger.Amount](s, ledger.SupplyKey)
 	return s
