@@ -30,6 +30,7 @@ type clerk struct {
 	queue   *pool.Queue
 	log     *slog.Logger
 	judge   func(ctx context.Context, j ledger.Job) (right bool, err error) // runs a disputed job again
+	mark    mark
 
 	till sync.Mutex // one faucet payment at a time, so that none spends another's coin
 }
@@ -241,12 +242,12 @@ func (k *clerk) checkpoint(ctx context.Context) error {
 
 // run tells the time and keeps jobs moving until ctx ends.
 func (k *clerk) run(ctx context.Context) error {
-	jobs := make(chan ledger.Job, 64)
+	news := make(chan told, 64)
 	followed := make(chan error, 1)
-	go func() { followed <- k.follow(ctx, jobs) }()
+	go func() { followed <- k.follow(ctx, news) }()
 	beat := time.NewTicker(tickEvery)
 	defer beat.Stop()
-	open := map[ledger.JobID]ledger.Job{}
+	open, since, last := map[ledger.JobID]ledger.Job{}, map[ledger.JobID]ledger.Height{}, ledger.Height(0)
 	// Running a job again takes its time, so it is done beside the other duties,
 	// one job at a time; one that failed is tried again with a later beat.
 	var judging sync.WaitGroup
@@ -275,9 +276,17 @@ func (k *clerk) run(ctx context.Context) error {
 		select {
 		case err := <-followed:
 			return err
-		case j := <-jobs:
+		case n := <-news:
+			j := n.job
+			if last = n.height; j.ID == "" {
+				continue
+			}
+			if _, known := since[j.ID]; !known {
+				since[j.ID] = n.height
+			}
 			if open[j.ID] = j; j.Stage.Over() {
 				delete(open, j.ID)
+				delete(since, j.ID)
 				k.try(ctx, "checkpoint", k.checkpoint)
 			}
 			judge()
@@ -290,6 +299,11 @@ func (k *clerk) run(ctx context.Context) error {
 			k.try(ctx, "tick", k.tick)
 			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
 			judge()
+			oldest := last // a restart reads again from where the oldest open job began
+			for _, h := range since {
+				oldest = min(oldest, h)
+			}
+			k.try(ctx, "mark", func(context.Context) error { return k.mark.keep(oldest) })
 		}
 	}
 }
@@ -302,21 +316,35 @@ func (k *clerk) try(ctx context.Context, duty string, f func(context.Context) er
 	}
 }
 
-// follow passes on every job that changes, from the beginning.
-func (k *clerk) follow(ctx context.Context, jobs chan<- ledger.Job) error {
-	for e, err := range k.ledger.Events(ctx, 1) {
+// told is a job that changed, or with no id only how far the ledger was read.
+type told struct {
+	height ledger.Height
+	job    ledger.Job
+}
+
+// follow passes on every job that changes, from the mark on.
+func (k *clerk) follow(ctx context.Context, news chan<- told) error {
+	from, err := k.mark.read()
+	if err != nil {
+		return err
+	}
+	for e, err := range k.ledger.Events(ctx, from) {
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("clerk: %w", err)
 		}
-		var j ledger.Job
-		if !strings.Contains(string(e.Key), "/job/") || strings.Count(string(e.Key), "/") != 2 || json.Unmarshal(e.Body, &j) != nil {
+		n := told{height: e.Height}
+		if strings.Contains(string(e.Key), "/job/") && strings.Count(string(e.Key), "/") == 2 && e.Body != nil {
+			if err := json.Unmarshal(e.Body, &n.job); err != nil {
+				return fmt.Errorf("job on the ledger: %w", err)
+			}
+		} else if e.Name != ledger.TimeTicked {
 			continue
 		}
 		select {
-		case jobs <- j:
+		case news <- n:
 		case <-ctx.Done():
 			return nil
 		}

@@ -23,6 +23,7 @@ type destroyer struct {
 	index  *index.Index
 	stores []storage.Blobs
 	log    *slog.Logger
+	mark   mark
 }
 
 // packsOf returns the storage nodes as the vault of one party, which deletes
@@ -56,10 +57,16 @@ func (o owned) Delete(ctx context.Context, r storage.Ref) error {
 	return o.Blobs.Delete(ctx, r)
 }
 
-// run follows the ledger from its beginning until ctx ends: what is gone
-// already is passed over, so a node that was down makes up for it.
+// run follows the ledger from its mark until ctx ends: a node that was down
+// makes up for it. After a failure the mark stays, so that the next start tries
+// again; what is gone already is passed over.
 func (d *destroyer) run(ctx context.Context) error {
-	for e, err := range d.ledger.Events(ctx, 1) {
+	from, err := d.mark.read()
+	if err != nil {
+		return err
+	}
+	failed := false
+	for e, err := range d.ledger.Events(ctx, from) {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -67,7 +74,14 @@ func (d *destroyer) run(ctx context.Context) error {
 			return fmt.Errorf("destroyer: %w", err)
 		}
 		if err := d.see(ctx, e); err != nil && ctx.Err() == nil {
+			failed = true
 			d.log.ErrorContext(ctx, "destroying what was revoked failed", slog.Uint64("height", uint64(e.Height)), slog.Any("error", err))
+		}
+		if e.Name != ledger.TimeTicked || failed || ctx.Err() != nil {
+			continue
+		}
+		if err := d.mark.keep(e.Height); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -117,7 +117,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	if n.real, err = raise(ctx, n.opts, n.opts.Choice); err != nil {
 		return err
 	}
-	k := &clerk{genesis: g, orgs: orgs, log: log}
+	k := &clerk{genesis: g, orgs: orgs, log: log, mark: mark{file: filepath.Join(dir, "clerk.mark")}}
 	l, err := n.openLedger(ctx, k.exchange())
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	}
 	n.onClose(k.queue.Close)
 	k.judge = n.runAgain
-	destroyer := &destroyer{l, x, stores, log}
+	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return x.Claim(running, l, stores) })

@@ -162,7 +162,15 @@ func (n *network) startWorker() error {
 	return c.Start()
 }
 
-func (n *network) stopWorker(with syscall.Signal) error { return stop(n.worker, with) }
+// stopWorker ends the worker. One that had hardly begun does not know the signal
+// yet and just ends by it.
+func (n *network) stopWorker(with syscall.Signal) error {
+	err := stop(n.worker, with)
+	if s, ok := n.worker.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == with {
+		return nil
+	}
+	return err
+}
 
 // party returns somebody of the network, who joins when first asked for: with
 // keys, registered, and with test MAN.
