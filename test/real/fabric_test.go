@@ -88,7 +88,9 @@ func TestFabric(t *testing.T) {
 		l := c.connect(t, "")
 		ledgertest.Run(t, func(*testing.T) (ledger.Ledger, ledgertest.World) { return l, c.world })
 	})
-	t.Run("misled", c.misled)
+	t.Run("wrong profiles", c.misled)
+	t.Run("Invariant8_every commit is late", c.impatient)
+	t.Run("Invariant3_two nodes at once", c.two)
 	t.Run("Invariant5_health and credit state never meet", c.apart)
 	t.Run("Invariant3_Invariant8_kill -9 while clients work", c.killed)
 }

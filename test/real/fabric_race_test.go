@@ -1,0 +1,66 @@
+package real
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"manx/ledger"
+	"manx/ledger/fabric"
+	"manx/ledger/ledgertest"
+)
+
+// impatient tells a story on a ledger that gives up waiting for a commit at once:
+// every command is looked up and, where it is not there yet, sent again. Each has
+// one effect.
+func (c channel) impatient(t *testing.T) {
+	l := c.open(t, fabric.Config{CommitPatience: time.Millisecond})
+	s := ledgertest.Begin(t, l, c.world)
+	d := s.Diagnosis(3600)
+	s.Compute(d.Worker, d.Job)
+	s.Do(d.Patient, ledger.AcceptJob{Job: d.Job})
+	sum := ledger.Amount{}
+	for _, coin := range s.Coins() {
+		sum, _ = sum.Add(coin.Amount)
+	}
+	if sum != ledger.MAN(5) {
+		t.Errorf("the story's coins sum to %v, 5 were issued", sum)
+	}
+	heights := map[ledger.CommandID]ledger.Height{}
+	for _, e := range s.Happened(s.Height()) {
+		if h, ok := heights[e.Cause]; ok && h != e.Height {
+			t.Errorf("%s happened at %d and at %d", e.Name, h, e.Height)
+		}
+		heights[e.Cause] = e.Height
+	}
+}
+
+// two has two nodes issue MAN at once, which all of it changes one number: their
+// transactions conflict, every command is applied once all the same.
+func (c channel) two(t *testing.T) {
+	nodes := []*fabric.Ledger{c.connect(t, ""), c.connect(t, "")}
+	s := ledgertest.Begin(t, nodes[0], c.world)
+	const each = 12
+	before, _ := ledgertest.Find[ledger.Amount](s, ledger.SupplyKey)
+	orgs := c.world.Organisations
+	var work sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[ledger.Height]bool{}
+	for i := range each * len(nodes) {
+		cmd := s.Sign(orgs[0], ledger.IssueCoins{Out: []ledger.Output{{To: orgs[0].Party(), Amount: ledger.MAN(1)}}, Reason: "test"}, orgs[1:]...)
+		work.Go(func() {
+			h, err := nodes[i%len(nodes)].Submit(t.Context(), cmd)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || seen[h] {
+				t.Errorf("height %d, %v", h, err)
+			}
+			seen[h] = true
+		})
+	}
+	work.Wait()
+	want, err := before.Add(ledger.MAN(each * uint32(len(nodes))))
+	if got := ledgertest.Read[ledger.Amount](s, ledger.SupplyKey); err != nil || got != want {
+		t.Errorf("the supply is %v, want %v", got, want)
+	}
+}
