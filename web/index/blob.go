@@ -30,7 +30,7 @@ func (x *Index) Uploads(ctx context.Context, node int, ref string, p ledger.Part
 // Stored returns how many bytes a party has put.
 func (x *Index) Stored(ctx context.Context, p ledger.PartyID) (n int64, err error) {
 	err = x.do(ctx, func(db *gorm.DB) error {
-		return db.Model(&blob{}).Where("party = ?", string(p)).Select("CAST(COALESCE(SUM(size), 0) AS bigint)").Scan(&n).Error
+		return db.Table("accounts").Where("party = ?", string(p)).Select("CAST(COALESCE(SUM(bytes), 0) AS bigint)").Scan(&n).Error
 	})
 	return n, err
 }

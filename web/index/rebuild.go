@@ -153,6 +153,8 @@ func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
 			d := sha256.Sum256([]byte(row))
 			c.blobs[[16]byte(d[:])] = true
 			return
+		case "accounts":
+			return // of the blobs
 		case "sessions":
 			c.sessions++
 			return
@@ -180,6 +182,7 @@ func (x *Index) dump(ctx context.Context, visit func(table, row string)) error {
 		{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
 		{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
 		{"blobs", "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
+		{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
 		{"sessions", "SELECT '', '', '', expires FROM sessions"},
 	} {
 		if err := x.heard(ctx, x.table(ctx, t.query, func(row string) { visit(t.table, row) })); err != nil {
