@@ -92,10 +92,13 @@ func (n *network) stream(ctx context.Context, from uint64, take func(*common.Blo
 		return fmt.Errorf("ask the peer for blocks: %w", err)
 	}
 	got := make(chan any)
-	n.calls.Go(func() {
+	if err := n.start(func() {
 		defer close(got)
 		conn.Receive(got)
-	})
+	}); err != nil {
+		conn.Close()
+		return err
+	}
 	defer func() {
 		conn.Close()
 		for range got { // until Receive has seen it

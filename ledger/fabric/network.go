@@ -51,7 +51,9 @@ type network struct {
 	orderers []fab.Orderer
 	orderer  atomic.Int64 // the one that took the last transaction
 
-	calls sync.WaitGroup // those of the SDK that take no context
+	mu     sync.Mutex
+	closed bool           // no further call begins
+	calls  sync.WaitGroup // into the SDK, which outlive who made them where it does not keep to a context
 }
 
 // dial opens a channel as a user. Every error is a notice.
@@ -214,9 +216,12 @@ func trust(c sdkcontext.Client, conf fab.ChannelCfg) (fab.ChannelMembership, err
 // guard runs a call of the SDK's, which may not keep to its context, and returns
 // when ctx ends at the latest. close waits for those that were left.
 func (n *network) guard(ctx context.Context, patience time.Duration, call func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	req, cancel := reqcontext.NewRequest(n.client, reqcontext.WithParent(ctx), reqcontext.WithTimeout(patience))
 	done := make(chan error, 1)
-	n.calls.Go(func() {
+	err := n.start(func() {
 		defer cancel()
 		defer func() {
 			if r := recover(); r != nil {
@@ -225,6 +230,10 @@ func (n *network) guard(ctx context.Context, patience time.Duration, call func(c
 		}()
 		done <- call(req)
 	})
+	if err != nil {
+		cancel()
+		return err
+	}
 	select {
 	case err := <-done:
 		return err
@@ -238,7 +247,21 @@ func (n *network) guard(ctx context.Context, patience time.Duration, call func(c
 	}
 }
 
+// start runs a call into the SDK that close waits for.
+func (n *network) start(call func()) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return errClosed
+	}
+	n.calls.Go(call)
+	return nil
+}
+
 func (n *network) close() error {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
 	err := n.conns.close()
 	n.calls.Wait()
 	if n.sdk != nil {

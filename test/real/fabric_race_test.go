@@ -64,3 +64,23 @@ func (c channel) two(t *testing.T) {
 		t.Errorf("the supply is %v, want %v", got, want)
 	}
 }
+
+// third has a peer away that would endorse: what belongs to no lane of its own is
+// endorsed by another, and nothing else is lost meanwhile.
+func (c channel) third(t *testing.T) {
+	l := c.connect(t, "")
+	s := ledgertest.Begin(t, l, c.world)
+	for i, name := range []string{"health", "credit"} {
+		if err := c.Peers[i].Kill(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		s.Party(ledger.Common, ledger.Worker)
+		t.Logf("without the %s organisation's peer: %v", name, time.Since(began).Round(time.Millisecond))
+		if err := c.Peers[i].Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Party(ledger.Health, ledger.Person)
+	s.Party(ledger.Credit, ledger.Person)
+}

@@ -92,5 +92,6 @@ func TestFabric(t *testing.T) {
 	t.Run("Invariant8_every commit is late", c.impatient)
 	t.Run("Invariant3_two nodes at once", c.two)
 	t.Run("Invariant5_health and credit state never meet", c.apart)
+	t.Run("a third endorses", c.third)
 	t.Run("Invariant3_Invariant8_kill -9 while clients work", c.killed)
 }
