@@ -302,16 +302,48 @@ func events(s *Story) {
 	}
 }
 
+// manyAtOnce has many register, be funded and pay, all of each at once: what many
+// touch loses nothing.
 func manyAtOnce(s *Story) {
 	const n = 32
 	payee := s.Party(ledger.Health, ledger.Person)
-	var commands []ledger.Command
-	for range n {
-		k := s.Party(ledger.Health, ledger.Person)
-		coin := s.Fund(k, ledger.MAN(1))
-		commands = append(commands, s.Sign(k, ledger.SendCoins{In: []ledger.CoinID{coin}, Out: []ledger.Output{{To: payee.Party(), Amount: ledger.MAN(1)}}}))
+	keys := make([]*Key, n)
+	var joined, issued, sent []ledger.Command
+	orgs := s.World.Organisations
+	for i := range keys {
+		k := NewKey(ledger.Health, rand.Reader)
+		keys[i] = k
+		joined = append(joined, s.Sign(k, ledger.RegisterParty{Vertical: ledger.Health, Role: ledger.Person, Key: k.Public(), Sealing: "age1" + rand.Text()}))
+		issued = append(issued, s.Sign(orgs[0], ledger.IssueCoins{Out: []ledger.Output{{To: k.Party(), Amount: ledger.MAN(1)}}, Reason: "test"}, orgs[1:]...))
+		coin := ledger.NewCoinID(issued[i].ID, 0)
+		sent = append(sent, s.Sign(k, ledger.SendCoins{In: []ledger.CoinID{coin}, Out: []ledger.Output{{To: payee.Party(), Amount: ledger.MAN(1)}}}))
 	}
-	heights := make([]ledger.Height, n)
+	seen, paid := map[ledger.Height]bool{}, 0
+	for _, round := range [][]ledger.Command{joined, issued, sent} {
+		for _, h := range s.atOnce(round) {
+			if seen[h] {
+				s.T.Errorf("height %d twice", h)
+			}
+			seen[h] = true
+		}
+	}
+	for _, c := range s.Coins() {
+		if c.Owner == payee.Party() {
+			paid++
+		}
+	}
+	if paid != n {
+		s.T.Errorf("%d of %d coins arrived", paid, n)
+	}
+	if grown, err := Read[ledger.Amount](s, ledger.SupplyKey).Sub(s.supply); err != nil || grown != ledger.MAN(n) {
+		s.T.Errorf("the supply grew by %v, want %d (%v)", grown, n, err)
+	}
+}
+
+// atOnce submits commands from as many clients and returns their heights.
+func (s *Story) atOnce(commands []ledger.Command) []ledger.Height {
+	s.T.Helper()
+	heights := make([]ledger.Height, len(commands))
 	var wait sync.WaitGroup
 	for i, c := range commands {
 		wait.Go(func() {
@@ -322,21 +354,7 @@ func manyAtOnce(s *Story) {
 		})
 	}
 	wait.Wait()
-	seen, paid := map[ledger.Height]bool{}, 0
-	for _, h := range heights {
-		if seen[h] {
-			s.T.Errorf("height %d twice", h)
-		}
-		seen[h] = true
-	}
-	for _, c := range s.Coins() {
-		if c.Owner == payee.Party() {
-			paid++
-		}
-	}
-	if paid != n {
-		s.T.Errorf("%d of %d coins arrived", paid, n)
-	}
+	return heights
 }
 
 func absent(s *Story) {

@@ -96,12 +96,12 @@ func BenchmarkFabric(b *testing.B) {
 			var ours, apart, theirs score
 			for b.Loop() {
 				apart.add(busy(b, clients, func(i, _ int) error {
-					_, err := single.Submit(b.Context(), record(s, keys[i]))
+					_, err := single.Submit(b.Context(), s.Sign(keys[i], record()))
 					return err
 				}))
 				txs := sync.Map{}
 				one := busy(b, clients, func(i, n int) error {
-					h, err := l.Submit(b.Context(), record(s, keys[i]))
+					h, err := l.Submit(b.Context(), s.Sign(keys[i], record()))
 					txs.Store(h>>8, nil) // without the place in the batch
 					return err
 				})
@@ -143,17 +143,17 @@ func BenchmarkFabric(b *testing.B) {
 	}
 }
 
-func record(s *ledgertest.Story, by *ledgertest.Key) ledger.Command {
+func record() ledger.RegisterRecord {
 	var d ledger.Hash
 	_, _ = rand.Read(d[:])
-	return s.Sign(by, ledger.RegisterRecord{Kind: ledger.Study, Manifest: ledgertest.Ref(rand.Text()), Digest: d})
+	return ledger.RegisterRecord{Kind: ledger.Study, Manifest: ledgertest.Ref(rand.Text()), Digest: d}
 }
 
 // sameBytes returns what registering a record writes, under fresh keys: the mark
 // of the command, the record, and its event.
 func sameBytes(b *testing.B, s *ledgertest.Story, l *fabric.Ledger, by *ledgertest.Key) func() []bare.Write {
 	b.Helper()
-	cmd := record(s, by)
+	cmd := s.Sign(by, record())
 	h, err := l.Submit(b.Context(), cmd)
 	if err != nil {
 		b.Fatal(err)

@@ -12,6 +12,7 @@ package chaincode
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -109,8 +110,15 @@ func (c *Chaincode) apply(stub shim.ChaincodeStubInterface, args [][]byte) error
 	return stub.SetEvent(batch.Name, j)
 }
 
-// run applies one command if it is of the lane and in time.
-func (c *Chaincode) run(v *view, lane ledger.Vertical, cmd ledger.Command) ([]ledger.Event, error) {
+// run applies one command if it is of the lane and in time. A panic of the
+// contract's refuses the command: it would end every organisation's process, since
+// each runs the same.
+func (c *Chaincode) run(v *view, lane ledger.Vertical, cmd ledger.Command) (_ []ledger.Event, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the contract panicked")
+		}
+	}()
 	if batch.LaneOf(cmd) != lane {
 		return nil, notice.New(notice.Invalid, "the command is not of the lane it was sent in", "")
 	}

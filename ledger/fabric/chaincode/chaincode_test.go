@@ -176,6 +176,32 @@ func TestUnreadableState(t *testing.T) {
 	}
 }
 
+// A contract that panics on a command refuses it; the others of the batch are
+// applied.
+func TestPanic(t *testing.T) {
+	l, w := open(t)
+	s := ledgertest.Begin(t, l, w)
+	a := s.Party(ledger.Health, ledger.Person)
+	record := func(d byte) ledger.Command {
+		return s.Sign(a, ledger.RegisterRecord{Kind: ledger.Study, Manifest: ledgertest.Ref("m"), Digest: ledger.Hash{d}})
+	}
+	bad, good, inner := record(1), record(2), l.peer.cc.contract
+	l.peer.cc.contract = func(st ledger.State, c ledger.Command) ([]ledger.Event, error) {
+		events, err := inner(st, c)
+		if c.ID == bad.ID {
+			panic("after writing")
+		}
+		return events, err
+	}
+	stub, r := l.peer.apply(t, batch.Batch{Lane: ledger.Health, Commands: []ledger.Command{bad, good}})
+	if r.Outcomes[0].Refused == nil || !r.Outcomes[1].Applied {
+		t.Fatalf("%+v", r.Outcomes)
+	}
+	if _, ok := stub.writes[[2]string{"health", string(ledger.KeyOf(ledger.NewRecordID(ledger.Health, bad.ID)))}]; ok {
+		t.Error("a command that panicked writes")
+	}
+}
+
 func FuzzInvoke(f *testing.F) {
 	g, orgs := ledgertest.NewGenesis(3, bytes.NewReader(bytes.Repeat([]byte("seed"), 100)))
 	body, err := json.Marshal(ledger.Tick{Time: 1})
