@@ -312,19 +312,18 @@ func writeZIP(ctx context.Context, r *vault.Record, about []byte, name string) (
 	if _, err := w.Write(about); err != nil {
 		return 0, err
 	}
-	for _, o := range r.Objects() {
-		src, err := r.Open(ctx, o.ID)
-		if err != nil {
-			return n, err
-		}
+	err = r.Each(ctx, func(o *vault.Opened) error {
 		w, err := z.Create("study/" + filepath.ToSlash(o.Name))
 		if err == nil {
-			_, err = io.Copy(w, src)
+			_, err = io.Copy(w, o)
 		}
-		if err = errors.Join(err, src.Close()); err != nil {
-			return n, err
+		if err == nil {
+			n++
 		}
-		n++
+		return err
+	})
+	if err != nil {
+		return n, err
 	}
 	return n, z.Close()
 }

@@ -89,3 +89,16 @@ func (f *flights[T]) drop(key int, h *flight[T]) {
 		f.order = slices.DeleteFunc(f.order, func(k int) bool { return k == key })
 	}
 }
+
+// forget drops what is kept under some keys.
+func (f *flights[T]) forget(which func(key int) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.order = slices.DeleteFunc(f.order, func(key int) bool {
+		if which(key) {
+			delete(f.all, key)
+			return true
+		}
+		return false
+	})
+}

@@ -203,6 +203,9 @@ func (s *source) shard(ctx context.Context, g int) ([]byte, error) {
 		shards, err := s.rebuild(ctx, stripe)
 		return [Need][]byte(shards[:Need]), err
 	})
+	if err == nil { // they are kept here now
+		s.read.forget(func(key int) bool { return key/Nodes == stripe })
+	}
 	return data[j], err
 }
 

@@ -94,7 +94,7 @@ func (e entry) info() Info { return Info{e.ID, e.Name, e.Size, e.SHA256} }
 type Opened struct {
 	Info
 	pack *Pack
-	at   *seal.ReaderAt
+	at   func() (*seal.ReaderAt, error)
 	seq  io.Reader
 	sum  hash.Hash
 	err  error
@@ -137,7 +137,11 @@ func (r *Record) Each(ctx context.Context, f func(o *Opened) error) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(f(o), o.Close()); err != nil {
+		err = f(o)
+		if cerr := o.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -159,7 +163,10 @@ func (r *Record) open(ctx context.Context, e entry, with *ahead) (*Opened, error
 	if with != nil {
 		pack.ahead, pack.lent = with, true
 	}
-	at, err := seal.NewReaderAt(e.Key.Key, pack, size)
+	at := sync.OnceValues(func() (*seal.ReaderAt, error) { return seal.NewReaderAt(e.Key.Key, pack, size) })
+	if with == nil { // it reads the object's end, which who reads through need not do
+		_, err = at()
+	}
 	if err == nil {
 		var seq io.Reader
 		if seq, err = seal.NewReader(e.Key.Key, pack); err == nil {
@@ -207,7 +214,13 @@ func (o *Opened) Read(b []byte) (int, error) {
 }
 
 // ReadAt implements io.ReaderAt on the plaintext.
-func (o *Opened) ReadAt(b []byte, off int64) (int, error) { return o.at.ReadAt(b, off) }
+func (o *Opened) ReadAt(b []byte, off int64) (int, error) {
+	at, err := o.at()
+	if err != nil {
+		return 0, err
+	}
+	return at.ReadAt(b, off)
+}
 
 // Close gives back what Read fetched ahead.
 func (o *Opened) Close() error {

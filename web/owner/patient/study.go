@@ -196,14 +196,14 @@ func Write(ctx context.Context, r *vault.Record, dir string) (files int, size in
 		return 0, 0, err
 	}
 	defer root.Close()
-	for _, o := range r.Objects() {
-		n, err := writeObject(ctx, r, o, root)
-		if err != nil {
-			return files, size, err
+	err = r.Each(ctx, func(o *vault.Opened) error {
+		n, err := writeObject(o, root)
+		if err == nil {
+			files, size = files+1, size+n
 		}
-		files, size = files+1, size+n
-	}
-	return files, size, nil
+		return err
+	})
+	return files, size, err
 }
 
 func openRoot(dir string) (*os.Root, error) {
@@ -213,12 +213,7 @@ func openRoot(dir string) (*os.Root, error) {
 	return os.OpenRoot(dir)
 }
 
-func writeObject(ctx context.Context, r *vault.Record, o vault.Info, root *os.Root) (n int64, err error) {
-	src, err := r.Open(ctx, o.ID)
-	if err != nil {
-		return 0, err
-	}
-	defer src.Close()
+func writeObject(o *vault.Opened, root *os.Root) (n int64, err error) {
 	name := filepath.FromSlash(o.Name)
 	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return 0, fmt.Errorf("make folder: %w", err)
@@ -230,6 +225,6 @@ func writeObject(ctx context.Context, r *vault.Record, o vault.Info, root *os.Ro
 	if err != nil {
 		return 0, fmt.Errorf("write object: %w", err)
 	}
-	n, err = io.Copy(f, src)
+	n, err = io.Copy(f, o)
 	return n, errors.Join(err, f.Close())
 }
