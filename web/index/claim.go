@@ -200,7 +200,7 @@ func ignoreAbsent(err error) error {
 // of what is being destroyed are hers where they are left, so that destroying
 // them can go on.
 func (c *claimer) claim(ctx context.Context, p ledger.PartyID, kept func() (bool, error), packs ...storage.Ref) error {
-	if ledger.CheckID(p, "p") != nil {
+	if known := ledger.CheckID(p, "p") == nil; !known {
 		return nil
 	}
 	whole, err := kept()

@@ -138,7 +138,6 @@ type folder struct {
 	Options
 	bin  string              // folder of the binaries
 	user *syscall.Credential // to run as; nil for our own
-	home string
 }
 
 func folderOf(o Options) (f folder, err error) {

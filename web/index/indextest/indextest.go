@@ -49,12 +49,12 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 	}
 }
 
-var quiet = slog.New(slog.DiscardHandler)
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Open opens a database that must open, until the test ends.
 func Open(t testing.TB, s index.Source) *index.Index {
 	t.Helper()
-	x, err := s.Open(t.Context(), quiet)
+	x, err := s.Open(t.Context(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func awaits(t *testing.T, s index.Source) {
 func restarts(t *testing.T, s index.Source) {
 	h := Random(5, 60)
 	for n := range h.Log {
-		x, err := s.Open(t.Context(), quiet)
+		x, err := s.Open(t.Context(), quiet())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,12 +44,12 @@ func newer(t *testing.T, s index.Source) {
 	h := Random(29, 50)
 	follow(t, x, h)
 	Exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)")
-	_, err := s.Open(t.Context(), quiet)
+	_, err := s.Open(t.Context(), quiet())
 	n := (*notice.Error)(nil)
 	if !errors.As(err, &n) || n.Kind != notice.Unsupported || n.Hint == "" {
 		t.Fatalf("an index of version 99 is opened: %v", err)
 	}
-	done, err := index.Rebuild(t.Context(), s, h, nodes(&[6]*memory.Blobs{{}, {}, {}, {}, {}, {}}), h.Height(), quiet)
+	done, err := index.Rebuild(t.Context(), s, h, nodes(&[6]*memory.Blobs{{}, {}, {}, {}, {}, {}}), h.Height(), quiet())
 	if err != nil || done.After.States == 0 {
 		t.Fatalf("it is not made again: %v", err)
 	}
@@ -60,7 +60,6 @@ func newer(t *testing.T, s index.Source) {
 type network struct {
 	History
 	blobs [6]*memory.Blobs
-	vault *vault.Vault
 }
 
 func nodes(blobs *[6]*memory.Blobs) (out []storage.Blobs) {
@@ -177,7 +176,7 @@ func rebuilds(t *testing.T, s index.Source) {
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
-	done, err := index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet)
+	done, err := index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +195,7 @@ func rebuilds(t *testing.T, s index.Source) {
 	var broken [6]*memory.Blobs
 	copy(broken[:], n.blobs[:])
 	broken[1], broken[4] = &memory.Blobs{}, &memory.Blobs{}
-	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&broken), n.Height(), quiet); err != nil || !done.Same {
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&broken), n.Height(), quiet()); err != nil || !done.Same {
 		t.Errorf("with two nodes lost: %+v, %v", done, err)
 	}
 
@@ -208,13 +207,13 @@ func rebuilds(t *testing.T, s index.Source) {
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet); err != nil || !done.Same || done.Forgotten != 12 {
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet()); err != nil || !done.Same || done.Forgotten != 12 {
 		t.Errorf("with an upload under way: %+v, %v", done, err)
 	}
 
 	// A database that holds nothing of use is as good as none.
 	Exec(t, s, "DROP TABLE states")
-	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet); err != nil || done.Before != nil || Dump(t, Open(t, s)) != before {
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet()); err != nil || done.Before != nil || Dump(t, Open(t, s)) != before {
 		t.Errorf("after half of it was lost: %+v, %v", done, err)
 	}
 }
