@@ -19,12 +19,12 @@ type follower struct {
 
 	mu     sync.Mutex
 	events []ledger.Event
-	ended  map[ledger.CommandID]bool
+	ended  map[ledger.CommandID]int // how many events there were then
 	err    error
 }
 
 func follow(ctx context.Context, auditor *owner.Party) *follower {
-	f := &follower{auditor: auditor, ended: map[ledger.CommandID]bool{}}
+	f := &follower{auditor: auditor, ended: map[ledger.CommandID]int{}}
 	go func() {
 		for e, err := range auditor.Events(ctx, 1) {
 			f.mu.Lock()
@@ -32,7 +32,9 @@ func follow(ctx context.Context, auditor *owner.Party) *follower {
 				f.err = err
 			} else {
 				f.events = append(f.events, e)
-				f.ended[e.Cause] = f.ended[e.Cause] || e.Last
+				if e.Last {
+					f.ended[e.Cause] = len(f.events)
+				}
 			}
 			f.mu.Unlock()
 		}
@@ -50,8 +52,8 @@ func (f *follower) now(t *testing.T) []ledger.Event {
 		ended, err, all := f.ended[mark.ID], f.err, f.events
 		f.mu.Unlock()
 		check(t, err)
-		if ended {
-			return all
+		if ended > 0 {
+			return all[:ended]
 		}
 		if time.Since(began) > time.Minute {
 			t.Fatalf("the events of a command did not come within a minute; %d came before", len(all))
