@@ -1,6 +1,8 @@
 package real
 
 import (
+	"crypto/rand"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"manx/ledger"
 	"manx/ledger/fabric"
 	"manx/ledger/ledgertest"
+	"manx/privacy/notice"
 )
 
 // impatient tells a story on a ledger that gives up waiting for a commit at once:
@@ -76,7 +79,16 @@ func (c channel) third(t *testing.T) {
 		}
 		began := time.Now()
 		s.Party(ledger.Common, ledger.Worker)
-		t.Logf("without the %s organisation's peer: %v", name, time.Since(began).Round(time.Millisecond))
+		took := time.Since(began)
+		if name == "health" {
+			hasty := c.open(t, fabric.Config{Patience: time.Second})
+			k := ledgertest.NewKey(ledger.Health, rand.Reader)
+			_, err := hasty.Submit(t.Context(), s.Sign(k, ledger.RegisterParty{Vertical: ledger.Health, Role: ledger.Person, Key: k.Public(), Sealing: "age1" + rand.Text()}))
+			if n := notice.From(err); n.Kind != notice.Unavailable || n.Hint == "" {
+				t.Errorf("a health command without its organisation's peer: %v (%v)", err, errors.Unwrap(n))
+			}
+		}
+		t.Logf("without the %s organisation's peer: %v", name, took.Round(time.Millisecond))
 		if err := c.Peers[i].Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -39,6 +39,9 @@ func program(t testing.TB, pkg string) string {
 // fabricUp starts a network that ends with the test.
 func fabricUp(t testing.TB, contract string) channel {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a Fabric network of nine processes")
+	}
 	g, orgs := ledgertest.NewGenesis(3, rand.Reader)
 	c := channel{dir: t.TempDir(), world: ledgertest.World{Genesis: g, Organisations: orgs, Now: func() ledger.Time { return ledger.Time(time.Now().Unix()) }}}
 	var err error
