@@ -214,8 +214,20 @@ func (c *Client) stream(ctx context.Context, at *position, yield func(ledger.Eve
 // bytes sends a request and returns its body, trying again while the answer is
 // lost or "unavailable".
 func (c *Client) bytes(ctx context.Context, method, path string, body []byte, limit int64, signedIn bool) ([]byte, error) {
+	return c.repeat(ctx, tries, method, path, body, limit, signedIn)
+}
+
+// tries of a request; shardTries where the node answers that one of its storage
+// nodes does not: the others have enough to rebuild from, and are next.
+const (
+	tries      = 5
+	shardTries = 2
+)
+
+// repeat is bytes, with fewer tries where the node answers "unavailable".
+func (c *Client) repeat(ctx context.Context, told int, method, path string, body []byte, limit int64, signedIn bool) ([]byte, error) {
 	var last error
-	for try := range 5 {
+	for try := range tries {
 		if try > 0 && !pause(ctx, time.Duration(100<<try)*time.Millisecond) {
 			return nil, ctx.Err()
 		}
@@ -234,7 +246,7 @@ func (c *Client) bytes(ctx context.Context, method, path string, body []byte, li
 			last = err
 		}
 		var n *notice.Error
-		if errors.As(last, &n) && n.Kind != notice.Unavailable || ctx.Err() != nil {
+		if errors.As(last, &n) && (n.Kind != notice.Unavailable || try+1 >= told) || ctx.Err() != nil {
 			return nil, last
 		}
 	}
@@ -464,7 +476,7 @@ func (s *store) Put(ctx context.Context, b []byte) (storage.Ref, error) {
 }
 
 func (s *store) Get(ctx context.Context, r storage.Ref) ([]byte, error) {
-	b, err := s.c.bytes(ctx, http.MethodGet, s.path+r.String(), nil, storage.MaxBlob, true)
+	b, err := s.c.repeat(ctx, shardTries, http.MethodGet, s.path+r.String(), nil, storage.MaxBlob, true)
 	switch {
 	case notice.Is(err, notice.NotFound):
 		return nil, fmt.Errorf("get %v: %w", r, fs.ErrNotExist)
