@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"manx/ledger"
 	"manx/storage"
@@ -60,10 +64,22 @@ func record(n int, owner ledger.PartyID) ledger.Event {
 	return e
 }
 
+// grown is an index in which a party has some records.
+type grown struct {
+	*index.Index
+	size   int
+	ledger *liveLedger
+	next   int // record
+}
+
 // Growth measures what a party's calls cost once she has 1k, 10k and 100k
-// records, each with twelve blobs in the index.
+// records, each with twelve blobs in the index. The sizes take turns, so that
+// what else the machine does falls on all alike, and medians are told.
 func Growth(b *testing.B, fresh func(testing.TB) index.Source) {
 	owner := Party(1)
+	var sizes []*grown
+	ctx, stop := context.WithCancel(b.Context())
+	var g errgroup.Group
 	for _, size := range []int{1_000, 10_000, 100_000} {
 		s := fresh(b)
 		x := Open(b, s)
@@ -75,66 +91,78 @@ func Growth(b *testing.B, fresh func(testing.TB) index.Source) {
 			b.Fatal(err)
 		}
 		fill(b, s, 12*size, owner)
-		first := func(before ledger.Height) func(int) error {
-			return func(int) error {
-				page, _, err := x.List(b.Context(), owner, "rec", before, 100)
-				if err == nil && len(page) != 100 {
-					err = fmt.Errorf("a page of %d", len(page))
-				}
-				return err
-			}
+		at := &grown{x, size, &liveLedger{grown: make(chan struct{})}, size}
+		g.Go(func() error { return x.Follow(ctx, at.ledger) })
+		sizes = append(sizes, at)
+	}
+	list := func(ctx context.Context, x *grown, before int) error {
+		page, _, err := x.List(ctx, owner, "rec", ledger.Height(before), 100)
+		if err == nil && len(page) != 100 {
+			err = fmt.Errorf("a page of %d", len(page))
 		}
-		l := &liveLedger{grown: make(chan struct{})}
-		ctx, stop := context.WithCancel(b.Context())
-		followed := make(chan error, 1)
-		go func() { followed <- x.Follow(ctx, l) }()
-		next := size
-		for _, op := range []struct {
-			name string
-			do   func(i int) error
-		}{
-			{"list", first(0)},
-			{"page", first(ledger.Height(size / 2))},
-			{"all", func(int) error {
-				_, _, err := x.All(b.Context(), "rec", 0, 100)
-				return err
-			}},
-			{"register", func(int) error { // until a list shows it
-				next++
-				l.put(record(next, owner))
-				return x.Await(b.Context(), ledger.Height(next+1))
-			}},
-			{"upload", func(i int) error {
-				return x.Uploaded(b.Context(), i%6, fmt.Sprint("upload ", i), owner, 1<<20)
-			}},
-			{"owns", func(i int) error {
-				mine, err := x.Uploads(b.Context(), i%6, ref(i%(12*size)/6), owner)
-				if err == nil && !mine {
-					err = fmt.Errorf("blob %d is not hers", i)
-				}
-				return err
-			}},
-			{"delete", func(i int) error {
-				_, err := x.Deleted(b.Context(), i%6, ref(i%(12*size)/6), owner)
-				return err
-			}},
-			{"stored", func(int) error {
-				_, err := x.Stored(b.Context(), owner)
-				return err
-			}},
-		} {
-			b.Run(fmt.Sprintf("%s/%d", op.name, size), func(b *testing.B) {
-				for i := 0; b.Loop(); i++ {
-					if err := op.do(i); err != nil {
+		return err
+	}
+	for _, op := range []struct {
+		name string
+		do   func(ctx context.Context, x *grown, i int) error
+	}{
+		{"list", func(ctx context.Context, x *grown, _ int) error { return list(ctx, x, 0) }},
+		{"page", func(ctx context.Context, x *grown, _ int) error { return list(ctx, x, x.size/2) }},
+		{"all", func(ctx context.Context, x *grown, _ int) error {
+			_, _, err := x.All(ctx, "rec", 0, 100)
+			return err
+		}},
+		{"register", func(ctx context.Context, x *grown, _ int) error { // until a list shows it
+			x.next++
+			x.ledger.put(record(x.next, owner))
+			return x.Await(ctx, ledger.Height(x.next+1))
+		}},
+		{"upload", func(ctx context.Context, x *grown, i int) error {
+			return x.Uploaded(ctx, i%6, ref(12*x.size+i), owner, 1<<20)
+		}},
+		{"owns", func(ctx context.Context, x *grown, i int) error {
+			mine, err := x.Uploads(ctx, i%6, ref(i%(2*x.size)), owner)
+			if err == nil && !mine {
+				err = fmt.Errorf("blob %d is not hers", i)
+			}
+			return err
+		}},
+		{"delete", func(ctx context.Context, x *grown, i int) error {
+			_, err := x.Deleted(ctx, i%6, ref(i%(2*x.size)), owner)
+			return err
+		}},
+		{"stored", func(ctx context.Context, x *grown, _ int) error {
+			_, err := x.Stored(ctx, owner)
+			return err
+		}},
+	} {
+		b.Run(op.name, func(b *testing.B) {
+			took := make([][]time.Duration, len(sizes))
+			for i := 0; b.Loop(); i++ {
+				for j, x := range sizes {
+					began := time.Now()
+					if err := op.do(b.Context(), x, i); err != nil {
 						b.Fatal(err)
 					}
+					took[j] = append(took[j], time.Since(began))
 				}
-			})
-		}
-		stop()
-		if err := <-followed; err != nil {
-			b.Fatal(err)
-		}
+			}
+			var least, most float64
+			for j, x := range sizes {
+				slices.Sort(took[j])
+				p50 := float64(took[j][len(took[j])/2].Nanoseconds()) / 1000
+				b.ReportMetric(p50, fmt.Sprintf("µs/%dk", x.size/1000))
+				if most = max(most, p50); j == 0 || p50 < least {
+					least = p50
+				}
+			}
+			b.ReportMetric(most/least, "ratio")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	stop()
+	if err := g.Wait(); err != nil {
+		b.Fatal(err)
 	}
 }
 
