@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"manx/ledger"
-	"manx/privacy/notice"
 	"manx/web/owner"
 )
 
@@ -23,9 +22,9 @@ type entry struct {
 
 func auditCommand(t *terminal) *cobra.Command {
 	var as string
-	var verify, repair bool
-	c := &cobra.Command{Use: "audit", Short: "Who may use, and who used, what is yours; and is it all whole?", Args: cobra.NoArgs,
-		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time, with the network's\norganisations. --verify also fetches every receipt and shard and checks it.",
+	var verify bool
+	c := &cobra.Command{Use: "audit", Short: "Who may use, and who used, what is yours", Args: cobra.NoArgs,
+		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time, with the network's\norganisations. --verify also fetches every receipt and checks it; `manx storage verify` looks at the shards.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
 				log, err := timeline(ctx, p)
@@ -33,8 +32,8 @@ func auditCommand(t *terminal) *cobra.Command {
 					return err
 				}
 				checks := []string{}
-				if verify || repair {
-					if checks, err = verifyAll(ctx, p, repair); err != nil {
+				if verify {
+					if checks, err = receipts(ctx, p); err != nil {
 						return err
 					}
 				}
@@ -52,8 +51,7 @@ func auditCommand(t *terminal) *cobra.Command {
 			})
 		}}
 	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
-	c.Flags().BoolVar(&verify, "verify", false, "check every receipt and every shard")
-	c.Flags().BoolVar(&repair, "repair", false, "also rebuild lost and damaged shards, which needs no key")
+	c.Flags().BoolVar(&verify, "verify", false, "check every receipt")
 	return c
 }
 
@@ -124,8 +122,8 @@ func timeline(ctx context.Context, p *owner.Party) ([]entry, error) {
 	return log, nil
 }
 
-// verifyAll checks the party's receipts and the shards of its records.
-func verifyAll(ctx context.Context, p *owner.Party, repair bool) ([]string, error) {
+// receipts checks the receipts of the party's jobs.
+func receipts(ctx context.Context, p *owner.Party) ([]string, error) {
 	checks := []string{}
 	jobs, err := p.Jobs(ctx)
 	if err != nil {
@@ -138,29 +136,6 @@ func verifyAll(ctx context.Context, p *owner.Party, repair bool) ([]string, erro
 			}
 			checks = append(checks, "receipt of "+string(j.ID))
 		}
-	}
-	records, err := p.Records(ctx)
-	if err != nil {
-		return checks, err
-	}
-	for _, r := range records {
-		if r.Erased {
-			continue
-		}
-		v, n := r.Latest()
-		look := p.Vault.Verify
-		if repair {
-			look = p.Vault.Repair
-		}
-		h, err := look(ctx, v.Manifest)
-		if err != nil {
-			return checks, err
-		}
-		if !h.Whole() {
-			return checks, notice.New(notice.Integrity, fmt.Sprintf("%d of %d shards of %s are missing or damaged; %d stripes are lost", len(h.Faults), h.Shards, r.ID, h.Lost),
-				"while no stripe is lost, everything still opens: `manx audit --repair` rebuilds the missing shards")
-		}
-		checks = append(checks, fmt.Sprintf("%d shards of %s version %d", h.Shards, r.ID, n))
 	}
 	return checks, nil
 }

@@ -192,7 +192,8 @@ func Parts(dir string) (out []Part, err error) {
 // Parts lists the node's real parts.
 func (n *Node) Parts() []Part { return n.real.parts() }
 
-func (r real) parts() (out []Part) {
+func (r real) parts() []Part {
+	out := []Part{}
 	add := func(name string, p *process.Process) {
 		if p == nil || !p.Alive() {
 			out = append(out, Part{Name: name})
