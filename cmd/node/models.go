@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"manx/credit/scorecard"
 	"manx/credit/scoreproof"
@@ -27,17 +29,33 @@ import (
 
 // PublishModels puts the models that come with manx on offer, each owned by a
 // scientist of its vertical whose keys lie in the node's folder. What is on
-// offer already stays. The first time, making the proving keys of the scorecard
+// offer already stays; while a part is away it waits. The first time, making the proving keys of the scorecard
 // takes about a minute.
 func (n *Node) PublishModels(ctx context.Context, say func(string)) error {
-	if err := n.publishLungCT(ctx, say); err != nil {
-		return fmt.Errorf("publish %s: %w", lungct.Name, err)
-	}
-	if err := n.publishConsumerRisk(ctx, say); err != nil {
-		return fmt.Errorf("publish consumer-risk: %w", err)
+	for _, m := range []struct {
+		name    string
+		publish func(context.Context, func(string)) error
+	}{{lungct.Name, n.publishLungCT}, {"consumer-risk", n.publishConsumerRisk}} {
+		for {
+			err := m.publish(ctx, say)
+			if err == nil {
+				break
+			}
+			if !notice.Is(err, notice.Unavailable) {
+				return fmt.Errorf("publish %s: %w", m.name, err)
+			}
+			n.opts.Log.WarnContext(ctx, "a model waits to be published", slog.String("model", m.name), slog.Any("error", err))
+			select { // a part that is away keeps no node from serving
+			case <-time.After(publishAgain):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 	}
 	return nil
 }
+
+const publishAgain = 2 * time.Second
 
 // asScientist runs f as the node's own scientist of a vertical.
 func (n *Node) asScientist(ctx context.Context, v ledger.Vertical, f func(p *owner.Party) error) (err error) {
