@@ -70,7 +70,7 @@ func (c *client) insist(ctx context.Context, name string, deed func() error) err
 			}
 			return nil
 		}
-		if took := time.Since(began); !notice.Is(err, notice.Unavailable) && !notice.Is(err, notice.Partial) || took > patience || ctx.Err() != nil {
+		if took := time.Since(began); !notice.Is(err, notice.Unavailable) || took > patience || ctx.Err() != nil {
 			return fmt.Errorf("%s, try %d, after %.1f s: %s", name, try+1, took.Seconds(), causes(err))
 		}
 	}

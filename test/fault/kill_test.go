@@ -134,6 +134,9 @@ func (s *scene) progress(t *testing.T, deeds int64) {
 		if waits == 0 {
 			return
 		}
+		if !s.node.Alive() {
+			t.Fatalf("the node ended; its last words:\n%s", s.logs())
+		}
 		if time.Since(began) > patience {
 			t.Fatalf("%d clients were not answered within %v; the node's last words:\n%s", waits, patience, s.logs())
 		}
@@ -172,9 +175,6 @@ func (s *scene) strike(t *testing.T, v victim, p point) {
 	up := time.Since(began)
 	s.progress(t, 1)
 	t.Logf("away %.1f s, started in %.1f s, all clients answered after %.1f s", down.Seconds(), (up - down).Seconds(), time.Since(began).Seconds())
-	if !s.node.Alive() {
-		t.Fatalf("the node ended; its last words:\n%s", s.logs())
-	}
 	acks := s.wire.acknowledged()
 	s.ledger.account(t).holds(t, acks)
 	s.openAll(t)
