@@ -125,7 +125,17 @@ func (s *server) getBlob(c *gin.Context) {
 	if !ok {
 		return
 	}
-	b, err := from.Get(c, ref)
+	off, n, err := rangeOf(c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	var b []byte
+	if n < 0 {
+		b, err = from.Get(c, ref)
+	} else { // what a storage node claims, for who can check it by other means
+		b, err = storage.GetRange(c, from, ref, off, n)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.fail(c, notice.New(notice.NotFound, "this storage node does not hold that blob", "the other nodes may: open the record as a whole"))
@@ -136,6 +146,20 @@ func (s *server) getBlob(c *gin.Context) {
 	default:
 		c.DataFromReader(http.StatusOK, int64(len(b)), "application/vnd.ipld.raw", bytes.NewReader(b), nil)
 	}
+}
+
+// rangeOf reads which bytes of a blob are asked for; n is -1 for all of it.
+func rangeOf(c *gin.Context) (off, n int, err error) {
+	from, length := c.Query("offset"), c.Query("length")
+	if from == "" && length == "" {
+		return 0, -1, nil
+	}
+	off, err = strconv.Atoi(from)
+	n, err2 := strconv.Atoi(length)
+	if err = errors.Join(err, err2); err != nil || off < 0 || n < 0 || n > storage.MaxBlob || off > storage.MaxBlob-n {
+		return 0, 0, notice.Because(err, notice.Invalid, "that is no range of a blob", "give offset and length in bytes, both, within 1 MiB")
+	}
+	return off, n, nil
 }
 
 func (s *server) deleteBlob(c *gin.Context) {

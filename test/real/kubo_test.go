@@ -32,7 +32,7 @@ func kuboNodes(t testing.TB, nodes int) *kubo.Nodes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.Down(context.Background()); err != nil { //nolint:usetesting // the test's own has ended
+		if err := n.Down(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

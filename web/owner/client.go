@@ -490,6 +490,19 @@ func (s *store) Get(ctx context.Context, r storage.Ref) ([]byte, error) {
 	return b, nil
 }
 
+// GetRange returns what the storage node claims that a range of a blob is, for
+// storage.GetRange.
+func (s *store) GetRange(ctx context.Context, r storage.Ref, off, n int) ([]byte, error) {
+	b, err := s.c.bytes(ctx, http.MethodGet, fmt.Sprintf("%s%v?offset=%d&length=%d", s.path, r, off, n), nil, int64(max(n, 0)), true)
+	switch {
+	case notice.Is(err, notice.NotFound):
+		return nil, fmt.Errorf("get %v: %w", r, fs.ErrNotExist)
+	case notice.Is(err, notice.Integrity), err == nil && len(b) != n:
+		return nil, fmt.Errorf("get %v: %w", r, storage.ErrCorrupt)
+	}
+	return b, err
+}
+
 func (s *store) Has(ctx context.Context, r storage.Ref) (bool, error) {
 	_, err := s.c.bytes(ctx, http.MethodHead, s.path+r.String(), nil, 1<<10, true)
 	if notice.Is(err, notice.NotFound) {

@@ -35,7 +35,7 @@ func up(t *testing.T, dir string, nodes int) *Nodes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.Down(context.Background()); err != nil { //nolint:usetesting // the test's own has ended
+		if err := n.Down(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -126,7 +126,7 @@ func (r repo) make(ctx context.Context, key []byte) error {
 		return fmt.Errorf("make storage node: %w", err)
 	}
 	defer func() { _ = os.Remove(config) }()
-	cmd := exec.CommandContext(ctx, r.program, "init", "--empty-repo", config) //nolint:gosec // the program that was built
+	cmd := exec.CommandContext(ctx, r.program, "init", "--empty-repo", config)
 	cmd.Env = append(os.Environ(), "IPFS_PATH="+fresh.dir, "IPFS_TELEMETRY=off")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return notice.Because(err, notice.Unavailable, "Kubo could not make a node: "+strings.TrimSpace(string(text)), "is the disk full, or not writable?")

@@ -93,7 +93,7 @@ func sixNodes(b *testing.B) (*kubo.Nodes, *vault.Vault) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		if err := n.Down(context.Background()); err != nil { //nolint:usetesting // the benchmark's own has ended
+		if err := n.Down(context.Background()); err != nil {
 			b.Error(err)
 		}
 	})
