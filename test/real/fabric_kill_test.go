@@ -42,6 +42,7 @@ func (c channel) killed(t *testing.T) {
 	reading, stopReading := context.WithCancel(t.Context())
 	defer stopReading()
 	var live []ledger.Event
+	var seen atomic.Uint64 // the height of the last command that live has whole
 	var read sync.WaitGroup
 	from := s.Height()
 	read.Go(func() {
@@ -50,7 +51,9 @@ func (c channel) killed(t *testing.T) {
 				t.Errorf("the reader: %v", err)
 				return
 			}
-			live = append(live, e)
+			if live = append(live, e); e.Last {
+				seen.Store(uint64(e.Height))
+			}
 		}
 	})
 
@@ -117,14 +120,14 @@ func (c channel) killed(t *testing.T) {
 
 	last := slices.MaxFunc(acks, func(a, b acknowledged) int { return int(a.height) - int(b.height) })
 	replay := until(t, l, from, last.command.ID)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if h, err := l.Height(); err != nil || h >= last.height || time.Now().After(deadline) {
-			break
-		}
-	}
 	again := until(t, c.connect(t, ""), from, last.command.ID)
-	time.Sleep(100 * time.Millisecond)
+	for deadline := time.Now().Add(20 * time.Second); seen.Load() < uint64(last.height) && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	stopReading()
+	if h, err := l.Height(); err != nil || h != last.height {
+		t.Errorf("the ledger is at %d, the last command at %d (%v)", h, last.height, err)
+	}
 	read.Wait()
 	for name, other := range map[string][]ledger.Event{"a reader who was there": live, "a second replay": again} {
 		if len(other) < len(replay) {
