@@ -221,7 +221,7 @@ func TestSuite(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) (ledger.Ledger, ledgertest.World) { return open(t) })
 }
 
-// two returns the peers of the two organisations that endorse for a lane.
+// clone returns a peer with the same state that is a member of other collections.
 func (p *peer) clone(members ...string) *peer {
 	q := &peer{cc: p.cc, member: map[string]bool{"": true}, state: maps.Clone(p.state), invoked: p.invoked}
 	for _, m := range members {
