@@ -29,8 +29,8 @@ import (
 
 // PublishModels puts the models that come with manx on offer, each owned by a
 // scientist of its vertical whose keys lie in the node's folder. What is on
-// offer already stays; while a part is away it waits. The first time, making the proving keys of the scorecard
-// takes about a minute.
+// offer already stays; while a part is away it waits. The first time, making the
+// proving keys of the scorecard takes about a minute.
 func (n *Node) PublishModels(ctx context.Context, say func(string)) error {
 	for _, m := range []struct {
 		name    string
