@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -154,6 +155,11 @@ func (n *network) end() error {
 		n.front.Close()
 	}
 	errs = append(errs, node.Down(context.Background(), n.folder()))
+	if n.kubo != nil {
+		for i := range n.kubo.Processes {
+			_ = syscall.Unmount(n.kubo.Folder(i), syscall.MNT_DETACH) // where a test ended on a full disk
+		}
+	}
 	if os.Getenv("MANX_KEEP") != "" {
 		fmt.Fprintln(os.Stderr, "kept:", n.dir)
 		return errors.Join(errs...)
