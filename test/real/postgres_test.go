@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -20,6 +22,8 @@ import (
 	"manx/cmd/real/postgres"
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/test/webtest"
+	"manx/web/api"
 	"manx/web/index"
 	"manx/web/index/indextest"
 )
@@ -38,7 +42,7 @@ func postgresServer(t testing.TB) *postgres.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Down(context.Background()); err != nil { //nolint:usetesting // the test's own has ended
+		if err := s.Down(context.Background()); err != nil { // the test's own has ended
 			t.Error(err)
 		}
 	})
@@ -63,6 +67,7 @@ func TestPostgres(t *testing.T) {
 	fresh := databases(server)
 	indextest.Run(t, fresh)
 	t.Run("refuses to open", func(t *testing.T) { testPostgresRefusesToOpen(t, server) })
+	t.Run("away over HTTP", func(t *testing.T) { testPostgresAwayOverHTTP(t, fresh(t)) })
 	t.Run("hangs", func(t *testing.T) { testPostgresThatHangs(t, fresh(t)) })
 }
 
@@ -170,6 +175,48 @@ func TestInvariant8_PostgresKilledAndRestarted(t *testing.T) {
 	}
 	if !strings.Contains(logged.String(), "does not answer") || !strings.Contains(logged.String(), "answers again") {
 		t.Errorf("the operator is not told: %s", logged.String())
+	}
+}
+
+// While the database is away, requests are answered 503 with what to do, and
+// nothing of the inside.
+func testPostgresAwayOverHTTP(t *testing.T, source index.Source) {
+	w := newWire(t, source.DSN)
+	n := webtest.Start(t, webtest.Options{Index: index.Source{DSN: w.dsn}})
+	ask := func() (int, string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.URL+api.Mine+"/rec", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer 00")
+		resp, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	if code, body := ask(); code != http.StatusForbidden {
+		t.Errorf("an invented session: %d %s", code, body)
+	}
+	w.mute.Store(true)
+	code, body := ask()
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, `"hint":"try again`) {
+		t.Errorf("away: %d %s", code, body)
+	}
+	for _, inside := range []string{"postgres", "SELECT", "127.0.0.1", "deadline", "password"} {
+		if strings.Contains(body, inside) {
+			t.Errorf("the answer tells of %q: %s", inside, body)
+		}
+	}
+	w.mute.Store(false)
+	if code, body := ask(); code != http.StatusForbidden {
+		t.Errorf("back again: %d %s", code, body)
 	}
 }
 

@@ -48,6 +48,7 @@ type Network struct {
 // Options change a network. The zero value is a plain one.
 type Options struct {
 	Quota int64                                      // bytes a party may store; 0 means 1 GiB
+	Index index.Source                               // of the node's lists; none means a SQLite file
 	Front func(http.Handler) http.Handler            // put before the interface, to break it
 	Serve func(l ledger.Ledger) ledger.Ledger        // put between interface and ledger
 	Store func(n int, b storage.Blobs) storage.Blobs // put between interface and storage
@@ -97,7 +98,10 @@ func Start(t testing.TB, o Options) *Network {
 	if n.Ledger, err = embedded.New(embedded.Config{Dir: filepath.Join(dir, "ledger"), Genesis: genesis, Node: orgs[0], Contract: contract.New(genesis), Now: now}); err != nil {
 		t.Fatal(err)
 	}
-	x, err := index.Open(filepath.Join(dir, "index.db"), log)
+	if o.Index == (index.Source{}) {
+		o.Index.File = filepath.Join(dir, "index.db")
+	}
+	x, err := o.Index.Open(t.Context(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
