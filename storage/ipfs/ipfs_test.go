@@ -263,6 +263,7 @@ func FuzzNodeRequest(f *testing.F) {
 	f.Add("block/put", "multipart/form-data; boundary=B", []byte("--B\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--B--\r\n"))
 	f.Add("block/get?arg=bafkreib", "", []byte{})
 	f.Add("block/rm?arg=bafkreib", "", []byte{})
+	f.Add("cat?arg=bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku&offset=1&length=99999999999", "", []byte{})
 	f.Fuzz(func(t *testing.T, command, kind string, body []byte) {
 		r, err := http.NewRequest(http.MethodPost, "http://x/api/v0/"+strings.ReplaceAll(command, "\x00", ""), strings.NewReader(string(body)))
 		if err != nil {
