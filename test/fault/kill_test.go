@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"manx/cmd/real/process"
 	"manx/ledger"
+	"manx/storage/ipfs"
 )
 
 // The routes that a strike can wait at.
@@ -76,7 +78,7 @@ func (n *network) victims(s *scene) []victim {
 		{"PostgreSQL", []string{storing, listing, commands}, func(context.Context) ([]part, error) { return []part{database{n}}, nil }, nil},
 		{"the peer of exchange, frozen", []string{commands, reading}, frozen(f.Peers[2]), nil},
 		{"a storage node, frozen", []string{storing, fetching}, frozen(n.kubo.Processes[2]), nil},
-		{"a storage node, its disk full", []string{storing}, func(ctx context.Context) ([]part, error) { return full(ctx, n.kubo, 5) }, s.openAll},
+		{"a storage node, its disk full", []string{storing}, func(ctx context.Context) ([]part, error) { return full(ctx, n.kubo, 5) }, s.refuses(5)},
 		{"the node", []string{commands, storing, wrapping, listing}, one(n.node), nil},
 	}
 }
@@ -98,6 +100,22 @@ func (s *scene) openAll(t *testing.T) {
 				t.Errorf("an acknowledged upload does not open: %s", causes(err))
 			}
 		}
+	}
+}
+
+// refuses checks that a storage node whose disk is full says so, and that
+// everything opens meanwhile.
+func (s *scene) refuses(i int) func(t *testing.T) {
+	return func(t *testing.T) {
+		c, err := ipfs.New(ipfs.Config{URL: s.kubo.APIs[i], Pin: true})
+		check(t, err)
+		defer func() { check(t, c.Close()) }()
+		if _, err := c.Put(t.Context(), bytes.Repeat([]byte("full"), 64<<10)); err == nil {
+			t.Error("a node whose disk is full acknowledged a blob")
+		} else {
+			t.Logf("it says: %v", err)
+		}
+		s.openAll(t)
 	}
 }
 
