@@ -113,17 +113,13 @@ func (c *client) share(ctx context.Context) error {
 	if err := c.insist(ctx, "study open", func() error { return c.open(ctx, u) }); err != nil {
 		return err
 	}
-	info := ledger.Time(0)
-	if err := c.insist(ctx, "network", func() error {
-		i, err := c.Info(ctx)
-		info = i.Now
-		return err
-	}); err != nil {
-		return err
-	}
 	var id ledger.GrantID
-	if err := c.insist(ctx, "grant add", func() (err error) {
-		id, err = c.Grant(ctx, ledger.GiveGrant{Record: u.record, To: c.neighbour.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: info + 40_000})
+	if err := c.insist(ctx, "grant add", func() error { // as the command line does: so long from now
+		info, err := c.Info(ctx)
+		if err != nil {
+			return err
+		}
+		id, err = c.Grant(ctx, ledger.GiveGrant{Record: u.record, To: c.neighbour.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: info.Now + 40_000})
 		return err
 	}); err != nil {
 		return err
