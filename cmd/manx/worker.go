@@ -25,7 +25,7 @@ func workerCommand(t *terminal) *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				err := t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker) error { return w.Run(ctx) })
 				if cmd.Context().Err() != nil {
-					return nil // stopped as asked, perhaps while it was starting
+					return nil //nolint:nilerr // stopped as asked, perhaps while it was starting
 				}
 				return err
 			}},

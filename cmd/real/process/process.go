@@ -119,7 +119,7 @@ func (p *Process) Restart(ctx context.Context) error {
 		return fmt.Errorf("log of %s: %w", s.Name, err)
 	}
 	defer func() { _ = out.Close() }()
-	cmd := exec.Command(s.Path, s.Args...) //nolint:gosec,noctx // the programs of the real parts; they outlive the context
+	cmd := exec.Command(s.Path, s.Args...) //nolint:noctx // the programs of the real parts; they outlive the context
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Dir, out, out
 	if cmd.Dir == "" {
 		cmd.Dir = s.Run

@@ -107,7 +107,7 @@ func (t Tool) build(ctx context.Context, cache, dir string) (err error) {
 		t.Say("building " + t.Name + " from the Go module proxy, once")
 	}
 	args := append([]string{"build", "-mod=mod", "-trimpath", "-ldflags", strings.TrimSpace("-s -w " + t.Ldflags), "-o", bin + "/"}, t.Packages...)
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // pinned packages of our own data
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	if text, err := output(cmd); err != nil {
@@ -136,7 +136,7 @@ func lock(ctx context.Context, file string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock the build: %w", err)
 	}
 	got := make(chan error, 1)
-	go func() { got <- syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }() //nolint:gosec // a descriptor is small
+	go func() { got <- syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }()
 	select {
 	case err := <-got:
 		if err != nil {
