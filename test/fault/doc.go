@@ -1,4 +1,8 @@
 // Package fault kills the parts of a whole exchange on Fabric, Kubo and
-// PostgreSQL while clients work with it, at numbered requests and never at
-// sleeps, and checks what must hold afterwards. It has tests only.
+// PostgreSQL while clients work with it, freezes them and fills a disk, at
+// numbered requests and never at sleeps, and checks what must hold afterwards.
+// With MANX_LONG=1 it strikes at every point, otherwise at one of each part.
+//
+// It has tests only. What a part does alone is tested beside it: answers that
+// are wrong in test/real, clocks that jump in ledger/ledgertest.
 package fault

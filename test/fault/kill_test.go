@@ -18,14 +18,18 @@ import (
 	"manx/storage/ipfs"
 )
 
-// The routes that a strike can wait at.
+// The points that a strike can wait at: routes, of commands by their names.
 const (
-	commands = "POST/v1/commands"
-	wrapping = "POST/v1/organisations/*/wraps"
-	storing  = "PUT/v1/nodes/*/blobs/*"
-	fetching = "GET/v1/nodes/*/blobs/*"
-	listing  = "GET/v1/me/coin"
-	reading  = "GET/v1/state"
+	pay       = "POST/v1/commands/coin.send"
+	register  = "POST/v1/commands/record.register"
+	give      = "POST/v1/commands/grant.give"
+	revoke    = "POST/v1/commands/grant.revoke"
+	wrapping  = "POST/v1/organisations/*/wraps"
+	storing   = "PUT/v1/nodes/*/blobs/*"
+	fetching  = "GET/v1/nodes/*/blobs/*"
+	listing   = "GET/v1/me/coin"
+	reading   = "GET/v1/state"
+	announced = "GET/v1/network"
 )
 
 // A victim is what is killed: some processes, and how they come back.
@@ -54,7 +58,7 @@ func one(p *process.Process) func(context.Context) ([]part, error) {
 
 func (n *network) victims(s *scene) []victim {
 	f := n.fabric
-	follower := func(ctx context.Context) ([]part, error) {
+	behind := func(ctx context.Context) ([]part, error) {
 		leader, err := f.Leader(ctx)
 		for _, o := range f.Orderers {
 			if o != leader {
@@ -64,22 +68,22 @@ func (n *network) victims(s *scene) []victim {
 		return nil, err
 	}
 	return []victim{
-		{"an orderer", []string{commands, wrapping}, follower, nil},
-		{"the raft leader", []string{commands, wrapping}, func(ctx context.Context) ([]part, error) {
+		{"an orderer", []string{pay, register, give, revoke}, behind, nil},
+		{"the raft leader", []string{register, give, revoke, pay}, func(ctx context.Context) ([]part, error) {
 			leader, err := f.Leader(ctx)
 			return []part{leader}, err
 		}, nil},
-		{"the peer of exchange", []string{commands, reading, listing, wrapping}, one(f.Peers[2]), nil},
-		{"the peer of health", []string{commands, reading}, one(f.Peers[0]), nil},
-		{"the contract of exchange", []string{commands, reading}, one(f.Contracts[2]), nil},
+		{"the peer of exchange", []string{give, register, revoke, pay, reading, listing, wrapping, announced}, one(f.Peers[2]), nil},
+		{"the peer of health", []string{revoke, register, give, reading}, one(f.Peers[0]), nil},
+		{"the contract of exchange", []string{register, give, revoke, pay, reading}, one(f.Contracts[2]), nil},
 		{"two storage nodes", []string{storing, fetching}, func(context.Context) ([]part, error) {
 			return []part{n.kubo.Processes[1], n.kubo.Processes[4]}, nil
 		}, s.openAll},
-		{"PostgreSQL", []string{storing, listing, commands}, func(context.Context) ([]part, error) { return []part{database{n}}, nil }, nil},
-		{"the peer of exchange, frozen", []string{commands, reading}, frozen(f.Peers[2]), nil},
+		{"PostgreSQL", []string{storing, listing, pay}, func(context.Context) ([]part, error) { return []part{database{n}}, nil }, nil},
+		{"the peer of exchange, frozen", []string{pay, reading}, frozen(f.Peers[2]), nil},
 		{"a storage node, frozen", []string{storing, fetching}, frozen(n.kubo.Processes[2]), nil},
 		{"a storage node, its disk full", []string{storing}, func(ctx context.Context) ([]part, error) { return full(ctx, n.kubo, 5) }, s.refuses(5)},
-		{"the node", []string{commands, storing, wrapping, listing}, one(n.node), nil},
+		{"the node", []string{pay, register, give, revoke, storing, wrapping, listing}, one(n.node), nil},
 	}
 }
 

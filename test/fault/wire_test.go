@@ -87,13 +87,18 @@ func (w *wire) acknowledged() []ack {
 
 var ids = regexp.MustCompile(`(^\d+$|^bafk[a-z0-9]+$|^(health|credit|common)-[a-z]+-[0-9a-z.]+$)`)
 
-// route is a request's address without what it is about.
-func route(r *http.Request) string {
+// route is a request's address without what it is about, and the name of what a
+// command does.
+func route(r *http.Request, body []byte) string {
 	out := r.Method
 	for part := range bytes.SplitSeq([]byte(r.URL.Path), []byte("/")) {
 		if len(part) > 0 {
 			out += "/" + ids.ReplaceAllString(string(part), "*")
 		}
+	}
+	var c struct{ Name string }
+	if r.URL.Path == api.Commands && json.Unmarshal(body, &c) == nil {
+		out += "/" + c.Name
 	}
 	return out
 }
@@ -121,7 +126,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	p := w.due(route(r))
+	p := w.due(route(r, body))
 	if p != nil && p.side == before {
 		p.struck <- p.strike()
 	}
