@@ -1,6 +1,7 @@
 package real
 
 import (
+	"crypto/rand"
 	"context"
 	"errors"
 	"io/fs"
@@ -83,7 +84,8 @@ func (c channel) misled(t *testing.T) {
 			}
 		}()
 		s := &ledgertest.Story{T: t, Ledger: l, World: c.world}
-		err = s.Try(c.world.Organisations[0], ledger.Tick{Time: c.world.Now()})
+		k := ledgertest.NewKey(ledger.Health, rand.Reader)
+		err = s.Try(k, ledger.RegisterParty{Vertical: ledger.Health, Role: ledger.Person, Key: k.Public(), Sealing: "age1unsent"})
 		if n := notice.From(err); n.Kind != notice.Unavailable || !strings.Contains(n.Text, "orderer") || n.Hint == "" {
 			t.Errorf("%v (%v)", err, errors.Unwrap(n))
 		}
