@@ -1,8 +1,8 @@
 package real
 
 import (
-	"crypto/rand"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
