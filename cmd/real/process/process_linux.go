@@ -45,8 +45,15 @@ func started(pid int) (string, bool) {
 	}
 	_, rest, ok := strings.Cut(string(b[strings.LastIndexByte(string(b), ')')+1:]), " ")
 	field := strings.Fields(rest)
-	if !ok || len(field) < 20 || field[0] == "Z" || field[0] == "X" {
+	if !ok || len(field) < 20 || field[0] == "X" || field[0] == "Z" && alone(pid) {
 		return "", false
 	}
 	return field[19], true
+}
+
+// alone reports whether an ended process has no thread left. Until then it may
+// hold its files and ports.
+func alone(pid int) bool {
+	threads, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
+	return err != nil || len(threads) <= 1
 }

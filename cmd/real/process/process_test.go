@@ -3,7 +3,10 @@ package process
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,6 +132,43 @@ func mustRead(t *testing.T, file string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// A killed process of many threads holds its port no longer when Kill returns.
+func TestKilledHoldsNoPort(t *testing.T) {
+	if addr := os.Getenv("MANX_TEST_LISTEN"); addr != "" {
+		if _, err := net.Listen("tcp", addr); err != nil { //nolint:noctx // a child that is killed
+			t.Fatal(err)
+		}
+		for range 64 {
+			go func() {
+				runtime.LockOSThread()
+				_ = syscall.Pause()
+			}()
+		}
+		select {}
+	}
+	ports, err := FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	for range 20 {
+		p, err := Start(t.Context(), Spec{Name: "listener", Path: os.Args[0], Args: []string{"-test.run=^TestKilledHoldsNoPort$"}, Env: []string{"MANX_TEST_LISTEN=" + addr}, Run: t.TempDir(), Ready: Dial(addr), Tied: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", addr) //nolint:noctx // it does not wait
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestFreePorts(t *testing.T) {
