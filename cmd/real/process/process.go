@@ -62,10 +62,17 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	}
 	if pid, ok := running(s); ok {
 		p.pid = pid
-		return p, p.await(ctx)
+		time.Sleep(ending)
+		if err := p.await(ctx); p.Alive() || ctx.Err() != nil {
+			return p, err
+		}
 	}
 	return p, p.Restart(ctx)
 }
+
+// ending is how long a process that is found may be on its way out, because who
+// started it was killed just now. It is started again then.
+const ending = 50 * time.Millisecond
 
 // Attach returns a process that another program started, for stopping it; false
 // when it does not run.
