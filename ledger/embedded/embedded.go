@@ -24,7 +24,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"manx/ledger"
-	"manx/privacy/notice"
 )
 
 // A Config says what a ledger runs on. Now may be nil for the machine's clock.
@@ -104,7 +103,7 @@ func (l *Ledger) Close() error {
 
 // Submit implements ledger.Ledger.
 func (l *Ledger) Submit(ctx context.Context, c ledger.Command) (ledger.Height, error) {
-	if err := l.timely(c); err != nil {
+	if err := ledger.Timely(c, l.cfg.Now()); err != nil {
 		return 0, err
 	}
 	out := make(chan reply, 1)
@@ -128,22 +127,6 @@ func (l *Ledger) Submit(ctx context.Context, c ledger.Command) (ledger.Height, e
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-}
-
-// timely refuses ticks that are off this node's clock, before they reach the
-// contract, which has none.
-func (l *Ledger) timely(c ledger.Command) error {
-	var t ledger.Tick
-	if c.Name != t.Command() {
-		return nil
-	}
-	if err := ledger.Decode(c.Body, &t); err != nil {
-		return notice.Because(err, notice.Invalid, "the tick is not well formed", "")
-	}
-	if off := t.Time - ledger.Time(l.cfg.Now().Unix()); off > ledger.MaxSkew || off < -ledger.MaxSkew {
-		return notice.New(notice.Invalid, "the tick is more than two minutes off this node's clock", "set the organisation's clock by NTP")
-	}
-	return nil
 }
 
 // Read implements ledger.Ledger.

@@ -122,24 +122,10 @@ func (c *Chaincode) run(v *view, lane ledger.Vertical, cmd ledger.Command) (_ []
 	if batch.LaneOf(cmd) != lane {
 		return nil, notice.New(notice.Invalid, "the command is not of the lane it was sent in", "")
 	}
-	if err := c.timely(cmd); err != nil {
+	if err := ledger.Timely(cmd, c.now()); err != nil {
 		return nil, err
 	}
 	return c.contract(v, cmd)
-}
-
-func (c *Chaincode) timely(cmd ledger.Command) error {
-	var t ledger.Tick
-	if cmd.Name != t.Command() {
-		return nil
-	}
-	if err := ledger.Decode(cmd.Body, &t); err != nil {
-		return notice.Because(err, notice.Invalid, "the tick is not well formed", "")
-	}
-	if off := t.Time - ledger.Time(c.now().Unix()); off > ledger.MaxSkew || off < -ledger.MaxSkew {
-		return notice.New(notice.Invalid, "the tick is more than two minutes off an endorser's clock", "set the organisation's clock by NTP")
-	}
-	return nil
 }
 
 // input returns the batch: commands that touch a private lane must not stand in
