@@ -172,9 +172,6 @@ func (n *Node) start(ctx, running context.Context) error {
 }
 
 func (n *Node) serve(running context.Context, h http.Handler) error {
-	if host, _, err := net.SplitHostPort(n.opts.Addr); err != nil || !net.ParseIP(host).IsLoopback() {
-		return notice.Because(err, notice.Invalid, "a node listens on a loopback address only: it speaks plain HTTP", "use 127.0.0.1:PORT, and put a proxy with TLS in front for others")
-	}
 	listener, err := new(net.ListenConfig).Listen(running, "tcp", n.opts.Addr)
 	if err != nil {
 		return notice.Because(err, notice.Conflict, "the node cannot listen on "+n.opts.Addr, "choose another address with --listen, or 127.0.0.1:0 for any free port")
