@@ -123,11 +123,12 @@ func TestKuboErasingLeavesNothingOnDisk(t *testing.T) {
 		c := kuboClient(t, n, 0, 0)
 		for i := 0; ctx.Err() == nil; i++ {
 			began := time.Now()
-			ref, err := c.Put(ctx, noise(byte(i), 1000+i))
+			// Each block is taken back, the last one too: a pair that was cut off would leave its pin.
+			ref, err := c.Put(t.Context(), noise(byte(i), 1000+i))
 			if err == nil {
-				err = c.Delete(ctx, ref)
+				err = c.Delete(t.Context(), ref)
 			}
-			if err != nil && ctx.Err() == nil {
+			if err != nil {
 				t.Error(err)
 			}
 			worst.Store(max(worst.Load(), int64(time.Since(began))))
