@@ -1,0 +1,13 @@
+//go:build !amd64
+
+package rns
+
+type pass struct{}
+
+func haveIFMA() bool { return false }
+
+func (m *Modulus) pack() {}
+
+func (m *Modulus) transform(_, _ []uint64) {}
+
+func (m *Modulus) untransform(_, _ []uint64) {}

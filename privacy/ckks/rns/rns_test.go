@@ -1,0 +1,127 @@
+package rns
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+)
+
+func primes(t testing.TB, bitLen, logN, count int) []uint64 {
+	t.Helper()
+	var out []uint64
+	step := uint64(2) << logN
+	for q := (uint64(1)<<bitLen-1)/step*step + 1; len(out) < count; q -= step {
+		if new(big.Int).SetUint64(q).ProbablyPrime(20) {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// both returns a modulus in Go and, where the machine can, in IFMA, and lattigo's.
+func both(t testing.TB, q uint64, logN int) (ms []*Modulus, r *ring.SubRing) {
+	t.Helper()
+	rg, err := ring.NewRing(1<<logN, []uint64{q})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = rg.SubRings[0]
+	root := power(r.PrimitiveRoot, (q-1)>>(logN+1), q)
+	m, err := newModulus(q, logN, root, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ms = append(ms, m)
+	if haveIFMA() {
+		if m, err = newModulus(q, logN, root, true); err != nil {
+			t.Fatal(err)
+		}
+		ms = append(ms, m)
+	}
+	return ms, r
+}
+
+func residues(m *Modulus, seed uint64) []uint64 {
+	g := rand.New(rand.NewPCG(seed, m.Q))
+	v := make([]uint64, m.N)
+	for i := range v {
+		switch g.IntN(8) {
+		case 0:
+			v[i] = m.Q - 1
+		case 1:
+			v[i] = 0
+		default:
+			v[i] = g.Uint64N(m.Q)
+		}
+	}
+	return v
+}
+
+func equal(t *testing.T, what string, got, want []uint64) {
+	t.Helper()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("%s: residue %d is %d, want %d", what, i, got[i], want[i])
+		}
+	}
+}
+
+// every runs f for sizes, each prime length and form, with lattigo's ring.
+func every(t *testing.T, sizes []int, f func(t *testing.T, m *Modulus, r *ring.SubRing)) {
+	for _, logN := range sizes {
+		for _, b := range []int{28, 36, 38, 45, 50} {
+			ms, r := both(t, primes(t, b, logN, 1)[0], logN)
+			for _, m := range ms {
+				t.Run(fmt.Sprintf("%d/%d/ifma=%t", logN, b, m.simd), func(t *testing.T) { f(t, m, r) })
+			}
+		}
+	}
+}
+
+func TestTransformIsLattigos(t *testing.T) {
+	every(t, []int{10, 11, 12, 13, 14, 15, 16}, func(t *testing.T, m *Modulus, r *ring.SubRing) {
+		for _, in := range [][]uint64{residues(m, 1), slices.Repeat([]uint64{m.Q - 1}, m.N)} {
+			want, got, back := make([]uint64, m.N), make([]uint64, m.N), make([]uint64, m.N)
+			r.NTT(in, want)
+			m.NTT(got, in)
+			equal(t, "transform", got, want)
+			m.INTT(back, got)
+			equal(t, "and back", back, in)
+			m.NTT(back, back)
+			equal(t, "in place", back, want)
+			r.INTT(in, want)
+			m.INTT(got, in)
+			equal(t, "inverse", got, want)
+		}
+	})
+}
+
+func BenchmarkNTT(b *testing.B) {
+	for logN := 12; logN <= 16; logN++ {
+		for _, bl := range []int{36, 50} {
+			ms, r := both(b, primes(b, bl, logN, 1)[0], logN)
+			v := residues(ms[0], 1)
+			for _, m := range ms {
+				b.Run(fmt.Sprintf("%d/%d/ifma=%t", logN, bl, m.simd), func(b *testing.B) {
+					for b.Loop() {
+						m.NTT(v, v)
+					}
+				})
+				b.Run(fmt.Sprintf("%d/%d/inv/ifma=%t", logN, bl, m.simd), func(b *testing.B) {
+					for b.Loop() {
+						m.INTT(v, v)
+					}
+				})
+			}
+			b.Run(fmt.Sprintf("%d/%d/lattigo", logN, bl), func(b *testing.B) {
+				for b.Loop() {
+					r.NTT(v, v)
+				}
+			})
+		}
+	}
+}
