@@ -38,12 +38,19 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model's plan takes %d ciphertexts and was given %d", w.plan.Inputs(), len(in)),
 			"encrypt the input again with `manx diagnose` or `manx credit score`")
 	}
-	values := make([]*he.Value, len(in))
-	for i, c := range in {
-		var err error
-		if values[i], err = e.Load(c); err != nil {
+	values := make([]*he.Value, 0, len(in))
+	free := func() {
+		for _, v := range values {
+			e.Free(v)
+		}
+	}
+	defer func() { free() }()
+	for _, c := range in {
+		v, err := e.Load(ctx, c)
+		if err != nil {
 			return nil, err
 		}
+		values = append(values, v)
 	}
 	step := 0
 	tick := func() {
@@ -56,14 +63,18 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		if err != nil {
 			return nil, fmt.Errorf("stage %d: %w", k, err)
 		}
+		free()
+		values = append(values[:0], v)
 		tick()
 		if k+1 < len(w.ready) {
-			if v, err = e.Square(ctx, v); err != nil {
+			square, err := e.Multiply(ctx, v, v)
+			if err != nil {
 				return nil, fmt.Errorf("squaring %d: %w", k, err)
 			}
+			free()
+			values = append(values[:0], square)
 			tick()
 		}
-		values = []*he.Value{v}
 	}
 	return e.Store(values[0]), nil
 }

@@ -3,91 +3,11 @@ package ckks
 import (
 	"context"
 	"fmt"
-	"runtime"
-
-	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
-	"golang.org/x/sync/errgroup"
 )
 
-// A Prepared transform has its plaintexts as residues, transformed: about eight
-// times the memory of the packed integers, made once for many evaluations. It
-// is read-only.
-type Prepared struct {
-	set      Set
-	level    int
-	inputs   int
-	terms    []Term
-	folds    []int
-	extended bool // some term has a baby step, so sums run modulo QP
-	plain    []ringqp.Poly
-	bias     ring.Poly // at level-1; no limbs where there is none
-}
-
-// Prepare readies transforms, each for a number of inputs, in parallel.
-func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) ([]*Prepared, error) {
-	l, err := newLattice(s)
-	if err != nil {
-		return nil, err
-	}
-	for i, t := range transforms {
-		if err := t.Check(s, inputs[i]); err != nil {
-			return nil, fmt.Errorf("transform %d: %w", i, err)
-		}
-	}
-	out := make([]*Prepared, len(transforms))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, t := range transforms {
-		p := &Prepared{set: s, level: t.Level, inputs: inputs[i], terms: t.Terms, folds: t.Folds, plain: make([]ringqp.Poly, len(t.Terms))}
-		for _, m := range t.Terms {
-			p.extended = p.extended || m.Baby != 0
-		}
-		for k, m := range t.Terms {
-			group.Go(func() error {
-				p.plain[k] = l.plaintext(m.Plain, t.Level, p.extended && m.Baby != 0, true)
-				return ctx.Err()
-			})
-		}
-		if !t.Bias.IsZero() {
-			p.bias = l.plaintext(t.Bias, t.Level-1, false, false).Q
-		}
-		out[i] = p
-	}
-	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	return out, nil
-}
-
-// plaintext turns packed integers into transformed residues.
-func (l *lattice) plaintext(v Integers, level int, extended, montgomery bool) ringqp.Poly {
-	small := make([]int64, l.n)
-	v.unpack(small)
-	primes := l.chain(level, extended)
-	limbs := newLimbs(len(primes), l.n)
-	lift(small, primes, limbs)
-	p := ringqp.Poly{Q: poly(limbs[:level+1])}
-	q := l.ringQ.AtLevel(level)
-	q.NTT(p.Q, p.Q)
-	if montgomery {
-		q.MForm(p.Q, p.Q)
-	}
-	if extended {
-		p.P = poly(limbs[level+1:])
-		l.ringP.NTT(p.P, p.P)
-		if montgomery {
-			l.ringP.MForm(p.P, p.P)
-		}
-	}
-	return p
-}
-
-type babyKey struct{ input, rotation int }
-
 // Apply evaluates a prepared transform on its inputs, all at its level. It is
-// the arithmetic Transform states, bit for bit the same however it is run.
+// the arithmetic Transform states, bit for bit the same however it is run, with
+// one rounding a run: the baby steps' division by P is the rescaling's.
 func (e *Evaluator) Apply(ctx context.Context, p *Prepared, in []*Value) (*Value, error) {
 	if p.set != e.lat.set || len(in) != p.inputs {
 		return nil, fmt.Errorf("transform of set %s for %d inputs on %d of set %s", p.set, p.inputs, len(in), e.lat.set)
@@ -97,163 +17,214 @@ func (e *Evaluator) Apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 			return nil, fmt.Errorf("transform at level %d on a value at level %d", p.level, v.level)
 		}
 	}
-	babies, err := e.babies(ctx, p, in)
+	var out *Value
+	err := e.work(ctx, func() (err error) {
+		out, err = e.apply(ctx, p, in)
+		return err
+	})
+	return out, err
+}
+
+func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value, error) {
+	f, err := e.factors(ctx, p, in)
+	defer e.give(f.owned)
 	if err != nil {
 		return nil, err
 	}
-	// Runs of terms with one pair of giant steps, in parallel.
-	type run struct {
-		from, to int
-		sum      *Value
-	}
-	var runs []*run
-	for i, m := range p.terms {
-		if i == 0 || m.Coarse != p.terms[i-1].Coarse || m.Fine != p.terms[i-1].Fine {
-			runs = append(runs, &run{from: i})
+	var fine, coarse []part
+	done := func(parts []part) {
+		for _, x := range parts {
+			e.Free(x.v)
 		}
-		runs[len(runs)-1].to = i + 1
 	}
-	group, inner := errgroup.WithContext(ctx)
-	for _, r := range runs {
-		group.Go(func() error {
-			return e.with(inner, func(w *rlwe.Evaluator) error {
-				r.sum = e.products(w, p, r.from, r.to, in, babies)
-				e.rescale(r.sum)
-				return nil
-			})
-		})
+	for i := 0; i < len(p.runs); {
+		sums, err := e.runs(ctx, p, f, p.runs[i:min(i+runsAtOnce, len(p.runs))])
+		for k, v := range sums {
+			r := p.runs[i+k]
+			if len(fine) > 0 && r.coarse != p.runs[i+k-1].coarse && err == nil {
+				var w *Value
+				w, err = e.total(ctx, fine)
+				coarse, fine = append(coarse, part{p.runs[i+k-1].coarse, w}), nil
+			}
+			fine = append(fine, part{r.fine, v})
+		}
+		if err != nil {
+			done(fine)
+			done(coarse)
+			return nil, err
+		}
+		i += len(sums)
 	}
-	if err := group.Wait(); err != nil {
+	w, err := e.total(ctx, fine)
+	if err != nil {
+		done(coarse)
 		return nil, err
 	}
-	var coarse []part
-	for i := 0; i < len(runs); {
-		var fine []part
-		c := p.terms[runs[i].from].Coarse
-		for ; i < len(runs) && p.terms[runs[i].from].Coarse == c; i++ {
-			fine = append(fine, part{p.terms[runs[i].from].Fine, runs[i].sum})
-		}
-		v, err := e.sum(ctx, fine)
+	v, err := e.total(ctx, append(coarse, part{p.runs[len(p.runs)-1].coarse, w}))
+	for _, fold := range p.folds {
 		if err != nil {
 			return nil, err
 		}
-		coarse = append(coarse, part{c, v})
+		var w *Value
+		w, err = e.sum(ctx, []part{{0, v}, {fold, v}})
+		e.Free(v)
+		v = w
 	}
-	v, err := e.sum(ctx, coarse)
-	if err != nil {
+	if err == nil {
+		for i, b := range p.bias {
+			e.lat.moduli[i].Add(v.c[0][i], v.c[0][i], b)
+		}
+	}
+	return v, err
+}
+
+// total is sum, of parts that it frees.
+func (e *Evaluator) total(ctx context.Context, parts []part) (*Value, error) {
+	if len(parts) == 1 && parts[0].rotation == 0 {
+		return parts[0].v, nil
+	}
+	v, err := e.sum(ctx, parts)
+	for _, p := range parts {
+		e.Free(p.v)
+	}
+	return v, err
+}
+
+// What runs works on: a piece of a limb, of every baby step that its terms
+// multiply, should stay in a core's cache for all runs, and the sums of that many
+// runs are held at once.
+const (
+	piece      = 1024
+	runsAtOnce = 16
+)
+
+// runs returns the rescaled sum of each run's products.
+func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, runs []run) ([]*Value, error) {
+	limbs := p.level + 1
+	basis := e.lat.rescaled[p.level]
+	if p.extended {
+		limbs += len(e.lat.p)
+		basis = e.lat.tensored[p.level]
+	}
+	sums := make([][2][][]uint64, len(runs))
+	for k := range sums {
+		sums[k] = [2][][]uint64{e.take(limbs), e.take(limbs)}
+	}
+	defer func() {
+		for _, s := range sums {
+			e.give(s[0])
+			e.give(s[1])
+		}
+	}()
+	size := min(piece, e.lat.n)
+	pieces := e.lat.n / size
+	if err := e.each(ctx, limbs*pieces, func(i int) {
+		limb, at := i/pieces, i%pieces*size
+		m := e.modulus(limb, p.level)
+		for k, r := range runs {
+			from, to := r.from, r.to
+			if limb > p.level {
+				from, to = r.fromP, r.toP
+			}
+			m.Products(sums[k][0][limb], sums[k][1][limb], p.plain[limb][from:to],
+				f.limbs[0][limb][from:to], f.limbs[1][limb][from:to], at, at+size)
+		}
+	}); err != nil {
 		return nil, err
 	}
-	for _, f := range p.folds {
-		if v, err = e.sum(ctx, []part{{0, v}, {f, v}}); err != nil {
-			return nil, err
+	out := make([]*Value, len(runs))
+	var err error
+	for k := range out {
+		out[k] = e.value(p.level - 1)
+		if err == nil {
+			err = e.divide(ctx, basis, p.level, sums[k], out[k])
 		}
 	}
-	if p.bias.Level() >= 0 {
-		e.lat.ringQ.AtLevel(v.level).Add(v.c0, p.bias, v.c0)
-	}
-	return v, nil
+	return out, err
 }
 
-// babies returns every rotation of an input that a term multiplies, modulo QP
-// and scaled by P, sharing one decomposition an input ("hoisting").
-func (e *Evaluator) babies(ctx context.Context, p *Prepared, in []*Value) (map[babyKey][2]ringqp.Poly, error) {
-	out := map[babyKey][2]ringqp.Poly{}
-	if !p.extended {
-		return out, nil
+// factors are what a transform's plaintexts multiply: both halves, by limb and
+// term. Limbs of P have those terms only that turn their input.
+type factors struct {
+	limbs [2][][][]uint64
+	owned [][]uint64
+}
+
+type baby struct{ input, rotation int }
+
+// factors makes every rotation of an input that a term multiplies, modulo QP and
+// scaled by P, sharing one decomposition an input (Halevi and Shoup 2018).
+func (e *Evaluator) factors(ctx context.Context, p *Prepared, in []*Value) (f factors, err error) {
+	made := map[baby][2][][]uint64{}
+	take := func(n int) [][]uint64 {
+		v := e.take(n)
+		f.owned = append(f.owned, v...)
+		return v
 	}
-	level, levelP := p.level, len(e.lat.p)-1
-	r, qp := e.lat.ringQ.AtLevel(level), e.lat.params.RingQP().AtLevel(level, levelP)
-	for i, v := range in {
-		for _, m := range p.terms {
-			if m.Input == i {
-				out[babyKey{i, m.Baby}] = [2]ringqp.Poly{}
+	if p.extended {
+		for i := range in {
+			if err := e.babies(ctx, p, in[i], i, made, take); err != nil {
+				return f, err
 			}
 		}
-		lifted := [2]ringqp.Poly{{Q: r.NewPoly()}, {Q: r.NewPoly()}}
-		r.MulScalarBigint(v.c0, e.lat.ringP.Modulus(), lifted[0].Q)
-		r.MulScalarBigint(v.c1, e.lat.ringP.Modulus(), lifted[1].Q)
-		digits := make([]ringqp.Poly, e.lat.digits(level))
-		for d := range digits {
-			digits[d] = qp.NewPoly()
-		}
-		if err := e.with(ctx, func(w *rlwe.Evaluator) error {
-			w.DecomposeNTT(level, levelP, levelP+1, v.c1, true, digits)
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-		group, inner := errgroup.WithContext(ctx)
-		made := make([][2]ringqp.Poly, e.lat.set.Slots())
-		for k := range out {
-			if k.input != i || k.rotation == 0 {
-				continue
-			}
-			if err := e.require(k.rotation, level); err != nil {
-				_ = group.Wait()
-				return nil, err
-			}
-			group.Go(func() error {
-				return e.with(inner, func(w *rlwe.Evaluator) error {
-					made[k.rotation] = e.baby(w, k.rotation, level, digits, lifted[0].Q)
-					return nil
-				})
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return nil, err
-		}
-		for k := range out {
-			if k.input == i {
-				out[k] = made[k.rotation]
-				if k.rotation == 0 {
-					out[k] = lifted
+	}
+	for h := range f.limbs {
+		f.limbs[h] = make([][][]uint64, len(p.plain))
+		for limb := range p.plain {
+			list := make([][]uint64, 0, len(p.plain[limb]))
+			for _, m := range p.terms {
+				switch {
+				case !p.extended:
+					list = append(list, in[m.Input].c[h][limb])
+				case limb <= p.level || m.Baby != 0:
+					list = append(list, made[baby{m.Input, m.Baby}][h][limb])
 				}
 			}
+			f.limbs[h][limb] = list
 		}
 	}
-	return out, nil
+	return f, nil
 }
 
-func (e *Evaluator) baby(w *rlwe.Evaluator, rotation, level int, digits []ringqp.Poly, c0 ring.Poly) [2]ringqp.Poly {
-	qp := e.lat.params.RingQP().AtLevel(level, len(e.lat.p)-1)
-	t := &rlwe.Element[ringqp.Poly]{MetaData: transformed(), Value: []ringqp.Poly{qp.NewPoly(), qp.NewPoly()}}
-	w.GadgetProductHoistedLazy(level, digits, &e.keys.turns[rotation].GadgetCiphertext, t)
-	qp.RingQ.Add(t.Value[0].Q, c0, t.Value[0].Q)
-	out := [2]ringqp.Poly{qp.NewPoly(), qp.NewPoly()}
-	for i := range out {
-		qp.AutomorphismNTTWithIndex(t.Value[i], e.indexes[rotation], out[i])
-	}
-	return out
-}
-
-// products returns the sum of the terms from..to before rescaling. Products are
-// added unreduced: 4096 terms of residues below 2^51 stay under 2^63.
-func (e *Evaluator) products(w *rlwe.Evaluator, p *Prepared, from, to int, in []*Value, babies map[babyKey][2]ringqp.Poly) *Value {
-	level, levelP := p.level, len(e.lat.p)-1
-	r, qp := e.lat.ringQ.AtLevel(level), e.lat.params.RingQP().AtLevel(level, levelP)
-	acc := [2]ringqp.Poly{{Q: r.NewPoly()}, {Q: r.NewPoly()}}
-	if p.extended {
-		acc = [2]ringqp.Poly{qp.NewPoly(), qp.NewPoly()}
-	}
-	for k := from; k < to; k++ {
-		m := p.terms[k]
-		factors := [2]ringqp.Poly{{Q: in[m.Input].c0}, {Q: in[m.Input].c1}}
-		if p.extended {
-			factors = babies[babyKey{m.Input, m.Baby}]
+// babies adds one input's rotations to made.
+func (e *Evaluator) babies(ctx context.Context, p *Prepared, v *Value, input int, made map[baby][2][][]uint64, take func(int) [][]uint64) error {
+	limbs := p.level + 1 + len(e.lat.p)
+	var rotations []int
+	var keys []*switchKey
+	for _, m := range p.terms {
+		at := baby{input, m.Baby}
+		if _, ok := made[at]; ok || m.Input != input {
+			continue
 		}
-		for i := range acc {
-			r.MulCoeffsMontgomeryLazyThenAddLazy(p.plain[k].Q, factors[i].Q, acc[i].Q)
-			if m.Baby != 0 {
-				qp.RingP.MulCoeffsMontgomeryLazyThenAddLazy(p.plain[k].P, factors[i].P, acc[i].P)
+		if m.Baby == 0 {
+			made[at] = [2][][]uint64{take(p.level + 1), take(p.level + 1)}
+			continue
+		}
+		key, err := e.key(m.Baby, p.level)
+		if err != nil {
+			return err
+		}
+		made[at] = [2][][]uint64{take(limbs), take(limbs)}
+		rotations, keys = append(rotations, m.Baby), append(keys, key)
+	}
+	still, fixed := made[baby{input, 0}]
+	return e.switchKeys(ctx, p.level, v.c[1], func(i int, digits [][]uint64) {
+		m := e.modulus(i, p.level)
+		scale := m.Scalar(m.Product(e.lat.p...))
+		if fixed && i <= p.level {
+			m.Scale(still[0][i], v.c[0][i], scale)
+			m.Scale(still[1][i], v.c[1][i], scale)
+		}
+		t := e.take(2)
+		for k, key := range keys {
+			out := made[baby{input, rotations[k]}]
+			key.products(m, i, p.level, t[0], t[1], digits)
+			if i <= p.level {
+				m.ScaleAdd(t[0], v.c[0][i], scale)
 			}
+			m.Permute(out[0][i], t[0], key.turn)
+			m.Permute(out[1][i], t[1], key.turn)
 		}
-	}
-	for i := range acc {
-		r.Reduce(acc[i].Q, acc[i].Q)
-		if p.extended {
-			qp.RingP.Reduce(acc[i].P, acc[i].P)
-			w.ModDownQPtoQNTT(level, levelP, acc[i].Q, acc[i].P, acc[i].Q)
-		}
-	}
-	return &Value{level, acc[0].Q, acc[1].Q}
+		e.give(t)
+	})
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tuneinsight/lattigo/v5/ring"
-
 	"manx/privacy/notice"
 )
 
@@ -130,8 +128,6 @@ func expand(seed [32]byte, primes []uint64, limbs [][]uint64) {
 		s.uniform(q, limbs[i])
 	}
 }
-
-func poly(limbs [][]uint64) ring.Poly { return ring.Poly{Coeffs: limbs} }
 
 type counter struct {
 	w io.Writer

@@ -150,10 +150,10 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 			st := newStream([32]byte{byte(i), byte(l)})
 			st.uniform(s.Prime(l), q)
 		}
-		minusProduct(k.open().ringQ.AtLevel(level), c.c1, k.open().eval.Q.Coeffs, c.c0)
+		minusProduct(k.open().at(level, false), c.c1, k.open().eval, c.c0)
 		m, _ := ecd.Coefficients(v, s.InputScale())
 		addSmall(c.c0, m, k.open().chain(level, false))
-		x, err := ev.Load(fixed)
+		x, err := ev.Load(ctx, fixed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 	}
 	check(s.String()+" transform", v, s.WorkScale())
 	if level > 1 {
-		if v, err = ev.Square(ctx, v); err != nil {
+		if v, err = ev.Multiply(ctx, v, v); err != nil {
 			t.Fatal(err)
 		}
 		for i := range want {

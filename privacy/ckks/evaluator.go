@@ -5,208 +5,202 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
-	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
-	"golang.org/x/sync/errgroup"
-
+	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
 
 // An Evaluator computes on ciphertexts with one owner's evaluation keys and no
 // secret. It is safe for concurrent use; it works on GOMAXPROCS goroutines in
-// all, whatever the number of callers.
+// all, whatever the number of callers. Its vectors are used again: an evaluation
+// that gives back its values (Free) allocates next to nothing.
 type Evaluator struct {
-	lat     *lattice
-	keys    *EvaluationKeys
-	indexes map[int][]uint64
-	workers chan *rlwe.Evaluator
+	lat    *lattice
+	keys   *EvaluationKeys
+	places chan struct{} // one for each goroutine at work
+	mu     sync.Mutex    // guards spare
+	spare  [][]uint64
 }
 
 // NewEvaluator returns an evaluator for keys.
 func NewEvaluator(keys *EvaluationKeys) (*Evaluator, error) {
-	e := &Evaluator{lat: keys.lat, keys: keys, indexes: map[int][]uint64{}}
-	for r := range keys.turns {
-		index, err := e.lat.index(r)
-		if err != nil {
-			return nil, fmt.Errorf("rotation %d: %w", r, err)
-		}
-		e.indexes[r] = index
-	}
-	n := runtime.GOMAXPROCS(0)
-	e.workers = make(chan *rlwe.Evaluator, n)
-	first := rlwe.NewEvaluator(e.lat.params, nil)
-	e.workers <- first
-	for range n - 1 {
-		e.workers <- first.ShallowCopy()
-	}
-	return e, nil
+	return &Evaluator{lat: keys.lat, keys: keys, places: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
 // A Value is a ciphertext in the form the evaluator works on.
 type Value struct {
-	level  int
-	c0, c1 ring.Poly // transformed
+	level int
+	c     [2][][]uint64 // transformed, limb by limb
 }
 
 // Level returns how many rescalings are left.
 func (v *Value) Level() int { return v.level }
 
 // Load brings a ciphertext into the evaluator. It does not keep it.
-func (e *Evaluator) Load(c *Ciphertext) (*Value, error) {
+func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 	if c.set != e.lat.set {
 		return nil, badCiphertext(fmt.Errorf("ciphertext of set %s for keys of set %s", c.set, e.lat.set))
 	}
-	r := e.lat.ringQ.AtLevel(c.level)
-	v := &Value{c.level, r.NewPoly(), r.NewPoly()}
-	r.NTT(poly(c.c0), v.c0)
-	r.NTT(poly(c.c1), v.c1)
+	v := e.value(c.level)
+	err := e.work(ctx, func() error {
+		return e.each(ctx, 2*(c.level+1), func(i int) {
+			from := c.c0
+			if i&1 == 1 {
+				from = c.c1
+			}
+			e.lat.moduli[i/2].NTT(v.c[i&1][i/2], from[i/2])
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
 // Store returns v as a ciphertext at level 0, the smallest form of a result.
 func (e *Evaluator) Store(v *Value) *Ciphertext {
-	r := e.lat.ringQ.AtLevel(0)
 	c := &Ciphertext{set: e.lat.set, c0: newLimbs(1, e.lat.n), c1: newLimbs(1, e.lat.n)}
-	r.INTT(v.c0, poly(c.c0))
-	r.INTT(v.c1, poly(c.c1))
+	e.lat.moduli[0].INTT(c.c0[0], v.c[0][0])
+	e.lat.moduli[0].INTT(c.c1[0], v.c[1][0])
 	return c
 }
 
-// with runs f on a free lattigo evaluator.
-func (e *Evaluator) with(ctx context.Context, f func(*rlwe.Evaluator) error) error {
+// Free gives v's vectors back. Nothing may use v afterwards.
+func (e *Evaluator) Free(v *Value) {
+	for h := range v.c {
+		e.give(v.c[h])
+	}
+	v.c = [2][][]uint64{}
+}
+
+// value returns a value whose residues are anything.
+func (e *Evaluator) value(level int) *Value {
+	return &Value{level, [2][][]uint64{e.take(level + 1), e.take(level + 1)}}
+}
+
+// take returns vectors that hold anything.
+func (e *Evaluator) take(count int) [][]uint64 {
+	out := make([][]uint64, count)
+	e.mu.Lock()
+	kept := max(len(e.spare)-count, 0)
+	got := copy(out, e.spare[kept:])
+	e.spare = e.spare[:kept]
+	e.mu.Unlock()
+	for i := got; i < count; i++ {
+		out[i] = make([]uint64, e.lat.n)
+	}
+	return out
+}
+
+func (e *Evaluator) give(vectors [][]uint64) {
+	e.mu.Lock()
+	e.spare = append(e.spare, vectors...)
+	e.mu.Unlock()
+}
+
+// work runs f when one of the evaluator's places is free.
+func (e *Evaluator) work(ctx context.Context, f func() error) error {
 	select {
-	case w := <-e.workers:
-		defer func() { e.workers <- w }()
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return f(w)
+	case e.places <- struct{}{}:
+		defer func() { <-e.places }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return f()
 }
 
-func (e *Evaluator) require(rotation, level int) error {
-	if !e.keys.covers(rotation, level) {
-		return notice.New(notice.Invalid, "the evaluation keys do not cover this model's plan",
+// each runs f for 0 to n-1, here and on the places that are free. It returns
+// when all are done, or with ctx's error, some not begun.
+func (e *Evaluator) each(ctx context.Context, n int, f func(i int)) error {
+	var next atomic.Int64
+	loop := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= n || ctx.Err() != nil {
+				return
+			}
+			f(i)
+		}
+	}
+	var others sync.WaitGroup
+	for range min(n, cap(e.places)) - 1 {
+		select {
+		case e.places <- struct{}{}:
+			others.Go(func() {
+				defer func() { <-e.places }()
+				loop()
+			})
+		default:
+		}
+	}
+	loop()
+	others.Wait()
+	return ctx.Err()
+}
+
+// key returns the evaluation key for a rotation, or for relinearisation at 0.
+func (e *Evaluator) key(rotation, level int) (*switchKey, error) {
+	k, ok := e.keys.keys[rotation]
+	if !ok || k.level < level {
+		return nil, notice.New(notice.Invalid, "the evaluation keys do not cover this model's plan",
 			"send the keys again with `manx diagnose` or `manx credit score`")
 	}
-	return nil
+	return k, nil
 }
 
-// Square returns v∘v, relinearised and rescaled: one level below v.
-func (e *Evaluator) Square(ctx context.Context, v *Value) (*Value, error) {
-	if v.level < 1 {
-		return nil, fmt.Errorf("square at level %d", v.level)
+// modulus returns the i-th modulus of values at a level with P's primes last.
+func (e *Evaluator) modulus(i, level int) *rns.Modulus {
+	if i > level {
+		i += len(e.lat.q) - 1 - level
 	}
-	if err := e.require(0, v.level); err != nil {
-		return nil, err
+	return e.lat.moduli[i]
+}
+
+// Multiply returns a∘b, relinearised and rescaled: one level below theirs, which
+// is the same. a and b may be one value. The division by the key-switching primes
+// and the rescaling are one division, rounded once.
+func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
+	level := a.level
+	if level < 1 || b.level != level {
+		return nil, fmt.Errorf("multiply at levels %d and %d", level, b.level)
 	}
-	r := e.lat.ringQ.AtLevel(v.level)
-	d0, d1, d2, m := r.NewPoly(), r.NewPoly(), r.NewPoly(), r.NewPoly()
-	r.MForm(v.c0, m)
-	r.MulCoeffsMontgomery(v.c0, m, d0)
-	r.MulCoeffsMontgomery(v.c1, m, d1)
-	r.Add(d1, d1, d1)
-	r.MForm(v.c1, m)
-	r.MulCoeffsMontgomery(v.c1, m, d2)
-	out := &Value{v.level, d0, d1}
-	err := e.with(ctx, func(w *rlwe.Evaluator) error {
-		t := &rlwe.Ciphertext{Element: rlwe.Element[ring.Poly]{
-			MetaData: transformed(), Value: []ring.Poly{m, r.NewPoly()},
-		}}
-		w.GadgetProduct(v.level, d2, &e.keys.relin.GadgetCiphertext, t)
-		r.Add(d0, t.Value[0], d0)
-		r.Add(d1, t.Value[1], d1)
-		return nil
-	})
+	key, err := e.key(0, level)
 	if err != nil {
 		return nil, err
 	}
-	e.rescale(out)
-	return out, nil
-}
-
-// rescale divides v by its last prime, rounding.
-func (e *Evaluator) rescale(v *Value) {
-	r := e.lat.ringQ.AtLevel(v.level)
-	buf := r.NewPoly()
-	r.DivRoundByLastModulusNTT(v.c0, buf, v.c0)
-	r.DivRoundByLastModulusNTT(v.c1, buf, v.c1)
-	v.level--
-	v.c0.Resize(v.level)
-	v.c1.Resize(v.level)
-}
-
-func transformed() *rlwe.MetaData {
-	return &rlwe.MetaData{CiphertextMetaData: rlwe.CiphertextMetaData{IsNTT: true}}
-}
-
-// A part is one summand of a sum of rotations.
-type part struct {
-	rotation int
-	v        *Value
-}
-
-// sum returns the sum of every part's value rotated, all of one level. The
-// key-switching products are added before their common division by P.
-func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
-	if len(parts) == 1 && parts[0].rotation == 0 {
-		return parts[0].v, nil
-	}
-	level, levelP := parts[0].v.level, len(e.lat.p)-1
-	r := e.lat.ringQ.AtLevel(level)
-	qp := e.lat.params.RingQP().AtLevel(level, levelP)
-	plain := &Value{level, r.NewPoly(), r.NewPoly()}
-	acc := [2]ringqp.Poly{qp.NewPoly(), qp.NewPoly()}
-	var mu sync.Mutex
-	for _, p := range parts {
-		if p.rotation == 0 {
-			r.Add(plain.c0, p.v.c0, plain.c0)
-			r.Add(plain.c1, p.v.c1, plain.c1)
-		} else if err := e.require(p.rotation, level); err != nil {
-			return nil, err
+	out := e.value(level - 1)
+	err = e.work(ctx, func() error {
+		d := [3][][]uint64{e.take(level + 1), e.take(level + 1), e.take(level + 1)}
+		sum := e.pair(level)
+		defer func() {
+			for i := range d {
+				e.give(d[i])
+			}
+			e.give(sum[0])
+			e.give(sum[1])
+		}()
+		if err := e.each(ctx, level+1, func(i int) {
+			e.lat.moduli[i].Tensor(d[0][i], d[1][i], d[2][i], a.c[0][i], a.c[1][i], b.c[0][i], b.c[1][i])
+		}); err != nil {
+			return err
 		}
-	}
-	group, inner := errgroup.WithContext(ctx)
-	for _, p := range parts {
-		if p.rotation == 0 {
-			continue
-		}
-		group.Go(func() error {
-			return e.with(inner, func(w *rlwe.Evaluator) error {
-				index := e.indexes[p.rotation]
-				t := &rlwe.Element[ringqp.Poly]{MetaData: transformed(), Value: []ringqp.Poly{qp.NewPoly(), qp.NewPoly()}}
-				w.GadgetProductLazy(level, p.v.c1, &e.keys.turns[p.rotation].GadgetCiphertext, t)
-				turned, c0 := qp.NewPoly(), r.NewPoly()
-				r.AutomorphismNTTWithIndex(p.v.c0, index, c0)
-				mu.Lock()
-				r.Add(plain.c0, c0, plain.c0)
-				mu.Unlock()
-				for i := range acc {
-					qp.AutomorphismNTTWithIndex(t.Value[i], index, turned)
-					mu.Lock()
-					qp.Add(acc[i], turned, acc[i])
-					mu.Unlock()
-				}
-				return nil
-			})
+		err := e.switchKeys(ctx, level, d[2], func(i int, digits [][]uint64) {
+			m := e.modulus(i, level)
+			key.products(m, i, level, sum[0][i], sum[1][i], digits)
+			if i <= level {
+				p := m.Scalar(m.Product(e.lat.p...))
+				m.ScaleAdd(sum[0][i], d[0][i], p)
+				m.ScaleAdd(sum[1][i], d[1][i], p)
+			}
 		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	err := e.with(ctx, func(w *rlwe.Evaluator) error {
-		w.ModDownQPtoQNTT(level, levelP, acc[0].Q, acc[0].P, acc[0].Q)
-		w.ModDownQPtoQNTT(level, levelP, acc[1].Q, acc[1].P, acc[1].Q)
-		return nil
+		if err != nil {
+			return err
+		}
+		return e.divide(ctx, e.lat.tensored[level], level, sum, out)
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.Add(plain.c0, acc[0].Q, plain.c0)
-	r.Add(plain.c1, acc[1].Q, plain.c1)
-	return plain, nil
+	return out, nil
 }

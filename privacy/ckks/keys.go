@@ -7,10 +7,9 @@ import (
 	"io"
 	"runtime"
 
-	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
 
@@ -128,18 +127,23 @@ func keySeed(public [32]byte, n Need, digit int) [32]byte {
 // coefficients of -a s' + e + P w_d, where a rotation by g has s' = s(X^(1/g))
 // and w = s, and relinearisation s' = s and w = s^2.
 func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
-	target, carried := o.eval, o.square
+	ms := o.at(n.Level, true)
+	target, carried := newLimbs(len(ms), o.n), o.square
 	if n.Rotation != 0 {
-		inverse := o.params.ModInvGaloisElement(o.params.GaloisElement(n.Rotation))
-		index, err := ring.AutomorphismNTTIndex(o.n, o.ringQ.NthRoot(), inverse)
+		// 1/g is g to the order of 5, less one.
+		inverse, err := rns.NewTurn(o.n, o.galois(o.n/2-n.Rotation))
 		if err != nil {
 			return nil, err
 		}
-		target = ringqp.Poly{Q: poly(newLimbs(len(o.q), o.n)), P: poly(newLimbs(len(o.p), o.n))}
-		o.params.RingQP().AutomorphismNTTWithIndex(o.eval, index, target)
+		for i, m := range ms {
+			m.Permute(target[i], o.limb(i, n.Level), inverse)
+		}
 		carried = o.small
+	} else {
+		for i := range ms {
+			target[i] = o.limb(i, n.Level)
+		}
 	}
-	levelP := len(o.p) - 1
 	primes := o.chain(n.Level, true)
 	a, b := newLimbs(len(primes), o.n), newLimbs(len(primes), o.n)
 	errors := make([]int64, o.n)
@@ -147,12 +151,11 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 	out = append(out, byte(n.Level))
 	for d := range o.digits(n.Level) {
 		expand(keySeed(public, n, d), primes, a)
-		minusProduct(o.ringQ.AtLevel(n.Level), a[:n.Level+1], target.Q.Coeffs[:n.Level+1], b[:n.Level+1])
-		minusProduct(o.ringP.AtLevel(levelP), a[n.Level+1:], target.P.Coeffs, b[n.Level+1:])
+		minusProduct(ms, a, target, b)
 		newStream(derive(o.seed, "errors", uint64(n.Rotation), uint64(n.Level), uint64(d))).noise(errors)
 		addSmall(b, errors, primes)
 		for i := d * len(o.p); i < min((d+1)*len(o.p), n.Level+1); i++ {
-			addScaled(b[i], carried, o.p, o.q[i])
+			addScaled(ms[i], b[i], carried, o.p)
 		}
 		for i, q := range primes {
 			out = pack(out, b[i], bitLen(q))
@@ -161,16 +164,19 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 	return out, nil
 }
 
-// addScaled adds v times the product of p, modulo q.
-func addScaled(row []uint64, v []int64, p []uint64, q uint64) {
-	scale := uint64(1)
-	for _, x := range p {
-		scale = ring.BRed(scale, x%q, q, ring.BRedConstant(q))
+// limb returns the key's i-th limb of those at a level with P's.
+func (o *opened) limb(i, level int) []uint64 {
+	if i > level {
+		i += len(o.q) - 1 - level
 	}
-	constant := ring.BRedConstant(q)
-	for j, x := range v {
-		row[j] = ring.CRed(row[j]+ring.BRed(residue(x, q), scale, q, constant), q)
-	}
+	return o.eval[i]
+}
+
+// addScaled adds v times the product of p.
+func addScaled(m *rns.Modulus, row []uint64, v []int64, p []uint64) {
+	t := make([]uint64, len(v))
+	lift(v, []uint64{m.Q}, [][]uint64{t})
+	m.ScaleAdd(row, t, m.Scalar(m.Product(p...)))
 }
 
 func badKeys(cause error) error {

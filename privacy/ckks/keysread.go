@@ -8,12 +8,9 @@ import (
 	"math/bits"
 	"runtime"
 
-	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
-	"github.com/tuneinsight/lattigo/v5/utils/structs"
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
 
@@ -29,10 +26,15 @@ func limbsSize(primes []uint64, n int) (size int64) {
 // EvaluationKeys let a machine compute on one owner's ciphertexts. They decrypt
 // nothing, but they are that owner's: destroy them when the job ends.
 type EvaluationKeys struct {
-	lat   *lattice
-	relin *rlwe.RelinearizationKey
-	turns map[int]*rlwe.GaloisKey
-	level map[int]int
+	lat  *lattice
+	keys map[int]*switchKey // by rotation; 0 is relinearisation
+}
+
+// A switchKey is one evaluation key, transformed and in Montgomery form.
+type switchKey struct {
+	level  int
+	turn   *rns.Turn       // nil for relinearisation
+	halves [2][][][]uint64 // by limb, those of P last, and digit
 }
 
 // ReadEvaluationKeys reads exactly the keys needed, from a stranger: other keys,
@@ -59,7 +61,7 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 		return nil, badKeys(fmt.Errorf("%d keys of set %d", binary.LittleEndian.Uint16(h[5:]), h[4]))
 	}
 	public := [32]byte(h[7:])
-	made := make([]rlwe.EvaluationKey, len(needs))
+	made := make([]*switchKey, len(needs))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0) + 1)
 	var failed error
@@ -87,7 +89,10 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 			break
 		}
 		group.Go(func() error {
-			made[i] = l.key(n, public, halves)
+			var err error
+			if made[i], err = l.key(n, public, halves); err != nil {
+				return err
+			}
 			return ctx.Err()
 		})
 	}
@@ -100,53 +105,39 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 	return l.assemble(needs, made), nil
 }
 
-// key expands one key's uniform halves and transforms both.
-func (l *lattice) key(n Need, public [32]byte, halves [][][]uint64) rlwe.EvaluationKey {
-	primes := l.chain(n.Level, true)
-	qp := l.params.RingQP().AtLevel(n.Level, len(l.p)-1)
-	value := make(structs.Matrix[rlwe.VectorQP], len(halves))
+// key expands one key's uniform halves and transforms both. It keeps halves.
+func (l *lattice) key(n Need, public [32]byte, halves [][][]uint64) (*switchKey, error) {
+	primes, ms := l.chain(n.Level, true), l.at(n.Level, true)
+	k := &switchKey{level: n.Level}
+	for h := range k.halves {
+		k.halves[h] = make([][][]uint64, len(ms))
+	}
 	for d, b := range halves {
 		a := newLimbs(len(primes), l.n)
 		expand(keySeed(public, n, d), primes, a)
-		pair := rlwe.VectorQP{split(b, n.Level), split(a, n.Level)}
-		for _, p := range pair {
-			qp.NTT(p, p)
-			qp.MForm(p, p)
+		for h, half := range [2][][]uint64{b, a} {
+			for i, m := range ms {
+				m.NTT(half[i], half[i])
+				m.Montgomery(half[i], half[i])
+				k.halves[h][i] = append(k.halves[h][i], half[i])
+			}
 		}
-		value[d] = []rlwe.VectorQP{pair}
 	}
-	return rlwe.EvaluationKey{GadgetCiphertext: rlwe.GadgetCiphertext{Value: value}}
+	if n.Rotation == 0 {
+		return k, nil
+	}
+	var err error
+	k.turn, err = rns.NewTurn(l.n, l.galois(n.Rotation))
+	return k, err
 }
 
-func split(limbs [][]uint64, levelQ int) ringqp.Poly {
-	return ringqp.Poly{Q: poly(limbs[:levelQ+1]), P: poly(limbs[levelQ+1:])}
-}
-
-func (l *lattice) assemble(needs Needs, made []rlwe.EvaluationKey) *EvaluationKeys {
-	k := &EvaluationKeys{lat: l, turns: map[int]*rlwe.GaloisKey{}, level: map[int]int{}}
+func (l *lattice) assemble(needs Needs, made []*switchKey) *EvaluationKeys {
+	k := &EvaluationKeys{lat: l, keys: map[int]*switchKey{}}
 	for i, n := range needs {
-		k.level[n.Rotation] = n.Level
-		if n.Rotation == 0 {
-			k.relin = &rlwe.RelinearizationKey{EvaluationKey: made[i]}
-			continue
-		}
-		k.turns[n.Rotation] = &rlwe.GaloisKey{
-			GaloisElement: l.params.GaloisElement(n.Rotation), NthRoot: l.ringQ.NthRoot(), EvaluationKey: made[i],
-		}
+		k.keys[n.Rotation] = made[i]
 	}
 	return k
 }
 
 // Set returns the parameters the keys are for.
 func (k *EvaluationKeys) Set() Set { return k.lat.set }
-
-// covers reports whether a rotation (0: relinearisation) at a level is there.
-func (k *EvaluationKeys) covers(rotation, level int) bool {
-	have, ok := k.level[rotation]
-	return ok && have >= level
-}
-
-// index returns the permutation of transformed coefficients for a rotation.
-func (l *lattice) index(rotation int) ([]uint64, error) {
-	return ring.AutomorphismNTTIndex(l.n, l.ringQ.NthRoot(), l.params.GaloisElement(rotation))
-}

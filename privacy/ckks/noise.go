@@ -55,8 +55,8 @@ func Calibrate(s Set) (time.Duration, error) {
 	best := time.Duration(math.MaxInt64)
 	for range 16 {
 		start := time.Now()
-		l.ringQ.SubRings[0].NTT(v, v)
-		l.ringQ.SubRings[0].INTT(v, v)
+		l.moduli[0].NTT(v, v)
+		l.moduli[0].INTT(v, v)
 		best = min(best, time.Since(start)/2)
 	}
 	return best, nil

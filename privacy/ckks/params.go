@@ -16,10 +16,12 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/tuneinsight/lattigo/v5/core/rlwe"
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
 
@@ -142,29 +144,86 @@ func Check(logN int, primes []uint64) error {
 	return nil
 }
 
-// A lattice is a spec with lattigo's tables, built once by its user.
+// A lattice is a spec with its tables. It is read-only.
 type lattice struct {
 	spec
-	set    Set
-	n      int
-	params rlwe.Parameters
-	ringQ  *ring.Ring
-	ringP  *ring.Ring
+	set      Set
+	n        int
+	moduli   []*rns.Modulus // of q, then of p
+	tensored []*rns.Basis   // by level: a product's division by P and the level's prime together
+	rescaled []*rns.Basis   // by level: the division by the level's prime alone
+	switched *rns.Basis     // the division by P alone
+	split    [][]*rns.Basis // by digit and its number of primes less one: to all others
 }
 
+// newLattice returns a set's lattice, made once in a process.
 func newLattice(s Set) (*lattice, error) {
 	sp, ok := s.spec()
 	if !ok {
 		return nil, notice.New(notice.Unsupported, "unknown encryption parameters", "update manx: this was made by a later version")
 	}
+	made := &lattices[s]
+	made.once.Do(func() { made.lattice, made.err = sp.lattice(s) })
+	return made.lattice, made.err
+}
+
+//nolint:gochecknoglobals // tables that follow from constants, made when they are first needed
+var lattices [Deep + 1]struct {
+	once sync.Once
+	*lattice
+	err error
+}
+
+func (sp spec) lattice(s Set) (*lattice, error) {
 	if err := Check(sp.logN, append(append([]uint64(nil), sp.q...), sp.p...)); err != nil {
 		return nil, err
 	}
+	// lattigo checks the primes, and finds the roots.
 	p, err := rlwe.NewParametersFromLiteral(rlwe.ParametersLiteral{LogN: sp.logN, Q: sp.q, P: sp.p, NTTFlag: true})
 	if err != nil {
 		return nil, fmt.Errorf("lattice %s: %w", sp.name, err)
 	}
-	return &lattice{sp, s, 1 << sp.logN, p, p.RingQ(), p.RingP()}, nil
+	l := &lattice{spec: sp, set: s, n: 1 << sp.logN}
+	for _, r := range append(append([]*ring.SubRing(nil), p.RingQ().SubRings...), p.RingP().SubRings...) {
+		root := ring.ModExp(r.PrimitiveRoot, (r.Modulus-1)/r.NthRoot, r.Modulus)
+		m, err := rns.NewModulus(r.Modulus, sp.logN, root)
+		if err != nil {
+			return nil, fmt.Errorf("lattice %s: %w", sp.name, err)
+		}
+		l.moduli = append(l.moduli, m)
+	}
+	q, special := l.moduli[:len(sp.q)], l.moduli[len(sp.q):]
+	l.switched = rns.NewBasis(special, q)
+	for level := range q {
+		l.rescaled = append(l.rescaled, rns.NewBasis(q[level:level+1], q[:level]))
+		l.tensored = append(l.tensored, rns.NewBasis(append([]*rns.Modulus{q[level]}, special...), q[:level]))
+	}
+	for d := range sp.digits(len(q) - 1) {
+		var bases []*rns.Basis
+		for end := d*len(special) + 1; end <= min((d+1)*len(special), len(q)); end++ {
+			bases = append(bases, rns.NewBasis(q[d*len(special):end], l.moduli))
+		}
+		l.split = append(l.split, bases)
+	}
+	return l, nil
+}
+
+// at returns the moduli of a ciphertext at level, with P's where keys is set.
+func (l *lattice) at(level int, keys bool) []*rns.Modulus {
+	ms := append([]*rns.Modulus(nil), l.moduli[:level+1]...)
+	if keys {
+		ms = append(ms, l.moduli[len(l.q):]...)
+	}
+	return ms
+}
+
+// galois returns the power of X that rotates slots by rotation to the left.
+func (l *lattice) galois(rotation int) uint64 {
+	g := uint64(1)
+	for range rotation {
+		g = g * 5 & uint64(2*l.n-1)
+	}
+	return g
 }
 
 // chain returns the primes of Q up to levelQ, then all of P where keys is set.

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/tuneinsight/lattigo/v5/ring"
-	"github.com/tuneinsight/lattigo/v5/ring/ringqp"
-
 	"manx/privacy"
+	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 )
@@ -23,9 +21,9 @@ type SecretKey struct {
 type opened struct {
 	*lattice
 	seed   [32]byte
-	small  []int64     // coefficients in -1, 0, 1
-	eval   ringqp.Poly // transformed, Montgomery form
-	mu     sync.Mutex  // guards ecd
+	small  []int64    // coefficients in -1, 0, 1
+	eval   [][]uint64 // modulo every prime, transformed, in Montgomery form
+	mu     sync.Mutex // guards ecd
 	ecd    *Encoder
 	square []int64 // coefficients of the key's square
 }
@@ -48,12 +46,12 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	o := &opened{lattice: l, seed: derive(raw, "key", uint64(s)), ecd: ecd, small: make([]int64, l.n)}
 	newStream(derive(o.seed, "secret")).ternary(o.small)
 
-	o.eval = ringqp.Poly{Q: poly(newLimbs(len(l.q), l.n)), P: poly(newLimbs(len(l.p), l.n))}
-	lift(o.small, l.q, o.eval.Q.Coeffs)
-	lift(o.small, l.p, o.eval.P.Coeffs)
-	qp := l.params.RingQP()
-	qp.NTT(o.eval, o.eval)
-	qp.MForm(o.eval, o.eval)
+	o.eval = newLimbs(len(l.moduli), l.n)
+	lift(o.small, l.chain(len(l.q)-1, true), o.eval)
+	for i, m := range l.moduli {
+		m.NTT(o.eval[i], o.eval[i])
+		m.Montgomery(o.eval[i], o.eval[i])
+	}
 	o.square = o.squared()
 	return &SecretKey{s, func() *opened { return o }}, nil
 }
@@ -61,12 +59,12 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 // squared returns the integer coefficients of the key's square: below N, so one
 // prime holds them.
 func (o *opened) squared() []int64 {
-	q, r := o.q[0], o.ringQ.SubRings[0]
-	t := make([]uint64, o.n)
-	r.IMForm(o.eval.Q.Coeffs[0], t)
-	r.MulCoeffsMontgomery(t, o.eval.Q.Coeffs[0], t)
-	r.INTT(t, t)
-	return centre(t, q)
+	m, t := o.moduli[0], make([]uint64, o.n)
+	lift(o.small, o.q[:1], [][]uint64{t})
+	m.NTT(t, t)
+	m.Mul(t, t, o.eval[0])
+	m.INTT(t, t)
+	return centre(t, m.Q)
 }
 
 func centre(v []uint64, q uint64) []int64 {
@@ -109,19 +107,21 @@ func (k *SecretKey) Encrypt(values privacy.Secret[[]float64], level int) (*Ciphe
 	primes := o.chain(level, false)
 	c := &Ciphertext{set: k.set, level: level, seed: &seed, c0: newLimbs(len(primes), o.n), c1: newLimbs(len(primes), o.n)}
 	expand(seed, primes, c.c1)
-	minusProduct(o.ringQ.AtLevel(level), c.c1, o.eval.Q.Coeffs, c.c0)
+	minusProduct(o.at(level, false), c.c1, o.eval, c.c0)
 	addSmall(c.c0, message, primes)
 	return c, nil
 }
 
 // minusProduct sets out to -a*s, a in coefficients, s transformed and in
 // Montgomery form.
-func minusProduct(r *ring.Ring, a, s, out [][]uint64) {
-	t := poly(out)
-	r.NTT(poly(a), t)
-	r.MulCoeffsMontgomery(t, poly(s), t)
-	r.INTT(t, t)
-	r.Neg(t, t)
+func minusProduct(ms []*rns.Modulus, a, s, out [][]uint64) {
+	for i, m := range ms {
+		t := out[i]
+		m.NTT(t, a[i])
+		m.Mul(t, t, s[i])
+		m.INTT(t, t)
+		m.Scale(t, t, m.Scalar(m.Q-1))
+	}
 }
 
 // addSmall adds signed integers to coefficients.
@@ -150,10 +150,9 @@ func (k *SecretKey) Decrypt(c *Ciphertext, scale, tolerance float64) (privacy.Se
 		return privacy.Secret[[]float64]{}, notice.New(notice.Invalid, "the result was computed under other parameters",
 			"do not pay for this job: run `manx job show` and dispute it")
 	}
-	r := o.ringQ.AtLevel(0)
 	t := newLimbs(1, o.n)
-	minusProduct(r, c.c1[:1], o.eval.Q.Coeffs[:1], t)
-	r.Sub(poly(c.c0[:1]), poly(t), poly(t))
+	minusProduct(o.moduli[:1], c.c1, o.eval, t)
+	o.moduli[0].Sub(t[0], c.c0[0], t[0])
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out, imaginary, err := o.ecd.values(centre(t[0], o.q[0]), scale)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"manx/privacy/ckks/rns"
 )
 
 // A Transform is a linear map on slots, one rescaling deep. With rot(k, v)[i] =
@@ -29,7 +31,7 @@ type Term struct {
 }
 
 const (
-	maxTerms  = 4096
+	maxTerms  = rns.MaxTerms
 	maxInputs = 64
 )
 

@@ -28,6 +28,7 @@ type extension struct {
 	// is too much, then -(D-1)/2, times one.
 	factors []uint64
 	minus   uint64 // -(D-1)/2, for one prime
+	inverse Scalar // 1/D, where D is no multiple of the prime
 }
 
 // NewBasis prepares the extension from some primes, at most 8, to others.
@@ -48,6 +49,9 @@ func NewBasis(from, to []*Modulus) *Basis {
 	}
 	for _, m := range to {
 		e := &extension{minus: m.Q - rest(half, m.Q)}
+		if d := rest(b.product, m.Q); d != 0 {
+			e.inverse = m.Inverse(d)
+		}
 		montgomery := func(x uint64) uint64 { return below(times(m.radix, x, m.Q), m.Q) }
 		for _, f := range from {
 			e.factors = append(e.factors, montgomery(rest(cofactor(f), m.Q)))
@@ -115,6 +119,9 @@ func (b *Basis) Extend(m *Modulus, out []uint64, y [][]uint64) {
 		out[i] = m.reduce(m.redc(hi, lo))
 	}
 }
+
+// Inverse returns 1/D modulo a prime that is none of D's.
+func (b *Basis) Inverse(m *Modulus) Scalar { return b.to[m.Q].inverse }
 
 // of returns y/q in units of 2^-51.
 func (f fixed) of(y uint64) uint64 {
