@@ -35,6 +35,10 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.secretKey(seed)
+}
+
+func (l *lattice) secretKey(seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	ecd, err := l.encoder()
 	if err != nil {
 		return nil, err
@@ -43,7 +47,7 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	if raw == [32]byte{} {
 		return nil, notice.New(notice.Invalid, "the keyring holds no seed for encrypted computing", "make a keyring with `manx keys new`")
 	}
-	o := &opened{lattice: l, seed: derive(raw, "key", uint64(s)), ecd: ecd, small: make([]int64, l.n)}
+	o := &opened{lattice: l, seed: derive(raw, "key", uint64(l.set)), ecd: ecd, small: make([]int64, l.n)}
 	newStream(derive(o.seed, "secret")).ternary(o.small)
 
 	o.eval = newLimbs(len(l.moduli), l.n)
@@ -53,7 +57,7 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 		m.Montgomery(o.eval[i], o.eval[i])
 	}
 	o.square = o.squared()
-	return &SecretKey{s, func() *opened { return o }}, nil
+	return &SecretKey{l.set, func() *opened { return o }}, nil
 }
 
 // squared returns the integer coefficients of the key's square: below N, so one

@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 #include "textflag.h"
 
 #define DOWN8 ·down8IFMA(SB)

@@ -1,3 +1,5 @@
+//go:build amd64 && !purego
+
 #include "textflag.h"
 
 // Arithmetic on vectors of residues, eight a register. Lengths are multiples of 32.
