@@ -69,6 +69,7 @@ func TestCreditModels(t *testing.T) {
 		missing         bool
 	}{
 		{"taiwan_model.json", "taiwan_expected.csv", false},
+		{"taiwan_model.ubj", "taiwan_expected.csv", false},
 		{"gmsc_model_with_missing.json", "gmsc_expected.csv", true},
 	} {
 		m := open(t, ReadXGBoost, "xgboost-1.7.4-credit", c.model)

@@ -91,8 +91,8 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ReadXGBoost reads what XGBoost's save_model wrote as JSON: the format of
-// version 1.7, which 1.0 to 2.1 share. Thresholds are changed so that they
+// ReadXGBoost reads what XGBoost's save_model wrote as JSON or UBJSON: the
+// format of version 1.7, which 1.0 to 2.1 share. Thresholds are changed so that they
 // compare float64 values to the same effect (see below). What is no such file
 // is notice.Invalid, what is too large notice.Exhausted, and a booster,
 // objective or split that is not covered notice.Unsupported.
@@ -100,6 +100,11 @@ func ReadXGBoost(r io.Reader) (*Model, error) {
 	raw, err := read(r)
 	if err != nil {
 		return nil, err
+	}
+	if isUBJSON(raw) {
+		if raw, err = transcode(raw); err != nil {
+			return nil, notice.Because(err, notice.Invalid, "the trees cannot be read: the file is not whole UBJSON", "save the model again with save_model(\"model.json\")")
+		}
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	b := new(booster)
