@@ -196,6 +196,8 @@ func TestWhatIsNotCoveredIsNamed(t *testing.T) {
 		"padding with a value":    file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 0, 1, 1, 0, 0, 1, 1), weights("k", nil, 1)}, node("Pad", []string{"x", "p", "k"}, "y")),
 		"padding of channels":     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 1, 0, 0, 0, 0, 0, 0)}, node("Pad", []string{"x", "p"}, "y")),
 		"a moving transpose":      file(t, []int{2, 4, 4}, nil, node("Transpose", []string{"x"}, "y", numbers("perm", 0, 2, 1, 3))),
+		"padding of a scalar":     file(t, []int{1}, []*pb.Tensor{weights("a", []int64{1}, 1), weights("p", []int64{0})}, node("Squeeze", []string{"x", "a"}, "s"), node("Pad", []string{"s", "p"}, "y")),
+		"axes given twice":        file(t, []int{2}, []*pb.Tensor{weights("a", []int64{3}, 1, 2, 3)}, node("Unsqueeze", []string{"x", "a"}, "i", numbers("axes", 1)), node("Elu", []string{"i"}, "y")),
 		"training":                file(t, []int{2}, []*pb.Tensor{weights("r", nil, 0.5), {Name: proto.String("t"), DataType: proto.Int32(typeBool), RawData: []byte{1}}}, node("Dropout", []string{"x", "r", "t"}, "y")),
 		"constants that overflow": file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"k", "k"}, "i"), node("Add", []string{"x", "i"}, "y")),
 		"product of two values":   file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),

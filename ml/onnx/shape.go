@@ -105,30 +105,32 @@ func (l *loader) reshape(args []value, a attributes) (value, error) {
 	return l.reshaped(x, shape)
 }
 
-// axesOf reads Squeeze's and Unsqueeze's axes, an attribute or an input.
-func (l *loader) axesOf(args []value, a attributes, rank int) ([]int, error) {
+// axesOf reads Squeeze's and Unsqueeze's axes, an attribute or else an input,
+// and returns the rank that they count in: the given one, and added for each.
+func axesOf(args []value, a attributes, rank, added int) ([]int, int, error) {
 	var axes []int
 	if x, ok := a["axes"]; ok {
 		for _, v := range x.GetInts() {
 			axes = append(axes, int(min(max(v, -1<<30), 1<<30)))
 		}
-	} else if len(args) == 2 && args[1].constant != nil {
-		for _, v := range args[1].constant.values {
+	} else if len(args) == 2 {
+		for _, v := range args[1].values() {
 			axes = append(axes, int(v))
 		}
 	}
 	if len(axes) == 0 || len(axes) > 8 {
-		return nil, errors.New("only constant axes are covered")
+		return nil, 0, errors.New("only constant axes are covered")
 	}
+	rank += added * len(axes)
 	for i, d := range axes {
 		if d < 0 {
 			axes[i] += rank
 		}
 		if axes[i] < 0 || axes[i] >= rank || slices.Contains(axes[:i], axes[i]) {
-			return nil, errShape
+			return nil, 0, errShape
 		}
 	}
-	return axes, nil
+	return axes, rank, nil
 }
 
 // squeeze covers Squeeze and Unsqueeze.
@@ -138,14 +140,11 @@ func (l *loader) squeeze(op string, args []value, a attributes) (value, error) {
 	if x.constant != nil {
 		dims, lead = x.constant.dims, 0
 	}
-	rank := lead + len(dims)
+	added := 0
 	if op == "Unsqueeze" {
-		rank += len(a["axes"].GetInts())
-		if len(args) == 2 {
-			rank += len(args[1].values())
-		}
+		added = 1
 	}
-	axes, err := l.axesOf(args, a, rank)
+	axes, rank, err := axesOf(args, a, lead+len(dims), added)
 	if err != nil {
 		return value{}, err
 	}
@@ -324,7 +323,7 @@ func (l *loader) pad(args []value, a attributes) (value, error) {
 			}
 		}
 	}
-	if !ok {
+	if !ok || len(pads) == 0 {
 		return value{}, errors.New("only constant padding of all dimensions is covered")
 	}
 	if slices.Max(pads) == 0 && slices.Min(pads) == 0 {
