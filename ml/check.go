@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 
 	"manx/privacy/notice"
 )
@@ -49,12 +50,15 @@ func (g Graph) Shapes() ([][]int, error) {
 	shapes := append(make([][]int, 0, len(g.Nodes)+1), g.Input)
 	weights := 0
 	for i, n := range g.Nodes {
-		want := 1
-		if _, ok := n.Op.(Add); ok {
-			want = 2
+		least, most := 1, 1
+		switch n.Op.(type) {
+		case Add:
+			least, most = 2, 2
+		case Concat:
+			least, most = 2, MaxNodes
 		}
-		if len(n.Args) != want {
-			return nil, bad("operation %d takes %d values, not %d", i, want, len(n.Args))
+		if len(n.Args) < least || len(n.Args) > most {
+			return nil, bad("operation %d takes %d to %d values, not %d", i, least, most, len(n.Args))
 		}
 		for _, a := range n.Args {
 			if a < 0 || a > i {
@@ -128,7 +132,7 @@ func infer(n Node, shapes [][]int) ([]int, int, error) {
 		}
 		return []int{op.Out}, len(op.Weights) + op.Out, finite(op.Weights, op.Bias)
 	case Poly:
-		if len(op.Coeffs) != 1 && len(op.Coeffs) != in[0] {
+		if len(op.Coeffs) != 1 && len(op.Coeffs) != in[0] && len(op.Coeffs) != Size(in) {
 			return nil, 0, fmt.Errorf("%d polynomials for %d channels", len(op.Coeffs), in[0])
 		}
 		count := 0
@@ -158,7 +162,67 @@ func infer(n Node, shapes [][]int) ([]int, int, error) {
 		}
 		return in, 0, nil
 	}
-	return nil, 0, fmt.Errorf("an operation that models here do not have")
+	shape, err := reform(n, shapes)
+	return shape, 0, err
+}
+
+// reform is infer for the operations without weights that came later.
+func reform(n Node, shapes [][]int) ([]int, error) {
+	in := shapes[n.Args[0]]
+	switch op := n.Op.(type) {
+	case Reshape:
+		if !bounded(op.Shape) || Size(op.Shape) != Size(in) {
+			return nil, fmt.Errorf("the shape %v for %v", op.Shape, in)
+		}
+		return slices.Clone(op.Shape), nil
+	case Pad:
+		sides := []int{op.Top, op.Left, op.Bottom, op.Right}
+		if len(in) != 3 || slices.Min(sides) < 0 || slices.Max(sides) > maxSide {
+			return nil, fmt.Errorf("zeros %v around %v", sides, in)
+		}
+		return []int{in[0], op.Top + in[1] + op.Bottom, op.Left + in[2] + op.Right}, nil
+	case MaxPool:
+		if len(in) != 3 {
+			return nil, fmt.Errorf("windows in %v", in)
+		}
+		out := []int{in[0], 0, 0}
+		for d := range 2 {
+			k, s, before, after := op.Kernel[d], op.Stride[d], op.Before[d], op.After[d]
+			if k < 1 || k > maxSide || s < 1 || s > maxSide || before < 0 || after < 0 || before >= k || after >= k || in[d+1]+before+after < k {
+				return nil, fmt.Errorf("windows of %v in %v", op.Kernel, in)
+			}
+			out[d+1] = (in[d+1]+before+after-k)/s + 1
+		}
+		return out, nil
+	case Concat:
+		if op.Axis < 0 || op.Axis >= len(in) {
+			return nil, fmt.Errorf("dimension %d of %v", op.Axis, in)
+		}
+		out := slices.Clone(in)
+		for _, a := range n.Args[1:] {
+			other := slices.Clone(shapes[a])
+			if len(other) != len(in) {
+				return nil, fmt.Errorf("shapes %v and %v", in, other)
+			}
+			out[op.Axis] += other[op.Axis]
+			other[op.Axis] = in[op.Axis]
+			if !slices.Equal(other, in) {
+				return nil, fmt.Errorf("shapes %v and %v", in, shapes[a])
+			}
+		}
+		return out, nil
+	case Activation:
+		if op.Kind < ReLU || op.Kind > Tanh {
+			return nil, fmt.Errorf("a function that models here do not have")
+		}
+		return in, nil
+	case Softmax:
+		if op.Axis < 0 || op.Axis >= len(in) {
+			return nil, fmt.Errorf("dimension %d of %v", op.Axis, in)
+		}
+		return in, nil
+	}
+	return nil, fmt.Errorf("an operation that models here do not have")
 }
 
 func finite(rows ...[]float64) error {
@@ -220,6 +284,22 @@ func Hash(g Graph) (string, error) {
 			number(5)
 		case Add:
 			number(6)
+		case Reshape:
+			number(7, len(op.Shape))
+			number(op.Shape...)
+		case Pad:
+			number(8, op.Top, op.Left, op.Bottom, op.Right)
+		case MaxPool:
+			number(9)
+			for _, pair := range [][2]int{op.Kernel, op.Stride, op.Before, op.After} {
+				number(pair[:]...)
+			}
+		case Concat:
+			number(10, op.Axis)
+		case Activation:
+			number(11, int(op.Kind))
+		case Softmax:
+			number(12, op.Axis)
 		}
 	}
 	number(g.Output)

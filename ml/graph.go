@@ -3,6 +3,8 @@
 // MPC. It runs nothing itself and knows neither health nor credit.
 package ml
 
+import "strconv"
+
 // A Graph is a model: operations in topological order. Tensors are float64,
 // row-major, without a batch dimension: [channels, height, width] or [length].
 type Graph struct {
@@ -19,7 +21,8 @@ type Node struct {
 	Args []int
 }
 
-// An Op is one of Conv, Linear, Poly, AveragePool, Flatten, Add.
+// An Op is one of the types below. Encrypted runtimes cover Conv, Linear, Poly,
+// AveragePool, Flatten and Add; they refuse the others, or replace them.
 type Op interface{ op() }
 
 // Conv is a 2-D cross-correlation with zero padding, as in ONNX Conv.
@@ -37,7 +40,8 @@ type Linear struct {
 }
 
 // Poly applies a polynomial of its own to each channel (or, on a vector, each
-// element): y = c[0] + c[1] x + c[2] x^2 + … . One row means the same for all.
+// element): y = c[0] + c[1] x + c[2] x^2 + … . One row means the same for all;
+// a picture may also have a row for each of its values, row-major.
 type Poly struct{ Coeffs [][]float64 }
 
 // AveragePool averages Kernel x Kernel windows with stride Kernel, no padding.
@@ -49,9 +53,60 @@ type Flatten struct{}
 // Add sums two values of one shape.
 type Add struct{}
 
+// Reshape gives a value another shape of the same size, row-major.
+type Reshape struct{ Shape []int }
+
+// Pad puts zeros around each channel of a picture.
+type Pad struct{ Top, Left, Bottom, Right int }
+
+// MaxPool takes the largest value of each window that overlaps the picture;
+// padding counts as less than every value. Pairs are {rows, columns}.
+type MaxPool struct {
+	Kernel, Stride [2]int
+	Before, After  [2]int // padding, less than Kernel
+}
+
+// Concat joins two values or more, alike but along the dimension Axis.
+type Concat struct{ Axis int }
+
+// Activation applies a function that is no polynomial to each value.
+type Activation struct{ Kind Kind }
+
+// Softmax is exp(x) / sum exp(x) over the dimension Axis.
+type Softmax struct{ Axis int }
+
+// A Kind is which function an Activation applies.
+type Kind int
+
+// The numbers take part in Hash.
+const (
+	ReLU    Kind = 1 // max(x, 0)
+	Sigmoid Kind = 2 // 1 / (1 + exp(-x))
+	Tanh    Kind = 3
+)
+
+// String returns the name that ONNX has for k.
+func (k Kind) String() string {
+	switch k {
+	case ReLU:
+		return "Relu"
+	case Sigmoid:
+		return "Sigmoid"
+	case Tanh:
+		return "Tanh"
+	}
+	return "Kind(" + strconv.Itoa(int(k)) + ")"
+}
+
 func (Conv) op()        {}
 func (Linear) op()      {}
 func (Poly) op()        {}
 func (AveragePool) op() {}
 func (Flatten) op()     {}
 func (Add) op()         {}
+func (Reshape) op()     {}
+func (Pad) op()         {}
+func (MaxPool) op()     {}
+func (Concat) op()      {}
+func (Activation) op()  {}
+func (Softmax) op()     {}

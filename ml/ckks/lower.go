@@ -50,6 +50,9 @@ func lower(g ml.Graph) ([]stage, error) {
 			}
 			args = append(args, values[a])
 		}
+		if err := uncovered(node.Op); err != nil {
+			return nil, err
+		}
 		if _, add := node.Op.(ml.Add); len(args) == 0 || len(args) != 1 && !add {
 			return nil, malformed("a node's number of arguments")
 		}
@@ -111,6 +114,30 @@ func lower(g ml.Graph) ([]stage, error) {
 	return stages, nil
 }
 
+// uncovered returns a notice where op is one that other runtimes have and this
+// one has not, saying why.
+func uncovered(op ml.Op) error {
+	what, hint := "", ""
+	switch op := op.(type) {
+	case ml.Activation:
+		what = "the function " + op.Kind.String() + ", which is no polynomial"
+		hint = "train it with activations of degree 2, or encrypt the part before a last Sigmoid or Tanh and let the key holder apply that"
+	case ml.MaxPool:
+		what, hint = "a largest value of windows, which is no polynomial", "train it with average pooling"
+	case ml.Softmax:
+		what, hint = "Softmax, which is no polynomial", "encrypt the part before it and let the key holder apply it"
+	case ml.Pad:
+		what, hint = "padding that no convolution takes in", "use the same padding on all four sides"
+	case ml.Concat:
+		what, hint = "values joined from several, which have no packing yet", "use a model without Concat"
+	case ml.Reshape:
+		what, hint = "a picture made of a vector, which has no packing yet", "give the model its input as a picture"
+	default:
+		return nil
+	}
+	return notice.New(notice.Unsupported, "the model does not run encrypted: it has "+what, hint)
+}
+
 // extend composes a tensor with the map a constructor returned.
 func extend(in tensor, stride int) func(*affine, []int, error) (tensor, error) {
 	return func(a *affine, shape []int, err error) (tensor, error) {
@@ -132,6 +159,10 @@ func activation(p ml.Poly, shape []int) (before, after *affine, err error) {
 	each := n
 	if len(shape) == 3 {
 		each = shape[0]
+	}
+	if len(p.Coeffs) == n && n != each {
+		return nil, nil, notice.New(notice.Unsupported, "the model does not run encrypted: it has a polynomial of its own for every pixel",
+			"use one for each channel; for average pooling let the padding count, or leave it out")
 	}
 	if len(p.Coeffs) != 1 && len(p.Coeffs) != each {
 		return nil, nil, malformed("an activation")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"manx/ml"
@@ -35,6 +36,31 @@ func TestCompileRefuses(t *testing.T) {
 		if _, err := Compile(c.g, [32]byte{}); !notice.Is(err, c.kind) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.kind)
 		}
+	}
+}
+
+func TestCompileSaysWhyAnOperationDoesNotRunEncrypted(t *testing.T) {
+	own := ml.Poly{Coeffs: make([][]float64, 16)}
+	for i := range own.Coeffs {
+		own.Coeffs[i] = []float64{0, float64(i)}
+	}
+	for want, op := range map[string]ml.Op{
+		"Relu, which is no polynomial":         ml.Activation{Kind: ml.ReLU},
+		"Sigmoid, which is no polynomial":      ml.Activation{Kind: ml.Sigmoid},
+		"Softmax":                              ml.Softmax{},
+		"largest value":                        ml.MaxPool{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}},
+		"padding that no convolution takes in": ml.Pad{Top: 1},
+		"picture made of a vector":             ml.Reshape{Shape: []int{4, 2, 2}},
+		"of its own for every pixel":           own,
+	} {
+		_, err := Compile(chain("", []int{1, 4, 4}, op), [32]byte{})
+		if !notice.Is(err, notice.Unsupported) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%T: %v", op, err)
+		}
+	}
+	join := ml.Graph{Input: []int{2}, Output: 1, Nodes: []ml.Node{{Op: ml.Concat{}, Args: []int{0, 0}}}}
+	if _, err := Compile(join, [32]byte{}); !notice.Is(err, notice.Unsupported) || !strings.Contains(err.Error(), "joined") {
+		t.Errorf("Concat: %v", err)
 	}
 }
 

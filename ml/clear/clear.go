@@ -46,7 +46,7 @@ func Trace(g ml.Graph, input []float64) ([][]float64, error) {
 		case ml.Linear:
 			y = dense(op, x)
 		case ml.Poly:
-			y = polynomial(op, x, shape)
+			y = polynomial(op, x)
 		case ml.AveragePool:
 			y = pool(op, x, shape)
 		case ml.Flatten:
@@ -56,6 +56,18 @@ func Trace(g ml.Graph, input []float64) ([][]float64, error) {
 			for i := range x {
 				y[i] = x[i] + values[n.Args[1]][i]
 			}
+		case ml.Reshape:
+			y = x
+		case ml.Pad:
+			y = surround(op, x, shape)
+		case ml.MaxPool:
+			y = largest(op, x, shape)
+		case ml.Concat:
+			y = join(op, n.Args, values, shapes)
+		case ml.Activation:
+			y = activate(op, x)
+		case ml.Softmax:
+			y = softmax(op, x, shape)
 		}
 		values = append(values, y)
 	}
@@ -105,14 +117,11 @@ func dense(l ml.Linear, x []float64) []float64 {
 	return y
 }
 
-func polynomial(p ml.Poly, x []float64, shape []int) []float64 {
+func polynomial(p ml.Poly, x []float64) []float64 {
 	y := make([]float64, len(x))
-	plane := len(x) / shape[0]
+	each := len(x) / len(p.Coeffs)
 	for i, v := range x {
-		k := p.Coeffs[0]
-		if len(p.Coeffs) > 1 {
-			k = p.Coeffs[i/plane]
-		}
+		k := p.Coeffs[i/each]
 		var sum float64 // Horner
 		for d := len(k) - 1; d >= 0; d-- {
 			sum = float64(sum*v) + k[d]

@@ -40,7 +40,26 @@ func TestOperations(t *testing.T) {
 			[]int{2, 1, 2}, one(ml.Poly{Coeffs: [][]float64{{1, 2}, {0, 0, 1}}}, 0), []float64{1, 2, 3, 4}, []float64{3, 5, 9, 16},
 		},
 		"pooling that leaves a rest": {[]int{1, 3, 2}, one(ml.AveragePool{Kernel: 2}, 0), []float64{1, 2, 3, 4, 5, 6}, []float64{2.5}},
-		"sum":                        {[]int{2}, one(ml.Add{}, 0, 0), []float64{1, -2}, []float64{2, -4}},
+		"polynomial of each value":   {[]int{1, 1, 2}, one(ml.Poly{Coeffs: [][]float64{{1, 2}, {0, 3}}}, 0), []float64{1, 2}, []float64{3, 6}},
+		"another shape":              {[]int{4}, one(ml.Reshape{Shape: []int{1, 2, 2}}, 0), []float64{1, 2, 3, 4}, []float64{1, 2, 3, 4}},
+		"zeros around": {
+			[]int{2, 1, 2}, one(ml.Pad{Top: 1, Left: 2, Right: 1}, 0), []float64{1, 2, 3, 4},
+			[]float64{0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 0},
+		},
+		"largest of windows": {
+			[]int{1, 3, 3}, one(ml.MaxPool{Kernel: [2]int{2, 3}, Stride: [2]int{2, 1}, Before: [2]int{1, 0}, After: [2]int{0, 1}}, 0),
+			[]float64{-9, -8, -7, -6, -5, -4, -3, -2, -1}, []float64{-7, -7, -1, -1},
+		},
+		"joined channels": {[]int{1, 1, 2}, one(ml.Concat{}, 0, 0), []float64{1, 2}, []float64{1, 2, 1, 2}},
+		"joined columns":  {[]int{1, 2, 2}, one(ml.Concat{Axis: 2}, 0, 0), []float64{1, 2, 3, 4}, []float64{1, 2, 1, 2, 3, 4, 3, 4}},
+		"max(x, 0)":       {[]int{3}, one(ml.Activation{Kind: ml.ReLU}, 0), []float64{-1, 0, 2}, []float64{0, 0, 2}},
+		"sigmoid":         {[]int{3}, one(ml.Activation{Kind: ml.Sigmoid}, 0), []float64{-1e9, 0, 1e9}, []float64{0, 0.5, 1}},
+		"tanh":            {[]int{3}, one(ml.Activation{Kind: ml.Tanh}, 0), []float64{-1e9, 0, 1e9}, []float64{-1, 0, 1}},
+		"softmax":         {[]int{2}, one(ml.Softmax{}, 0), []float64{1000, 1000}, []float64{0.5, 0.5}},
+		"softmax of channels": {
+			[]int{2, 1, 2}, one(ml.Softmax{}, 0), []float64{7, 0, 7, 1e9}, []float64{0.5, 0, 0.5, 1},
+		},
+		"sum": {[]int{2}, one(ml.Add{}, 0, 0), []float64{1, -2}, []float64{2, -4}},
 	} {
 		y, err := clear.Run(ml.Graph{Input: c.in, Nodes: c.nodes, Output: 1}, c.x)
 		if err != nil || !slices.Equal(y, c.y) {

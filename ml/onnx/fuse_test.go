@@ -95,6 +95,75 @@ func TestChainsBecomeOneOperation(t *testing.T) {
 	}
 }
 
+// TestOneExampleOfEachForm covers what the tests of one operator cannot: what
+// is folded away, and what a second value is joined with.
+func TestOneExampleOfEachForm(t *testing.T) {
+	conv := weights("w", []int64{1, 1, 2, 2}, 1, 2, 3, 4)
+	nine := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for _, c := range []struct {
+		name  string
+		shape []int
+		init  []*pb.Tensor
+		nodes []*pb.Node
+		ops   string
+		x, y  []float64
+	}{
+		{
+			"padding taken into a convolution", []int{1, 3, 3}, []*pb.Tensor{conv, weights("p", []int64{8}, 0, 0, 1, 1, 0, 0, 0, 0)},
+			[]*pb.Node{node("Pad", []string{"x", "p"}, "a"), node("Conv", []string{"a", "w"}, "y", numbers("strides", 2, 2))},
+			"[Conv]", nine, []float64{4, 18, 36, 77},
+		},
+		{
+			"padding that a square kernel cannot hold", []int{1, 3, 2}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 2}, 1, 2)},
+			[]*pb.Node{node("Conv", []string{"x", "w"}, "y", numbers("pads", 1, 0, 0, 0))},
+			"[Pad Conv]", nine[:6], []float64{0, 5, 11, 17},
+		},
+		{
+			"grouped channels", []int{2, 1, 1}, []*pb.Tensor{weights("w", []int64{2, 1, 1, 1}, 3, 5)},
+			[]*pb.Node{node("Conv", []string{"x", "w"}, "y", number("group", 2))}, "[Conv]", []float64{2, 7}, []float64{6, 35},
+		},
+		{
+			"a constant for each pixel", []int{1, 2, 2}, []*pb.Tensor{weights("k", []int64{2, 2}, 1, 2, 3, 4), weights("d", []int64{1, 1, 2}, 2, 4)},
+			[]*pb.Node{node("Sub", []string{"x", "k"}, "a"), node("Div", []string{"a", "d"}, "y")}, "[Poly]", []float64{5, 6, 7, 8}, []float64{2, 1, 2, 1},
+		},
+		{
+			"pooling whose padding does not count", []int{1, 3, 3}, nil,
+			[]*pb.Node{node("AveragePool", []string{"x"}, "y", numbers("kernel_shape", 2, 2), numbers("strides", 2, 2), number("ceil_mode", 1))},
+			"[Conv Poly]", nine, []float64{3, 4.5, 7.5, 9},
+		},
+		{
+			"constants folded", []int{2}, []*pb.Tensor{weights("k", []int64{2, 1}, 1, 2), weights("j", []int64{1, 2}, 10, 20), weights("s", []int64{2}, -1, 1), weights("a", []int64{1}, 0)},
+			[]*pb.Node{
+				node("Mul", []string{"k", "j"}, "kj"), node("Transpose", []string{"kj"}, "t"), node("Concat", []string{"t", "kj"}, "c", number("axis", 1)),
+				node("MatMul", []string{"x", "c"}, "m"), node("Reshape", []string{"k", "s"}, "r"), node("Squeeze", []string{"j", "a"}, "f"),
+				node("Pow", []string{"f", "one"}, "g"), node("Concat", []string{"g", "g"}, "b", number("axis", 0)), node("Add", []string{"m", "b"}, "y"),
+			}, "[Linear]", []float64{1, 100}, []float64{2010 + 10, 4020 + 20, 2010 + 10, 4020 + 20},
+		},
+		{
+			"branches joined", []int{2}, nil, []*pb.Node{node("Relu", []string{"x"}, "a"), node("Dropout", []string{"a"}, "b"), node("Concat", []string{"b", "x"}, "y", number("axis", -1))},
+			"[Relu Concat]", []float64{-1, 3}, []float64{0, 3, -1, 3},
+		},
+		{
+			"a picture made of a vector", []int{4}, []*pb.Tensor{weights("s", []int64{4}, -1, 1, 2, 2)},
+			[]*pb.Node{node("Reshape", []string{"x", "s"}, "a"), node("Transpose", []string{"a"}, "b", numbers("perm", 0, 2, 1, 3)), node("GlobalMaxPool", []string{"b"}, "y")},
+			"[Reshape Reshape MaxPool]", []float64{1, 9, 3, 4}, []float64{9, 4},
+		},
+	} {
+		c.init = append(c.init, weights("one", nil, 1))
+		g, err := Read(bytes.NewReader(file(t, c.shape, c.init, c.nodes...)))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if got := operations(g); got != c.ops {
+			t.Errorf("%s: %s, not %s", c.name, got, c.ops)
+		}
+		if err := agree(g, c.x, c.y, 1e-12); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func TestPaddingByName(t *testing.T) {
 	w := weights("w", []int64{1, 1, 2, 2}, 1, 2, 3, 4)
 	auto := &pb.Attribute{Name: proto.String("auto_pad"), S: []byte("SAME_UPPER")}
@@ -117,17 +186,33 @@ func TestPaddingByName(t *testing.T) {
 func TestWhatIsNotCoveredIsNamed(t *testing.T) {
 	two := weights("k", []int64{2}, 1, 2)
 	for name, raw := range map[string][]byte{
-		"operator":              file(t, []int{2}, nil, node("Sigmoid", []string{"x"}, "y")),
-		"product of two values": file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),
-		"power":                 file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0.5)}, node("Pow", []string{"x", "k"}, "y")),
-		"degree":                file(t, []int{2}, []*pb.Tensor{weights("k", nil, 8)}, node("Pow", []string{"x", "k"}, "a"), node("Pow", []string{"a", "k"}, "y")),
-		"dilation":              file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("dilations", 2, 2))),
-		"domain":                file(t, []int{2}, nil, &pb.Node{OpType: proto.String("Add"), Domain: proto.String("evil"), Input: []string{"x", "x"}, Output: []string{"y"}}),
-		"constant alone":        file(t, []int{2}, []*pb.Tensor{two}, node("Add", []string{"k", "k"}, "y")),
+		"operator":                file(t, []int{2}, nil, node("Elu", []string{"x"}, "y")),
+		"quotient":                file(t, []int{2}, []*pb.Tensor{two}, node("Div", []string{"k", "x"}, "y")),
+		"division by zero":        file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"x", "k"}, "y")),
+		"strides that differ":     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("strides", 1, 2))),
+		"joining a constant":      file(t, []int{2}, []*pb.Tensor{weights("k", []int64{1, 2}, 1, 2)}, node("Concat", []string{"x", "k"}, "y", number("axis", 1))),
+		"joining batches":         file(t, []int{2}, nil, node("Concat", []string{"x", "x"}, "y", number("axis", 0))),
+		"softmax of a batch":      file(t, []int{2}, nil, node("Softmax", []string{"x"}, "y", number("axis", 0))),
+		"padding with a value":    file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 0, 1, 1, 0, 0, 1, 1), weights("k", nil, 1)}, node("Pad", []string{"x", "p", "k"}, "y")),
+		"padding of channels":     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 1, 0, 0, 0, 0, 0, 0)}, node("Pad", []string{"x", "p"}, "y")),
+		"a moving transpose":      file(t, []int{2, 4, 4}, nil, node("Transpose", []string{"x"}, "y", numbers("perm", 0, 2, 1, 3))),
+		"padding of a scalar":     file(t, []int{1}, []*pb.Tensor{weights("a", []int64{1}, 1), weights("p", []int64{0})}, node("Squeeze", []string{"x", "a"}, "s"), node("Pad", []string{"s", "p"}, "y")),
+		"axes given twice":        file(t, []int{2}, []*pb.Tensor{weights("a", []int64{3}, 1, 2, 3)}, node("Unsqueeze", []string{"x", "a"}, "i", numbers("axes", 1)), node("Elu", []string{"i"}, "y")),
+		"training":                file(t, []int{2}, []*pb.Tensor{weights("r", nil, 0.5), {Name: proto.String("t"), DataType: proto.Int32(typeBool), RawData: []byte{1}}}, node("Dropout", []string{"x", "r", "t"}, "y")),
+		"constants that overflow": file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"k", "k"}, "i"), node("Add", []string{"x", "i"}, "y")),
+		"product of two values":   file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),
+		"power":                   file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0.5)}, node("Pow", []string{"x", "k"}, "y")),
+		"degree":                  file(t, []int{2}, []*pb.Tensor{weights("k", nil, 8)}, node("Pow", []string{"x", "k"}, "a"), node("Pow", []string{"a", "k"}, "y")),
+		"dilation":                file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("dilations", 2, 2))),
+		"domain":                  file(t, []int{2}, nil, &pb.Node{OpType: proto.String("Add"), Domain: proto.String("evil"), Input: []string{"x", "x"}, Output: []string{"y"}}),
 	} {
 		if _, err := Read(bytes.NewReader(raw)); !notice.Is(err, notice.Unsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	alone := file(t, []int{2}, []*pb.Tensor{two}, node("Add", []string{"k", "k"}, "y"))
+	if _, err := Read(bytes.NewReader(alone)); !notice.Is(err, notice.Invalid) {
+		t.Errorf("constants alone: %v", err)
 	}
 	if err := Write(&bytes.Buffer{}, ml.Graph{}); !notice.Is(err, notice.Invalid) {
 		t.Errorf("got %v", err)

@@ -3,76 +3,13 @@ package onnx
 import (
 	"errors"
 	"math"
-	"slices"
 
 	"manx/ml"
 )
 
-// An axis is what one dimension of a window needs: size of the input, kernel, stride, padding before and after.
-type axis struct{ in, kernel, stride, before, after int }
-
-func (x axis) out() int { return (x.in+x.before+x.after-x.kernel)/x.stride + 1 }
-
-// window reads kernel_shape's companions of Conv and AveragePool.
-func window(a attributes, shape []int, kh, kw int) (y, x axis, err error) {
-	strides, ok1 := a.ints("strides", 2, 1)
-	pads, ok2 := a.ints("pads", 4, 0)
-	dilations, ok3 := a.ints("dilations", 2, 1)
-	if !ok1 || !ok2 || !ok3 {
-		return y, x, errors.New("only two spatial dimensions are covered")
-	}
-	if dilations[0] != 1 || dilations[1] != 1 {
-		return y, x, errors.New("dilations are not covered")
-	}
-	if strides[0] < 1 || strides[1] < 1 || strides[0] != strides[1] {
-		return y, x, errors.New("only equal strides are covered")
-	}
-	if slices.Min(pads) < 0 || slices.Max(pads) > 64 || strides[0] > 64 || kh < 1 || kw < 1 || kh > 64 || kw > 64 {
-		return y, x, errors.New("kernel, stride and padding must be at most 64")
-	}
-	y = axis{shape[1], kh, strides[0], pads[0], pads[2]}
-	x = axis{shape[2], kw, strides[1], pads[1], pads[3]}
-	mode := "NOTSET"
-	if m, ok := a["auto_pad"]; ok {
-		mode = string(m.GetS())
-	}
-	switch mode {
-	case "NOTSET":
-	case "VALID":
-		y.before, y.after, x.before, x.after = 0, 0, 0, 0
-	case "SAME_UPPER", "SAME_LOWER":
-		for _, d := range []*axis{&y, &x} {
-			total := max(((d.in+d.stride-1)/d.stride-1)*d.stride+d.kernel-d.in, 0)
-			d.before, d.after = total/2, total-total/2
-			if mode == "SAME_LOWER" {
-				d.before, d.after = d.after, d.before
-			}
-		}
-	default:
-		return y, x, errors.New("an auto_pad that ONNX does not have")
-	}
-	if y.in+y.before+y.after < y.kernel || x.in+x.before+x.after < x.kernel {
-		return y, x, errors.New("the kernel is larger than its input")
-	}
-	return y, x, nil
-}
-
-// square finds a square kernel with equal padding on all sides that computes
-// the same: the real kernel inside it at (fy, fx), zeros around it.
-func square(y, x axis) (kernel, pad, fy, fx int, err error) {
-	for pad = max(y.before, x.before); pad <= 64; pad++ {
-		fy, fx = pad-y.before, pad-x.before
-		for kernel = max(y.kernel+fy, x.kernel+fx, pad+1); kernel <= 64; kernel++ {
-			oy, ox := y.in+2*pad-kernel, x.in+2*pad-kernel
-			if oy < 0 || ox < 0 {
-				break
-			}
-			if oy/y.stride+1 == y.out() && ox/x.stride+1 == x.out() {
-				return kernel, pad, fy, fx, nil
-			}
-		}
-	}
-	return 0, 0, 0, 0, errors.New("this padding is not covered")
+// picture says whether v is channels, height and width after a batch dimension.
+func (l *loader) picture(v value) bool {
+	return l.lead == 1 && v.constant == nil && len(v.shape) == 3
 }
 
 func (l *loader) conv(args []value, a attributes) (value, error) {
@@ -81,47 +18,61 @@ func (l *loader) conv(args []value, a attributes) (value, error) {
 	}
 	w, in := args[1].constant, args[0]
 	groups := a.int("group", 1)
-	if len(in.shape) != 3 || len(w.dims) != 4 || groups < 1 || in.shape[0]%groups != 0 || w.dims[1] != in.shape[0]/groups ||
+	if !l.picture(in) || len(w.dims) != 4 || groups < 1 || in.shape[0]%groups != 0 || w.dims[1] != in.shape[0]/groups ||
 		w.dims[0] < 1 || w.dims[0]%groups != 0 || w.dims[2] < 1 || w.dims[3] < 1 {
 		return value{}, errors.New("only convolutions in two dimensions, with weights that fit, are covered")
 	}
-	out, channels := w.dims[0], in.shape[0]
+	out, channels := w.dims[0], w.dims[1]
 	y, x, err := window(a, in.shape, w.dims[2], w.dims[3])
 	if err != nil {
 		return value{}, err
 	}
-	k, pad, fy, fx, err := square(y, x)
-	if err != nil {
-		return value{}, err
-	}
-	if out > ml.MaxWeights/(channels*k*k) || l.cost+out*channels*k*k > ml.MaxWeights {
-		return value{}, tooLarge("a convolution has too many weights")
-	}
-	op := ml.Conv{Out: out, In: channels, Kernel: k, Stride: y.stride, Pad: pad, Weights: make([]float64, out*channels*k*k), Bias: make([]float64, out)}
+	bias := make([]float64, out)
 	if len(args) > 2 && args[2].constant != nil {
 		if len(args[2].constant.values) != out {
 			return value{}, errShape
 		}
-		copy(op.Bias, args[2].constant.values)
+		copy(bias, args[2].constant.values)
 	}
-	at := 0
-	for o := range out {
-		for i := range channels / groups {
-			c := o/(out/groups)*(channels/groups) + i
-			for ky := range w.dims[2] {
-				for kx := range w.dims[3] {
-					op.Weights[((o*channels+c)*k+ky+fy)*k+kx+fx] = w.values[at]
-					at++
+	in = l.unframe(in, &y, &x)
+	return l.cross(in, y, x, bias, func(put func(o, c, ky, kx int, w float64)) {
+		at := 0
+		for o := range out {
+			for i := range channels {
+				for ky := range w.dims[2] {
+					for kx := range w.dims[3] {
+						put(o, o/(out/groups)*channels+i, ky, kx, w.values[at])
+						at++
+					}
 				}
 			}
 		}
+	})
+}
+
+// unframe takes an ml.Pad that only this operator reads into the padding of its window.
+func (l *loader) unframe(in value, y, x *axis) value {
+	last := len(l.graph.Nodes)
+	if in.base != last || last == 0 || in.shared || in.poly != nil {
+		return in
 	}
-	return l.push(op, []int{out, y.out(), x.out()}, len(op.Weights)+out, l.real(in))
+	n := l.graph.Nodes[last-1]
+	p, ok := n.Op.(ml.Pad)
+	if !ok {
+		return in
+	}
+	l.graph.Nodes = l.graph.Nodes[:last-1]
+	*y = axis{y.in - p.Top - p.Bottom, y.kernel, y.stride, y.before + p.Top, y.after + p.Bottom}
+	*x = axis{x.in - p.Left - p.Right, x.kernel, x.stride, x.before + p.Left, x.after + p.Right}
+	return value{base: n.Args[0], shape: []int{in.shape[0], y.in, x.in}}
 }
 
 func (l *loader) gemm(args []value, a attributes) (value, error) {
 	if len(args) < 2 || args[0].constant != nil || args[1].constant == nil || len(args) > 2 && args[2].shape != nil {
 		return value{}, errors.New("its weights must be constants")
+	}
+	if l.lead == 0 {
+		return value{}, errors.New("its input must have a batch dimension")
 	}
 	if a.int("transA", 0) != 0 {
 		return value{}, errors.New("a transposed input is not covered")
@@ -136,7 +87,7 @@ func (l *loader) gemm(args []value, a attributes) (value, error) {
 	}
 	bias := make([]float64, out)
 	if len(args) > 2 && args[2].constant != nil {
-		c, err := spread(args[2].constant, []int{out})
+		c, err := l.spread(args[2].constant, []int{out})
 		if err != nil {
 			return value{}, err
 		}
@@ -173,55 +124,6 @@ func (l *loader) linear(x value, w []float64, in, out, step, jump int, alpha flo
 	return l.push(op, []int{out}, len(w)+out, l.real(x))
 }
 
-func (l *loader) pool(op string, args []value, a attributes) (value, error) {
-	in := args[0]
-	if in.constant != nil || len(in.shape) != 3 {
-		return value{}, errors.New("only pictures can be pooled")
-	}
-	c, h, w := in.shape[0], in.shape[1], in.shape[2]
-	if op == "GlobalAveragePool" {
-		if h != w {
-			return value{}, errors.New("only square pictures are covered")
-		}
-		return l.push(ml.AveragePool{Kernel: h}, []int{c, 1, 1}, 0, l.real(in))
-	}
-	kernel, ok := a.ints("kernel_shape", 2, 0)
-	if !ok {
-		return value{}, errors.New("only two spatial dimensions are covered")
-	}
-	y, x, err := window(a, in.shape, kernel[0], kernel[1])
-	if err != nil {
-		return value{}, err
-	}
-	if a.int("ceil_mode", 0) != 0 {
-		return value{}, errors.New("ceil_mode is not covered")
-	}
-	padded := y.before+y.after+x.before+x.after > 0
-	if padded && a.int("count_include_pad", 0) == 0 {
-		return value{}, errors.New("padding that does not count is not covered")
-	}
-	if !padded && y.kernel == x.kernel && y.kernel == y.stride {
-		return l.push(ml.AveragePool{Kernel: y.kernel}, []int{c, h / y.kernel, w / y.kernel}, 0, l.real(in))
-	}
-	// Overlapping windows: a convolution of each channel with itself alone.
-	k, pad, fy, fx, err := square(y, x)
-	if err != nil {
-		return value{}, err
-	}
-	if c > ml.MaxWeights/(c*k*k) || l.cost+c*c*k*k > ml.MaxWeights {
-		return value{}, tooLarge("a pooling has too many channels")
-	}
-	conv := ml.Conv{Out: c, In: c, Kernel: k, Stride: y.stride, Pad: pad, Weights: make([]float64, c*c*k*k), Bias: make([]float64, c)}
-	for i := range c {
-		for ky := range y.kernel {
-			for kx := range x.kernel {
-				conv.Weights[((i*c+i)*k+ky+fy)*k+kx+fx] = 1 / float64(y.kernel*x.kernel)
-			}
-		}
-	}
-	return l.push(conv, []int{c, y.out(), x.out()}, len(conv.Weights)+c, l.real(in))
-}
-
 func (l *loader) normalise(args []value, a attributes) (value, error) {
 	if len(args) != 5 || args[0].constant != nil {
 		return value{}, errors.New("it needs an input and four constants")
@@ -230,6 +132,9 @@ func (l *loader) normalise(args []value, a attributes) (value, error) {
 		return value{}, errors.New("training mode is not covered")
 	}
 	x := args[0]
+	if l.lead == 0 || len(x.shape) != 1 && len(x.shape) != 3 {
+		return value{}, errors.New("it needs a batch of vectors or pictures")
+	}
 	if x.shape[0] > maxCoeffs/8 {
 		return value{}, tooLarge("a normalisation has too many channels")
 	}
@@ -251,77 +156,4 @@ func (l *loader) normalise(args []value, a attributes) (value, error) {
 		affine[i] = []float64{p[1][i] - k*p[2][i], k}
 	}
 	return l.compose(x, affine)
-}
-
-func (l *loader) reshape(op string, args []value, a attributes) (value, error) {
-	x := args[0]
-	flat := false
-	switch {
-	case op == "Flatten":
-		if x.constant != nil {
-			return value{}, errors.New("a constant cannot be flattened")
-		}
-		switch d := a.int("axis", 1); d {
-		case 1, -len(x.shape):
-			flat = true
-		default:
-			return value{}, errors.New("only axis 1 is covered")
-		}
-	case len(args) != 2 || args[1].constant == nil || len(args[1].constant.dims) != 1:
-		return value{}, errors.New("only a constant shape is covered")
-	case x.constant != nil:
-		return reshapeConstant(x.constant, args[1].constant.values)
-	default:
-		to, size := args[1].constant.values, float64(ml.Size(x.shape))
-		if a.int("allowzero", 0) != 0 || len(to) < 1 || to[0] != 0 && to[0] != -1 && to[0] != float64(max(l.batch, 1)) {
-			return value{}, errors.New("the batch must stay the first dimension")
-		}
-		switch {
-		case len(to) == 2 && (to[1] == size || to[1] == -1 && to[0] != -1):
-			flat = true
-		case len(to) == 1+len(x.shape):
-			for i, d := range x.shape {
-				if to[i+1] != float64(d) && !(to[i+1] == 0) {
-					return value{}, errors.New("only flattening is covered")
-				}
-			}
-		default:
-			return value{}, errors.New("only flattening is covered")
-		}
-	}
-	if !flat || len(x.shape) == 1 {
-		return x, nil
-	}
-	return l.push(ml.Flatten{}, []int{ml.Size(x.shape)}, 0, l.real(x))
-}
-
-func reshapeConstant(c *constant, to []float64) (value, error) {
-	size, free := 1, -1
-	dims := make([]int, 0, min(len(to), 8))
-	for i, d := range to {
-		n := int(d)
-		switch {
-		case len(dims) == 8 || d < -1 || d > ml.MaxWeights:
-			return value{}, errShape
-		case n == -1 && free < 0:
-			free, n = i, 1
-		case n == -1:
-			return value{}, errShape
-		case n == 0 && i < len(c.dims):
-			n = c.dims[i]
-		}
-		if n > 0 && size > ml.MaxWeights/n {
-			return value{}, errShape
-		}
-		size *= n
-		dims = append(dims, n)
-	}
-	if free >= 0 && size > 0 {
-		dims[free] = len(c.values) / size
-		size *= dims[free]
-	}
-	if size != len(c.values) {
-		return value{}, errShape
-	}
-	return value{constant: &constant{dims: dims, values: c.values}}, nil
 }

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"manx/ml"
@@ -10,15 +11,13 @@ import (
 // identity is x itself.
 var identity = []float64{0, 1}
 
-// row returns the polynomial of channel c of v.
-func (v value) row(c int) []float64 {
-	switch len(v.poly) {
-	case 0:
+// row returns the polynomial of v for the i-th of n rows; a row for each
+// channel stands for all its values.
+func (v value) row(i, n int) []float64 {
+	if len(v.poly) == 0 {
 		return identity
-	case 1:
-		return v.poly[0]
 	}
-	return v.poly[c]
+	return v.poly[i*len(v.poly)/n]
 }
 
 // compose returns after(v), channel by channel; an affine map of a convolution
@@ -32,10 +31,10 @@ func (l *loader) compose(v value, after [][]float64) (value, error) {
 	n := max(len(v.poly), len(after))
 	rows := make([][]float64, n)
 	for c := range n {
-		k := after[min(c, len(after)-1)]
+		k := after[c*len(after)/n]
 		sum := []float64{k[len(k)-1]}
 		for d := len(k) - 2; d >= 0; d-- { // Horner
-			sum = times(sum, v.row(c))
+			sum = times(sum, v.row(c, n))
 			sum[0] += k[d]
 		}
 		rows[c] = sum
@@ -71,14 +70,17 @@ func (l *loader) fold(node int, after [][]float64) bool {
 			}
 		}
 	}
+	var w, b []float64
 	switch op := l.graph.Nodes[node].Op.(type) {
 	case ml.Conv:
-		scale(op.Weights, op.Bias)
+		w, b = op.Weights, op.Bias
 	case ml.Linear:
-		scale(op.Weights, op.Bias)
-	default:
+		w, b = op.Weights, op.Bias
+	}
+	if len(b) == 0 || len(after) != 1 && len(after) != len(b) {
 		return false
 	}
+	scale(w, b)
 	return true
 }
 
@@ -101,23 +103,53 @@ func plus(a, b []float64, sign float64) []float64 {
 	return out
 }
 
-// spread returns a constant as one value, or one for each channel of shape.
-func spread(c *constant, shape []int) ([]float64, error) {
+// spread returns a constant as one value, one for each channel of shape, or one
+// for each value of shape.
+func (l *loader) spread(c *constant, shape []int) ([]float64, error) {
 	dims := c.dims
-	if len(c.values) == 1 && len(dims) <= len(shape)+1 {
+	if len(c.values) == 1 && len(dims) <= len(shape)+l.lead {
 		return c.values, nil
 	}
-	if len(dims) == len(shape)+1 && dims[0] == 1 {
+	if l.lead == 1 && len(dims) == len(shape)+1 {
+		if dims[0] != 1 {
+			return nil, errors.New("a constant that differs along the batch is not covered")
+		}
 		dims = dims[1:]
 	}
-	if len(c.values) > maxCoeffs/8 {
-		return nil, tooLarge("an activation has too many channels")
+	if len(dims) > len(shape) {
+		return nil, errShape
 	}
-	want := append([]int{shape[0]}, slices.Repeat([]int{1}, len(shape)-1)...)
-	if !slices.Equal(dims, want) {
-		return nil, errors.New("a constant must hold one value, or one for each channel")
+	dims = append(slices.Repeat([]int{1}, len(shape)-len(dims)), dims...)
+	each := len(shape) == 1 || len(shape) == 3 // is there one for each channel?
+	for i, d := range dims {
+		if d != 1 && d != shape[i] {
+			return nil, errors.New("a constant larger than the value it meets is not covered")
+		}
+		each = each && (i == 0 || d == 1)
 	}
-	return c.values, nil
+	size := ml.Size(shape)
+	if each {
+		size = len(c.values)
+	}
+	if size > maxCoeffs/8 {
+		return nil, tooLarge("an activation has too many constants")
+	}
+	if each {
+		return c.values, nil
+	}
+	out := make([]float64, size)
+	for i := range out {
+		rest, at, step := i, 0, 1
+		for d := len(shape) - 1; d >= 0; d-- {
+			if dims[d] > 1 {
+				at += rest % shape[d] * step
+				step *= dims[d]
+			}
+			rest /= shape[d]
+		}
+		out[i] = c.values[at]
+	}
+	return out, nil
 }
 
 func (l *loader) binary(op string, args []value) (value, error) {
@@ -126,14 +158,17 @@ func (l *loader) binary(op string, args []value) (value, error) {
 	}
 	x, y := args[0], args[1]
 	if x.constant != nil && y.constant != nil {
-		return value{}, errors.New("arithmetic on constants alone is not covered")
+		return l.arithmetic(op, x.constant, y.constant)
+	}
+	if x.constant == nil && x.shape == nil || y.constant == nil && y.shape == nil {
+		return value{}, errShape
 	}
 	if x.constant != nil || y.constant != nil {
 		v, c := x, y.constant
 		if x.constant != nil {
 			v, c = y, x.constant
 		}
-		k, err := spread(c, v.shape)
+		k, err := l.spread(c, v.shape)
 		if err != nil {
 			return value{}, err
 		}
@@ -142,6 +177,10 @@ func (l *loader) binary(op string, args []value) (value, error) {
 			switch {
 			case op == "Mul":
 				after[i] = []float64{0, k}
+			case op == "Div" && (y.constant == nil || math.IsInf(1/k, 0)):
+				return value{}, errors.New("only division by constants that are not zero is covered")
+			case op == "Div":
+				after[i] = []float64{0, 1 / k}
 			case op == "Add":
 				after[i] = []float64{k, 1}
 			case y.constant != nil: // x - k
@@ -155,17 +194,20 @@ func (l *loader) binary(op string, args []value) (value, error) {
 	if !slices.Equal(x.shape, y.shape) {
 		return value{}, errShape
 	}
+	if op == "Div" {
+		return value{}, errors.New("a quotient of two values is not covered")
+	}
 	if x.base == y.base {
 		n := max(len(x.poly), len(y.poly), 1)
 		rows := make([][]float64, n)
 		for c := range rows {
 			switch op {
 			case "Mul":
-				rows[c] = times(x.row(c), y.row(c))
+				rows[c] = times(x.row(c, n), y.row(c, n))
 			case "Add":
-				rows[c] = plus(x.row(c), y.row(c), 1)
+				rows[c] = plus(x.row(c, n), y.row(c, n), 1)
 			default:
-				rows[c] = plus(x.row(c), y.row(c), -1)
+				rows[c] = plus(x.row(c, n), y.row(c, n), -1)
 			}
 			if len(rows[c]) > ml.MaxDegree+1 {
 				return value{}, errors.New("a polynomial of degree above 15")
@@ -187,6 +229,9 @@ func (l *loader) binary(op string, args []value) (value, error) {
 }
 
 func (l *loader) power(args []value) (value, error) {
+	if len(args) == 2 && args[0].constant != nil && args[1].constant != nil {
+		return l.arithmetic("Pow", args[0].constant, args[1].constant)
+	}
 	if len(args) != 2 || args[0].constant != nil || args[1].constant == nil || len(args[1].constant.values) != 1 {
 		return value{}, errors.New("only a constant power is covered")
 	}

@@ -1,7 +1,6 @@
 // Package onnx reads and writes models in the Open Neural Network Exchange
-// format, as ml.Graph: the operators of small convolutional networks with
-// polynomial activations, fused into the few operations that every runtime
-// here has. It runs no model, reads no external data, and refuses by name
+// format, as ml.Graph: the operators of small convolutional networks, fused
+// into the few operations that ml has. It runs no model, reads no external data, and refuses by name
 // every operator and option it does not turn into exactly the same function.
 package onnx
 
@@ -29,8 +28,8 @@ const (
 )
 
 // Read reads a model of one input and one output from at most MaxFile bytes.
-// The first dimension of the input is the batch and is dropped; weights are
-// kept to the last bit. What is not ONNX is notice.Invalid, what is too large
+// Where the input has two or four dimensions, the first is the batch and is
+// dropped: the graph takes one example. Weights are kept to the last bit. What is not ONNX is notice.Invalid, what is too large
 // notice.Exhausted, and an operator or option that is not covered
 // notice.Unsupported, naming the node and the operator.
 func Read(r io.Reader) (ml.Graph, error) {
@@ -133,7 +132,8 @@ func invalid(cause error, what string) error {
 
 func unsupported(what string) error {
 	return notice.New(notice.Unsupported, "the ONNX model is not one that runs here: "+what,
-		"the operators covered are Conv, Gemm, MatMul, Add, Sub, Mul, Pow, AveragePool, GlobalAveragePool, BatchNormalization, Flatten, Reshape, Identity and Constant")
+		"the operators covered are Conv, Gemm, MatMul, Add, Sub, Mul, Div, Pow, AveragePool, MaxPool, GlobalAveragePool, GlobalMaxPool, BatchNormalization, "+
+			"Relu, Sigmoid, Tanh, Softmax, Flatten, Reshape, Squeeze, Unsqueeze, Transpose, Concat, Pad, Dropout, Identity and Constant")
 }
 
 // quote shows a name from a file, bounded.

@@ -34,11 +34,15 @@ func TestOnnxruntimeAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file bytes.Buffer
-	if err := Write(&file, small()); err != nil {
-		t.Fatal(err)
+	models := [][]byte{lung}
+	for _, g := range []ml.Graph{small(), wide()} {
+		var file bytes.Buffer
+		if err := Write(&file, g); err != nil {
+			t.Fatal(err)
+		}
+		models = append(models, file.Bytes())
 	}
-	for _, model := range [][]byte{file.Bytes(), lung} {
+	for _, model := range models {
 		g, err := Read(bytes.NewReader(model))
 		if err != nil {
 			t.Fatal(err)

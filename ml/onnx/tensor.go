@@ -14,6 +14,7 @@ const (
 	typeFloat  = 1
 	typeInt32  = 6
 	typeInt64  = 7
+	typeBool   = 9
 	typeDouble = 11
 )
 
@@ -24,7 +25,8 @@ type constant struct {
 }
 
 // decode checks the declared shape against the bytes that are really there,
-// and allocates no more than those.
+// and allocates no more than those. A type that is not covered is an error
+// without a notice, to which the caller adds which operator reads it.
 func decode(t *pb.Tensor) (*constant, error) {
 	if t.GetDataLocation() != 0 || len(t.GetExternalData()) > 0 {
 		return nil, unsupported("tensor " + quote(t.GetName()) + " is external data; save the weights inside the file")
@@ -41,11 +43,11 @@ func decode(t *pb.Tensor) (*constant, error) {
 		size *= int(d)
 		c.dims = append(c.dims, int(d))
 	}
-	raw, width := t.GetRawData(), map[int32]int{typeFloat: 4, typeInt32: 4, typeInt64: 8, typeDouble: 8}[t.GetDataType()]
+	raw, width := t.GetRawData(), map[int32]int{typeFloat: 4, typeInt32: 4, typeInt64: 8, typeBool: 1, typeDouble: 8}[t.GetDataType()]
 	if width == 0 {
-		return nil, unsupported("tensor " + quote(t.GetName()) + " holds values of a type other than float, double, int32 and int64")
+		return nil, errors.New("tensor " + quote(t.GetName()) + " holds values of a type other than float, double, int32, int64 and bool")
 	}
-	typed := map[int32]int{typeFloat: len(t.GetFloatData()), typeInt32: len(t.GetInt32Data()), typeInt64: len(t.GetInt64Data()),
+	typed := map[int32]int{typeFloat: len(t.GetFloatData()), typeInt32: len(t.GetInt32Data()), typeBool: len(t.GetInt32Data()), typeInt64: len(t.GetInt64Data()),
 		typeDouble: len(t.GetDoubleData())}[t.GetDataType()]
 	if len(raw) > 0 && typed > 0 || len(raw) == 0 && typed != size || len(raw) > 0 && len(raw) != size*width {
 		return nil, invalid(errShape, "a tensor does not hold as many values as it declares")
@@ -58,7 +60,7 @@ func decode(t *pb.Tensor) (*constant, error) {
 			switch t.GetDataType() {
 			case typeFloat:
 				v = float64(t.GetFloatData()[i])
-			case typeInt32:
+			case typeInt32, typeBool:
 				v = float64(t.GetInt32Data()[i])
 			case typeInt64:
 				v = float64(t.GetInt64Data()[i])
@@ -69,6 +71,8 @@ func decode(t *pb.Tensor) (*constant, error) {
 			v = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
 		case t.GetDataType() == typeDouble:
 			v = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
+		case t.GetDataType() == typeBool:
+			v = float64(raw[i])
 		case t.GetDataType() == typeInt32:
 			v = float64(int32(binary.LittleEndian.Uint32(raw[4*i:])))
 		default:

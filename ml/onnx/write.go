@@ -72,6 +72,23 @@ func (e *encoder) node(i int, n ml.Node) {
 		out = e.emit("Flatten", name, []string{in}, number("axis", 1))
 	case ml.Add:
 		out = e.emit("Add", name, []string{in, e.names[n.Args[1]]})
+	case ml.Reshape:
+		out = e.emit("Reshape", name, []string{in, e.integers(name+".shape", append([]int{-1}, op.Shape...))})
+	case ml.Pad:
+		out = e.emit("Pad", name, []string{in, e.integers(name+".pads", []int{0, 0, op.Top, op.Left, 0, 0, op.Bottom, op.Right})})
+	case ml.MaxPool:
+		out = e.emit("MaxPool", name, []string{in}, numbers("kernel_shape", op.Kernel[:]...), numbers("strides", op.Stride[:]...),
+			numbers("pads", op.Before[0], op.Before[1], op.After[0], op.After[1]))
+	case ml.Concat:
+		args := make([]string, len(n.Args))
+		for i, a := range n.Args {
+			args[i] = e.names[a]
+		}
+		out = e.emit("Concat", name, args, number("axis", op.Axis+1))
+	case ml.Activation:
+		out = e.emit(op.Kind.String(), name, []string{in})
+	case ml.Softmax:
+		out = e.emit("Softmax", name, []string{in}, number("axis", op.Axis+1))
 	}
 	e.names = append(e.names, out)
 }
@@ -85,6 +102,9 @@ func (e *encoder) polynomial(name, in string, p ml.Poly, shape []int) string {
 	dims := []int{len(p.Coeffs)}
 	for range shape[1:] {
 		dims = append(dims, 1)
+	}
+	if len(p.Coeffs) > shape[0] {
+		dims = shape // one for each value
 	}
 	coefficient := func(d int) string {
 		v := make([]float64, len(p.Coeffs))
@@ -117,6 +137,15 @@ func (e *encoder) tensor(name string, values []float64, dims ...int) string {
 	}
 	for _, v := range values {
 		t.RawData = binary.LittleEndian.AppendUint32(t.RawData, math.Float32bits(float32(v)))
+	}
+	e.graph.Initializer = append(e.graph.Initializer, t)
+	return name
+}
+
+func (e *encoder) integers(name string, values []int) string {
+	t := &pb.Tensor{Name: proto.String(name), DataType: proto.Int32(typeInt64), Dims: []int64{int64(len(values))}}
+	for _, v := range values {
+		t.Int64Data = append(t.Int64Data, int64(v))
 	}
 	e.graph.Initializer = append(e.graph.Initializer, t)
 	return name
