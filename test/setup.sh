@@ -5,9 +5,10 @@
 set -uo pipefail
 
 # Orthanc: de-identification; dicom3tools: dciodvfy, the conformance of what we write;
-# PostgreSQL: its programs alone, each test makes a cluster of its own.
+# PostgreSQL: its programs alone, each test makes a cluster of its own; qemu: encrypted
+# results on another processor.
 missing=()
-for package in orthanc dicom3tools postgresql; do
+for package in orthanc dicom3tools postgresql qemu-user-static; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -1,0 +1,129 @@
+package ckks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"manx/privacy"
+)
+
+// exact hashes what encryption and evaluation give from integers alone: no
+// floating point is in it, so every machine must find the same.
+func exact(t *testing.T, s Set) string {
+	k, level := key(t, s), s.Levels()
+	o := k.open()
+	integers := func(seed byte) Integers {
+		v := make([]int64, o.n)
+		st := newStream([32]byte{seed, byte(s)})
+		for i := range v {
+			v[i] = int64(st.word()>>44) - 1<<19
+		}
+		return PackIntegers(v)
+	}
+	tr := &Transform{Level: level, Folds: []int{8}, Bias: integers(3)}
+	for i, m := range []Term{{0, 0, 0, 0, Integers{}}, {0, 3, 0, 0, Integers{}}, {0, 5, 2, 0, Integers{}}, {0, 3, 0, 64, Integers{}}} {
+		m.Plain = integers(byte(10 + i))
+		tr.Terms = append(tr.Terms, m)
+	}
+	var squares []int
+	if level > 1 {
+		squares = []int{level - 1}
+	}
+	e, err := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, squares)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared, err := Prepare(t.Context(), s, []*Transform{tr}, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Ciphertext{set: s, level: level, c0: newLimbs(level+1, o.n), c1: newLimbs(level+1, o.n)}
+	expand([32]byte{1}, o.chain(level, false), c.c1)
+	minusProduct(o.at(level, false), c.c1, o.eval, c.c0)
+	message := make([]int64, o.n)
+	integers(4).unpack(message)
+	addSmall(c.c0, message, o.chain(level, false))
+	v, err := e.Load(t.Context(), c)
+	if err == nil {
+		v, err = e.Apply(t.Context(), prepared[0], []*Value{v})
+	}
+	if err == nil && level > 1 {
+		v, err = e.Multiply(t.Context(), v, v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sha256.New()
+	if _, err := e.Store(v).WriteTo(h); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Workers' results are compared by hash, so these never change while version 1
+// of the formats is read.
+func TestInvariant7_EveryBuildGivesTheSameBytes(t *testing.T) {
+	golden := map[Set]string{Small: "b76e6772c3a71e1f", Medium: "14e91ce36b06fda9", Deep: "89446fe4b766596c"}
+	for _, s := range []Set{Small, Medium, Deep} {
+		if got := exact(t, s); got != golden[s] {
+			t.Errorf("%s, %s/%s: %s", s, runtime.GOOS, runtime.GOARCH, got)
+		}
+	}
+	if os.Getenv("MANX_BUILD") != "" {
+		return
+	}
+	wasm := filepath.Join(runtime.GOROOT(), "lib", "wasm", "go_js_wasm_exec")
+	for _, b := range []struct {
+		name, needs string
+		long        bool
+		env, args   []string
+	}{
+		// Pure Go on a processor that fuses multiplication and addition of floats.
+		{"arm64", "qemu-aarch64-static", false, []string{"GOARCH=arm64"}, []string{"-exec", "qemu-aarch64-static"}},
+		{"wasm", "node", false, []string{"GOOS=js", "GOARCH=wasm"}, []string{"-exec", wasm}},
+		{"pure Go", "", true, nil, []string{"-tags", "purego"}},
+		{"amd64 v3", "", true, []string{"GOARCH=amd64", "GOAMD64=v3"}, nil},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			if testing.Short() || b.long && os.Getenv("MANX_LONG") == "" {
+				t.Skip("MANX_LONG=1 runs it")
+			}
+			if b.needs != "" {
+				if _, err := exec.LookPath(b.needs); err != nil {
+					t.Skipf("%s is not here", b.needs)
+				}
+			}
+			args := append([]string{"test", "-vet=off", "-timeout=20m", "-run", "^TestInvariant7_EveryBuildGivesTheSameBytes$"}, append(b.args, ".")...)
+			cmd := exec.CommandContext(t.Context(), "go", args...)
+			// wasm_exec.js refuses a large environment.
+			for _, name := range []string{"PATH", "HOME", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "TMPDIR"} {
+				if v, ok := os.LookupEnv(name); ok {
+					cmd.Env = append(cmd.Env, name+"="+v)
+				}
+			}
+			cmd.Env = append(append(cmd.Env, "MANX_BUILD="+b.name, "CGO_ENABLED=0"), b.env...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				lines := strings.Split(string(out), "\n")
+				t.Errorf("%v\n%s", err, strings.Join(lines[:min(len(lines), 20)], "\n"))
+			}
+		})
+	}
+}
+
+// One secret key on any machine, so that its owner can move.
+func TestEveryBuildDerivesTheSameKey(t *testing.T) {
+	k, err := NewSecretKey(Small, privacy.Hide([32]byte{5}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := k.open().small[:16]; !slices.Equal(got, []int64{1, 1, -1, 1, -1, -1, -1, 1, 0, 0, -1, 0, 1, 1, 0, 0}) {
+		t.Errorf("it begins with %v", got)
+	}
+}
