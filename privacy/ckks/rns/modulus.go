@@ -36,6 +36,7 @@ type Modulus struct {
 	radix   pair   // 2^52 mod q: its product is Montgomery's form
 	inverse pair   // 1/N
 	mu      uint64 // floor(2^64 / q)
+	layers  int    // log2 of N
 	simd    bool
 	lazy    bool // q is so small that no butterfly needs a reduction
 
@@ -76,7 +77,7 @@ func newModulus(q uint64, logN int, root uint64, simd bool) (*Modulus, error) {
 	if root >= q || power(root, n, q) != q-1 {
 		return nil, fmt.Errorf("rns: no primitive root of order 2^%d", logN+1)
 	}
-	m := &Modulus{Q: q, N: int(n), simd: simd}
+	m := &Modulus{Q: q, N: int(n), layers: logN, simd: simd}
 	m.radix = m.pair((1 << word) % q)
 	m.mu = (1<<64 - 1) / q // q is odd, so this is the floor of 2^64 / q
 	m.k = constants{
@@ -140,11 +141,10 @@ func (m *Modulus) reduce(x uint64) uint64 {
 
 // roots fills the tables of powers.
 func (m *Modulus) roots(root uint64) {
-	logN := bits.Len(uint(m.N)) - 1
 	m.forward, m.backward = make([]pair, m.N), make([]pair, m.N)
 	w, v, back := uint64(1), uint64(1), power(root, m.Q-2, m.Q)
 	for i := range m.N {
-		r := bits.Reverse32(uint32(i)) >> (32 - logN)
+		r := bits.Reverse32(uint32(i)) >> (32 - m.layers)
 		m.forward[r], m.backward[r] = m.pair(w), m.pair(v)
 		w, v = mulmod(w, root, m.Q), mulmod(v, back, m.Q)
 	}

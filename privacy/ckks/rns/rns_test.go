@@ -99,29 +99,3 @@ func TestTransformIsLattigos(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkNTT(b *testing.B) {
-	for logN := 12; logN <= 16; logN++ {
-		for _, bl := range []int{36, 50} {
-			ms, r := both(b, primes(b, bl, logN, 1)[0], logN)
-			v := residues(ms[0], 1)
-			for _, m := range ms {
-				b.Run(fmt.Sprintf("%d/%d/ifma=%t", logN, bl, m.simd), func(b *testing.B) {
-					for b.Loop() {
-						m.NTT(v, v)
-					}
-				})
-				b.Run(fmt.Sprintf("%d/%d/inv/ifma=%t", logN, bl, m.simd), func(b *testing.B) {
-					for b.Loop() {
-						m.INTT(v, v)
-					}
-				})
-			}
-			b.Run(fmt.Sprintf("%d/%d/lattigo", logN, bl), func(b *testing.B) {
-				for b.Loop() {
-					r.NTT(v, v)
-				}
-			})
-		}
-	}
-}

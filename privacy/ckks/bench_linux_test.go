@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tuneinsight/lattigo/v5/ring"
+
 	"manx/privacy"
+	"manx/privacy/ckks/rns"
 )
 
 // cpu returns what f takes of this thread's processor, so that other load on the
@@ -114,6 +117,42 @@ func BenchmarkBesideLattigo(b *testing.B) {
 					both.Wait()
 					return time.Since(began)
 				})
+			})
+		}
+	}
+}
+
+// BenchmarkTransform is one limb's transform and its inverse, ours and lattigo's,
+// by the length of the prime: butterflies need no reduction below 2^(52-logN).
+func BenchmarkTransform(b *testing.B) {
+	for logN := 13; logN <= 16; logN++ {
+		for _, length := range []int{50, 36} {
+			q := primesOf(logN, []int{length})[0]
+			r, err := ring.NewRing(1<<logN, []uint64{q})
+			if err != nil {
+				b.Fatal(err)
+			}
+			theirs := r.SubRings[0]
+			ours, err := rns.NewModulus(q, logN, ring.ModExp(theirs.PrimitiveRoot, (q-1)>>(logN+1), q))
+			if err != nil {
+				b.Fatal(err)
+			}
+			v := make([]uint64, 1<<logN)
+			newStream([32]byte{1}).uniform(q, v)
+			many := func(f func()) func() time.Duration {
+				return func() time.Duration {
+					return cpu(func() {
+						for range 100 {
+							f()
+						}
+					}) / 100
+				}
+			}
+			b.Run(fmt.Sprintf("forward/logN=%d/bits=%d", logN, length), func(b *testing.B) {
+				beside(b, 1e3, "us", many(func() { ours.NTT(v, v) }), many(func() { theirs.NTT(v, v) }))
+			})
+			b.Run(fmt.Sprintf("inverse/logN=%d/bits=%d", logN, length), func(b *testing.B) {
+				beside(b, 1e3, "us", many(func() { ours.INTT(v, v) }), many(func() { theirs.INTT(v, v) }))
 			})
 		}
 	}
