@@ -1,6 +1,10 @@
 package ckks
 
-import "context"
+import (
+	"context"
+
+	"manx/privacy/ckks/rns"
+)
 
 // A part is one summand of a sum of rotations.
 type part struct {
@@ -21,69 +25,67 @@ func (e *Evaluator) Rotate(ctx context.Context, v *Value, rotation int) (out *Va
 // key-switching products are added before their common division by P.
 func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
 	level := parts[0].v.level
+	keys := make([]*switchKey, len(parts)) // nil where nothing turns
+	for i, p := range parts {
+		if p.rotation == 0 {
+			continue
+		}
+		var err error
+		if keys[i], err = e.key(p.rotation, level); err != nil {
+			return nil, err
+		}
+	}
 	out := e.value(level)
-	sum := e.pair(level)
-	plain := [2][][]uint64{e.take(level + 1), e.take(level + 1)}
-	turned, fixed := false, false
+	if err := e.turned(ctx, level, parts, keys, out); err != nil {
+		return nil, err
+	}
+	return out, e.each(ctx, level+1, func(i int) {
+		m := e.lat.moduli[i]
+		for k, p := range parts {
+			if keys[k] != nil {
+				m.PermuteAdd(out.c[0][i], p.v.c[0][i], keys[k].turn)
+				continue
+			}
+			m.Add(out.c[0][i], out.c[0][i], p.v.c[0][i])
+			m.Add(out.c[1][i], out.c[1][i], p.v.c[1][i])
+		}
+	})
+}
+
+// turned sets out to the switched second halves of the parts that turn.
+func (e *Evaluator) turned(ctx context.Context, level int, parts []part, keys []*switchKey, out *Value) error {
+	var sum [2][][]uint64
 	defer func() {
 		for h := range sum {
 			e.give(sum[h])
-			e.give(plain[h])
 		}
 	}()
-	for h := range plain {
-		for _, v := range plain[h] {
-			clear(v)
-		}
-		for _, v := range sum[h] {
-			clear(v)
-		}
-	}
-	for _, p := range parts {
-		if p.rotation == 0 {
-			fixed = true
-			for h := range plain {
-				for i, m := range e.lat.moduli[:level+1] {
-					m.Add(plain[h][i], plain[h][i], p.v.c[h][i])
-				}
-			}
+	for k, p := range parts {
+		key := keys[k]
+		if key == nil {
 			continue
 		}
-		turned = true
-		key, err := e.key(p.rotation, level)
-		if err != nil {
-			return nil, err
+		add := (*rns.Modulus).PermuteAdd
+		if sum[0] == nil {
+			add, sum = (*rns.Modulus).Permute, e.pair(level)
 		}
 		if err := e.switchKeys(ctx, level, p.v.c[1], func(i int, digits [][]uint64) {
-			m := e.modulus(i, level)
-			t := e.take(2)
+			m, t := e.modulus(i, level), e.take(2)
 			key.products(m, i, level, t[0], t[1], digits)
-			m.PermuteAdd(sum[0][i], t[0], key.turn)
-			m.PermuteAdd(sum[1][i], t[1], key.turn)
+			add(m, sum[0][i], t[0], key.turn)
+			add(m, sum[1][i], t[1], key.turn)
 			e.give(t)
-			if i <= level {
-				m.PermuteAdd(plain[0][i], p.v.c[0][i], key.turn)
-			}
 		}); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if turned {
-		if err := e.divide(ctx, e.lat.switched, level, sum, out); err != nil {
-			return nil, err
-		}
-	} else {
-		for h := range out.c {
-			for _, v := range out.c[h] {
-				clear(v)
-			}
+	if sum[0] != nil {
+		return e.divide(ctx, e.lat.switched, level, sum, out)
+	}
+	for h := range out.c {
+		for _, v := range out.c[h] {
+			clear(v)
 		}
 	}
-	for i, m := range e.lat.moduli[:level+1] {
-		m.Add(out.c[0][i], out.c[0][i], plain[0][i])
-		if fixed {
-			m.Add(out.c[1][i], out.c[1][i], plain[1][i])
-		}
-	}
-	return out, nil
+	return nil
 }
