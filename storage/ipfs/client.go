@@ -44,6 +44,10 @@ type Config struct {
 
 	// Pin makes Put pin each block, for nodes that collect garbage.
 	Pin bool
+
+	// Gateway makes Get ask the trustless gateway first, for nodes that serve one
+	// at the address of their API, as Kubo does with --unrestricted-api.
+	Gateway bool
 }
 
 // Client implements storage.Blobs on an IPFS node.
@@ -68,6 +72,9 @@ func New(c Config) (*Client, error) {
 		t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
 			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10} // a block is 1 MiB
 		c.Transport, client.close = t, t.CloseIdleConnections
+	}
+	if c.Gateway {
+		c.Transport = gateway{c.Transport}
 	}
 	client.sh = shell.NewShellWithClient(strings.TrimSuffix(c.URL, "/"), &http.Client{Transport: &guard{c.Transport, c.Stall}})
 	client.scratch.New = func() any { return new([storage.MaxBlob + 1]byte) }

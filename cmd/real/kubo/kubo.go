@@ -1,6 +1,6 @@
 // Package kubo starts private Kubo nodes, each a storage provider of its own:
-// they have no peers, listen on loopback for their API alone, and answer for
-// nothing but the blocks in their own folder. It stores nothing: storage/ipfs
+// they have no peers, listen on loopback for their API and gateway alone, and
+// answer for nothing but the blocks in their own folder. It stores nothing: storage/ipfs
 // speaks to them.
 package kubo
 
@@ -178,8 +178,10 @@ func name(i int) string { return "node-" + strconv.Itoa(i) }
 
 func spec(dir string, i int, program string, tied bool) process.Spec {
 	home := filepath.Join(dir, name(i))
+	// The API's address serves the gateway too: trustless, by the configuration.
+	args := []string{"daemon", "--migrate=false", "--unrestricted-api"}
 	return process.Spec{
-		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: []string{"daemon", "--migrate=false"}, Run: filepath.Join(dir, "run"), Tied: tied,
+		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: args, Run: filepath.Join(dir, "run"), Tied: tied,
 		// A node that lost its swarm key must not join the public network.
 		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "GOGC=400", "IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
 	}
