@@ -102,11 +102,11 @@ func (c *Client) PutAs(ctx context.Context, r storage.Ref, b []byte) error {
 	return c.try(ctx, "put", r, func() error {
 		var out struct{ Key string }
 		boundary := rand.Text()
-		body := &lease{r: io.MultiReader(
-			strings.NewReader("--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n"+
-				"Content-Type: application/octet-stream\r\n\r\n"),
-			bytes.NewReader(b),
-			strings.NewReader("\r\n--"+boundary+"--\r\n"))}
+		head := "--" + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n" +
+			"Content-Type: application/octet-stream\r\n\r\n"
+		foot := "\r\n--" + boundary + "--\r\n"
+		body := &lease{size: len(head) + len(b) + len(foot),
+			r: io.MultiReader(strings.NewReader(head), bytes.NewReader(b), strings.NewReader(foot))}
 		// A transport may still read the body after a cancelled call returned.
 		defer body.end()
 		err := c.sh.Request("block/put").Option("cid-codec", "raw").Option("mhtype", "sha2-256").
@@ -209,7 +209,7 @@ func (c *Client) Delete(ctx context.Context, r storage.Ref) error {
 		if resp.Error != nil {
 			return resp.Error
 		}
-		defer func() { _ = resp.Output.Close() }()
+		defer func() { _ = resp.Close() }() // reads to the end, or the connection would not serve again
 		// The answer is 200 with one object for each block, and the error in it.
 		var out struct{ Error string }
 		if err := json.NewDecoder(resp.Output).Decode(&out); err != nil && !errors.Is(err, io.EOF) {
