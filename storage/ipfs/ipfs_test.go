@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,6 +217,47 @@ func TestInvariant9_HostileNodes(t *testing.T) {
 				t.Errorf("took %v", d)
 			}
 		})
+	}
+}
+
+// Every answer is read to its end, so that one connection serves all calls, and
+// a block is sent with its length.
+func TestOneConnectionServesAllCalls(t *testing.T) {
+	n := node(t, t.TempDir())
+	var dialled, unsized atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "block/put") && r.ContentLength <= 0 {
+			unsized.Add(1)
+		}
+		n.ServeHTTP(w, r)
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c := client(t, ipfs.Config{URL: s.URL, Gateway: true})
+	b := make([]byte, storage.MaxBlob)
+	for i := range 5 {
+		b[0] = byte(i)
+		r, err := c.Put(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Get(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+		if has, err := c.Has(t.Context(), r); !has || err != nil {
+			t.Error(has, err)
+		}
+		if err := c.Delete(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+	}
+	if dialled.Load() != 1 || unsized.Load() != 0 {
+		t.Errorf("%d connections, %d blocks without a length", dialled.Load(), unsized.Load())
 	}
 }
 

@@ -26,8 +26,8 @@ var errClosed = errors.New("the embedded IPFS node is closed")
 
 // A Node is an IPFS blockstore in a folder (boxo over flatfs, synced on every
 // write: what Kubo uses) behind the block commands of the Kubo RPC API and a
-// gateway for raw blocks. It has no peers. It is an http.Handler, and a transport for its own Client, so that
-// no socket is needed.
+// gateway for raw blocks. It has no peers. It is an http.Handler, and a
+// transport for its own Client, so that no socket is needed.
 type Node struct {
 	ds      *flatfs.Datastore
 	store   blockstore.Blockstore
