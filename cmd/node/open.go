@@ -64,7 +64,7 @@ func (n *Node) openStores() ([]storage.Blobs, error) {
 
 func (n *Node) openStore(i int) (*ipfs.Client, error) {
 	if n.real.kubo != nil {
-		return ipfs.New(ipfs.Config{URL: n.real.kubo.APIs[i], Pin: true})
+		return ipfs.New(ipfs.Config{URL: n.real.kubo.APIs[i], Pin: true, Gateway: true})
 	}
 	node, err := ipfs.OpenNode(filepath.Join(n.opts.Dir, "ipfs", strconv.Itoa(i)))
 	if err != nil {

@@ -7,10 +7,16 @@ import (
 	"sync"
 )
 
+// A Reader gives a plaintext from its start.
+type Reader interface {
+	io.Reader
+	io.WriterTo
+}
+
 // NewReader returns the plaintext of the payload that r gives, authenticated
 // chunk by chunk before a byte of it is returned. A payload that is cut short,
 // altered or followed by more is an Integrity notice, never io.EOF.
-func NewReader(k Key, r io.Reader) (io.Reader, error) {
+func NewReader(k Key, r io.Reader) (Reader, error) {
 	if k.IsZero() {
 		return nil, errNoKey()
 	}
@@ -40,6 +46,26 @@ func (r *reader) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return 0, r.err
+}
+
+// WriteTo implements io.WriterTo: it writes whole chunks without copying them.
+func (r *reader) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		if len(r.unread) > 0 {
+			n, err := w.Write(r.unread)
+			r.unread, total = r.unread[n:], total+int64(n)
+			if err != nil {
+				return total, err
+			}
+		}
+		switch {
+		case errors.Is(r.err, io.EOF):
+			return total, nil
+		case r.err != nil:
+			return total, r.err
+		}
+		r.err = r.next()
+	}
 }
 
 // next opens one chunk into unread; io.EOF comes after the last one.

@@ -110,6 +110,17 @@ func checkOpens(t *testing.T, k seal.Key, payload, plain []byte) {
 	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, plain) {
 		t.Fatalf("size %d: read %d bytes: %v", len(plain), len(got), err)
 	}
+	if r, err = seal.NewReader(k, bytes.NewReader(payload)); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	part, err := io.CopyN(&got, r, int64(rand.IntN(len(plain)+1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.WriteTo(&got); err != nil || part+n != int64(len(plain)) || !bytes.Equal(got.Bytes(), plain) {
+		t.Fatalf("size %d: read %d, wrote %d bytes: %v", len(plain), part, n, err)
+	}
 	at, err := seal.NewReaderAt(k, bytes.NewReader(payload), int64(len(payload)))
 	if err != nil {
 		t.Fatal(err)
@@ -186,6 +197,13 @@ func TestDamageIsAlwaysFound(t *testing.T) {
 			}
 			if !bytes.HasPrefix(plain, got) {
 				t.Error("the reader returned bytes that were never sealed")
+			}
+			if r, err = seal.NewReader(k, bytes.NewReader(bad)); err != nil {
+				t.Fatal(err)
+			}
+			var written bytes.Buffer
+			if _, err := r.WriteTo(&written); !notice.Is(err, notice.Integrity) || !bytes.Equal(written.Bytes(), got) {
+				t.Errorf("WriteTo: %d bytes, Read gave %d: %v", written.Len(), len(got), err)
 			}
 		})
 	}

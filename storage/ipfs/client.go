@@ -44,6 +44,10 @@ type Config struct {
 
 	// Pin makes Put pin each block, for nodes that collect garbage.
 	Pin bool
+
+	// Gateway makes Get ask the trustless gateway first, for nodes that serve one
+	// at the address of their API, as Kubo does with --unrestricted-api.
+	Gateway bool
 }
 
 // Client implements storage.Blobs on an IPFS node.
@@ -68,6 +72,9 @@ func New(c Config) (*Client, error) {
 		t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
 			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10} // a block is 1 MiB
 		c.Transport, client.close = t, t.CloseIdleConnections
+	}
+	if c.Gateway {
+		c.Transport = gateway{c.Transport}
 	}
 	client.sh = shell.NewShellWithClient(strings.TrimSuffix(c.URL, "/"), &http.Client{Transport: &guard{c.Transport, c.Stall}})
 	client.scratch.New = func() any { return new([storage.MaxBlob + 1]byte) }
@@ -95,11 +102,11 @@ func (c *Client) PutAs(ctx context.Context, r storage.Ref, b []byte) error {
 	return c.try(ctx, "put", r, func() error {
 		var out struct{ Key string }
 		boundary := rand.Text()
-		body := &lease{r: io.MultiReader(
-			strings.NewReader("--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n"+
-				"Content-Type: application/octet-stream\r\n\r\n"),
-			bytes.NewReader(b),
-			strings.NewReader("\r\n--"+boundary+"--\r\n"))}
+		head := "--" + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n" +
+			"Content-Type: application/octet-stream\r\n\r\n"
+		foot := "\r\n--" + boundary + "--\r\n"
+		body := &lease{size: len(head) + len(b) + len(foot),
+			r: io.MultiReader(strings.NewReader(head), bytes.NewReader(b), strings.NewReader(foot))}
 		// A transport may still read the body after a cancelled call returned.
 		defer body.end()
 		err := c.sh.Request("block/put").Option("cid-codec", "raw").Option("mhtype", "sha2-256").
@@ -202,7 +209,7 @@ func (c *Client) Delete(ctx context.Context, r storage.Ref) error {
 		if resp.Error != nil {
 			return resp.Error
 		}
-		defer func() { _ = resp.Output.Close() }()
+		defer func() { _ = resp.Close() }() // reads to the end, or the connection would not serve again
 		// The answer is 200 with one object for each block, and the error in it.
 		var out struct{ Error string }
 		if err := json.NewDecoder(resp.Output).Decode(&out); err != nil && !errors.Is(err, io.EOF) {

@@ -35,6 +35,9 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := &watch{stall: g.stall, cancel: cancel}
 	w.timer = time.AfterFunc(g.stall, func() { cancel(errStalled) })
 	req = req.Clone(ctx)
+	if l, ok := req.Body.(*lease); ok {
+		req.ContentLength = int64(l.size) // spares client and node a copy that chunks would cost
+	}
 	if req.Body != nil {
 		req.Body = &sending{req.Body, w}
 	}
@@ -125,10 +128,12 @@ func (r *receiving) Close() error {
 	return r.body.Close()
 }
 
-// A lease lets a transport read the caller's bytes until the call ends.
+// A lease lets a transport read the caller's bytes, size of them, until the call
+// ends.
 type lease struct {
-	mu sync.Mutex
-	r  io.Reader
+	size int
+	mu   sync.Mutex
+	r    io.Reader
 }
 
 func (l *lease) Read(b []byte) (int, error) {
@@ -138,6 +143,12 @@ func (l *lease) Read(b []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	return l.r.Read(b)
+}
+
+// Close implements io.Closer.
+func (l *lease) Close() error {
+	l.end()
+	return nil
 }
 
 func (l *lease) end() {

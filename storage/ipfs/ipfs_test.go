@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,17 +97,62 @@ func TestSuiteInProcess(t *testing.T) {
 }
 
 func TestSuiteOverHTTP(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) storagetest.Backend {
-		dir := t.TempDir()
-		n := node(t, dir)
-		s := httptest.NewServer(n)
-		t.Cleanup(s.Close)
-		c := client(t, ipfs.Config{URL: s.URL})
-		return storagetest.Backend{
-			Open:   func(*testing.T) storage.Blobs { return c },
-			Damage: func(t *testing.T, b storage.Blobs, r storage.Ref) { damage(t, dir, b, r) },
+	for name, gateway := range map[string]bool{"API": false, "gateway": true} {
+		t.Run(name, func(t *testing.T) {
+			storagetest.Run(t, func(t *testing.T) storagetest.Backend {
+				dir := t.TempDir()
+				n := node(t, dir)
+				s := httptest.NewServer(n)
+				t.Cleanup(s.Close)
+				c := client(t, ipfs.Config{URL: s.URL, Gateway: gateway})
+				return storagetest.Backend{
+					Open:   func(*testing.T) storage.Blobs { return c },
+					Damage: func(t *testing.T, b storage.Blobs, r storage.Ref) { damage(t, dir, b, r) },
+				}
+			})
+		})
+	}
+}
+
+// Blocks come from the gateway; where that has none, or is none, from the API.
+func TestGateway(t *testing.T) {
+	n := node(t, t.TempDir())
+	var asked []string
+	gateway := true
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method)
+		if strings.HasPrefix(r.URL.Path, "/ipfs/") && !gateway {
+			http.NotFound(w, r)
+			return
 		}
-	})
+		n.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	c := client(t, ipfs.Config{URL: s.URL, Gateway: true})
+	b := []byte("a blob")
+	r, err := c.Put(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		gateway bool
+		ref     storage.Ref
+		want    []byte
+		asks    []string
+	}{
+		{true, r, b, []string{"GET"}},
+		{false, r, b, []string{"GET", "POST"}},
+		{true, storage.RefOf([]byte("another")), nil, []string{"GET", "POST"}},
+	} {
+		asked, gateway = nil, step.gateway
+		got, err := c.Get(t.Context(), step.ref)
+		if string(got) != string(step.want) || (err != nil) != (step.want == nil) || (err != nil && !errors.Is(err, fs.ErrNotExist)) {
+			t.Errorf("%+v: %q, %v", step, got, err)
+		}
+		if fmt.Sprint(asked) != fmt.Sprint(step.asks) {
+			t.Errorf("%+v: asked %q", step, asked)
+		}
+	}
 }
 
 // A node that lies, stalls or never stops: an error, in bounded time and memory.
@@ -156,9 +203,12 @@ func TestInvariant9_HostileNodes(t *testing.T) {
 			defer s.Close()
 			defer s.CloseClientConnections()
 			blobs := client(t, ipfs.Config{URL: s.URL, Stall: 200 * time.Millisecond})
+			gateway := client(t, ipfs.Config{URL: s.URL, Stall: 200 * time.Millisecond, Gateway: true})
 			began := time.Now()
-			if got, err := blobs.Get(t.Context(), r); err == nil || got != nil || (c.want != nil && !errors.Is(err, c.want)) {
-				t.Errorf("get: %q, %v", got, err)
+			for _, from := range []storage.Blobs{blobs, gateway} {
+				if got, err := from.Get(t.Context(), r); err == nil || got != nil || (c.want != nil && !errors.Is(err, c.want)) {
+					t.Errorf("get: %q, %v", got, err)
+				}
 			}
 			if _, err := blobs.Put(t.Context(), b); err == nil {
 				t.Error("put succeeded")
@@ -167,6 +217,47 @@ func TestInvariant9_HostileNodes(t *testing.T) {
 				t.Errorf("took %v", d)
 			}
 		})
+	}
+}
+
+// Every answer is read to its end, so that one connection serves all calls, and
+// a block is sent with its length.
+func TestOneConnectionServesAllCalls(t *testing.T) {
+	n := node(t, t.TempDir())
+	var dialled, unsized atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "block/put") && r.ContentLength <= 0 {
+			unsized.Add(1)
+		}
+		n.ServeHTTP(w, r)
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c := client(t, ipfs.Config{URL: s.URL, Gateway: true})
+	b := make([]byte, storage.MaxBlob)
+	for i := range 5 {
+		b[0] = byte(i)
+		r, err := c.Put(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Get(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+		if has, err := c.Has(t.Context(), r); !has || err != nil {
+			t.Error(has, err)
+		}
+		if err := c.Delete(t.Context(), r); err != nil {
+			t.Error(err)
+		}
+	}
+	if dialled.Load() != 1 || unsized.Load() != 0 {
+		t.Errorf("%d connections, %d blocks without a length", dialled.Load(), unsized.Load())
 	}
 }
 

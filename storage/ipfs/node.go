@@ -25,9 +25,9 @@ import (
 var errClosed = errors.New("the embedded IPFS node is closed")
 
 // A Node is an IPFS blockstore in a folder (boxo over flatfs, synced on every
-// write: what Kubo uses) behind the block commands of the Kubo RPC API. It has
-// no peers. It is an http.Handler, and a transport for its own Client, so that
-// no socket is needed.
+// write: what Kubo uses) behind the block commands of the Kubo RPC API and a
+// gateway for raw blocks. It has no peers. It is an http.Handler, and a
+// transport for its own Client, so that no socket is needed.
 type Node struct {
 	ds      *flatfs.Datastore
 	store   blockstore.Blockstore
@@ -52,10 +52,11 @@ func OpenNode(dir string) (*Node, error) {
 	n := &Node{ds: ds, store: blockstore.NewBlockstore(ds, blockstore.NoPrefix()), mux: http.NewServeMux()}
 	n.scratch.New = func() any { return new([storage.MaxBlob + 1]byte) }
 	n.mux.HandleFunc("POST /api/v0/block/put", n.put)
-	n.mux.HandleFunc("POST /api/v0/block/get", n.get)
+	n.mux.HandleFunc("POST "+blockGet, n.get)
 	n.mux.HandleFunc("POST /api/v0/cat", n.cat)
 	n.mux.HandleFunc("POST /api/v0/block/stat", n.stat)
 	n.mux.HandleFunc("POST /api/v0/block/rm", n.rm)
+	n.mux.HandleFunc("GET /ipfs/{cid}", n.raw)
 	return n, nil
 }
 
@@ -214,7 +215,10 @@ func readPart(r *http.Request, buf *[storage.MaxBlob + 1]byte) ([]byte, error) {
 
 // block returns the CID that a request names.
 func block(r *http.Request) (cid.Cid, error) {
-	arg := r.URL.Query().Get("arg")
+	return parse(r.URL.Query().Get("arg"))
+}
+
+func parse(arg string) (cid.Cid, error) {
 	if len(arg) > 256 {
 		return cid.Undef, errors.New("invalid CID")
 	}
@@ -238,6 +242,27 @@ func (n *Node) get(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(b.RawData()) //nolint:gosec // a block as it was put, with the type that Kubo gives it
+}
+
+// raw answers as a trustless gateway does.
+func (n *Node) raw(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("format") != "raw" {
+		http.Error(w, "only raw blocks are served", http.StatusNotAcceptable)
+		return
+	}
+	c, err := parse(r.PathValue("cid"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	b, err := n.store.Get(r.Context(), c)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/vnd.ipld.raw")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b.RawData())))
+	_, _ = w.Write(b.RawData())
 }
 
 // cat answers with a range of a block; Kubo's cat knows files of many blocks too.

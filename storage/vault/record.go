@@ -95,7 +95,7 @@ type Opened struct {
 	Info
 	pack *Pack
 	at   func() (*seal.ReaderAt, error)
-	seq  io.Reader
+	seq  seal.Reader
 	sum  hash.Hash
 	err  error
 }
@@ -168,7 +168,7 @@ func (r *Record) open(ctx context.Context, e entry, with *ahead) (*Opened, error
 		_, err = at()
 	}
 	if err == nil {
-		var seq io.Reader
+		var seq seal.Reader
 		if seq, err = seal.NewReader(e.Key.Key, pack); err == nil {
 			return &Opened{Info: e.info(), pack: pack, at: at, seq: seq, sum: newDigest()}, nil
 		}
@@ -205,12 +205,34 @@ func (o *Opened) Read(b []byte) (int, error) {
 	}
 	n, err := o.seq.Read(b)
 	_, _ = o.sum.Write(b[:n])
-	if errors.Is(err, io.EOF) && hex.EncodeToString(o.sum.Sum(nil)) != o.SHA256 {
-		err = notice.New(notice.Integrity, "the object is not what the manifest states",
-			"the owner must store the record again: `manx study add`")
+	if errors.Is(err, io.EOF) {
+		err = o.ended()
 	}
 	o.err = err
 	return n, err
+}
+
+// WriteTo implements io.WriterTo, cheaper than Read. What it wrote is the whole
+// object, or the rest of it after Read, only if it returns no error.
+func (o *Opened) WriteTo(w io.Writer) (n int64, err error) {
+	if o.err == nil {
+		if n, o.err = o.seq.WriteTo(io.MultiWriter(o.sum, w)); o.err == nil {
+			o.err = o.ended()
+		}
+	}
+	if errors.Is(o.err, io.EOF) {
+		return n, nil
+	}
+	return n, o.err
+}
+
+// ended returns io.EOF if what was read is what the manifest states.
+func (o *Opened) ended() error {
+	if hex.EncodeToString(o.sum.Sum(nil)) != o.SHA256 {
+		return notice.New(notice.Integrity, "the object is not what the manifest states",
+			"the owner must store the record again: `manx study add`")
+	}
+	return io.EOF
 }
 
 // ReadAt implements io.ReaderAt on the plaintext.

@@ -111,7 +111,7 @@ func (s *scene) openAll(t *testing.T) {
 // everything opens meanwhile.
 func (s *scene) refuses(i int) func(t *testing.T) {
 	return func(t *testing.T) {
-		c, err := ipfs.New(ipfs.Config{URL: s.kubo.APIs[i], Pin: true})
+		c, err := ipfs.New(ipfs.Config{URL: s.kubo.APIs[i], Pin: true, Gateway: true})
 		check(t, err)
 		defer func() { check(t, c.Close()) }()
 		if _, err := c.Put(t.Context(), bytes.Repeat([]byte("full"), 64<<10)); err == nil {

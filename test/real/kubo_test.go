@@ -41,7 +41,7 @@ func kuboNodes(t testing.TB, nodes int) *kubo.Nodes {
 
 func kuboClient(t testing.TB, n *kubo.Nodes, i int, stall time.Duration) *ipfs.Client {
 	t.Helper()
-	c, err := ipfs.New(ipfs.Config{URL: n.APIs[i], Pin: true, Stall: stall})
+	c, err := ipfs.New(ipfs.Config{URL: n.APIs[i], Pin: true, Gateway: true, Stall: stall})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package kubo starts private Kubo nodes, each a storage provider of its own:
-// they have no peers, listen on loopback for their API alone, and answer for
-// nothing but the blocks in their own folder. It stores nothing: storage/ipfs
-// speaks to them.
+// they have no peers, listen on loopback for their API and gateway alone, and
+// answer for nothing but the blocks in their own folder. It stores nothing:
+// storage/ipfs speaks to them.
 package kubo
 
 import (
@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -97,7 +98,7 @@ func Up(ctx context.Context, o Options) (*Nodes, error) {
 			if err := r.prepare(gctx, i, had > 0, key); err != nil {
 				return err
 			}
-			p, api, err := r.start(gctx, spec(dir, i, program, o.Tied))
+			p, api, err := r.start(gctx, spec(dir, i, o.Nodes, program, o.Tied))
 			n.Processes[i], n.APIs[i] = p, api
 			return err
 		})
@@ -130,7 +131,7 @@ func Find(dir string) (*Nodes, error) {
 	}
 	n := &Nodes{APIs: make([]string, had), Processes: make([]*process.Process, had), dir: dir}
 	for i := range had {
-		p, ok := process.Attach(spec(dir, i, "", false))
+		p, ok := process.Attach(spec(dir, i, had, "", false))
 		c, err := repo{dir: filepath.Join(dir, name(i))}.config()
 		if !ok || err != nil {
 			continue
@@ -176,12 +177,17 @@ func (n *Nodes) Folder(i int) string { return filepath.Join(n.dir, name(i)) }
 
 func name(i int) string { return "node-" + strconv.Itoa(i) }
 
-func spec(dir string, i int, program string, tied bool) process.Spec {
+func spec(dir string, i, nodes int, program string, tied bool) process.Spec {
 	home := filepath.Join(dir, name(i))
+	// The API's address serves the gateway too: trustless, by the configuration.
+	args := []string{"daemon", "--migrate=false", "--unrestricted-api"}
+	// Twice its part of the machine: more would look for work while others have it.
+	procs := strconv.Itoa(min(runtime.NumCPU(), (2*runtime.NumCPU()+nodes-1)/nodes))
 	return process.Spec{
-		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: []string{"daemon", "--migrate=false"}, Run: filepath.Join(dir, "run"), Tied: tied,
+		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: args, Run: filepath.Join(dir, "run"), Tied: tied,
 		// A node that lost its swarm key must not join the public network.
-		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "GOGC=400", "IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
+		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "GOGC=400", "GOMAXPROCS=" + procs,
+			"IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
 	}
 }
 

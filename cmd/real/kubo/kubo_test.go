@@ -60,6 +60,23 @@ func ask(t *testing.T, api, what string) string {
 	return string(b)
 }
 
+// fetch asks a gateway as a page of another origin does, and returns the status
+// and the origin that may read the answer.
+func fetch(t *testing.T, url string) (status int, origin string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "http://page.invalid")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("Access-Control-Allow-Origin")
+}
+
 func TestLifeOfNodes(t *testing.T) {
 	built(t)
 	dir := t.TempDir()
@@ -73,6 +90,13 @@ func TestLifeOfNodes(t *testing.T) {
 		}
 		if got := ask(t, api, "swarm/addrs/listen"); strings.Contains(got, "/ip") {
 			t.Errorf("a node listens for peers: %s", got)
+		}
+		// The empty block's name holds all of it: every gateway has it.
+		if status, origin := fetch(t, api+"/ipfs/bafkqaaa?format=raw"); status != http.StatusOK || origin != "" {
+			t.Errorf("the gateway answers %d, to pages of origin %q", status, origin)
+		}
+		if status, _ := fetch(t, api+"/ipfs/bafkqaaa"); status < http.StatusBadRequest {
+			t.Errorf("the gateway interprets what it holds: %d", status)
 		}
 	}
 

@@ -99,7 +99,7 @@ func sixNodes(b *testing.B) (*kubo.Nodes, *vault.Vault) {
 	})
 	nodes := make([]vault.Node, vault.Nodes)
 	for i := range nodes {
-		c, err := ipfs.New(ipfs.Config{URL: n.APIs[i], Pin: true})
+		c, err := ipfs.New(ipfs.Config{URL: n.APIs[i], Pin: true, Gateway: true})
 		if err != nil {
 			b.Fatal(err)
 		}
