@@ -82,7 +82,7 @@ func modelTrain(t *terminal) *cobra.Command {
 }
 
 // training shows epochs as they end.
-func (t *terminal) training() lungct.Progress {
+func (t *terminal) training() train.Progress {
 	var mu sync.Mutex
 	return func(stage string, e train.Epoch) {
 		mu.Lock()

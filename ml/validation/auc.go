@@ -1,15 +1,17 @@
-package lungct
+package validation
 
 import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+
+	"manx/ml"
 )
 
-// auc returns the area under the ROC curve: the chance that a positive scores
+// AUC returns the area under the ROC curve: the chance that a positive scores
 // above a negative, ties counting half (Mann and Whitney). weight counts every
 // example so many times; nil means once. Without both classes it returns 0.5.
-func auc(score []float64, positive []bool, weight []float64) float64 {
+func AUC(score []float64, positive []bool, weight []float64) float64 {
 	order := make([]int, len(score))
 	for i := range order {
 		order[i] = i
@@ -39,8 +41,30 @@ func auc(score []float64, positive []bool, weight []float64) float64 {
 	return wins / (pos * neg)
 }
 
-// bootstrap returns the 2.5th and 97.5th percentile of stat over resampled
-// groups: stat receives how often each group, by index, was drawn.
+// Rounds is how often Bootstrap draws.
+const Rounds = 2000
+
+// An Interval is an estimate with its 95% interval by bootstrap, four decimals.
+type Interval struct {
+	Value float64 `json:"value"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// Metric returns the interval as a card states it.
+func (v Interval) Metric(name, method string) ml.Metric {
+	return ml.Metric{Name: name, Value: v.Value, Low: &v.Low, High: &v.High, Method: method}
+}
+
+// Bootstrap returns stat over all groups once, with the 2.5th and 97.5th
+// percentile of stat over Rounds samples of as many groups, drawn with
+// repetition: stat receives how often each group, by index, was drawn. Where
+// rows are independent, each is a group. The same groups give the same interval.
+func Bootstrap(groups int, stat func(draws []float64) float64) Interval {
+	low, high := bootstrap(groups, Rounds, 1, stat)
+	return Interval{Round(stat(slices.Repeat([]float64{1}, groups))), Round(low), Round(high)}
+}
+
 func bootstrap(groups, rounds int, seed uint64, stat func(draws []float64) float64) (low, high float64) {
 	rng := rand.New(rand.NewPCG(seed, 0x626f6f74))
 	values := make([]float64, rounds)
