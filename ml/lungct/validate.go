@@ -140,33 +140,10 @@ func (r *Results) studies(all []slice) {
 	}
 	r.SlicesAStudy = most
 	r.GroupAUC = validation.Bootstrap(n, func(draws []float64) float64 { return validation.AUC(score, malignant, draws) })
-	share := func(positive bool, draws []float64, hit func(float64) bool) float64 {
-		var of, hits float64
-		for g := range score {
-			if malignant[g] == positive {
-				of += draws[g]
-				if hit(score[g]) {
-					hits += draws[g]
-				}
-			}
-		}
-		if of == 0 {
-			return 0.5
-		}
-		return hits / of
-	}
-	once := slices.Repeat([]float64{1}, n)
-	best, threshold := -1.0, 0.5
-	for t := 5; t <= 95; t += 5 {
-		at := float64(t) / 100
-		j := share(true, once, func(s float64) bool { return s >= at }) + share(false, once, func(s float64) bool { return s < at })
-		if j > best || j == best && math.Abs(at-0.5) < math.Abs(threshold-0.5) {
-			best, threshold = j, at
-		}
-	}
+	threshold := validation.Threshold(score, malignant)
 	r.Rule = ml.Rule{TopK: top, Threshold: threshold, Margin: 0.05}
-	r.GroupSensitivity = validation.Bootstrap(n, func(d []float64) float64 { return share(true, d, func(s float64) bool { return s >= threshold }) })
-	r.GroupSpecificity = validation.Bootstrap(n, func(d []float64) float64 { return share(false, d, func(s float64) bool { return s < threshold }) })
+	r.GroupSensitivity = validation.Bootstrap(n, func(d []float64) float64 { return validation.Sensitivity(score, malignant, d, threshold) })
+	r.GroupSpecificity = validation.Bootstrap(n, func(d []float64) float64 { return validation.Specificity(score, malignant, d, threshold) })
 	unclear := 0
 	for g := range score {
 		if math.Abs(score[g]-threshold) <= r.Rule.Margin {

@@ -129,3 +129,17 @@ func TestMeasureOfARoundedNetwork(t *testing.T) {
 		t.Errorf("ranges %v", s.Ranges)
 	}
 }
+
+func TestThresholdPartsTheClasses(t *testing.T) {
+	p, positive := []float64{.1, .2, .62, .7, .8}, []bool{false, false, false, true, true}
+	at := Threshold(p, positive)
+	if at != 0.65 || Sensitivity(p, positive, nil, at) != 1 || Specificity(p, positive, nil, at) != 1 {
+		t.Errorf("threshold %v", at)
+	}
+	if got := Specificity(p, positive, []float64{1, 0, 3, 1, 1}, 0.5); got != 0.25 {
+		t.Errorf("weighted specificity %v, not 0.25", got)
+	}
+	if got := Sensitivity(p[:3], positive[:3], nil, 0.5); got != 0.5 {
+		t.Errorf("sensitivity without a positive %v", got)
+	}
+}

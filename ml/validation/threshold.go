@@ -1,0 +1,51 @@
+package validation
+
+import "math"
+
+// Sensitivity returns the share of positives that score at least threshold.
+// weight counts every row so many times; nil means once. Without a positive it
+// returns 0.5.
+func Sensitivity(score []float64, positive []bool, weight []float64, threshold float64) float64 {
+	return share(score, positive, true, weight, func(s float64) bool { return s >= threshold })
+}
+
+// Specificity returns the share of negatives that score below threshold, as
+// Sensitivity does for positives.
+func Specificity(score []float64, positive []bool, weight []float64, threshold float64) float64 {
+	return share(score, positive, false, weight, func(s float64) bool { return s < threshold })
+}
+
+func share(score []float64, positive []bool, class bool, weight []float64, hit func(float64) bool) float64 {
+	var of, hits float64
+	for i, s := range score {
+		if positive[i] != class {
+			continue
+		}
+		w := 1.0
+		if weight != nil {
+			w = weight[i]
+		}
+		of += w
+		if hit(s) {
+			hits += w
+		}
+	}
+	if of == 0 {
+		return 0.5
+	}
+	return hits / of
+}
+
+// Threshold returns the probability, in steps of 0.05, at which sensitivity and
+// specificity sum to most (Youden); of equals, the one nearest to 0.5.
+func Threshold(p []float64, positive []bool) float64 {
+	best, threshold := -1.0, 0.5
+	for t := 5; t <= 95; t += 5 {
+		at := float64(t) / 100
+		j := Sensitivity(p, positive, nil, at) + Specificity(p, positive, nil, at)
+		if j > best || j == best && math.Abs(at-0.5) < math.Abs(threshold-0.5) {
+			best, threshold = j, at
+		}
+	}
+	return threshold
+}
