@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/ml/consumerrisk"
 	"manx/ml/heart"
 	"manx/ml/lungct"
 	"manx/ml/pneumonia"
@@ -26,6 +27,9 @@ func recipes() map[string]recipe {
 	return map[string]recipe{
 		lungct.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return lungct.Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
+		},
+		consumerrisk.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
+			return consumerrisk.Publish(ctx, data, out, consumerrisk.Options{Seed: seed}, p)
 		},
 		heart.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return heart.Publish(ctx, data, out, heart.Options{Seed: seed}, p)

@@ -126,7 +126,7 @@ func (r *Results) crossValidate(ctx context.Context, all []row, o Options, progr
 	}
 	at := validation.Threshold(p, positive)
 	r.Rule = ml.Rule{TopK: 1, Threshold: at, Margin: 0.05}
-	r.AUC = validation.Bootstrap(len(all), func(d []float64) float64 { return validation.AUC(p, positive, d) })
+	r.AUC = validation.Bootstrap(len(all), validation.Ranked(p, positive))
 	r.Sensitivity = validation.Bootstrap(len(all), func(d []float64) float64 { return validation.Sensitivity(p, positive, d, at) })
 	r.Specificity = validation.Bootstrap(len(all), func(d []float64) float64 { return validation.Specificity(p, positive, d, at) })
 	unclear := 0
@@ -156,7 +156,7 @@ func (r *Results) leaveOut(ctx context.Context, all []row, o Options, progress t
 		}
 		positive := positives(validation.Pick(all, at))
 		r.Hospitals = append(r.Hospitals, Hospital{names[first], len(at), validation.Count(positive),
-			validation.Bootstrap(len(at), func(d []float64) float64 { return validation.AUC(z, positive, d) })})
+			validation.Bootstrap(len(at), validation.Ranked(z, positive))})
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (r *Results) crossValidate(ctx context.Context, in []picture, rec train.Opt
 		}
 		r.FoldAUC = append(r.FoldAUC, validation.Round(validation.AUC(z, validation.Pick(positive, at), nil)))
 	}
-	r.OutOfFold = validation.Bootstrap(len(in), func(draws []float64) float64 { return validation.AUC(p, positive, draws) })
+	r.OutOfFold = validation.Bootstrap(len(in), validation.Ranked(p, positive))
 	r.Rule = ml.Rule{TopK: 1, Threshold: validation.Threshold(p, positive), Margin: 0.05}
 	return nil
 }
@@ -135,7 +135,7 @@ func (r *Results) onValidation(z []float64, positive []bool) {
 		}
 	}
 	r.Unclear = validation.Round(float64(unclear) / float64(len(z)))
-	r.AUC = validation.Bootstrap(len(z), func(d []float64) float64 { return validation.AUC(p, positive, d) })
+	r.AUC = validation.Bootstrap(len(z), validation.Ranked(p, positive))
 	r.Sensitivity = validation.Bootstrap(len(z), func(d []float64) float64 { return validation.Sensitivity(p, positive, d, r.Rule.Threshold) })
 	r.Specificity = validation.Bootstrap(len(z), func(d []float64) float64 { return validation.Specificity(p, positive, d, r.Rule.Threshold) })
 }

@@ -12,33 +12,41 @@ import (
 // above a negative, ties counting half (Mann and Whitney). weight counts every
 // example so many times; nil means once. Without both classes it returns 0.5.
 func AUC(score []float64, positive []bool, weight []float64) float64 {
+	return Ranked(score, positive)(weight)
+}
+
+// Ranked returns AUC as a function of the weights alone: it sorts once, for
+// Bootstrap.
+func Ranked(score []float64, positive []bool) func(weight []float64) float64 {
 	order := make([]int, len(score))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(score[a], score[b]) })
-	var pos, neg, wins float64
-	for i := 0; i < len(order); {
-		j := i
-		var p, n float64
-		for ; j < len(order) && score[order[j]] == score[order[i]]; j++ {
-			w := 1.0
-			if weight != nil {
-				w = weight[order[j]]
+	return func(weight []float64) float64 {
+		var pos, neg, wins float64
+		for i := 0; i < len(order); {
+			j := i
+			var p, n float64
+			for ; j < len(order) && score[order[j]] == score[order[i]]; j++ {
+				w := 1.0
+				if weight != nil {
+					w = weight[order[j]]
+				}
+				if positive[order[j]] {
+					p += w
+				} else {
+					n += w
+				}
 			}
-			if positive[order[j]] {
-				p += w
-			} else {
-				n += w
-			}
+			wins += p * (neg + n/2)
+			pos, neg, i = pos+p, neg+n, j
 		}
-		wins += p * (neg + n/2)
-		pos, neg, i = pos+p, neg+n, j
+		if pos == 0 || neg == 0 {
+			return 0.5
+		}
+		return wins / (pos * neg)
 	}
-	if pos == 0 || neg == 0 {
-		return 0.5
-	}
-	return wins / (pos * neg)
 }
 
 // Rounds is how often Bootstrap draws.

@@ -1,6 +1,10 @@
 package validation
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Sensitivity returns the share of positives that score at least threshold.
 // weight counts every row so many times; nil means once. Without a positive it
@@ -48,4 +52,23 @@ func Threshold(p []float64, positive []bool) float64 {
 		}
 	}
 	return threshold
+}
+
+// Calibration returns the largest difference of the mean probability and the
+// share of positives over tenths of the rows in order of probability. With fewer
+// than ten rows it is over single rows.
+func Calibration(p []float64, positive []bool) (worst float64) {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(p[a], p[b]), cmp.Compare(a, b)) })
+	for tenth := range slices.Chunk(order, max((len(p)+9)/10, 1)) {
+		var sum float64
+		for _, i := range tenth {
+			sum += p[i] - float64(class(positive[i]))
+		}
+		worst = max(worst, math.Abs(sum)/float64(len(tenth)))
+	}
+	return worst
 }

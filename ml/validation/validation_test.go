@@ -143,3 +143,20 @@ func TestThresholdPartsTheClasses(t *testing.T) {
 		t.Errorf("sensitivity without a positive %v", got)
 	}
 }
+
+func TestCalibrationOfTenths(t *testing.T) {
+	p, positive := make([]float64, 100), make([]bool, 100)
+	for i := range p {
+		p[i] = float64(i/10) / 10
+		positive[i] = i%10 < i/10 // as many as the probability says
+	}
+	if got := Calibration(p, positive); got > 1e-12 {
+		t.Errorf("off by %v where every tenth is right", got)
+	}
+	for i := range 10 {
+		positive[90+i] = false // of the last tenth, none instead of nine
+	}
+	if got := Calibration(p, positive); math.Abs(got-0.9) > 1e-12 {
+		t.Errorf("off by %v, not 0.9", got)
+	}
+}
