@@ -114,44 +114,48 @@ func (r *Results) ship(ctx context.Context, all []scorecard.Row, o Options, prog
 func (r *Results) crossValidate(ctx context.Context, all []scorecard.Row, o Options, progress train.Progress) error {
 	positive := positives(all)
 	fold := validation.Stratified(positive, Folds, foldSeed)
-	p := make([]float64, len(all))
-	var at [Folds][]int
-	var network, points [Folds]func([]float64) float64
-	for k := range Folds {
-		var in []scorecard.Row
-		z, held, err := validation.HoldOut(ctx, len(all), func(i int) bool { return fold[i] == k }, func(rows []int) (ml.Graph, error) {
-			in = validation.Pick(all, rows)
-			return fit(ctx, in, recipe(o), progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
-		}, func(i int) []float64 { return Input(all[i].Features) })
-		if err != nil {
-			return err
-		}
+	risk := make([]float64, len(all)) // fewer points are more of it
+	z, auc, err := validation.CrossValidate(ctx, fold, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
+		in := validation.Pick(all, rows)
 		card, err := scorecard.Fit(ctx, in, scorecard.Options{Name: Name, Version: "1.0.0", Date: "2026-11-26"})
 		if err != nil {
-			return fmt.Errorf("fold %d: %w", k+1, err)
+			return ml.Graph{}, fmt.Errorf("fold %d: %w", k+1, err)
 		}
-		risk := make([]float64, len(held)) // fewer points are more of it
-		for j, i := range held {
-			p[i] = validation.Probability(z[j])
-			risk[j] = -float64(card.Score(all[i].Features).Points)
-		}
-		bad := validation.Pick(positive, held)
-		at[k], network[k], points[k] = held, validation.Ranked(z, bad), validation.Ranked(risk, bad)
-		r.FoldAUC = append(r.FoldAUC, validation.Round(network[k](nil)))
-	}
-	mean := func(of [Folds]func([]float64) float64) func([]float64) float64 {
-		return func(draws []float64) (s float64) {
-			for k, auc := range of {
-				s += auc(validation.Pick(draws, at[k])) / Folds
+		for i, row := range all {
+			if fold[i] == k {
+				risk[i] = -float64(card.Score(row.Features).Points)
 			}
-			return s
 		}
+		return fit(ctx, in, recipe(o), progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
+	}, func(i int) []float64 { return Input(all[i].Features) })
+	if err != nil {
+		return err
 	}
-	n, s := mean(network), mean(points)
+	r.FoldAUC = auc
+	n, s := meanOfFolds(fold, z, positive), meanOfFolds(fold, risk, positive)
 	r.AUC, r.ScorecardAUC = validation.Bootstrap(len(all), n), validation.Bootstrap(len(all), s)
 	r.Gain = validation.Bootstrap(len(all), func(d []float64) float64 { return n(d) - s(d) })
-	r.Calibration = validation.Round(validation.Calibration(p, positive))
+	r.Calibration = validation.Round(validation.Calibration(validation.Probabilities(z), positive))
 	return nil
+}
+
+// meanOfFolds returns the mean of the folds' AUC as a function of how often each
+// row counts.
+func meanOfFolds(fold []int, score []float64, positive []bool) func([]float64) float64 {
+	var at [Folds][]int
+	for i, k := range fold {
+		at[k] = append(at[k], i)
+	}
+	var auc [Folds]func([]float64) float64
+	for k, rows := range at {
+		auc[k] = validation.Ranked(validation.Pick(score, rows), validation.Pick(positive, rows))
+	}
+	return func(draws []float64) (s float64) {
+		for k, of := range auc {
+			s += of(validation.Pick(draws, at[k])) / Folds
+		}
+		return s
+	}
 }
 
 func positives(set []scorecard.Row) []bool {

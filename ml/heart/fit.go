@@ -3,7 +3,6 @@ package heart
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"manx/ml"
 	"manx/ml/bundle"
@@ -103,39 +102,23 @@ func measured(ctx context.Context, all []row, o Options, progress train.Progress
 	return g, r, nil
 }
 
-// heldOut trains on the rows that held does not take and scores those it does.
-func heldOut(ctx context.Context, all []row, held func(int) bool, o Options, progress func(train.Epoch)) (z []float64, at []int, err error) {
-	return validation.HoldOut(ctx, len(all), held, func(rows []int) (ml.Graph, error) {
-		return fit(ctx, validation.Pick(all, rows), recipe(o), progress)
-	}, func(i int) []float64 { return all[i].x })
-}
-
 func (r *Results) crossValidate(ctx context.Context, all []row, o Options, progress train.Progress) error {
 	positive := positives(all)
 	fold := validation.Stratified(positive, Folds, o.Seed)
-	p := make([]float64, len(all))
-	for k := range Folds {
-		z, at, err := heldOut(ctx, all, func(i int) bool { return fold[i] == k }, o, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
-		if err != nil {
-			return err
-		}
-		for j, i := range at {
-			p[i] = validation.Probability(z[j])
-		}
-		r.FoldAUC = append(r.FoldAUC, validation.Round(validation.AUC(z, validation.Pick(positive, at), nil)))
+	z, auc, err := validation.CrossValidate(ctx, fold, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
+		return fit(ctx, validation.Pick(all, rows), recipe(o), progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
+	}, func(i int) []float64 { return all[i].x })
+	if err != nil {
+		return err
 	}
+	p := validation.Probabilities(z)
+	r.FoldAUC = auc
 	at := validation.Threshold(p, positive)
 	r.Rule = ml.Rule{TopK: 1, Threshold: at, Margin: 0.05}
 	r.AUC = validation.Bootstrap(len(all), validation.Ranked(p, positive))
 	r.Sensitivity = validation.Bootstrap(len(all), func(d []float64) float64 { return validation.Sensitivity(p, positive, d, at) })
 	r.Specificity = validation.Bootstrap(len(all), func(d []float64) float64 { return validation.Specificity(p, positive, d, at) })
-	unclear := 0
-	for _, v := range p {
-		if math.Abs(v-at) <= r.Rule.Margin {
-			unclear++
-		}
-	}
-	r.Unclear = validation.Round(float64(unclear) / float64(len(p)))
+	r.Unclear = validation.Unclear(p, at, r.Rule.Margin)
 	return nil
 }
 
@@ -150,7 +133,9 @@ func (r *Results) leaveOut(ctx context.Context, all []row, o Options, progress t
 		for of[first] != h {
 			first++
 		}
-		z, at, err := heldOut(ctx, all, func(i int) bool { return of[i] == h }, o, progress.Of("without "+names[first]))
+		z, at, err := validation.HoldOut(ctx, len(all), func(i int) bool { return of[i] == h }, func(rows []int) (ml.Graph, error) {
+			return fit(ctx, validation.Pick(all, rows), recipe(o), progress.Of("without "+names[first]))
+		}, func(i int) []float64 { return all[i].x })
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"manx/ml"
@@ -65,27 +64,25 @@ func CrossValidate(ctx context.Context, dir string, o Options, progress train.Pr
 		return Results{}, err
 	}
 	rec := recipe(o)
-	r := Results{Seed: o.Seed, Epochs: rec.Epochs, Rows: len(all), OutOfFold: make([]float64, len(all)), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
+	r := Results{Seed: o.Seed, Epochs: rec.Epochs, Rows: len(all), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
 	groupOf, groups := validation.Groups(groupsOf(all))
 	positive := positives(all)
 	r.Groups, r.Malignant = groups, validation.Count(positive)
-	for k := range Folds {
-		z, at, err := heldOut(ctx, all, func(i int) bool { return r.FoldOfRow[i] == k }, rec, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
-		if err != nil {
-			return Results{}, err
-		}
-		for j, i := range at {
-			r.OutOfFold[i] = z[j]
-		}
-		r.FoldAUC = append(r.FoldAUC, validation.Round(validation.AUC(z, validation.Pick(positive, at), nil)))
+	r.OutOfFold, r.FoldAUC, err = validation.CrossValidate(ctx, r.FoldOfRow, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
+		return fit(ctx, validation.Pick(all, rows), rec, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
+	}, func(i int) []float64 { return all[i].input() })
+	if err != nil {
+		return Results{}, tooFew(err)
 	}
 	r.AUC = validation.Bootstrap(groups, func(draws []float64) float64 {
 		return validation.AUC(r.OutOfFold, positive, validation.PerRow(groupOf, draws))
 	})
 
-	z, at, err := heldOut(ctx, all, func(i int) bool { return all[i].test }, rec, progress.Of("given split"))
+	z, at, err := validation.HoldOut(ctx, len(all), func(i int) bool { return all[i].test }, func(rows []int) (ml.Graph, error) {
+		return fit(ctx, validation.Pick(all, rows), rec, progress.Of("given split"))
+	}, func(i int) []float64 { return all[i].input() })
 	if err != nil {
-		return Results{}, err
+		return Results{}, tooFew(err)
 	}
 	test := validation.Pick(all, at)
 	testGroup, testGroups := validation.Groups(groupsOf(test))
@@ -105,15 +102,11 @@ func CrossValidate(ctx context.Context, dir string, o Options, progress train.Pr
 	return r, nil
 }
 
-// heldOut trains on the rows that held does not take and scores those it does.
-func heldOut(ctx context.Context, all []slice, held func(int) bool, rec train.Options, progress func(train.Epoch)) (z []float64, at []int, err error) {
-	z, at, err = validation.HoldOut(ctx, len(all), held, func(rows []int) (ml.Graph, error) {
-		return fit(ctx, validation.Pick(all, rows), rec, progress)
-	}, func(i int) []float64 { return all[i].input() })
+func tooFew(err error) error {
 	if errors.Is(err, validation.ErrTooFew) {
-		err = absent(err)
+		return absent(err)
 	}
-	return z, at, err
+	return err
 }
 
 // studies measures the rule on groups: at most as many slices as a study gives,
@@ -139,21 +132,13 @@ func (r *Results) studies(all []slice) {
 		}
 	}
 	r.SlicesAStudy = most
-	r.GroupAUC = validation.Bootstrap(n, func(draws []float64) float64 { return validation.AUC(score, malignant, draws) })
+	r.GroupAUC = validation.Bootstrap(n, validation.Ranked(score, malignant))
 	threshold := validation.Threshold(score, malignant)
 	r.Rule = ml.Rule{TopK: top, Threshold: threshold, Margin: 0.05}
 	r.GroupSensitivity = validation.Bootstrap(n, func(d []float64) float64 { return validation.Sensitivity(score, malignant, d, threshold) })
 	r.GroupSpecificity = validation.Bootstrap(n, func(d []float64) float64 { return validation.Specificity(score, malignant, d, threshold) })
-	unclear := 0
-	for g := range score {
-		if math.Abs(score[g]-threshold) <= r.Rule.Margin {
-			unclear++
-		}
-		if malignant[g] {
-			r.GroupsMalignant++
-		}
-	}
-	r.GroupUnclear = validation.Round(float64(unclear) / float64(n))
+	r.GroupsMalignant = validation.Count(malignant)
+	r.GroupUnclear = validation.Unclear(score, threshold, r.Rule.Margin)
 }
 
 func positives(set []slice) []bool {

@@ -94,19 +94,14 @@ func Publish(ctx context.Context, dir, out string, o Options, progress train.Pro
 func (r *Results) crossValidate(ctx context.Context, in []picture, rec train.Options, progress train.Progress) error {
 	positive := positives(in)
 	fold := validation.Stratified(positive, Folds, r.Seed)
-	p := make([]float64, len(in))
-	for k := range Folds {
-		z, at, err := validation.HoldOut(ctx, len(in), func(i int) bool { return fold[i] == k }, func(rows []int) (ml.Graph, error) {
-			return fit(ctx, validation.Pick(in, rows), rec, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
-		}, func(i int) []float64 { return in[i].input() })
-		if err != nil {
-			return err
-		}
-		for j, i := range at {
-			p[i] = validation.Probability(z[j])
-		}
-		r.FoldAUC = append(r.FoldAUC, validation.Round(validation.AUC(z, validation.Pick(positive, at), nil)))
+	z, auc, err := validation.CrossValidate(ctx, fold, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
+		return fit(ctx, validation.Pick(in, rows), rec, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
+	}, func(i int) []float64 { return in[i].input() })
+	if err != nil {
+		return err
 	}
+	p := validation.Probabilities(z)
+	r.FoldAUC = auc
 	r.OutOfFold = validation.Bootstrap(len(in), validation.Ranked(p, positive))
 	r.Rule = ml.Rule{TopK: 1, Threshold: validation.Threshold(p, positive), Margin: 0.05}
 	return nil
@@ -126,15 +121,8 @@ func (r *Results) measure(ctx context.Context, g, float ml.Graph, in, val []pict
 
 // onValidation measures the logits of the validation split.
 func (r *Results) onValidation(z []float64, positive []bool) {
-	p := make([]float64, len(z))
-	unclear := 0
-	for i, x := range z {
-		p[i] = validation.Probability(x)
-		if p[i] >= r.Rule.Threshold-r.Rule.Margin && p[i] < r.Rule.Threshold+r.Rule.Margin {
-			unclear++
-		}
-	}
-	r.Unclear = validation.Round(float64(unclear) / float64(len(z)))
+	p := validation.Probabilities(z)
+	r.Unclear = validation.Unclear(p, r.Rule.Threshold, r.Rule.Margin)
 	r.AUC = validation.Bootstrap(len(z), validation.Ranked(p, positive))
 	r.Sensitivity = validation.Bootstrap(len(z), func(d []float64) float64 { return validation.Sensitivity(p, positive, d, r.Rule.Threshold) })
 	r.Specificity = validation.Bootstrap(len(z), func(d []float64) float64 { return validation.Specificity(p, positive, d, r.Rule.Threshold) })

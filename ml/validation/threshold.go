@@ -54,6 +54,18 @@ func Threshold(p []float64, positive []bool) float64 {
 	return threshold
 }
 
+// Unclear returns the share of probabilities within margin of the threshold, four
+// decimals.
+func Unclear(p []float64, threshold, margin float64) float64 {
+	n := 0
+	for _, v := range p {
+		if math.Abs(v-threshold) <= margin {
+			n++
+		}
+	}
+	return Round(float64(n) / float64(len(p)))
+}
+
 // Calibration returns the largest difference of the mean probability and the
 // share of positives over tenths of the rows in order of probability. With fewer
 // than ten rows it is over single rows.

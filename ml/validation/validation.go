@@ -40,6 +40,25 @@ func HoldOut(ctx context.Context, n int, held func(int) bool, fit func(rows []in
 	return z, at, err
 }
 
+// CrossValidate holds out each of k folds in turn and returns the logit that
+// every row had when it was held out, and the AUC of each fold, four decimals.
+// fold says which fold a row is in; fit is told which one is held out, from 0, and
+// the rows to train on.
+func CrossValidate(ctx context.Context, fold []int, k int, positive []bool, fit func(fold int, rows []int) (ml.Graph, error), input func(int) []float64) (z, auc []float64, err error) {
+	z = make([]float64, len(fold))
+	for f := range k {
+		of, at, err := HoldOut(ctx, len(fold), func(i int) bool { return fold[i] == f }, func(rows []int) (ml.Graph, error) { return fit(f, rows) }, input)
+		if err != nil {
+			return nil, nil, err
+		}
+		for j, i := range at {
+			z[i] = of[j]
+		}
+		auc = append(auc, Round(AUC(of, Pick(positive, at), nil)))
+	}
+	return z, auc, nil
+}
+
 // Logits evaluates the graph in the clear on the given rows.
 func Logits(ctx context.Context, g ml.Graph, rows []int, input func(int) []float64) ([]float64, error) {
 	out := make([]float64, len(rows))
@@ -114,6 +133,15 @@ func (s Shipped) Metrics(over string) []ml.Metric {
 
 // Probability is the logistic function.
 func Probability(logit float64) float64 { return 1 / (1 + math.Exp(-logit)) }
+
+// Probabilities returns the probability of each logit.
+func Probabilities(logits []float64) []float64 {
+	out := make([]float64, len(logits))
+	for i, z := range logits {
+		out[i] = Probability(z)
+	}
+	return out
+}
 
 // Round keeps four decimals.
 func Round(x float64) float64 { return math.Round(x*1e4) / 1e4 }

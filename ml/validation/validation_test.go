@@ -116,6 +116,23 @@ func TestHeldOutRowsAreNotTrainedOn(t *testing.T) {
 	}
 }
 
+// Every row is scored once, by a network that its fold had no part in.
+func TestCrossValidationScoresEveryRowOnce(t *testing.T) {
+	fold := []int{0, 1, 2, 0, 1, 2}
+	positive := []bool{true, false, true, false, true, true}
+	z, auc, err := CrossValidate(t.Context(), fold, 3, positive, func(f int, rows []int) (ml.Graph, error) {
+		for _, i := range rows {
+			if fold[i] == f {
+				t.Errorf("row %d is trained on in its own fold", i)
+			}
+		}
+		return ml.Graph{Input: []int{1}, Output: 1, Nodes: []ml.Node{{Op: ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{float64(100 * f)}}, Args: []int{0}}}}, nil
+	}, func(i int) []float64 { return []float64{float64(i)} })
+	if err != nil || !slices.Equal(z, []float64{0, 101, 202, 3, 104, 205}) || !slices.Equal(auc, []float64{0, 1, 0.5}) {
+		t.Errorf("logits %v, AUC %v (%v)", z, auc, err)
+	}
+}
+
 // Measure finds the ranges, and the change that rounding made.
 func TestMeasureOfARoundedNetwork(t *testing.T) {
 	line := func(w float64) ml.Graph {
@@ -141,6 +158,12 @@ func TestThresholdPartsTheClasses(t *testing.T) {
 	}
 	if got := Sensitivity(p[:3], positive[:3], nil, 0.5); got != 0.5 {
 		t.Errorf("sensitivity without a positive %v", got)
+	}
+}
+
+func TestUnclearIsWhatLiesByTheThreshold(t *testing.T) {
+	if got := Unclear([]float64{.1, .46, .5, .54, .56, .9}, .5, .05); got != 0.5 {
+		t.Errorf("%v of six, not three", got)
 	}
 }
 
