@@ -143,3 +143,21 @@ func cardOf(m *Model, metrics Metrics) card {
 			"the encrypted score equals the clear one after rounding", low, high),
 	}
 }
+
+func FuzzReadTraining(f *testing.F) {
+	f.Add([]byte("SEX,CREDIT_LIMIT,target\n2,20000,1\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		rows, err := ReadTraining(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		list := credit.FeatureList()
+		for _, r := range rows {
+			for i, v := range r.Features {
+				if v < 0 || v >= 1<<list[i].Bits {
+					t.Fatalf("feature %d is out of its range", i)
+				}
+			}
+		}
+	})
+}
