@@ -69,13 +69,8 @@ func (v Interval) Metric(name, method string) ml.Metric {
 // repetition: stat receives how often each group, by index, was drawn. Where
 // rows are independent, each is a group. The same groups give the same interval.
 func Bootstrap(groups int, stat func(draws []float64) float64) Interval {
-	low, high := bootstrap(groups, Rounds, 1, stat)
-	return Interval{Round(stat(slices.Repeat([]float64{1}, groups))), Round(low), Round(high)}
-}
-
-func bootstrap(groups, rounds int, seed uint64, stat func(draws []float64) float64) (low, high float64) {
-	rng := rand.New(rand.NewPCG(seed, 0x626f6f74))
-	values := make([]float64, rounds)
+	rng := rand.New(rand.NewPCG(1, 0x626f6f74))
+	values := make([]float64, Rounds)
 	draws := make([]float64, groups)
 	for r := range values {
 		clear(draws)
@@ -85,5 +80,5 @@ func bootstrap(groups, rounds int, seed uint64, stat func(draws []float64) float
 		values[r] = stat(draws)
 	}
 	slices.Sort(values)
-	return values[int(0.025*float64(rounds))], values[min(int(0.975*float64(rounds)), rounds-1)]
+	return Interval{Round(stat(slices.Repeat([]float64{1}, groups))), Round(values[Rounds*25/1000]), Round(values[Rounds*975/1000])}
 }
