@@ -2,16 +2,16 @@ package scorecard
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"os"
-	"strconv"
+	"strings"
 	"testing"
 
 	"manx/credit"
+	"manx/privacy/notice"
 	"manx/test/realdata"
 )
 
@@ -21,49 +21,41 @@ var update = flag.Bool("update", false, "write consumer-risk.json and its card a
 
 var consumerRiskOptions = Options{Name: "consumer-risk", Version: "1.0.0", Date: "2026-11-22"}
 
-// taiwan reads the columns of the credit-file schema and the target; sex,
-// education, marital status and age are never looked at.
+// taiwan reads the real training rows, or skips.
 func taiwan(t testing.TB) []Row {
 	t.Helper()
 	b, err := os.ReadFile(realdata.Path(t, "credit", "taiwan_default.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	rows, err := ReadTraining(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := map[string]int{"CREDIT_LIMIT": credit.CreditLimit, "target": -1}
-	for m := range credit.Months {
-		from[fmt.Sprintf("PAYMENTDELAY_%d", m+1)] = credit.Delay + m
-		from[fmt.Sprintf("BILL_AMT%d", m+1)] = credit.Bill + m
-		from[fmt.Sprintf("PAID_AMT%d", m+1)] = credit.Paid + m
-	}
-	rows := make([]Row, 0, len(all)-1)
-	for _, record := range all[1:] {
-		var v credit.Values
-		var bad bool
-		for i, name := range all[0] {
-			at, ok := from[name]
-			if !ok {
-				continue
-			}
-			n, err := strconv.ParseInt(record[i], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if at < 0 {
-				bad = n == 1
-			} else {
-				v[at] = n
-			}
-		}
-		if _, err := credit.New(v); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, Row{credit.Derive(v), bad})
-	}
 	return rows
+}
+
+func TestTrainingDataOfAnotherShapeIsRefused(t *testing.T) {
+	head := "SEX,CREDIT_LIMIT,target"
+	right := "2,20000,1"
+	for m := range credit.Months {
+		head += fmt.Sprintf(",PAYMENTDELAY_%[1]d,BILL_AMT%[1]d,PAID_AMT%[1]d", m+1)
+		right += fmt.Sprintf(",%d,3913,689", m)
+	}
+	rows, err := ReadTraining(strings.NewReader(head + "\n" + right + "\n"))
+	if err != nil || len(rows) != 1 || !rows[0].Bad || rows[0].Features[credit.FeatureWorstDelay] != credit.Months-1 || rows[0].Features[credit.FeatureLowestPaid] != 689 {
+		t.Fatal(rows, err)
+	}
+	for name, raw := range map[string]string{
+		"empty": "", "no rows": head + "\n", "no target": strings.Replace(head, "target", "other", 1) + "\n" + right + "\n",
+		"no column": strings.Replace(head, "BILL_AMT3", "other", 1) + "\n" + right + "\n", "words": head + "\n" + strings.Replace(right, "20000", "much", 1) + "\n",
+		"out of range": head + "\n" + strings.Replace(right, "20000", "-1", 1) + "\n", "target": head + "\n" + strings.Replace(right, ",1,0", ",2,0", 1) + "\n",
+		"short": head + "\n" + "2,20000\n",
+	} {
+		if _, err := ReadTraining(strings.NewReader(raw)); !notice.Is(err, notice.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // card is the part of a model's card that this package writes; ml reads it.
@@ -150,4 +142,22 @@ func cardOf(m *Model, metrics Metrics) card {
 		Precision: fmt.Sprintf("whole points, %d to %d; 600 points at odds of 50 good to 1 bad, 20 points double the odds; "+
 			"the encrypted score equals the clear one after rounding", low, high),
 	}
+}
+
+func FuzzReadTraining(f *testing.F) {
+	f.Add([]byte("SEX,CREDIT_LIMIT,target\n2,20000,1\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		rows, err := ReadTraining(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		list := credit.FeatureList()
+		for _, r := range rows {
+			for i, v := range r.Features {
+				if v < 0 || v >= 1<<list[i].Bits {
+					t.Fatalf("feature %d is out of its range", i)
+				}
+			}
+		}
+	})
 }

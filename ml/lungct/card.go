@@ -4,14 +4,12 @@ import (
 	"fmt"
 
 	"manx/ml"
+	"manx/ml/validation"
 )
 
 // describe returns the card with the numbers of r in it.
 func describe(r Results) ml.Card {
-	measured := func(name, method string, v Interval) ml.Metric {
-		return ml.Metric{Name: name, Value: v.Value, Low: &v.Low, High: &v.High, Method: method}
-	}
-	bootstrapped := fmt.Sprintf("; 95%% interval by bootstrap over groups, %d rounds", bootstrapRounds)
+	bootstrapped := fmt.Sprintf("; 95%% interval by bootstrap over groups, %d rounds", validation.Rounds)
 	return ml.Card{
 		Format: 1, Name: Name, Version: "1.0.0", Vertical: "health", Hash: r.Hash, Licence: "Apache-2.0 (weights and code)", Price: "3",
 		Precision: &ml.Precision{Scheme: "CKKS", Parameters: "privacy/ckks set Deep: ring degree 2^14, 416-bit modulus, 7 levels", Bound: 1e-3},
@@ -40,16 +38,14 @@ func describe(r Results) ml.Card {
 			Where:       "Mendeley Data, doi:10.17632/bhmdr45bh2", Rows: r.Rows, Groups: r.Groups,
 			Note: fmt.Sprintf("%d of %d rows are malignant; normal and benign are the rest. There are no patient ids: groups are pictures that look alike (about one a patient) and are never parted. One hospital system, few patients.", r.Malignant, r.Rows),
 		}},
-		Metrics: []ml.Metric{
-			measured("AUC, slices, out of fold", fmt.Sprintf("grouped %d-fold cross-validation over all %d rows, each scored by a network that saw nothing of its group, logits pooled over folds", Folds, r.Rows)+bootstrapped, r.AUC),
-			measured("AUC, slices, given test split", fmt.Sprintf("trained on the train split, %d test rows; %d of the %d malignant ones are one group, so this figure says little", r.SplitRows, r.SplitLargestGroup, r.SplitMalignant)+bootstrapped, r.SplitAUC),
-			measured("AUC, groups as studies", fmt.Sprintf("out-of-fold probabilities of at most %d slices of each of %d groups (%d malignant), mean of the highest %d; a group stands for a patient, whose id is unknown", r.SlicesAStudy, r.Groups, r.GroupsMalignant, r.Rule.TopK)+bootstrapped, r.GroupAUC),
-			measured("sensitivity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped, r.GroupSensitivity),
-			measured("specificity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped, r.GroupSpecificity),
+		Metrics: append([]ml.Metric{
+			r.AUC.Metric("AUC, slices, out of fold", fmt.Sprintf("grouped %d-fold cross-validation over all %d rows, each scored by a network that saw nothing of its group, logits pooled over folds", Folds, r.Rows)+bootstrapped),
+			r.SplitAUC.Metric("AUC, slices, given test split", fmt.Sprintf("trained on the train split, %d test rows; %d of the %d malignant ones are one group, so this figure says little", r.SplitRows, r.SplitLargestGroup, r.SplitMalignant)+bootstrapped),
+			r.GroupAUC.Metric("AUC, groups as studies", fmt.Sprintf("out-of-fold probabilities of at most %d slices of each of %d groups (%d malignant), mean of the highest %d; a group stands for a patient, whose id is unknown", r.SlicesAStudy, r.Groups, r.GroupsMalignant, r.Rule.TopK)+bootstrapped),
+			r.GroupSensitivity.Metric("sensitivity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped),
+			r.GroupSpecificity.Metric("specificity, groups as studies", "at the rule's threshold, which was chosen on these same groups, so it is optimistic"+bootstrapped),
 			{Name: "share of groups unclear", Value: r.GroupUnclear, Method: "within the margin of the threshold, out of fold"},
-			{Name: "largest change of a logit by quantising", Value: r.QuantisedLogitDiff, Method: "integer weights against the trained float weights, over all rows"},
-			{Name: "largest change of a probability by quantising", Value: r.QuantisedProbDiff, Method: "integer weights against the trained float weights, over all rows"},
-		},
+		}, r.Shipped.Metrics("all rows")...),
 		Ranges: r.Ranges,
 		Notes: []string{
 			"The shipped weights were trained on all rows with the recipe and seed that were cross-validated: with about 60 groups, those held back for a split are worth more in training, and the cross-validation is the measure of the recipe. What the weights give on those rows is no measure of accuracy.",

@@ -2,70 +2,18 @@ package lungct
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"manx/ml"
-	"manx/ml/clear"
+	"manx/ml/bundle/bundletest"
 	"manx/ml/train"
+	"manx/ml/validation"
 	"manx/privacy/notice"
 	"manx/test/realdata"
 )
-
-func model(t *testing.T) (ml.Graph, ml.Card, Results) {
-	t.Helper()
-	g, card, err := Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Measured()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g, card, r
-}
-
-func TestIntegerWeightsAreTheONNXModel(t *testing.T) {
-	g, card, _ := model(t)
-	fromONNX, err := published()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, g := range map[string]ml.Graph{"integers": g, "ONNX": fromONNX, "integers again": quantise(g)} {
-		if hash, err := ml.Hash(g); err != nil || hash != card.Hash {
-			t.Errorf("%s: hash %s (%v), the card says %s", name, hash, err, card.Hash)
-		}
-	}
-}
-
-func TestCardQuotesTheResults(t *testing.T) {
-	_, card, r := model(t)
-	fresh := describe(r)
-	fresh.Precision, fresh.Comparison = card.Precision, card.Comparison // measured on the encrypted run
-	if os.Getenv("MANX_UPDATE_GOLDEN") != "" {
-		raw, err := encode(fresh)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(cardFile, raw, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		t.Skip("card.json is written again")
-	}
-	got, err1 := json.Marshal(card)
-	want, err2 := json.Marshal(fresh)
-	if err1 != nil || err2 != nil || string(got) != string(want) {
-		t.Errorf("card.json is not what the results give:\n%s\n%s", got, want)
-	}
-	if r.AUC.Value < 0.85 || !(r.AUC.Low < r.AUC.Value && r.AUC.Value < r.AUC.High) {
-		t.Errorf("out-of-fold AUC %v", r.AUC)
-	}
-}
 
 // synthetic is a picture that belongs to nobody: a disc with two dark ellipses.
 func synthetic(k int) []float64 {
@@ -90,56 +38,58 @@ func synthetic(k int) []float64 {
 
 func sq(x float64) float64 { return x * x }
 
-func TestClearOutputsAreTheGoldenOnes(t *testing.T) {
-	g, _, _ := model(t)
-	var got, want []float64
-	for k := range 5 {
-		y, err := clear.Run(g, synthetic(k))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, y[0])
-	}
-	golden := filepath.Join("testdata", "golden.json")
-	if os.Getenv("MANX_UPDATE_GOLDEN") != "" {
-		raw, err := json.Marshal(got)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(golden, append(raw, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	raw, err := os.ReadFile(golden)
+func TestFilesAreOneModel(t *testing.T) {
+	r, err := Measured()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(raw, &want); err != nil || !slices.Equal(got, want) {
-		t.Errorf("outputs %v, golden %v (%v)", got, want, err)
+	shape, err := Untrained(0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	g, _ := bundletest.Run(t, files(), shape, func() ml.Card { return describe(r) })
+	if r.AUC.Value < 0.85 || !(r.AUC.Low < r.AUC.Value && r.AUC.Value < r.AUC.High) {
+		t.Errorf("out-of-fold AUC %v", r.AUC)
+	}
+	var inputs [][]float64
+	for k := range 5 {
+		inputs = append(inputs, synthetic(k))
+	}
+	bundletest.Golden(t, g, inputs)
 }
 
 func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
-	g, _, r := model(t)
+	g, _, err := Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Measured()
+	if err != nil {
+		t.Fatal(err)
+	}
 	all, err := load(realdata.Path(t, "imaging", "iq-oth-nccd"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := logits(t.Context(), g, all)
+	every := make([]int, len(all))
+	for i := range every {
+		every[i] = i
+	}
+	z, err := validation.Logits(t.Context(), g, every, func(i int) []float64 { return all[i].input() })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := round(auc(z, positives(all), nil)); got != r.ShippedAUC {
+	if got := validation.Round(validation.AUC(z, positives(all), nil)); got != r.ShippedAUC {
 		t.Errorf("AUC on the training rows %v, recorded %v", got, r.ShippedAUC)
 	}
-	if low, high := round(slices.Min(z)), round(slices.Max(z)); low != r.LogitLow || high != r.LogitHigh {
+	if low, high := validation.Round(slices.Min(z)), validation.Round(slices.Max(z)); low != r.LogitLow || high != r.LogitHigh {
 		t.Errorf("logits in [%v, %v], recorded [%v, %v]", low, high, r.LogitLow, r.LogitHigh)
 	}
 	// The recorded out-of-fold logits give the recorded metrics, on whole groups.
-	if got := round(auc(r.OutOfFold, positives(all), nil)); got != r.AUC.Value {
+	if got := validation.Round(validation.AUC(r.OutOfFold, positives(all), nil)); got != r.AUC.Value {
 		t.Errorf("out-of-fold AUC %v, recorded %v", got, r.AUC.Value)
 	}
-	if got := folds(all, Folds); !slices.Equal(got, r.FoldOfRow) {
+	if got := validation.Folds(groupsOf(all), positives(all), Folds); !slices.Equal(got, r.FoldOfRow) {
 		t.Error("the folds are not those recorded")
 	}
 	fold := map[string]int{}
@@ -179,60 +129,8 @@ func TestTrainingIsReproducible(t *testing.T) {
 	}
 }
 
-func TestWeightsThatDoNotFitAreRefused(t *testing.T) {
-	shape, err := Untrained(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := encodeWeights(quantise(shape))
-	if g, err := decodeWeights(good, shape); err != nil || g.Check() != nil {
-		t.Fatal(err)
-	}
-	for name, raw := range map[string][]byte{
-		"empty": nil, "cut": good[:len(good)-1], "longer": append(slices.Clone(good), 0), "another magic": append([]byte("x"), good...),
-		"another shift": append(append(slices.Clone(good[:len(magic)]), 99), good[len(magic)+1:]...),
-	} {
-		if _, err := decodeWeights(raw, shape); !notice.Is(err, notice.Invalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestAUCAgainstCounting(t *testing.T) {
-	score, positive := []float64{1, 2, 2, 3, 0}, []bool{false, true, false, true, false}
-	var wins, pairs float64
-	for i := range score {
-		for j := range score {
-			if positive[i] && !positive[j] {
-				pairs++
-				if score[i] > score[j] {
-					wins++
-				} else if score[i] == score[j] {
-					wins += 0.5
-				}
-			}
-		}
-	}
-	if got := auc(score, positive, nil); got != wins/pairs {
-		t.Errorf("%v, not %v", got, wins/pairs)
-	}
-}
-
 func TestFolderWithoutTheDataIsRefused(t *testing.T) {
 	if _, err := Train(t.Context(), t.TempDir(), Options{}, nil); !notice.Is(err, notice.Invalid) {
 		t.Errorf("got %v", err)
 	}
-}
-
-func FuzzWeights(f *testing.F) {
-	shape, err := Untrained(1)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add([]byte(magic))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		if g, err := decodeWeights(raw, shape); err == nil && g.Check() != nil {
-			t.Fatal("weights that no runtime accepts")
-		}
-	})
 }

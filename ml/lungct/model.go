@@ -6,8 +6,7 @@ import (
 	"encoding/json"
 
 	"manx/ml"
-	"manx/ml/onnx"
-	"manx/privacy/notice"
+	"manx/ml/bundle"
 )
 
 //go:embed model.onnx
@@ -22,39 +21,24 @@ var resultsRaw []byte
 //go:embed card.json
 var cardRaw []byte
 
+func files() bundle.Files {
+	return bundle.Files{Model: modelRaw, Weights: weightsRaw, Results: resultsRaw, Card: cardRaw}
+}
+
 // Model returns the network as it ships, with its integer weights as exact
 // float64 numbers, and its card. The clear run of this graph on a [1, 64, 64]
 // tensor of grey in [0, 1] is the oracle: one logit. Every call returns a copy
 // of its own. It fails only if the files in the binary do not belong together.
 func Model() (ml.Graph, ml.Card, error) {
-	card, err := ml.ReadCard(bytes.NewReader(cardRaw))
-	if err != nil {
-		return ml.Graph{}, ml.Card{}, err
-	}
 	shape, err := Untrained(0)
 	if err != nil {
 		return ml.Graph{}, ml.Card{}, err
 	}
-	shape.Name = Name
-	g, err := decodeWeights(weightsRaw, shape)
-	if err != nil {
-		return ml.Graph{}, ml.Card{}, err
-	}
-	hash, err := ml.Hash(g)
-	if err != nil {
-		return ml.Graph{}, ml.Card{}, err
-	}
-	if hash != card.Hash {
-		return ml.Graph{}, ml.Card{}, notice.New(notice.Integrity, "the weights of lung-ct are not those its card names", "install this program again")
-	}
-	return g, card, nil
+	return files().Open(shape)
 }
 
 // ONNX returns the same network as an ONNX file.
 func ONNX() []byte { return bytes.Clone(modelRaw) }
-
-// published returns the same network as read from its ONNX file.
-func published() (ml.Graph, error) { return onnx.Read(bytes.NewReader(modelRaw)) }
 
 // Measured returns the results that the card quotes.
 func Measured() (Results, error) {

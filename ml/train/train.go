@@ -50,6 +50,7 @@ type Options struct {
 	// the inputs z of every Poly, which bounds what CKKS must represent.
 	Limit, Cost float64
 
+	// Augmentation, of images in [0, 1]; without any, values may be of any size.
 	Shift  int     // random translation, pixels each way
 	Flip   bool    // random mirror, left to right
 	Jitter float64 // contrast by 1 ± Jitter, brightness by ± Jitter/2
@@ -66,10 +67,31 @@ type Examples struct {
 	Weights []float32
 }
 
+// Add appends one example.
+func (e *Examples) Add(image []float32, positive bool) {
+	label := float32(0)
+	if positive {
+		label = 1
+	}
+	e.Images, e.Labels = append(e.Images, image), append(e.Labels, label)
+}
+
 // An Epoch reports progress: passes made, of how many, and the mean loss.
 type Epoch struct {
 	Done, Of int
 	Loss     float64
+}
+
+// Progress is told what is being trained, and each epoch; nil is told nothing.
+type Progress func(stage string, e Epoch)
+
+// Of returns what Network.Fit tells of one stage.
+func (p Progress) Of(stage string) func(Epoch) {
+	return func(e Epoch) {
+		if p != nil {
+			p(stage, e)
+		}
+	}
 }
 
 // A Network is a sequence of layers with one logit at its end. It is not safe
@@ -148,8 +170,13 @@ func (n *Network) step(set Examples, picked []int) float64 {
 	return n.net.learn(in, labels, weights)
 }
 
-// augment writes a shifted, mirrored, brightened copy of every channel of src.
+// augment writes a shifted, mirrored, brightened copy of every channel of src,
+// within [0, 1]; a recipe without augmentation leaves every value as it is.
 func (n *Network) augment(src, dst []float32, s [3]int) {
+	if n.opt.Shift == 0 && !n.opt.Flip && n.opt.Jitter == 0 {
+		copy(dst, src)
+		return
+	}
 	dy, dx, mirror := 0, 0, false
 	if n.opt.Shift > 0 {
 		dy, dx = n.rng.IntN(2*n.opt.Shift+1)-n.opt.Shift, n.rng.IntN(2*n.opt.Shift+1)-n.opt.Shift
@@ -195,3 +222,16 @@ func (n *Network) settle(set Examples) {
 
 // Graph returns the network with its normalisation folded into the layer before.
 func (n *Network) Graph(name string) (ml.Graph, error) { return n.net.graph(name) }
+
+// Fit trains a new network on examples and returns its graph: New, Network.Fit
+// and Network.Graph in one.
+func Fit(ctx context.Context, name string, shape [3]int, layers []Layer, opt Options, set Examples, progress func(Epoch)) (ml.Graph, error) {
+	n, err := New(shape, layers, opt)
+	if err != nil {
+		return ml.Graph{}, err
+	}
+	if err := n.Fit(ctx, set, progress); err != nil {
+		return ml.Graph{}, err
+	}
+	return n.Graph(name)
+}

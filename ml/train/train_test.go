@@ -151,3 +151,22 @@ func TestSeedsAndStops(t *testing.T) {
 		}
 	}
 }
+
+// Values outside [0, 1] reach the network as they are where nothing is augmented,
+// and a table's rows can be told apart by them.
+func TestRowsOfATableAreNotClamped(t *testing.T) {
+	var e Examples
+	for i := range 64 {
+		e.Add([]float32{float32(i%7) - 3, -2 - 2*float32(i%2)}, i%2 == 1)
+	}
+	g, err := Fit(t.Context(), "table", [3]int{2, 1, 1}, []Layer{Linear{Out: 1}}, Options{Epochs: 60, Batch: 16, Rate: 0.1, Seed: 1}, e, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range e.Images {
+		y, err := clear.Run(g, []float64{float64(x[0]), float64(x[1])})
+		if err != nil || (y[0] > 0) != (e.Labels[i] == 1) {
+			t.Fatalf("row %d of class %v has the logit %v (%v)", i, e.Labels[i], y, err)
+		}
+	}
+}

@@ -60,6 +60,9 @@ func model(ctx context.Context, p *owner.Party, m ledger.Model) (*scorecard.Mode
 	if err != nil {
 		return nil, err
 	}
+	if len(pub.Scorecard) == 0 {
+		return nil, notice.New(notice.Unsupported, "the model is no scorecard: nobody can prove its result, so no lender is answered with it", "choose another model: `manx model list`")
+	}
 	sc, err := scorecard.Parse(pub.Scorecard)
 	if err != nil {
 		return nil, err

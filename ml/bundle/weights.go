@@ -1,4 +1,4 @@
-package lungct
+package bundle
 
 import (
 	"encoding/binary"
@@ -19,9 +19,9 @@ const (
 	mostValue = 1<<24 - 1
 )
 
-// quantise returns g with every weight rounded to its array's grid: the finest
+// Quantise returns g with every weight rounded to its array's grid: the finest
 // up to 2^-20 on which the largest weight still fits 24 bits.
-func quantise(g ml.Graph) ml.Graph {
+func Quantise(g ml.Graph) ml.Graph {
 	return eachArray(g, func(in []float64) []float64 {
 		k := shift(in)
 		out := make([]float64, len(in))
@@ -61,10 +61,11 @@ func encodeWeights(g ml.Graph) []byte {
 	return out
 }
 
-// decodeWeights returns shape with the weights in raw in place of its own.
+// decodeWeights returns shape with the weights in raw in place of its own. The
+// notice names the model by the shape's name.
 func decodeWeights(raw []byte, shape ml.Graph) (ml.Graph, error) {
 	broken := func(why string) (ml.Graph, error) {
-		return ml.Graph{}, notice.Because(errors.New(why), notice.Invalid, "the weights of lung-ct cannot be read", "train the model again: `manx model train lung-ct --data-set DIR`")
+		return ml.Graph{}, notice.Because(errors.New(why), notice.Invalid, "the weights of "+shape.Name+" cannot be read", "train the model again: `manx model train "+shape.Name+" --data-set DIR`")
 	}
 	if len(raw) < len(magic) || string(raw[:len(magic)]) != magic {
 		return broken("another format")
