@@ -38,7 +38,7 @@ func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 		}
 	}
 	for i := 0; i < len(p.runs); {
-		sums, err := e.runs(ctx, p, f, p.runs[i:min(i+runsAtOnce, len(p.runs))])
+		sums, err := e.runs(ctx, p, f, i, min(i+runsAtOnce, len(p.runs)))
 		for k, v := range sums {
 			r := p.runs[i+k]
 			if len(fine) > 0 && r.coarse != p.runs[i+k-1].coarse && err == nil {
@@ -98,15 +98,15 @@ const (
 	runsAtOnce = 16
 )
 
-// runs returns the rescaled sum of each run's products.
-func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, runs []run) ([]*Value, error) {
+// runs returns the rescaled sums of the products of runs first to last-1.
+func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, first, last int) ([]*Value, error) {
 	limbs := p.level + 1
 	basis := e.lat.rescaled[p.level]
 	if p.extended {
 		limbs += len(e.lat.p)
 		basis = e.lat.tensored[p.level]
 	}
-	sums := make([][2][][]uint64, len(runs))
+	sums := make([][2][][]uint64, last-first)
 	for k := range sums {
 		sums[k] = [2][][]uint64{e.take(limbs), e.take(limbs)}
 	}
@@ -121,18 +121,15 @@ func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, runs []run
 	if err := e.each(ctx, limbs*pieces, func(i int) {
 		limb, at := i/pieces, i%pieces*size
 		m := e.modulus(limb, p.level)
-		for k, r := range runs {
-			from, to := r.from, r.to
-			if limb > p.level {
-				from, to = r.fromP, r.toP
-			}
-			m.Products(sums[k][0][limb], sums[k][1][limb], p.plain[limb][from:to],
+		for k, r := range p.runs[first:last] {
+			from, to := r.terms(limb, p.level)
+			m.InterleavedProducts(sums[k][0][limb], sums[k][1][limb], p.plain[first+k][limb],
 				f.limbs[0][limb][from:to], f.limbs[1][limb][from:to], at, at+size)
 		}
 	}); err != nil {
 		return nil, err
 	}
-	out := make([]*Value, len(runs))
+	out := make([]*Value, len(sums))
 	var err error
 	for k := range out {
 		out[k] = e.value(p.level - 1)
@@ -169,9 +166,9 @@ func (e *Evaluator) factors(ctx context.Context, p *Prepared, in []*Value) (f fa
 		}
 	}
 	for h := range f.limbs {
-		f.limbs[h] = make([][][]uint64, len(p.plain))
-		for limb := range p.plain {
-			list := make([][]uint64, 0, len(p.plain[limb]))
+		f.limbs[h] = make([][][]uint64, len(p.plain[0]))
+		for limb := range f.limbs[h] {
+			list := make([][]uint64, 0, len(p.terms))
 			for _, m := range p.terms {
 				switch {
 				case !p.extended:

@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
+
+	"manx/privacy/ckks/rns"
 )
 
 // A Prepared transform has its plaintexts as residues, transformed: about eight
@@ -19,13 +21,21 @@ type Prepared struct {
 	runs     []run
 	folds    []int
 	extended bool         // some term has a baby step, so sums run modulo QP
-	plain    [][][]uint64 // by limb, P's last, and term, in Montgomery form; P's of terms with baby steps
+	plain    [][][]uint64 // by run and limb, P's last: its terms' interleaved, in Montgomery form
 	bias     [][]uint64   // at level-1; nil where there is none
 }
 
-// A run is the terms that share both giant steps; fromP and toP count those with
-// baby steps alone.
+// A run is the terms that share both giant steps. Modulo P only those with baby
+// steps count; fromP and toP number these.
 type run struct{ coarse, fine, from, to, fromP, toP int }
+
+// terms returns the range of a run's terms in a limb of a value at level.
+func (r run) terms(limb, level int) (from, to int) {
+	if limb > level {
+		return r.fromP, r.toP
+	}
+	return r.from, r.to
+}
 
 // Prepare readies transforms, each for a number of inputs, in parallel.
 func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) ([]*Prepared, error) {
@@ -42,20 +52,32 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, t := range transforms {
-		p, positions := l.outline(t, inputs[i])
-		for k, m := range t.Terms {
-			group.Go(func() error {
-				limbs := l.plaintext(m.Plain, t.Level, p.extended && m.Baby != 0)
-				for j, v := range limbs {
-					l.at(t.Level, true)[j].Montgomery(v, v)
-					if j <= t.Level {
-						p.plain[j][k] = v
-					} else {
-						p.plain[j][positions[k]] = v
-					}
+		p := l.outline(t, inputs[i])
+		ms := l.at(t.Level, p.extended)
+		for k, r := range p.runs {
+			p.plain[k] = make([][]uint64, len(ms))
+			for j := range ms {
+				from, to := r.terms(j, t.Level)
+				p.plain[k][j] = make([]uint64, l.n*(to-from))
+			}
+			atP := 0
+			for at, m := range t.Terms[r.from:r.to] {
+				turned := atP
+				if m.Baby != 0 {
+					atP++
 				}
-				return ctx.Err()
-			})
+				group.Go(func() error {
+					for j, v := range l.plaintext(m.Plain, t.Level, p.extended && m.Baby != 0) {
+						ms[j].Montgomery(v, v)
+						if j <= t.Level {
+							rns.Interleave(p.plain[k][j], v, at, r.to-r.from)
+						} else {
+							rns.Interleave(p.plain[k][j], v, turned, r.toP-r.fromP)
+						}
+					}
+					return ctx.Err()
+				})
+			}
 		}
 		if !t.Bias.IsZero() {
 			p.bias = l.plaintext(t.Bias, t.Level-1, false)
@@ -68,16 +90,14 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 	return out, nil
 }
 
-// outline returns a transform's Prepared without plaintexts, and each term's
-// position among those with baby steps.
-func (l *lattice) outline(t *Transform, inputs int) (*Prepared, []int) {
+// outline returns a transform's Prepared without plaintexts.
+func (l *lattice) outline(t *Transform, inputs int) *Prepared {
 	p := &Prepared{set: l.set, level: t.Level, inputs: inputs, terms: t.Terms, folds: t.Folds}
-	positions, turned := make([]int, len(t.Terms)), 0
+	turned := 0
 	for k, m := range t.Terms {
 		if k == 0 || m.Coarse != t.Terms[k-1].Coarse || m.Fine != t.Terms[k-1].Fine {
 			p.runs = append(p.runs, run{coarse: m.Coarse, fine: m.Fine, from: k, fromP: turned})
 		}
-		positions[k] = turned
 		if m.Baby != 0 {
 			turned++
 		}
@@ -85,15 +105,8 @@ func (l *lattice) outline(t *Transform, inputs int) (*Prepared, []int) {
 		r.to, r.toP = k+1, turned
 	}
 	p.extended = turned > 0
-	for range t.Level + 1 {
-		p.plain = append(p.plain, make([][]uint64, len(t.Terms)))
-	}
-	if p.extended {
-		for range l.p {
-			p.plain = append(p.plain, make([][]uint64, turned))
-		}
-	}
-	return p, positions
+	p.plain = make([][][]uint64, len(p.runs))
+	return p
 }
 
 // plaintext turns packed integers into transformed residues.

@@ -30,11 +30,23 @@ func (m *Modulus) productsSIMD(out0, out1 []uint64, x, k0, k1 [][]uint64, from, 
 	for t := range x {
 		_, _, _ = x[t][to-1], k0[t][to-1], k1[t][to-1]
 	}
-	large := 0 // whether the high halves' sums may exceed 52 bits
-	if 2*bits.Len64(m.Q)+bits.Len(uint(len(x))) > 2*word-1 {
-		large = 1
+	productsIFMA(&out0[0], &out1[0], &x[0], &k0[0], &k1[0], len(x), from, to, m.large(len(x)), &m.k)
+}
+
+func (m *Modulus) interleavedSIMD(out0, out1, x []uint64, k0, k1 [][]uint64, from, to int) {
+	for t := range k0 {
+		_, _ = k0[t][to-1], k1[t][to-1]
 	}
-	productsIFMA(&out0[0], &out1[0], &x[0], &k0[0], &k1[0], len(x), from, to, large, &m.k)
+	_ = x[to*len(k0)-1]
+	interleavedIFMA(&out0[0], &out1[0], &x[from*len(k0)], &k0[0], &k1[0], len(k0), from, to, m.large(len(k0)), &m.k)
+}
+
+// large returns 1 where the high halves' sums may exceed 52 bits, otherwise 0.
+func (m *Modulus) large(terms int) int {
+	if 2*bits.Len64(m.Q)+bits.Len(uint(terms)) > 2*word-1 {
+		return 1
+	}
+	return 0
 }
 
 func permuteSIMD(out, in []uint64, t *Turn) {
@@ -88,6 +100,9 @@ func tensorIFMA(d0, d1, d2, a0, a1, b0, b1 *uint64, n int, k *constants)
 
 //go:noescape
 func productsIFMA(out0, out1 *uint64, x, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+
+//go:noescape
+func interleavedIFMA(out0, out1, x *uint64, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
 
 //go:noescape
 func mulIFMA(out, a, b *uint64, n int, k *constants)

@@ -79,6 +79,15 @@ func TestSumsOfProducts(t *testing.T) {
 			out0, out1 := residues(m, 5), residues(m, 6)
 			m.Products(out0, out1, x, k0, k1, 0, 64)
 			m.Products(out0, out1, x, k0, k1, 64, m.N)
+			packed := make([]uint64, terms*m.N)
+			for j := range terms {
+				Interleave(packed, x[j], j, terms)
+			}
+			again0, again1 := residues(m, 7), residues(m, 8)
+			m.InterleavedProducts(again0, again1, packed, k0, k1, 0, 64)
+			m.InterleavedProducts(again0, again1, packed, k0, k1, 64, m.N)
+			equal(t, fmt.Sprint(terms, " terms interleaved, first"), again0, out0)
+			equal(t, fmt.Sprint(terms, " terms interleaved, second"), again1, out1)
 			m.Montgomery(out0, out0)
 			m.Montgomery(out1, out1)
 			equal(t, fmt.Sprint(terms, " terms, first"), out0, want(k0))
