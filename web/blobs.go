@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage"
+	"manx/web/index"
 )
 
 // store returns the storage node and the blob an address names.
@@ -44,6 +46,12 @@ func (s *server) putBlob(c *gin.Context) {
 		s.fail(c, notice.New(notice.Integrity, "the blob's bytes do not have the digest in its address", "send it again"))
 		return
 	}
+	done, err := s.Index.Alone(c, n, ref.String())
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	defer done()
 	if again, err := s.Index.Uploads(c, n, ref.String(), caller(c)); err != nil {
 		s.fail(c, err)
 		return
@@ -167,29 +175,26 @@ func (s *server) deleteBlob(c *gin.Context) {
 	if !ok {
 		return
 	}
-	mine, err := s.Index.Uploads(c, n, ref.String(), caller(c))
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	if !mine {
-		if held, err := from.Has(c, ref); err != nil || held {
-			s.fail(c, notice.New(notice.Denied, "only the party that stored a blob can delete it", ""))
-			return
+	mine, err := s.Index.Remove(c, n, from, ref, caller(c))
+	if err == nil && !mine {
+		var held bool
+		if held, err = from.Has(c, ref); err != nil {
+			err = fmt.Errorf("%w: %w", index.ErrStore, err)
+		} else if held {
+			err = notice.New(notice.Denied, "only the party that stored a blob can delete it", "")
 		}
-		c.Status(http.StatusNoContent)
-		return
 	}
-	defer s.forget(caller(c))
-	last, err := s.Index.Deleted(c, n, ref.String(), caller(c))
-	if err == nil && last {
-		err = from.Delete(c, ref)
+	if mine {
+		s.forget(caller(c))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, index.ErrStore):
+		s.fail(c, notice.Because(err, notice.Unavailable, "storage node "+strconv.Itoa(n)+" does not answer", "try again; what was deleted stays so"))
+	case err != nil:
 		s.fail(c, err)
-		return
+	default:
+		c.Status(http.StatusNoContent)
 	}
-	c.Status(http.StatusNoContent)
 }
 
 // forget drops the cached count of what a party stores; the next upload reads it

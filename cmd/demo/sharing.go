@@ -41,7 +41,8 @@ func (s *scan) grants(ctx context.Context) (err error) {
 		if err != nil {
 			return "", err
 		}
-		return s.p.Grant(ctx, ledger.GiveGrant{Record: r, To: to.ID(), Purpose: purpose, Access: ledger.Read, Until: info.Now + 30*day})
+		g, err := s.p.Grant(ctx, ledger.GiveGrant{Record: r, To: to.ID(), Purpose: purpose, Access: ledger.Read, Until: info.Now + 30*day})
+		return g.ID, err
 	}
 	if err := s.step("For care, she lets the hospital read the original", map[string]string{
 		"hospital":      "the study",

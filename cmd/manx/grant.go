@@ -36,13 +36,13 @@ func grantCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				until := info.Now + ledger.Time(days*86400)
-				id, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: to, Purpose: ledger.Purpose(purpose), Access: ledger.Read, Until: until})
+				g, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: to, Purpose: ledger.Purpose(purpose), Access: ledger.Read,
+					Until: info.Now + ledger.Time(days*86400)})
 				if err != nil {
 					return err
 				}
-				t.say(map[string]any{"ok": true, "grant": id, "until": until}, func(w io.Writer) {
-					fmt.Fprintf(w, "%s\tfor %s until %s\n", id, purpose, when(until))
+				t.say(map[string]any{"ok": true, "grant": g.ID, "until": g.Until}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s\tfor %s until %s\n", g.ID, g.Purpose, when(g.Until))
 				})
 				return nil
 			})

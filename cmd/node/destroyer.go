@@ -37,7 +37,7 @@ func (d *destroyer) packsOf(p ledger.PartyID) (*vault.Vault, error) {
 	return vault.New(nodes)
 }
 
-// owned deletes a blob only where a party put it and nobody else did.
+// owned deletes a blob only where it is a party's.
 type owned struct {
 	storage.Blobs
 	node  int
@@ -46,15 +46,8 @@ type owned struct {
 }
 
 func (o owned) Delete(ctx context.Context, r storage.Ref) error {
-	mine, err := o.index.Uploads(ctx, o.node, r.String(), o.party)
-	if err != nil || !mine {
-		return err
-	}
-	last, err := o.index.Deleted(ctx, o.node, r.String(), o.party)
-	if err != nil || !last {
-		return err
-	}
-	return o.Blobs.Delete(ctx, r)
+	_, err := o.index.Remove(ctx, o.node, o.Blobs, r, o.party)
+	return err
 }
 
 // run follows the ledger from its mark until ctx ends: a node that was down

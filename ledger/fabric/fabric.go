@@ -19,13 +19,10 @@ package fabric
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -176,7 +173,7 @@ func (l *Ledger) ask(ctx context.Context, patience time.Duration, function strin
 		if b, err = l.net.query(ctx, fab.ChaincodeInvokeRequest{ChaincodeID: l.cfg.Contract, Fcn: function, Args: args}); err == nil {
 			return b, nil
 		}
-		if contractSaid(err) {
+		if contractSaid(err) || tooLarge(err) {
 			return nil, fmt.Errorf("ask the contract: %w", err)
 		}
 		if wait(ctx, pause) != nil {
@@ -225,8 +222,10 @@ func (l *Ledger) findLast(ctx context.Context) (next uint64, err error) {
 
 // follow tells those who wait for a commit, until Close.
 func (l *Ledger) follow(next uint64) {
-	_ = l.net.blocks(l.ctx, next, func(b *common.Block) error { // ends with Close alone
-		l.note(b)
+	_ = l.net.blocks(l.ctx, next, func(run []*common.Block) error { // ends with Close alone
+		for _, b := range run {
+			l.note(b)
+		}
 		return nil
 	})
 }
@@ -261,130 +260,4 @@ func (l *Ledger) unwatch(tx string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.watched, tx)
-}
-
-// Events implements ledger.Ledger. A restart of the peer delays it, no more.
-func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledger.Event, error] {
-	return func(yield func(ledger.Event, error) bool) {
-		within, cancel := l.bound(ctx, 0)
-		defer cancel()
-		err := l.net.blocks(within, batch.BlockOf(from), func(b *common.Block) error {
-			events, err := l.eventsOf(within, b)
-			if err != nil {
-				return err
-			}
-			for _, e := range events {
-				if within.Err() != nil {
-					return within.Err()
-				}
-				if e.Height >= from && !yield(e, nil) {
-					return errEnough
-				}
-			}
-			return nil
-		})
-		if !errors.Is(err, errEnough) && ctx.Err() == nil {
-			if l.ctx.Err() != nil {
-				err = errClosed
-			}
-			yield(ledger.Event{}, err)
-		}
-	}
-}
-
-var errEnough = errors.New("the reader has enough")
-
-// recentBlocks is how many blocks' events are kept for several readers.
-const recentBlocks = 64
-
-// eventsOf returns the events of a block. Those of the private lanes are read
-// from our own peer.
-func (l *Ledger) eventsOf(ctx context.Context, b *common.Block) ([]ledger.Event, error) {
-	number := b.GetHeader().GetNumber()
-	l.mu.Lock()
-	out, ok := l.recent[number]
-	l.mu.Unlock()
-	if ok {
-		return out, nil
-	}
-	all := slices.DeleteFunc(transactions(b, l.cfg.Contract), func(t transaction) bool { return !valid(t.valid) })
-	for _, lane := range []ledger.Vertical{ledger.Health, ledger.Credit} {
-		if err := l.fetch(ctx, lane, all); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range all {
-		if t.report.Record == nil {
-			continue
-		}
-		for i, events := range t.report.Record.Events {
-			h, err := batch.HeightOf(number, t.place, i)
-			if err != nil {
-				return nil, err
-			}
-			for _, e := range events {
-				e.Height = h
-				out = append(out, e)
-			}
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, ok := l.recent[number]; !ok {
-		l.recent[number] = out
-		if l.order = append(l.order, number); len(l.order) > recentBlocks {
-			delete(l.recent, l.order[0])
-			l.order = l.order[1:]
-		}
-	}
-	return out, nil
-}
-
-// fetchAtOnce bounds the transactions of one query.
-const fetchAtOnce = 256
-
-// fetch reads the records of a private lane's transactions into their reports.
-func (l *Ledger) fetch(ctx context.Context, lane ledger.Vertical, all []transaction) error {
-	var at []int
-	for i, t := range all {
-		if t.report.Lane == lane {
-			at = append(at, i)
-		}
-	}
-	for some := range slices.Chunk(at, fetchAtOnce) {
-		args := [][]byte{[]byte(lane)}
-		for _, i := range some {
-			args = append(args, []byte(all[i].id))
-		}
-		for pause := firstPause; ; pause = min(2*pause, lastPause) {
-			records, err := l.records(ctx, args)
-			if err == nil {
-				for n, i := range some {
-					all[i].report.Record = records[n]
-				}
-				break
-			}
-			// The peer may have to fetch private data it missed from another.
-			l.cfg.Log.DebugContext(ctx, "private events are not there yet", "lane", string(lane), "error", err)
-			if wait(ctx, pause) != nil {
-				return ctx.Err()
-			}
-		}
-	}
-	return nil
-}
-
-func (l *Ledger) records(ctx context.Context, args [][]byte) ([]*batch.Record, error) {
-	b, err := l.ask(ctx, readPatience, batch.Events, args...)
-	if err != nil {
-		return nil, err
-	}
-	var out []*batch.Record
-	if err := json.Unmarshal(b, &out); err != nil {
-		return nil, fmt.Errorf("private events: %w", err)
-	}
-	if len(out) != len(args)-1 || slices.Contains(out, nil) {
-		return nil, errors.New("private events of a committed transaction are absent")
-	}
-	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
@@ -21,21 +23,30 @@ const (
 )
 
 // blocks hands on the blocks of our own peer from a number on, in order and each
-// once, then waits for more. It reconnects when the peer goes away, and returns
-// only when ctx ends or take returns an error. The SDK's event client would
+// once, then waits for more. Those that have come while take was at work come
+// together. It reconnects when the peer goes away, and returns only when ctx ends
+// or take returns an error. The SDK's event client would
 // share one position among all who ask for the same block, and forget it.
-func (n *network) blocks(ctx context.Context, from uint64, take func(*common.Block) error) error {
+func (n *network) blocks(ctx context.Context, from uint64, take func(run []*common.Block) error) error {
 	pause := firstPause
 	for {
 		before := from
-		err := n.stream(ctx, from, func(b *common.Block) error {
-			if b.GetHeader().GetNumber() != from {
-				return nil // a peer that starts anew may repeat itself
+		err := n.stream(ctx, from, func(run []*common.Block) error {
+			next := from
+			run = slices.DeleteFunc(run, func(b *common.Block) bool {
+				if b.GetHeader().GetNumber() != next {
+					return true // a peer that starts anew may repeat itself
+				}
+				next++
+				return false
+			})
+			if len(run) == 0 {
+				return nil
 			}
-			if err := take(b); err != nil {
+			if err := take(run); err != nil {
 				return &taken{err}
 			}
-			from++
+			from = next
 			return nil
 		})
 		if t, ok := errors.AsType[*taken](err); ok {
@@ -67,31 +78,17 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// ahead is how many blocks a connection reads before somebody takes them, and
+// how many are handed on together at most. A block has 2 MB at most, nearly always.
+const ahead = 16
+
 // stream is one connection's run of blocks.
-func (n *network) stream(ctx context.Context, from uint64, take func(*common.Block) error) error {
-	var conn *connection.DeliverConnection
-	err := n.guard(ctx, callPatience, func(context.Context) error {
-		opts := comm.OptsFromPeerConfig(&n.ownConf)
-		c, err := connection.New(n.client, chconfig.NewChannelCfg(n.cfg.Channel), connection.Deliver, n.ownConf.URL,
-			append(opts, comm.WithConnectTimeout(dialPatience), comm.WithFailFast(true))...)
-		if err != nil {
-			return err
-		}
-		if err := c.Send(seek.InfoFrom(from)); err != nil {
-			c.Close()
-			return err
-		}
-		if ctx.Err() != nil { // nobody waits any more
-			c.Close()
-			return ctx.Err()
-		}
-		conn = c
-		return nil
-	})
+func (n *network) stream(ctx context.Context, from uint64, take func([]*common.Block) error) error {
+	conn, err := n.deliver(ctx, from)
 	if err != nil {
 		return fmt.Errorf("ask the peer for blocks: %w", err)
 	}
-	got := make(chan any)
+	got := make(chan any, ahead)
 	if err := n.start(func() {
 		defer close(got)
 		conn.Receive(got)
@@ -105,25 +102,96 @@ func (n *network) stream(ctx context.Context, from uint64, take func(*common.Blo
 		}
 	}()
 	for {
+		var run []*common.Block
+		var ended error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case e, open := <-got:
-			if !open {
-				return errors.New("the peer ended the stream")
+			run, ended = add(run, e, open)
+		}
+		for more := true; more && ended == nil && len(run) < ahead; {
+			select {
+			case e, open := <-got:
+				run, ended = add(run, e, open)
+			default:
+				more = false
 			}
-			answer, ok := e.(*connection.Event)
-			if !ok {
-				return errors.New("the connection broke")
-			}
-			r, _ := answer.Event.(*pb.DeliverResponse)
-			b := r.GetBlock()
-			if b == nil {
-				return fmt.Errorf("the peer answers %s instead of a block", r.GetStatus())
-			}
-			if err := take(b); err != nil {
+		}
+		if len(run) > 0 {
+			if err := take(run); err != nil {
 				return err
 			}
 		}
+		if ended != nil {
+			return ended
+		}
 	}
+}
+
+// add puts the block that a connection received behind those before it, or says
+// why there is none.
+func add(run []*common.Block, e any, open bool) ([]*common.Block, error) {
+	if !open {
+		return run, errors.New("the peer ended the stream")
+	}
+	answer, ok := e.(*connection.Event)
+	if !ok {
+		return run, errors.New("the connection broke")
+	}
+	r, _ := answer.Event.(*pb.DeliverResponse)
+	b := r.GetBlock()
+	if b == nil {
+		return run, fmt.Errorf("the peer answers %s instead of a block", r.GetStatus())
+	}
+	return append(run, b), nil
+}
+
+// deliver opens a connection on which our own peer sends its blocks from a number
+// on.
+func (n *network) deliver(ctx context.Context, from uint64) (*connection.DeliverConnection, error) {
+	return held(ctx, n, callPatience, func() (*connection.DeliverConnection, error) {
+		opts := comm.OptsFromPeerConfig(&n.ownConf)
+		c, err := connection.New(n.client, chconfig.NewChannelCfg(n.cfg.Channel), connection.Deliver, n.ownConf.URL,
+			append(opts, comm.WithConnectTimeout(dialPatience), comm.WithFailFast(true))...)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.Send(seek.InfoFrom(from)); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return c, nil
+	})
+}
+
+// held is guard for a call that opens something: what it opens when nobody waits
+// for it any more is closed again.
+func held[T interface{ Close() }](ctx context.Context, n *network, patience time.Duration, open func() (T, error)) (opened T, err error) {
+	var mu sync.Mutex
+	given, left := false, false
+	err = n.guard(ctx, patience, func(context.Context) error {
+		c, err := open()
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if left {
+			c.Close()
+			return errors.New("nobody waits for it")
+		}
+		opened, given = c, true
+		return nil
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if left = true; err != nil && given { // it came as the wait ended
+		opened.Close()
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return opened, nil
 }

@@ -40,6 +40,7 @@ const (
 	underWay  = 6                    // batches of a lane at once, more where they are small
 	linger    = 2 * time.Millisecond // how long a batch waits for company
 	maxSaid   = 4                    // tries of a command that the contract cannot run
+	maxApart  = 3                    // tries with a second endorser that answers otherwise than our own
 	everybody = 1 << 20              // the weight of a batch that runs alone
 )
 
@@ -114,7 +115,7 @@ func (a *lane) gather(ctx context.Context, first *request) (all []*request, held
 func (a *lane) settle(ctx context.Context, all []*request, sent bool) {
 	ctx, cancel := context.WithTimeout(ctx, a.l.cfg.Patience)
 	defer cancel()
-	pause, alone, said := firstPause, false, 0
+	pause, alone, said, apart := firstPause, false, 0, 0
 	for {
 		var err error
 		all, err = a.try(ctx, all, alone)
@@ -142,7 +143,12 @@ func (a *lane) settle(ctx context.Context, all []*request, sent bool) {
 		}
 		disagree, early := errors.Is(err, errDisagree), errors.Is(err, errEarly)
 		sent = sent || !early && !errors.Is(err, errUnsent)
-		if !disagree {
+		if disagree {
+			// It is a block behind, or will not agree: its clock is wrong.
+			if apart++; apart%maxApart == 0 {
+				a.second.Add(1)
+			}
+		} else {
 			a.l.cfg.Log.DebugContext(ctx, "a batch is tried again", "lane", string(a.name), "commands", len(all), "error", err)
 			a.second.Add(1)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/hyperledger/fabric-sdk-go/pkg/fab/chconfig"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fab/txn"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fabsdk"
+	"google.golang.org/grpc/codes"
 
 	"manx/ledger"
 	"manx/ledger/fabric/batch"
@@ -292,16 +293,33 @@ func contractSaid(err error) bool {
 
 // answered tells an answer that is an error from a peer that did not answer.
 func answered(err error) error {
+	for _, s := range statuses(err) {
+		if s.Group == status.ChaincodeStatus || s.Group == status.EndorserClientStatus && s.Code == int32(status.ChaincodeNameNotFound) {
+			return &chaincodeError{err, strings.HasPrefix(s.Message, batch.Fault)}
+		}
+	}
+	return err
+}
+
+// tooLarge reports whether an answer did not fit into a message.
+func tooLarge(err error) bool {
+	return slices.ContainsFunc(statuses(err), func(s *status.Status) bool {
+		return s.Group == status.GRPCTransportStatus && s.Code == int32(codes.ResourceExhausted)
+	})
+}
+
+// statuses returns what the SDK says of an error, of one or of several peers.
+func statuses(err error) (out []*status.Status) {
 	all := []error{err}
 	if many, ok := errors.AsType[multi.Errors](err); ok {
 		all = many
 	}
 	for _, one := range all {
-		if s, ok := errors.AsType[*status.Status](one); ok && (s.Group == status.ChaincodeStatus || s.Group == status.EndorserClientStatus && s.Code == int32(status.ChaincodeNameNotFound)) {
-			return &chaincodeError{err, strings.HasPrefix(s.Message, batch.Fault)}
+		if s, ok := errors.AsType[*status.Status](one); ok {
+			out = append(out, s)
 		}
 	}
-	return err
+	return out
 }
 
 // propose sends a call of a chaincode to peers and returns what all of them

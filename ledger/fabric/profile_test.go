@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ import (
 type site struct {
 	Dir                string
 	Own, Client, Users string // organisations
+	Peer               string // where our own peer listens
 	Orderers           bool
 	Lanes              bool // health and credit have peers
 	key                *ecdsa.PrivateKey
@@ -54,7 +56,7 @@ organizations:
 orderers:
   orderer.exchange: {url: "grpcs://127.0.0.1:1", tlsCACerts: {path: {{.Dir}}/tls.pem}}
 peers:
-  peer.exchange: {url: "grpcs://127.0.0.1:1", tlsCACerts: {path: {{.Dir}}/tls.pem}}
+  peer.exchange: {url: "grpcs://{{.Peer}}", tlsCACerts: {path: {{.Dir}}/tls.pem}}
   peer.health: {url: "grpcs://127.0.0.1:2", tlsCACerts: {path: {{.Dir}}/tls.pem}}
   peer.credit: {url: "grpcs://127.0.0.1:3", tlsCACerts: {path: {{.Dir}}/tls.pem}}
 `
@@ -75,7 +77,7 @@ func (s site) root(t *testing.T, ends time.Time, high bool) *x509.Certificate {
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "ca", OrganizationalUnit: []string{"client"}},
 			NotBefore: ends.Add(-time.Hour * 48), NotAfter: ends, IsCA: true, BasicConstraintsValid: true,
-			KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign, SubjectKeyId: []byte{1, 2, 3},
+			KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign, SubjectKeyId: []byte{1, 2, 3}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, s.key.Public(), s.key)
 		if err != nil {
@@ -97,7 +99,7 @@ func (s site) root(t *testing.T, ends time.Time, high bool) *x509.Certificate {
 
 func newSite(t *testing.T) site {
 	t.Helper()
-	s := site{Dir: t.TempDir(), Own: "peer.exchange", Client: "manx", Orderers: true, Lanes: true}
+	s := site{Dir: t.TempDir(), Peer: "127.0.0.1:1", Own: "peer.exchange", Client: "manx", Orderers: true, Lanes: true}
 	var err error
 	if s.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)

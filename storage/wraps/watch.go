@@ -154,16 +154,18 @@ func (s *Service) expire(ctx context.Context) error {
 
 // Sweep compares everything that is kept with the ledger and destroys what
 // nothing permits: parts of grants that have ended, and all of erased records.
+// Requests go on meanwhile: reading the ledger for all that is kept takes a while,
+// and what has ended does not come to life again.
 func (s *Service) Sweep(ctx context.Context) error {
 	now, err := s.now(ctx)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.ends == nil {
 		s.ends = map[string]ledger.Time{}
 	}
+	s.mu.Unlock()
 	names, err := s.Store.Names(ctx, "part")
 	if err != nil {
 		return err
@@ -183,7 +185,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		} else if !erased {
 			continue
 		}
-		if err := s.Store.Destroy(ctx, name); err != nil {
+		if err := s.destroy(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -209,10 +211,18 @@ func (s *Service) sweepPart(ctx context.Context, name string, now ledger.Time) e
 	if err != nil {
 		return err
 	}
-	if !erased && g.Live(now) {
-		s.ends[name] = g.Until
-		return nil
+	if erased || !g.Live(now) {
+		return s.destroy(ctx, name)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends[name] = g.Until
+	return nil
+}
+
+func (s *Service) destroy(ctx context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.ends, name)
 	return s.Store.Destroy(ctx, name)
 }

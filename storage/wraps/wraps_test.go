@@ -240,6 +240,50 @@ func TestErasingDestroysWrapsAndParts(t *testing.T) {
 	}
 }
 
+// pausing is a ledger whose next read waits for something to be done.
+type pausing struct {
+	wraps.Ledger
+	next func()
+}
+
+func (p *pausing) Read(ctx context.Context, k ledger.Key) ([]byte, error) {
+	if do := p.next; do != nil && k != ledger.NowKey {
+		p.next = nil
+		do()
+	}
+	return p.Ledger.Read(ctx, k)
+}
+
+// A service that starts compares all it keeps with the ledger; who asks it to
+// change something does not wait for that.
+func TestAServiceAnswersWhileItSweeps(t *testing.T) {
+	s := begin(t)
+	s.grant()
+	change := wraps.Request{Command: s.request(s.patient, wraps.DropWrap{Service: s.services[0].Org, Record: s.record})}
+	slow := &pausing{Ledger: s.Ledger}
+	s.services[0].Ledger = slow
+	slow.next = func() {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := s.services[0].Do(t.Context(), change)
+			answered <- err
+		}()
+		select {
+		case err := <-answered:
+			check(t, err)
+		case <-time.After(10 * time.Second):
+			t.Error("a request waits for the sweep")
+		}
+	}
+	check(t, s.services[0].Sweep(t.Context()))
+	if slow.next != nil {
+		t.Error("the sweep read nothing")
+	}
+	if n := s.kept(0, "part"); n != 2 {
+		t.Errorf("%d parts are kept, want 2", n)
+	}
+}
+
 func TestInvariant8_WrapsAgainAndAgain(t *testing.T) {
 	s := begin(t)
 	org := s.services[0].Org

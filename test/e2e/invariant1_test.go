@@ -150,7 +150,7 @@ func (s *stories) health(ctx context.Context, study, late string) {
 	give := func(r ledger.RecordID, to *owner.Party, purpose ledger.Purpose) ledger.GrantID {
 		g, err := p.Grant(ctx, ledger.GiveGrant{Record: r, To: to.ID(), Purpose: purpose, Access: ledger.Read, Until: info.Now + 86400})
 		check(t, err)
-		return g
+		return g.ID
 	}
 	care := give(record, hospital, ledger.Care)
 	opened, _, err := hospital.OpenGranted(ctx, care, 0)

@@ -58,9 +58,9 @@ func deeds(t *testing.T, seed uint64) []deed {
 			return err
 		}, func() int { return count(t, p, "rec", func(ledger.Record) bool { return true }) }, ledger.Amount{}, p},
 		{"grant add", func() error {
-			id, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: hospital.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: until})
+			g, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: hospital.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: until})
 			if err == nil {
-				_, _, err = hospital.OpenGranted(ctx, id, 0)
+				_, _, err = hospital.OpenGranted(ctx, g.ID, 0)
 			}
 			return err
 		}, func() int { return count(t, p, "grant", func(g ledger.Grant) bool { return g.Until == until }) }, ledger.Amount{}, p},

@@ -113,13 +113,13 @@ func (c *client) share(ctx context.Context) error {
 	if err := c.insist(ctx, "study open", func() error { return c.open(ctx, u) }); err != nil {
 		return err
 	}
-	var id ledger.GrantID
+	var given ledger.Grant
 	if err := c.insist(ctx, "grant add", func() error { // as the command line does: so long from now
 		info, err := c.Info(ctx)
 		if err != nil {
 			return err
 		}
-		id, err = c.Grant(ctx, ledger.GiveGrant{Record: u.record, To: c.neighbour.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: info.Now + 40_000})
+		given, err = c.Grant(ctx, ledger.GiveGrant{Record: u.record, To: c.neighbour.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: info.Now + 40_000})
 		return err
 	}); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (c *client) share(ctx context.Context) error {
 	c.mu.Lock()
 	c.given++
 	c.mu.Unlock()
-	if err := c.insist(ctx, "grant revoke", func() error { return c.Revoke(ctx, id) }); err != nil {
+	if err := c.insist(ctx, "grant revoke", func() error { return c.Revoke(ctx, given.ID) }); err != nil {
 		return err
 	}
 	c.mu.Lock()

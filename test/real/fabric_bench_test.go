@@ -68,7 +68,7 @@ func busy(b *testing.B, clients int, call func(client, n int) error) (s score) {
 // transaction a command. Unbatched is the ledger with a transaction for each
 // command too. Reads are of one value of a private collection.
 func BenchmarkFabric(b *testing.B) {
-	c := fabricUp(b, "./test/real/bare")
+	c := fabricUp(b, "./test/contract")
 	l, single := c.connect(b, ""), c.open(b, fabric.Config{Batch: 1})
 	loop, err := bare.Open(c.Profile, network.Exchange, network.User, network.Channel, network.Contract, "peer."+network.Exchange, "peer."+network.Health)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -45,16 +44,7 @@ func opens(t *testing.T, v *vault.Vault, r storage.Ref, want []byte) {
 // ipfsCommand runs a command of the node's API.
 func ipfsCommand(t *testing.T, n *kubo.Nodes, i int, command string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.APIs[i]+"/api/v0/"+command, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
+	b, err := kubo.Ask(t.Context(), n.APIs[i], command)
 	if err != nil {
 		t.Fatal(err)
 	}

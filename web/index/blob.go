@@ -2,11 +2,14 @@ package index
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"manx/ledger"
+	"manx/storage"
 )
 
 // Uploaded records that a party put a blob on a storage node. The first to put it
@@ -35,20 +38,61 @@ func (x *Index) Stored(ctx context.Context, p ledger.PartyID) (n int64, err erro
 	return n, err
 }
 
-// Deleted records that a party no longer needs a blob; last reports whether
-// nobody else has it, so that the bytes can go. Asked again, because the first
-// answer was lost, it says the same.
-func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.PartyID) (last bool, err error) {
-	err = x.do(ctx, func(db *gorm.DB) error {
-		if err := db.Where("node = ? AND ref = ? AND party = ?", node, ref, string(p)).Delete(&blob{}).Error; err != nil {
-			return err
+// Alone waits until nobody else in this process stores or deletes a blob on a
+// storage node, until done is called: who puts or removes its bytes holds it from
+// before the index is asked or told until the store has answered, or a copy that
+// was acknowledged goes with the deletion of the one before.
+func (x *Index) Alone(ctx context.Context, node int, ref string) (done func(), err error) {
+	at := spot{node, ref}
+	for {
+		x.mu.Lock()
+		others, taken := x.busy[at]
+		if !taken {
+			mine := make(chan struct{})
+			x.busy[at] = mine
+			x.mu.Unlock()
+			return func() {
+				x.mu.Lock()
+				delete(x.busy, at)
+				x.mu.Unlock()
+				close(mine)
+			}, nil
 		}
-		var n int64
-		if err := db.Model(&blob{}).Where("node = ? AND ref = ?", node, ref).Count(&n).Error; err != nil {
-			return err
+		x.mu.Unlock()
+		select {
+		case <-others:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		last = n == 0
-		return nil
+	}
+}
+
+// Remove deletes a party's blob from a storage node; of what is not hers it
+// deletes nothing, and mine is false. The bytes go first: after a failure she can
+// remove it again, and what is gone already counts as removed. Errors of the
+// store match ErrStore.
+func (x *Index) Remove(ctx context.Context, node int, from storage.Blobs, r storage.Ref, p ledger.PartyID) (mine bool, err error) {
+	ref := r.String()
+	done, err := x.Alone(ctx, node, ref)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	if mine, err = x.Uploads(ctx, node, ref, p); err != nil || !mine {
+		return false, err
+	}
+	if err := from.Delete(ctx, r); err != nil {
+		return true, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return true, x.Deleted(ctx, node, ref, p)
+}
+
+// ErrStore marks an error of a storage node rather than of the index.
+var ErrStore = errors.New("the storage node failed")
+
+// Deleted records that a party's blob is gone from a storage node.
+func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.PartyID) error {
+	return x.do(ctx, func(db *gorm.DB) error {
+		return db.Where("node = ? AND ref = ? AND party = ?", node, ref, string(p)).Delete(&blob{}).Error
 	})
-	return last, err
 }

@@ -283,7 +283,7 @@ func (c *claimer) give(ctx context.Context, p ledger.PartyID, places []vault.Pla
 
 func (c *claimer) take(ctx context.Context, p ledger.PartyID, places []vault.Place) error {
 	for _, at := range places {
-		if _, err := c.Deleted(ctx, at.Node, at.Ref.String(), p); err != nil {
+		if err := c.Deleted(ctx, at.Node, at.Ref.String(), p); err != nil {
 			return err
 		}
 	}

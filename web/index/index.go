@@ -61,9 +61,16 @@ type Index struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	down  bool          // the database did not answer last time
-	whole ledger.Height // all events up to here are in
-	grown chan struct{} // closed and replaced when whole grows
+	down  bool                   // the database did not answer last time
+	whole ledger.Height          // all events up to here are in
+	grown chan struct{}          // closed and replaced when whole grows
+	busy  map[spot]chan struct{} // blobs that somebody stores or deletes; closed when it is done
+}
+
+// A spot is a blob on a storage node.
+type spot struct {
+	node int
+	ref  string
 }
 
 // Close closes the connections. Follow and Claim must have ended.

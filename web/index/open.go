@@ -98,7 +98,7 @@ func connect(at place, log *slog.Logger) (*Index, error) {
 	pool.SetMaxOpenConns(at.conns)
 	pool.SetMaxIdleConns(at.conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	x := &Index{at: at, log: log, grown: make(chan struct{})}
+	x := &Index{at: at, log: log, grown: make(chan struct{}), busy: map[spot]chan struct{}{}}
 	var err error
 	// gorm asks SQLite for its version, which reads the file.
 	if x.db, err = gorm.Open(at.gorm(pool), &gorm.Config{Logger: logger.Discard, SkipDefaultTransaction: true, DisableAutomaticPing: true}); err != nil {

@@ -17,19 +17,20 @@ import (
 // Grant gives another party a permission on a record of the party's own. For
 // reading, the key of every version is split between the grantee and the
 // release services of two organisations. Repeating it after an interruption
-// gives nothing twice.
-func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (ledger.GrantID, error) {
+// gives nothing twice; the grant returned is the one on the ledger, whose end is
+// then the one that the first try named.
+func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (none ledger.Grant, err error) {
 	// Who repeats a command that counts in days from now names a later end.
 	named := body
 	named.Until = 0
 	b, err := json.Marshal(named)
 	if err != nil {
-		return "", fmt.Errorf("encode grant: %w", err)
+		return none, fmt.Errorf("encode grant: %w", err)
 	}
 	name := "grant/" + ledger.Hash(sha256.Sum256(b)).String()[:32]
 	cmd, done, err := p.once(ctx, name, body)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	g, err := Get[ledger.Grant](ctx, p.Client, ledger.NewGrantID(p.Vertical(), cmd.ID))
 	if err == nil && (g.Revoked != 0 || max(g.Until, body.Until)-min(g.Until, body.Until) > sameGrant) { // another that was interrupted, long ago
@@ -40,25 +41,24 @@ func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (ledger.GrantI
 		}
 	}
 	if err != nil {
-		return "", err
+		return none, err
 	}
-	id := g.ID
 	if body.Access == ledger.Read {
 		r, err := Get[ledger.Record](ctx, p.Client, body.Record)
 		if err != nil {
-			return id, err
+			return none, err
 		}
 		for v := range r.Versions {
 			key, err := p.RecordKey(ctx, body.Record, v+1)
 			if err != nil {
-				return id, err
+				return none, err
 			}
 			if err := p.giveParts(ctx, g, v+1, key); err != nil {
-				return id, err
+				return none, err
 			}
 		}
 	}
-	return id, done()
+	return g, done()
 }
 
 // sameGrant is how far apart, in seconds, the ends of one grant may be that is

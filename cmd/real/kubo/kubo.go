@@ -232,24 +232,27 @@ func swarmKey(dir string) ([]byte, error) {
 // at an address.
 func serves(api, id string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, api+"/api/v0/id", http.NoBody)
-		if err != nil {
-			return err
+		b, err := Ask(ctx, api, "id")
+		if err == nil && !bytes.Contains(b, []byte(`"`+id+`"`)) {
+			err = errors.New("another program answers")
 		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		if err != nil {
-			return err
-		}
-		if !bytes.Contains(b, []byte(`"`+id+`"`)) {
-			return errors.New("another program answers")
-		}
-		return nil
+		return err
 	}
+}
+
+// Ask gives a command to the node at an address of Nodes.APIs, as "pin/ls?type=recursive",
+// and returns its answer, 1 MiB at most. That it refuses is an answer too.
+func Ask(ctx context.Context, api, command string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, api+"/api/v0/"+command, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }
 
 // free reports whether nobody listens on a port of the loopback address.

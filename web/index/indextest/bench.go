@@ -128,8 +128,7 @@ func Growth(b *testing.B, fresh func(testing.TB) index.Source) {
 			return err
 		}},
 		{"delete", func(ctx context.Context, x *grown, i int) error {
-			_, err := x.Deleted(ctx, i%6, ref(i%(2*x.size)), owner)
-			return err
+			return x.Deleted(ctx, i%6, ref(i%(2*x.size)), owner)
 		}},
 		{"stored", func(ctx context.Context, x *grown, _ int) error {
 			_, err := x.Stored(ctx, owner)

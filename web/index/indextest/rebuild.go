@@ -85,10 +85,8 @@ func (b told) Put(ctx context.Context, p []byte) (storage.Ref, error) {
 }
 
 func (b told) Delete(ctx context.Context, r storage.Ref) error {
-	if last, err := b.x.Deleted(ctx, b.node, r.String(), b.by); err != nil || !last {
-		return err
-	}
-	return b.Blobs.Delete(ctx, r)
+	_, err := b.x.Remove(ctx, b.node, b.Blobs, r, b.by)
+	return err
 }
 
 // as returns the storage nodes as a party uses them through a node.

@@ -270,7 +270,7 @@ func consent(ctx context.Context, p *owner.Party, j *ledger.Job, r ledger.Record
 	}
 	c.Up, c.Keys = e.Up, e.KeyBytes
 	_, n := r.Latest()
-	_, err = p.Do(ctx, ledger.PostInput{Job: j.ID, Grant: grant, Record: r.ID, Version: n, Inputs: e.Inputs, EvalKeys: e.EvalKeys})
+	_, err = p.Do(ctx, ledger.PostInput{Job: j.ID, Grant: grant.ID, Record: r.ID, Version: n, Inputs: e.Inputs, EvalKeys: e.EvalKeys})
 	return err
 }
 

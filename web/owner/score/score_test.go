@@ -172,7 +172,7 @@ func (s *scene) computed() ledger.Job {
 		s.t.Fatal(err)
 	}
 	_, v := r.Latest()
-	if _, err := s.borrower.Do(ctx, ledger.PostInput{Job: id, Grant: g, Record: r.ID, Version: v, Inputs: []storage.Ref{ledgertest.Ref("in")}, EvalKeys: ledgertest.Ref("keys")}); err != nil {
+	if _, err := s.borrower.Do(ctx, ledger.PostInput{Job: id, Grant: g.ID, Record: r.ID, Version: v, Inputs: []storage.Ref{ledgertest.Ref("in")}, EvalKeys: ledgertest.Ref("keys")}); err != nil {
 		s.t.Fatal(err)
 	}
 	if _, err := Score(ctx, s.lender, id); !notice.Is(err, notice.Unavailable) {
