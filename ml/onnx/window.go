@@ -10,7 +10,7 @@ import (
 // An axis is what one dimension of a window needs: size of the input, kernel, stride, padding before and after.
 type axis struct{ in, kernel, stride, before, after int }
 
-func (x axis) out() int { return (x.in+x.before+x.after-x.kernel)/x.stride + 1 }
+func (d axis) out() int { return (d.in+d.before+d.after-d.kernel)/d.stride + 1 }
 
 // window reads kernel_shape's companions of Conv, AveragePool and MaxPool.
 func window(a attributes, shape []int, kh, kw int) (y, x axis, err error) {

@@ -85,7 +85,7 @@ func readLimbs(r io.Reader, primes []uint64, limbs [][]uint64) error {
 func lift(v []int64, primes []uint64, limbs [][]uint64) {
 	for i, q := range primes {
 		for j, x := range v {
-			limbs[i][j] = residue(x, q)
+			limbs[i][j] = residue(x, q) //nolint:gosec // a limb for each prime, as long as v
 		}
 	}
 }

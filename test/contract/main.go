@@ -23,7 +23,7 @@ import (
 // clocks is a folder of files that say how far an organisation's clock is ahead,
 // as time.ParseDuration reads it, each named like its organisation; "" is none:
 // go build -ldflags "-X main.clocks=DIR".
-var clocks = ""
+var clocks = "" //nolint:gochecknoglobals // the linker sets it
 
 // now is the clock of the organisation that a certificate is of; of its file
 // nothing is kept, so that the clock can jump.
@@ -39,7 +39,8 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		stop()
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 

@@ -59,7 +59,7 @@ func exchange(t *testing.T) *network {
 		t.Skip("Kubo cannot be built here:", err)
 	}
 	begun.Do(func() {
-		dir, err := os.MkdirTemp("", "manx-fault-")
+		dir, err := os.MkdirTemp("", "manx-fault-") //nolint:usetesting // several tests use it
 		if err != nil {
 			errBegun = err
 			return

@@ -62,7 +62,11 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	}
 	if pid, ok := running(s); ok {
 		p.pid = pid
-		time.Sleep(ending)
+		select {
+		case <-time.After(ending):
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
 		if err := p.await(ctx); p.Alive() || ctx.Err() != nil {
 			return p, err
 		}

@@ -137,7 +137,7 @@ func mustRead(t *testing.T, file string) []byte {
 // A killed process of many threads holds its port no longer when Kill returns.
 func TestKilledHoldsNoPort(t *testing.T) {
 	if addr := os.Getenv("MANX_TEST_LISTEN"); addr != "" {
-		if _, err := net.Listen("tcp", addr); err != nil { //nolint:noctx // a child that is killed
+		if _, err := net.Listen("tcp", addr); err != nil {
 			t.Fatal(err)
 		}
 		for range 64 {
@@ -161,7 +161,7 @@ func TestKilledHoldsNoPort(t *testing.T) {
 		if err := p.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		l, err := net.Listen("tcp", addr) //nolint:noctx // it does not wait
+		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
