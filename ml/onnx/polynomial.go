@@ -121,7 +121,7 @@ func (l *loader) spread(c *constant, shape []int) ([]float64, error) {
 	}
 	dims = append(slices.Repeat([]int{1}, len(shape)-len(dims)), dims...)
 	each := len(shape) == 1 || len(shape) == 3 // is there one for each channel?
-	for i, d := range dims { // as many as shape has
+	for i, d := range dims {                   // as many as shape has
 		if d != 1 && d != shape[i] { //nolint:gosec // see above
 			return nil, errors.New("a constant larger than the value it meets is not covered")
 		}
