@@ -6,11 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+	"golang.org/x/sys/unix"
 
 	"manx/privacy"
 	"manx/privacy/ckks/rns"
@@ -22,9 +22,9 @@ func cpu(f func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	at := func() time.Duration {
-		var u syscall.Rusage
-		_ = syscall.Getrusage(syscall.RUSAGE_THREAD, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		var t unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+		return time.Duration(t.Nano())
 	}
 	began := at()
 	f()
