@@ -1,0 +1,157 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+#include "arithmetic_amd64.h"
+
+// Sums of products, 32 residues of both at once: low halves in Z0..Z3 and Z8..Z11,
+// high ones in Z4..Z7 and Z12..Z15.
+
+#define TERM(off, X, L0, H0, L1, H1) \
+	VMOVDQU64 (off)(R12)(SI*8), Z20; \
+	VPMADD52LUQ Z20, X, L0; \
+	VPMADD52HUQ Z20, X, H0; \
+	VMOVDQU64 (off)(R13)(SI*8), Z21; \
+	VPMADD52LUQ Z21, X, L1; \
+	VPMADD52HUQ Z21, X, H1
+
+// Adds one term's products for 32 residues: x at DX, k0 and k1 at R12 and R13 from SI on.
+#define TERM32 \
+	TERM(0, Z16, Z0, Z4, Z8, Z12); \
+	TERM(64, Z17, Z1, Z5, Z9, Z13); \
+	TERM(128, Z18, Z2, Z6, Z10, Z14); \
+	TERM(192, Z19, Z3, Z7, Z11, Z15)
+
+#define CLEAR32 \
+	VPXORQ Z0, Z0, Z0; \
+	VPXORQ Z1, Z1, Z1; \
+	VPXORQ Z2, Z2, Z2; \
+	VPXORQ Z3, Z3, Z3; \
+	VPXORQ Z4, Z4, Z4; \
+	VPXORQ Z5, Z5, Z5; \
+	VPXORQ Z6, Z6, Z6; \
+	VPXORQ Z7, Z7, Z7; \
+	VPXORQ Z8, Z8, Z8; \
+	VPXORQ Z9, Z9, Z9; \
+	VPXORQ Z10, Z10, Z10; \
+	VPXORQ Z11, Z11, Z11; \
+	VPXORQ Z12, Z12, Z12; \
+	VPXORQ Z13, Z13, Z13; \
+	VPXORQ Z14, Z14, Z14; \
+	VPXORQ Z15, Z15, Z15
+
+#define REDC32 \
+	REDC(Z0, Z4); \
+	REDC(Z1, Z5); \
+	REDC(Z2, Z6); \
+	REDC(Z3, Z7); \
+	REDC(Z8, Z12); \
+	REDC(Z9, Z13); \
+	REDC(Z10, Z14); \
+	REDC(Z11, Z15)
+
+#define FOLD32 \
+	FOLD(Z0, Z4); \
+	FOLD(Z1, Z5); \
+	FOLD(Z2, Z6); \
+	FOLD(Z3, Z7); \
+	FOLD(Z8, Z12); \
+	FOLD(Z9, Z13); \
+	FOLD(Z10, Z14); \
+	FOLD(Z11, Z15)
+
+#define STORE32 \
+	FINISH(Z4); \
+	FINISH(Z5); \
+	FINISH(Z6); \
+	FINISH(Z7); \
+	FINISH(Z12); \
+	FINISH(Z13); \
+	FINISH(Z14); \
+	FINISH(Z15); \
+	VMOVDQU64 Z4, (AX)(SI*8); \
+	VMOVDQU64 Z5, 64(AX)(SI*8); \
+	VMOVDQU64 Z6, 128(AX)(SI*8); \
+	VMOVDQU64 Z7, 192(AX)(SI*8); \
+	VMOVDQU64 Z12, (BX)(SI*8); \
+	VMOVDQU64 Z13, 64(BX)(SI*8); \
+	VMOVDQU64 Z14, 128(BX)(SI*8); \
+	VMOVDQU64 Z15, 192(BX)(SI*8)
+
+// func productsIFMA(out0, out1 *uint64, x, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+TEXT ·productsIFMA(SB), NOSPLIT, $0-80
+	MOVQ k+72(FP), DI
+	CONSTANTS
+	MOVQ out0+0(FP), AX
+	MOVQ out1+8(FP), BX
+	MOVQ x+16(FP), R8
+	MOVQ k0+24(FP), R9
+	MOVQ k1+32(FP), R10
+	MOVQ from+48(FP), SI
+group:
+	CLEAR32
+	MOVQ terms+40(FP), CX
+	XORQ R11, R11
+term:
+	MOVQ (R8)(R11*8), DX
+	MOVQ (R9)(R11*8), R12
+	MOVQ (R10)(R11*8), R13
+	VMOVDQU64 (DX)(SI*8), Z16
+	VMOVDQU64 64(DX)(SI*8), Z17
+	VMOVDQU64 128(DX)(SI*8), Z18
+	VMOVDQU64 192(DX)(SI*8), Z19
+	TERM32
+	ADDQ $3, R11 // the next slice header
+	DECQ CX
+	JNZ  term
+	REDC32
+	MOVQ large+64(FP), CX
+	TESTQ CX, CX
+	JZ   small
+	FOLD32
+small:
+	STORE32
+	ADDQ $32, SI
+	CMPQ SI, to+56(FP)
+	JLT  group
+	VZEROUPPER
+	RET
+
+// func interleavedIFMA(out0, out1, x *uint64, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+TEXT ·interleavedIFMA(SB), NOSPLIT, $0-80
+	MOVQ k+72(FP), DI
+	CONSTANTS
+	MOVQ out0+0(FP), AX
+	MOVQ out1+8(FP), BX
+	MOVQ x+16(FP), DX
+	MOVQ k0+24(FP), R9
+	MOVQ k1+32(FP), R10
+	MOVQ from+48(FP), SI
+group:
+	CLEAR32
+	MOVQ terms+40(FP), CX
+	XORQ R11, R11
+term:
+	MOVQ (R9)(R11*8), R12
+	MOVQ (R10)(R11*8), R13
+	VMOVDQU64 (DX), Z16
+	VMOVDQU64 64(DX), Z17
+	VMOVDQU64 128(DX), Z18
+	VMOVDQU64 192(DX), Z19
+	TERM32
+	ADDQ $256, DX
+	ADDQ $3, R11 // the next slice header
+	DECQ CX
+	JNZ  term
+	REDC32
+	MOVQ large+64(FP), CX
+	TESTQ CX, CX
+	JZ   small
+	FOLD32
+small:
+	STORE32
+	ADDQ $32, SI
+	CMPQ SI, to+56(FP)
+	JLT  group
+	VZEROUPPER
+	RET
+
