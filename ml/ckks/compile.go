@@ -10,24 +10,66 @@ import (
 	"manx/privacy/notice"
 )
 
+// Ranges are the largest magnitudes of a graph's values: of its input, then of
+// each node's, as over inputs that ml/clear.Trace was run on. nil assumes inputs
+// up to 1 and values before activations up to 4.
+type Ranges []float64
+
+func (r Ranges) of(value int, otherwise float64) float64 {
+	if r == nil {
+		return otherwise
+	}
+	return r[value]
+}
+
+// margin is how far over the largest result that was seen a result may be.
+const margin = 1.5
+
 // Compile lowers a graph to a plan under the smallest parameters that hold it.
 // model is the hash by which the exchange knows the graph. Graphs of Conv,
 // Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
 // linear part compile where every tensor between activations fits the slots and
-// the depth fits 7 levels: at most four linear parts and three activations.
-// The rest is a notice that says what is not covered.
+// the depth fits 7 levels: at most four linear parts and three activations; a
+// Softmax, Sigmoid or Tanh at the end is left to the key holder. The rest is a
+// notice that says which layer is not covered, and why.
 //
 // The same graph gives the same plan on one architecture; what workers share is
 // the plan's bytes, not the compiler.
 func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
-	if err := g.Check(); err != nil {
-		return nil, err
-	}
-	direct, err := lower(g)
+	c, err := CompileWithin(g, model, nil)
 	if err != nil {
 		return nil, err
 	}
-	set, err := chooseSet(direct, size(g.Input))
+	return c.Plan, nil
+}
+
+// A Compiled plan comes with what is known of it only when it is made.
+type Compiled struct {
+	*Plan
+	ops       [][]string // of each stage, the names of its operations
+	precision []float64  // of each stage, before its squaring
+}
+
+// CompileWithin is Compile for values that lie within r, which has one entry
+// for each value of g or is nil: the stated precision follows from it, and
+// results that the parameters cannot hold are refused.
+func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	if r != nil && len(r) != len(g.Nodes)+1 {
+		return nil, fmt.Errorf("compile: ranges of %d values for %d", len(r), len(g.Nodes)+1)
+	}
+	var final *ml.Graph
+	if body, last, ok := g.SplitFinal(); ok {
+		last.Name = ""
+		g, final = body, &last
+	}
+	direct, err := lower(g, r)
+	if err != nil {
+		return nil, err
+	}
+	set, err := chooseSet(g, direct)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +77,7 @@ func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
 	best, found := c.search(set, direct, g.Input)
 	var index []int32
 	if other, taps, ok := gathered(g); ok {
-		stages, err := lower(other)
+		stages, err := lower(other, r)
 		if err != nil {
 			return nil, err
 		}
@@ -44,26 +86,57 @@ func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
 		}
 	}
 	if !found {
-		return nil, tooLarge("a layer's values do not fit one ciphertext")
+		return nil, tooLarge("its layers' values do not fit one ciphertext")
 	}
-	return build(g, model, set, best, index)
+	best.input = r.of(0, 1)
+	p, err := build(g, model, set, best, index)
+	if err != nil {
+		return nil, err
+	}
+	p.final = final
+	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
+		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
+	}
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	out := &Compiled{Plan: p, precision: precision(set, best)}
+	for _, s := range best.stages {
+		var names []string
+		for _, i := range s.ops {
+			names = append(names, nameOf(g.Nodes[i].Op))
+		}
+		out.ops = append(out.ops, names)
+	}
+	return out, nil
 }
 
 // chooseSet returns the smallest set with the levels and slots stages need.
-func chooseSet(stages []stage, input int) (he.Set, error) {
+func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 	depth, widest := 2*len(stages)-1, 0
-	for _, s := range stages {
-		widest = max(widest, s.height())
+	for k, s := range stages {
+		if s.height() > stages[widest].height() {
+			widest = k
+		}
 	}
+	most := stages[widest].height()
 	for _, set := range []he.Set{he.Small, he.Medium, he.Deep} {
-		if set.Levels() >= depth && set.Slots() >= widest && (set.Slots() >= input || set == he.Deep) {
+		if set.Levels() >= depth && set.Slots() >= most && (set.Slots() >= size(g.Input) || set == he.Deep) {
 			return set, nil
 		}
 	}
-	if widest > he.Deep.Slots() {
-		return 0, tooLarge(fmt.Sprintf("a layer has %d values, a ciphertext holds %d", widest, he.Deep.Slots()))
+	at := func(i int, err error) (he.Set, error) { return 0, inLayer(i, g.Nodes[i].Op, err) }
+	if most > he.Deep.Slots() {
+		last := g.Output - 1
+		if ops := stages[widest].ops; len(ops) > 0 {
+			last = ops[len(ops)-1]
+		}
+		return at(last, tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Deep.Slots())))
 	}
-	return 0, tooLarge(fmt.Sprintf("it needs %d levels, and there are %d", depth, he.Deep.Levels()))
+	// The last squaring that there is a level for is two before the last.
+	return at(stages[(he.Deep.Levels()-1)/2].square, tooLarge(fmt.Sprintf(
+		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
 }
 
 // A route is a choice of layouts and splits for all stages.
@@ -72,6 +145,7 @@ type route struct {
 	layouts []layout // of the input and of every stage's output
 	splits  []split
 	cost    float64
+	input   float64 // largest magnitude of an input
 }
 
 // search finds the cheapest route by dynamic programming over layouts.
@@ -102,7 +176,7 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 					total += c.square(level - 1)
 				}
 				if total < best.cost {
-					best = state{route{stages, append(slices.Clone(from.layouts), out), append(slices.Clone(from.splits), sp), total}, out}
+					best = state{route{stages: stages, layouts: append(slices.Clone(from.layouts), out), splits: append(slices.Clone(from.splits), sp), cost: total}, out}
 				}
 			}
 			if !math.IsInf(best.cost, 1) {
@@ -195,11 +269,9 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 		}
 	}
 	p.scale = scale
-	p.precision = precision(set, r)
+	of := precision(set, r)
+	p.precision = of[len(of)-1]
 	p.output = append(p.output, r.layouts[len(r.layouts)-1].slot...)
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
-	}
 	return p, nil
 }
 

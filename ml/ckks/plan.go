@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 
+	"manx/ml"
 	"manx/privacy"
 	he "manx/privacy/ckks"
 	"manx/privacy/notice"
@@ -20,8 +21,8 @@ import (
 )
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
-// a squaring between each two), and where its results are. It holds the model's
-// weights as integers and is immutable.
+// a squaring between each two), where its results are, and what the key holder
+// applies to them last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
 	model  [32]byte
@@ -33,6 +34,7 @@ type Plan struct {
 	scale  float64 // of the results
 	// precision is what Precision returns.
 	precision float64
+	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
 }
 
 // Bounds on a plan from a stranger.
@@ -94,6 +96,9 @@ func (p *Plan) check() error {
 	}
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
 		return fmt.Errorf("precision %g", p.precision)
+	}
+	if err := p.checkFinal(); err != nil {
+		return err
 	}
 	return p.Needs().Check(p.set)
 }
@@ -172,9 +177,9 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 }
 
 // Decrypt returns the model's results, or an error of kind Integrity where the
-// ciphertext is visibly not what the plan yields on this key's input. They are a
-// raw decryption: only privacy.Release may let them go further than the key
-// holder.
+// ciphertext is visibly not what the plan yields on this key's input. What the
+// plan leaves to the key holder (Final) has been applied to them. They are a raw
+// decryption: only privacy.Release may let them go further than the key holder.
 func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
 	slots, err := k.Decrypt(result, p.scale, slack*p.precision)
 	if err != nil {
@@ -184,6 +189,9 @@ func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[
 	out := make([]float64, len(p.output))
 	for i, s := range p.output {
 		out[i] = all[s]
+	}
+	if out, err = p.finish(out); err != nil {
+		return privacy.Secret[[]float64]{}, err
 	}
 	return privacy.Hide(out), nil
 }

@@ -12,7 +12,12 @@ import (
 	"manx/privacy/notice"
 )
 
-const planVersion = 1
+// Versions of a plan. One without last operations is written as version 1, so
+// that its bytes, and the hash by which a ledger names it, stay what they were.
+const (
+	planVersion  = 1
+	finalVersion = 2
+)
 
 // WriteTo writes p's one encoding.
 //
@@ -22,8 +27,15 @@ const planVersion = 1
 // each its level, folds, bias, and terms (input, baby, fine, coarse, plaintext);
 // results and their slots; last the results' scale and precision, each the 8
 // bytes of a float64. All integers are little-endian.
+//
+// Version 2 has what the key holder applies last after that, as varints: the
+// dimensions of the results, then the operations (see final.go), at least one.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
-	b := append([]byte{'m', 'x', 'p', planVersion, byte(p.set)}, p.model[:]...)
+	version := byte(planVersion)
+	if p.final != nil {
+		version = finalVersion
+	}
+	b := append([]byte{'m', 'x', 'p', version, byte(p.set)}, p.model[:]...)
 	b = append(append(b, byte(len(p.name))), p.name...)
 	number := func(n int) { b = binary.AppendUvarint(b, uint64(n)) }
 	number(p.length)
@@ -68,6 +80,13 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
+	if p.final != nil {
+		appendFinal(func(ns ...int) {
+			for _, n := range ns {
+				number(n)
+			}
+		}, p.final)
+	}
 	if err := flush(); err != nil {
 		return total, fmt.Errorf("write plan: %w", err)
 	}
@@ -80,7 +99,7 @@ func ReadPlan(b []byte) (*Plan, error) {
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
-	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion {
+	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != finalVersion {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")
 	}
 	r := &reader{r: bytes.NewReader(b)}
@@ -135,6 +154,13 @@ func (r *reader) number(what string, limit int) int {
 	return int(v)
 }
 
+// fail keeps the first error.
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
 func (r *reader) bytes(what string, n int) []byte {
 	out := make([]byte, n)
 	if r.err == nil {
@@ -155,7 +181,7 @@ func (r *reader) integers(s he.Set) (v he.Integers) {
 func (r *reader) plan() *Plan {
 	p := &Plan{}
 	h := r.bytes("header", 5)
-	if r.err == nil && (string(h[:4]) != "mxp\x01" || !he.Set(h[4]).Valid()) {
+	if r.err == nil && (string(h[:3]) != "mxp" || !he.Set(h[4]).Valid()) {
 		r.err = errors.New("no plan header")
 	}
 	p.set = he.Set(h[4])
@@ -200,5 +226,8 @@ func (r *reader) plan() *Plan {
 	}
 	p.scale = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("scale", 8)))
 	p.precision = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("precision", 8)))
+	if h[3] == finalVersion && r.err == nil {
+		p.final = r.final()
+	}
 	return p
 }

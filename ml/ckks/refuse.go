@@ -1,0 +1,70 @@
+package ckks
+
+import (
+	"errors"
+	"fmt"
+
+	"manx/ml"
+	"manx/privacy/notice"
+)
+
+// covered returns a notice that names the first operation of g that other
+// runtimes have and this one has not: one that nothing can be put in the place
+// of before one that has a polynomial near it.
+func covered(g ml.Graph) error {
+	for _, approximable := range []bool{false, true} {
+		for i, n := range g.Nodes {
+			if _, ok := n.Op.(ml.Activation); ok != approximable {
+				continue
+			}
+			if err := uncovered(n.Op); err != nil {
+				return inLayer(i, n.Op, err)
+			}
+		}
+	}
+	return nil
+}
+
+func uncovered(op ml.Op) error {
+	what, hint := "", ""
+	switch op := op.(type) {
+	case ml.Activation:
+		what = "the function " + op.Kind.String() + ", which is no polynomial"
+		hint = "compile it with `manx model compile FILE --calibrate DIR`, which fits a polynomial of degree 2 to what that layer sees, or train it with one"
+	case ml.MaxPool:
+		what = "the largest value of windows, which no polynomial is near"
+		hint = "train it with average pooling; as it is, it is a model for MPC, which compares numbers and does not run here yet"
+	case ml.Softmax:
+		what, hint = "Softmax before the end, which is no polynomial", "leave it out, or make it the last layer, which the key holder applies"
+	case ml.Pad:
+		what, hint = "padding that no convolution takes in", "use the same padding on all four sides"
+	case ml.Concat:
+		what, hint = "values joined from several, which have no packing yet", "use a model without Concat"
+	case ml.Reshape:
+		what, hint = "a picture made of a vector, which has no packing yet", "give the model its input as a picture"
+	default:
+		return nil
+	}
+	return notice.New(notice.Unsupported, "the model does not run encrypted: it has "+what, hint)
+}
+
+// inLayer says in a notice which of the graph's operations it speaks of,
+// counted from 1.
+func inLayer(i int, op ml.Op, err error) error {
+	n, ok := errors.AsType[*notice.Error](err)
+	if !ok {
+		return fmt.Errorf("%s: %w", layerName(i, op), err)
+	}
+	return notice.Because(err, n.Kind, layerName(i, op)+": "+n.Text, n.Hint)
+}
+
+// layerName names an operation as in "layer 3, MaxPool".
+func layerName(i int, op ml.Op) string { return fmt.Sprintf("layer %d, %s", i+1, nameOf(op)) }
+
+func malformed(what string) error {
+	return notice.New(notice.Invalid, "the model's graph is not consistent: "+what+" does not fit its input", "export the model again")
+}
+
+func tooLarge(why string) error {
+	return notice.New(notice.Unsupported, "the model is too large to run encrypted: "+why, "use a smaller model, or run it under MPC")
+}
