@@ -29,8 +29,9 @@ const margin = 1.5
 // model is the hash by which the exchange knows the graph. Graphs of Conv,
 // Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
 // linear part compile where every tensor between activations fits the slots and
-// the depth fits 7 levels: at most four linear parts and three activations; a
-// Softmax, Sigmoid or Tanh at the end is left to the key holder. The rest is a
+// the depth fits 7 levels: at most four linear parts and three activations.
+// Polynomials at the start, and a Softmax, Sigmoid or Tanh at the end, are left
+// to the key holder. The rest is a
 // notice that says which layer is not covered, and why.
 //
 // The same graph gives the same plan on one architecture; what workers share is
@@ -60,11 +61,8 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	if r != nil && len(r) != len(g.Nodes)+1 {
 		return nil, fmt.Errorf("compile: ranges of %d values for %d", len(r), len(g.Nodes)+1)
 	}
-	var final *ml.Graph
-	if body, last, ok := g.SplitFinal(); ok {
-		last.Name = ""
-		g, final = body, &last
-	}
+	g, final := splitFinal(g)
+	first, g, r := splitFirst(g, r)
 	direct, err := lower(g, r)
 	if err != nil {
 		return nil, err
@@ -93,7 +91,7 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.final = final
+	p.first, p.final = first, final
 	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
 		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
 			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
@@ -105,7 +103,7 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	for _, s := range best.stages {
 		var names []string
 		for _, i := range s.ops {
-			names = append(names, nameOf(g.Nodes[i].Op))
+			names = append(names, NameOf(g.Nodes[i].Op))
 		}
 		out.ops = append(out.ops, names)
 	}

@@ -9,6 +9,7 @@ package ckks
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -22,7 +23,7 @@ import (
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
 // a squaring between each two), where its results are, and what the key holder
-// applies to them last. It holds the model's weights as integers and is immutable.
+// applies to the input first and to the results last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
 	model  [32]byte
@@ -34,6 +35,7 @@ type Plan struct {
 	scale  float64 // of the results
 	// precision is what Precision returns.
 	precision float64
+	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
 	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
 }
 
@@ -97,7 +99,7 @@ func (p *Plan) check() error {
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
 		return fmt.Errorf("precision %g", p.precision)
 	}
-	if err := p.checkFinal(); err != nil {
+	if err := errors.Join(p.checkFirst(), p.checkFinal()); err != nil {
 		return err
 	}
 	return p.Needs().Check(p.set)
@@ -147,8 +149,9 @@ func (p *Plan) Needs() he.Needs {
 	return he.NeedsOf(p.stages, squares)
 }
 
-// Encrypt lays the model's input out and encrypts it under the owner's key. The
-// input is the graph's input tensor, flattened row by row.
+// Encrypt applies what the plan leaves to the owner (First) to the model's input,
+// lays it out and encrypts it under her key. The input is the graph's input
+// tensor, flattened row by row.
 func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.Ciphertext, error) {
 	if k.Set() != p.set {
 		return nil, notice.New(notice.Invalid, "the key is for other encryption parameters than the model's plan",
@@ -158,6 +161,10 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 	if len(in) != p.length {
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model takes %d numbers and was given %d", p.length, len(in)),
 			"check the input against the model's card with `manx model show`")
+	}
+	in, err := p.begin(in)
+	if err != nil {
+		return nil, err
 	}
 	var out []*he.Ciphertext
 	for _, g := range p.gather {

@@ -12,11 +12,11 @@ import (
 	"manx/privacy/notice"
 )
 
-// Versions of a plan. One without last operations is written as version 1, so
-// that its bytes, and the hash by which a ledger names it, stay what they were.
+// Versions of a plan. One that leaves the key holder nothing to apply is written
+// as version 1, which earlier releases read.
 const (
-	planVersion  = 1
-	finalVersion = 2
+	planVersion = 1
+	endsVersion = 2
 )
 
 // WriteTo writes p's one encoding.
@@ -28,12 +28,12 @@ const (
 // results and their slots; last the results' scale and precision, each the 8
 // bytes of a float64. All integers are little-endian.
 //
-// Version 2 has what the key holder applies last after that, as varints: the
-// dimensions of the results, then the operations (see final.go), at least one.
+// Version 2 goes on with what the key holder applies, at least one operation:
+// those to the input, then those to the results (appendFirst, appendFinal).
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	version := byte(planVersion)
-	if p.final != nil {
-		version = finalVersion
+	if p.first != nil || p.final != nil {
+		version = endsVersion
 	}
 	b := append([]byte{'m', 'x', 'p', version, byte(p.set)}, p.model[:]...)
 	b = append(append(b, byte(len(p.name))), p.name...)
@@ -80,12 +80,14 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
-	if p.final != nil {
-		appendFinal(func(ns ...int) {
+	if version == endsVersion {
+		all := func(ns ...int) {
 			for _, n := range ns {
 				number(n)
 			}
-		}, p.final)
+		}
+		appendFirst(all, func(x float64) { b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x)) }, p.first)
+		appendFinal(all, p.final)
 	}
 	if err := flush(); err != nil {
 		return total, fmt.Errorf("write plan: %w", err)
@@ -99,7 +101,7 @@ func ReadPlan(b []byte) (*Plan, error) {
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
-	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != finalVersion {
+	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != endsVersion {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")
 	}
 	r := &reader{r: bytes.NewReader(b)}
@@ -224,10 +226,9 @@ func (r *reader) plan() *Plan {
 	for n := r.number("results", maxResults); n > 0 && r.err == nil; n-- {
 		p.output = append(p.output, int32(r.number("result", slots)))
 	}
-	p.scale = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("scale", 8)))
-	p.precision = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("precision", 8)))
-	if h[3] == finalVersion && r.err == nil {
-		p.final = r.final()
+	p.scale, p.precision = r.real(), r.real()
+	if h[3] == endsVersion && r.err == nil {
+		p.first, p.final = r.first(), r.final()
 	}
 	return p
 }

@@ -150,7 +150,7 @@ func precision(set he.Set, r route) (out []float64) {
 		copies := math.Exp2(float64(folds))
 		rounding, turning := set.RoundingNoise()/scale, set.RotationNoise(level-1)/scale
 		// A weight is rounded to the plaintext's grid, on a value of magnitude.
-		weight := set.RoundingNoise() / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
+		weight := math.Sqrt(float64(2*set.Slots())/12) / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
 		noise = math.Sqrt(noise*noise*norm + copies*float64(len(runs))*(rounding*rounding+turning*turning) +
 			copies*turning*turning + float64(len(ds))*copies*weight*weight)
 		out = append(out, 6*noise)

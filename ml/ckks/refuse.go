@@ -8,18 +8,30 @@ import (
 	"manx/privacy/notice"
 )
 
-// covered returns a notice that names the first operation of g that other
-// runtimes have and this one has not: one that nothing can be put in the place
-// of before one that has a polynomial near it.
+// Covered returns nil, or a notice that names the first operation of g that does
+// not run encrypted, whatever polynomials are put in the place of activations.
+func Covered(g ml.Graph) error {
+	g, _ = splitFinal(g)
+	for i, n := range g.Nodes {
+		if _, ok := n.Op.(ml.Activation); ok {
+			continue
+		}
+		if err := uncovered(n.Op); err != nil {
+			return inLayer(i, n.Op, err)
+		}
+	}
+	return nil
+}
+
+// covered is Covered for a graph in which nothing will be put in the place of
+// its activations: those are named after what no polynomial is near.
 func covered(g ml.Graph) error {
-	for _, approximable := range []bool{false, true} {
-		for i, n := range g.Nodes {
-			if _, ok := n.Op.(ml.Activation); ok != approximable {
-				continue
-			}
-			if err := uncovered(n.Op); err != nil {
-				return inLayer(i, n.Op, err)
-			}
+	if err := Covered(g); err != nil {
+		return err
+	}
+	for i, n := range g.Nodes {
+		if err := uncovered(n.Op); err != nil {
+			return inLayer(i, n.Op, err)
 		}
 	}
 	return nil
@@ -59,7 +71,7 @@ func inLayer(i int, op ml.Op, err error) error {
 }
 
 // layerName names an operation as in "layer 3, MaxPool".
-func layerName(i int, op ml.Op) string { return fmt.Sprintf("layer %d, %s", i+1, nameOf(op)) }
+func layerName(i int, op ml.Op) string { return fmt.Sprintf("layer %d, %s", i+1, NameOf(op)) }
 
 func malformed(what string) error {
 	return notice.New(notice.Invalid, "the model's graph is not consistent: "+what+" does not fit its input", "export the model again")

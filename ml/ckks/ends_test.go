@@ -10,6 +10,7 @@ import (
 
 	"manx/ml"
 	"manx/privacy"
+	he "manx/privacy/ckks"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 )
@@ -50,6 +51,8 @@ func TestKeyHolderAppliesTheLastOperations(t *testing.T) {
 		{chain("softmax", []int{9}, d.linear(6, 9), d.poly(6), d.linear(4, 6), ml.Softmax{}), []string{"Softmax"}},
 		{chain("softmax of a picture", []int{1, 4, 4}, d.conv(3, 1, 3, 1, 0), ml.Softmax{}, ml.Flatten{}), []string{"Softmax", "Flatten"}},
 		{chain("shapes between", []int{9}, d.linear(6, 9), ml.Activation{Kind: ml.Tanh}, ml.Reshape{Shape: []int{2, 1, 3}}, ml.Softmax{}), []string{"Tanh", "Reshape", "Softmax"}},
+		{chain("a shape before", []int{9}, d.linear(6, 9), ml.Reshape{Shape: []int{2, 3, 1}}, ml.Softmax{Axis: 1}), []string{"Reshape", "Softmax"}},
+		{chain("a shape at the end", []int{9}, d.linear(6, 9), ml.Reshape{Shape: []int{2, 3, 1}}), nil},
 		{chain("nothing left", []int{9}, d.linear(2, 9)), nil},
 	} {
 		p := compile(t, c.g)
@@ -59,7 +62,7 @@ func TestKeyHolderAppliesTheLastOperations(t *testing.T) {
 		}
 		version := byte(planVersion)
 		if c.final != nil {
-			version = finalVersion
+			version = endsVersion
 		}
 		if b.Bytes()[3] != version {
 			t.Errorf("%s: written as version %d", c.g.Name, b.Bytes()[3])
@@ -72,6 +75,41 @@ func TestKeyHolderAppliesTheLastOperations(t *testing.T) {
 		if off := worst(encrypted(t, p, in), oracle(t, c.g, in)); !(off <= 5e-3) {
 			t.Errorf("%s: off by %g", c.g.Name, off)
 		}
+	}
+}
+
+// TestOwnerAppliesTheFirstOperations: numbers of very different size, put right
+// by a polynomial each, come out as exact as if they had been alike.
+func TestOwnerAppliesTheFirstOperations(t *testing.T) {
+	d := roll(25)
+	var spread ml.Poly
+	in := d.vector(9, .7)
+	for i := range in {
+		size := math.Pow(10, float64(i))
+		spread.Coeffs = append(spread.Coeffs, []float64{float64(i) / 10, 1 / size, .1 / size / size})
+		in[i] *= size
+	}
+	g := chain("standardised", []int{9}, spread, d.linear(2, 9), ml.Activation{Kind: ml.Sigmoid})
+	p := travel(t, compile(t, g))
+	if got := p.First(); !slices.Equal(got, []string{"Poly"}) || p.Set() != he.Small {
+		t.Errorf("the owner applies %v, under the set %s", got, p.Set())
+	}
+	if off := worst(encrypted(t, p, in), oracle(t, g, in)); !(off <= 5e-3) {
+		t.Errorf("off by %g", off)
+	}
+	if _, err := p.Encrypt(secretKey(t, p.Set()), privacy.Hide(append(in[:8:8], math.Inf(1)))); !notice.Is(err, notice.Invalid) {
+		t.Errorf("an input that is no number: %v", err)
+	}
+	// What is read again later stays in the plan's own steps.
+	skip := ml.Graph{Input: []int{9}, Output: 3, Nodes: []ml.Node{
+		{Op: ml.Poly{Coeffs: [][]float64{{0, 2}}}, Args: []int{0}}, {Op: ml.Add{}, Args: []int{0, 1}}, {Op: d.linear(2, 9), Args: []int{2}}}}
+	p = compile(t, skip)
+	if p.First() != nil {
+		t.Error("an input that is read twice was changed")
+	}
+	in = d.vector(9, .7)
+	if off := worst(encrypted(t, p, in), oracle(t, skip, in)); !(off <= 5e-3) {
+		t.Errorf("off by %g", off)
 	}
 }
 
