@@ -86,7 +86,7 @@ func modelCompile(t *terminal) *cobra.Command {
 		}}
 	c.flags(cmd, "calibrate")
 	cmd.Flags().StringVar(&out, "out", "", "file to write the plan to")
-	cmd.Flags().StringVar(&network, "network", "", "file to write the network that the plan computes to, as ONNX")
+	cmd.Flags().StringVar(&network, "network", "", "file to write the network that the plan computes to, as ONNX (weights as float32)")
 	return cmd
 }
 

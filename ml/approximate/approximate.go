@@ -140,16 +140,23 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 			fit.Own++
 		}
 	}
-	fit.Shared = shared[:]
 	if fit.Own == 0 {
 		rows = rows[:1]
 	}
+	for c, r := range rows {
+		rows[c] = written(r)
+	}
+	fit.Shared = written(shared[:])
 	p := ml.Poly{Coeffs: rows}
 	count := 0
 	for k := range seen {
 		for i, x := range seen[k] {
 			r := rows[min(i/each, len(rows)-1)]
-			off := math.Abs(r[0] + x*(r[1]+x*r[2]) - want[k][i])
+			y := 0.0
+			for d := len(r) - 1; d >= 0; d-- {
+				y = y*x + r[d]
+			}
+			off := math.Abs(y - want[k][i])
 			fit.Mean += off
 			fit.Worst = max(fit.Worst, off)
 			count++
@@ -157,6 +164,18 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 	}
 	fit.Mean /= float64(count)
 	return p, fit
+}
+
+// written returns coefficients as ONNX files hold them, so that the graph is the
+// same after it was written: float32, without zeros at the end.
+func written(row []float64) (out []float64) {
+	for _, x := range row {
+		out = append(out, float64(float32(x)))
+	}
+	for len(out) > 1 && out[len(out)-1] == 0 {
+		out = out[:len(out)-1]
+	}
+	return out
 }
 
 // function applies an activation in the clear.

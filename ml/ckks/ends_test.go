@@ -138,6 +138,26 @@ func TestReadPlanRefusesLastOperationsThatAreNot(t *testing.T) {
 	}
 }
 
+// TestReadPlanRefusesAnotherEncoding: version 2 is for plans that need it.
+func TestReadPlanRefusesAnotherEncoding(t *testing.T) {
+	var b bytes.Buffer
+	if _, err := compile(t, chain("one weight", []int{1}, roll(1).linear(1, 1))).WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadPlan(b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	two := append(slices.Clone(b.Bytes()), 0, 0) // no operation before or after
+	two[3] = endsVersion
+	if _, err := ReadPlan(two); !notice.Is(err, notice.Invalid) {
+		t.Errorf("version 2 with nothing to apply: %v", err)
+	}
+	two[3] = 3
+	if _, err := ReadPlan(two); !notice.Is(err, notice.Unsupported) {
+		t.Errorf("version 3: %v", err)
+	}
+}
+
 func TestCompileNamesTheLayerThatDoesNotFit(t *testing.T) {
 	d := roll(23)
 	deep := []ml.Op{d.linear(4, 4)}
