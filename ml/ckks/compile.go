@@ -164,11 +164,11 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 		for _, out := range s.layouts(input, slots) {
 			best := state{route: route{cost: math.Inf(1)}}
 			for _, from := range states {
-				ds, period, folds := s.diagonals(from.at, out)
+				ds, period, n := s.diagonals(from.at, out)
 				if len(ds) == 0 || len(ds) > 2048 {
 					continue
 				}
-				sp := c.chooseSplit(set, ds, period, folds, level)
+				sp := c.chooseSplit(set, ds, period, n, level, nil)
 				total := from.cost + sp.cost
 				if k+1 < len(stages) {
 					total += c.square(level - 1)
@@ -189,7 +189,48 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 			best = s
 		}
 	}
-	return best.route, !math.IsInf(best.cost, 1)
+	if math.IsInf(best.cost, 1) {
+		return route{}, false
+	}
+	c.share(set, &best.route)
+	return best.route, true
+}
+
+// share chooses the splits of a route again, each beside the keys that the other
+// stages need anyway, until none changes.
+func (c cost) share(set he.Set, r *route) {
+	slots := set.Slots()
+	for changed, round := true, 0; changed && round < 4; round++ {
+		changed = false
+		for k, s := range r.stages {
+			have := map[int]int{}
+			for j, other := range r.stages {
+				if j != k {
+					ds, _, _ := other.diagonals(r.layouts[j], r.layouts[j+1])
+					r.splits[j].rotations(ds, slots, 2*(len(r.stages)-j)-1, folds(r.layouts[j], r.layouts[j+1]), have)
+				}
+			}
+			ds, period, n := s.diagonals(r.layouts[k], r.layouts[k+1])
+			level := 2*(len(r.stages)-k) - 1
+			for _, f := range folds(r.layouts[k], r.layouts[k+1]) {
+				have[f] = max(have[f], level-1)
+			}
+			sp := c.chooseSplit(set, ds, period, n, level, have)
+			r.cost += sp.cost - r.splits[k].cost
+			r.splits[k].cost = sp.cost
+			if sp != r.splits[k] {
+				r.splits[k], changed = sp, true
+			}
+		}
+	}
+}
+
+// folds returns the rotations that add up a stage's copies.
+func folds(in, out layout) (by []int) {
+	for f := out.period; f < in.period; f <<= 1 {
+		by = append(by, f)
+	}
+	return by
 }
 
 // diagonals returns the distinct diagonals of a stage between two layouts,
@@ -327,9 +368,7 @@ func (s stage) transform(ecd *he.Encoder, set he.Set, in, out layout, sp split, 
 		return nil, notice.Because(err, notice.Unsupported, "a bias of the model is too large to run encrypted", "scale the model's layers")
 	}
 	t.Bias = he.PackIntegers(c)
-	for f := out.period; f < in.period; f <<= 1 {
-		t.Folds = append(t.Folds, f)
-	}
+	t.Folds = folds(in, out)
 	t.Sort()
 	return t, nil
 }

@@ -83,8 +83,9 @@ func (s split) step(d diagonalID, slots int) step {
 type diagonalID struct{ input, offset int }
 
 // chooseSplit returns the cheapest split of the diagonals of a stage at level,
-// with folds after it.
-func (c cost) chooseSplit(set he.Set, ds []diagonalID, period, folds, level int) split {
+// with folds after it, where the keys of have, rotations by the level they are
+// used at, are sent in any case.
+func (c cost) chooseSplit(set he.Set, ds []diagonalID, period, folds, level int, have map[int]int) split {
 	best := split{cost: math.Inf(1)}
 	m := newMarks(set.Slots())
 	steps := make([]step, len(ds))
@@ -98,8 +99,8 @@ func (c cost) chooseSplit(set he.Set, ds []diagonalID, period, folds, level int)
 				for i, d := range ds {
 					steps[i] = s.step(d, set.Slots())
 				}
-				w := c.of(set, steps, folds, level, m)
-				s.cost = w.time + keyWeight*w.keys
+				w := c.of(set, steps, folds, level, m, have)
+				s.cost = w.time + keyWeight*float64(w.keys)/1e6
 				if s.cost < best.cost {
 					best = s
 				}
@@ -150,22 +151,27 @@ func (m *marks) add(i int) bool {
 	return true
 }
 
-// work is what a stage costs: transforms, rotations evaluated, and megabytes of
-// keys (those shared with other stages counted again).
+// work is what a stage costs: transforms, rotations evaluated, and bytes of
+// keys that others do not need.
 type work struct {
 	time      float64
 	rotations int
-	keys      float64
+	keys      int64
 }
 
-// of returns the work of a stage's steps, sorted by input, and folds at level.
-func (c cost) of(set he.Set, steps []step, folds, level int, m *marks) (w work) {
+// of returns the work of a stage's steps, sorted by input, and folds at level,
+// beside the keys of have.
+func (c cost) of(set he.Set, steps []step, folds, level int, m *marks, have map[int]int) (w work) {
 	below := level - 1
 	keys := map[int]bool{}
 	key := func(rotation, level int) {
-		if !keys[rotation] {
-			keys[rotation] = true
-			w.keys += c.keySize(set, level)
+		if keys[rotation] {
+			return
+		}
+		keys[rotation] = true
+		w.keys += c.keySize(set, level)
+		if l, ok := have[rotation]; ok {
+			w.keys -= c.keySize(set, min(l, level))
 		}
 	}
 	babies, turned := 0, 0 // distinct baby steps, and terms that have one
@@ -219,11 +225,30 @@ func (c cost) of(set he.Set, steps []step, folds, level int, m *marks) (w work) 
 	}
 	w.time += float64(turns+folds)*c.rotation(below) + float64(sums+folds)*divide(c.digitPrimes, level)
 	w.rotations = babies + turns + folds
-	w.keys += float64(folds) * c.keySize(set, below) / 2 // often shared with other stages
+	w.keys += int64(folds) * c.keySize(set, below) / 2 // often shared with other stages
 	return w
 }
 
-// keySize is the megabytes of one rotation key.
-func (c cost) keySize(set he.Set, level int) float64 {
-	return float64(he.Needs{{Rotation: 1, Level: level}}.Size(set)) / 1e6
+// rotations adds to have what a split's steps of these diagonals rotate by, at
+// the level of the stage's input or below it, and what folds do.
+func (s split) rotations(ds []diagonalID, slots, level int, folds []int, have map[int]int) {
+	raise := func(rotation, level int) {
+		if l, ok := have[rotation]; rotation != 0 && (!ok || l < level) {
+			have[rotation] = level
+		}
+	}
+	for _, d := range ds {
+		p := s.step(d, slots)
+		raise(p.baby, level)
+		raise(p.fine, level-1)
+		raise(p.coarse, level-1)
+	}
+	for _, f := range folds {
+		raise(f, level-1)
+	}
+}
+
+// keySize is the bytes of one rotation key.
+func (c cost) keySize(set he.Set, level int) int64 {
+	return he.Needs{{Rotation: 1, Level: level}}.Size(set)
 }

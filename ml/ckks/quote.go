@@ -69,7 +69,7 @@ func (p *Plan) steps() (out []planStep) {
 				}
 			}
 		}
-		w := c.of(p.set, steps, len(t.Folds), t.Level, m)
+		w := c.of(p.set, steps, len(t.Folds), t.Level, m, nil)
 		if k == 0 { // inputs are transformed first
 			w.time += float64(2 * len(p.gather) * (t.Level + 1))
 		}
