@@ -18,6 +18,34 @@ func mnist(d dice) ml.Graph {
 	return chain("conv5x5s2-square-fc100-square-fc10", []int{1, 28, 28}, d.conv(5, 1, 5, 2, 1), square, ml.Flatten{}, d.linear(100, 845), square, d.linear(10, 100))
 }
 
+// TestPlansStayWithinTheirBudgets counts what the models cost, in transforms of a
+// limb and in bytes: no timing takes part.
+func TestPlansStayWithinTheirBudgets(t *testing.T) {
+	lung, _, err := lungct.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		g               ml.Graph
+		transforms      float64
+		keys, input, up int64
+	}{
+		{lung, 6000, 64e6, 1, 700e3},
+		{mnist(roll(1)), 3000, 30e6, 1, 500e3},
+		{chain("scorecard", []int{400}, roll(1).linear(1, 400)), 120, 400e3, 1, 35e3},
+	} {
+		p := compile(t, c.g)
+		q := p.Quote(time.Millisecond, 1)
+		var transforms float64
+		for _, s := range p.steps() {
+			transforms += s.time
+		}
+		if transforms > c.transforms || q.Keys > c.keys || int64(p.Inputs()) != c.input || q.InputUp > c.up {
+			t.Errorf("%s: %.0f transforms, %d bytes of keys, %d ciphertexts of %d bytes", c.g.Name, transforms, q.Keys, p.Inputs(), q.InputUp)
+		}
+	}
+}
+
 // used returns the processor time of this process.
 func used() time.Duration {
 	var u syscall.Rusage

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"manx/credit/scorecard"
 	"manx/ml"
@@ -31,7 +32,7 @@ type Model struct {
 // scorecard's. Boosted trees are read as far as needed to say that they are
 // notice.Unsupported: comparing is for MPC.
 func Read(name string) (Model, error) {
-	f, err := os.Open(name)
+	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return Model{}, notice.Because(err, notice.NotFound, "the model's file cannot be opened", "check its name")
 	}
