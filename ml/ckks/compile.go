@@ -61,8 +61,21 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	if r != nil && len(r) != len(g.Nodes)+1 {
 		return nil, fmt.Errorf("compile: ranges of %d values for %d", len(r), len(g.Nodes)+1)
 	}
-	g, final := splitFinal(g)
-	first, g, r := splitFirst(g, r)
+	body, final := splitFinal(g)
+	first, body, r := splitFirst(body, r)
+	out, err := compileBody(body, model, r)
+	if err != nil {
+		return nil, named(err, len(namesOf(first)))
+	}
+	out.first, out.final = first, final
+	if err := out.check(); err != nil {
+		return nil, notice.Because(err, notice.Unsupported, "the model is too large to run encrypted: its plan is beyond what a worker takes", "use a smaller model, or run it under MPC")
+	}
+	return out, nil
+}
+
+// compileBody compiles what is left to the worker.
+func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	direct, err := lower(g, r)
 	if err != nil {
 		return nil, err
@@ -72,32 +85,38 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 		return nil, err
 	}
 	c := cost{set.SpecialPrimes()}
-	best, found := c.search(set, direct, g.Input)
+	best, stuck := c.search(set, direct, g.Input)
 	var index []int32
 	if other, taps, ok := gathered(g); ok {
 		stages, err := lower(other, r)
 		if err != nil {
 			return nil, err
 		}
-		if p, ok := c.search(set, stages, other.Input); ok && (!found || p.cost < best.cost) {
-			best, found, index = p, true, taps
+		if p, at := c.search(set, stages, other.Input); at < 0 && (stuck >= 0 || p.cost < best.cost) {
+			best, stuck, index = p, -1, taps
 		}
 	}
-	if !found {
-		return nil, tooLarge("its layers' values do not fit one ciphertext")
+	if stuck >= 0 {
+		return nil, inStage(g, direct[stuck], tooLarge(fmt.Sprintf("no packing of its values in ciphertexts of %d takes at most %d diagonals", set.Slots(), maxDiagonals)))
 	}
 	best.input = r.of(0, 1)
 	p, err := build(g, model, set, best, index)
 	if err != nil {
 		return nil, err
 	}
-	p.first, p.final = first, final
 	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
 		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
 			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
 	}
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
+	if p.Ready() > maxReady {
+		largest := 0
+		for k, t := range p.stages {
+			if len(t.Terms) > len(p.stages[largest].Terms) {
+				largest = k
+			}
+		}
+		return nil, inStage(g, best.stages[largest], tooLarge(fmt.Sprintf("a worker would hold %d MB of weights for the model, and %d is the most; most are here",
+			p.Ready()>>20, maxReady>>20)))
 	}
 	out := &Compiled{Plan: p, precision: precision(set, best)}
 	for _, s := range best.stages {
@@ -124,17 +143,21 @@ func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 			return set, nil
 		}
 	}
-	at := func(i int, err error) (he.Set, error) { return 0, inLayer(i, g.Nodes[i].Op, err) }
 	if most > he.Deep.Slots() {
-		last := g.Output - 1
-		if ops := stages[widest].ops; len(ops) > 0 {
-			last = ops[len(ops)-1]
-		}
-		return at(last, tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Deep.Slots())))
+		return 0, inStage(g, stages[widest], tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Deep.Slots())))
 	}
-	// The last squaring that there is a level for is two before the last.
-	return at(stages[(he.Deep.Levels()-1)/2].square, tooLarge(fmt.Sprintf(
+	at := stages[(he.Deep.Levels()-1)/2].square
+	return 0, inLayer(at, g.Nodes[at].Op, tooLarge(fmt.Sprintf(
 		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
+}
+
+// inStage is inLayer for the last of a stage's operations.
+func inStage(g ml.Graph, s stage, err error) error {
+	at := s.square
+	if len(s.ops) > 0 {
+		at = s.ops[len(s.ops)-1]
+	}
+	return inLayer(at, g.Nodes[at].Op, err)
 }
 
 // A route is a choice of layouts and splits for all stages.
@@ -146,8 +169,12 @@ type route struct {
 	input   float64 // largest magnitude of an input
 }
 
-// search finds the cheapest route by dynamic programming over layouts.
-func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
+// maxDiagonals bounds a stage.
+const maxDiagonals = 2048
+
+// search finds the cheapest route by dynamic programming over layouts. Where
+// there is none it returns the first stage that nothing leads through, else -1.
+func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck int) {
 	slots := set.Slots()
 	type state struct {
 		route
@@ -165,7 +192,7 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 			best := state{route: route{cost: math.Inf(1)}}
 			for _, from := range states {
 				ds, period, n := s.diagonals(from.at, out)
-				if len(ds) == 0 || len(ds) > 2048 {
+				if len(ds) == 0 || len(ds) > maxDiagonals {
 					continue
 				}
 				sp := c.chooseSplit(set, ds, period, n, level, nil)
@@ -181,19 +208,18 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 				next = append(next, best)
 			}
 		}
-		states = next
-	}
-	best := state{route: route{cost: math.Inf(1)}}
-	for _, s := range states {
-		if s.cost < best.cost {
-			best = s
+		if states = next; len(states) == 0 {
+			return route{}, k
 		}
 	}
-	if math.IsInf(best.cost, 1) {
-		return route{}, false
+	best = states[0].route
+	for _, s := range states[1:] {
+		if s.cost < best.cost {
+			best = s.route
+		}
 	}
-	c.share(set, &best.route)
-	return best.route, true
+	c.share(set, &best)
+	return best, -1
 }
 
 // share chooses the splits of a route again, each beside the keys that the other

@@ -12,6 +12,10 @@ import (
 // not run encrypted, whatever polynomials are put in the place of activations.
 func Covered(g ml.Graph) error {
 	g, _ = splitFinal(g)
+	return named(possible(g), 0)
+}
+
+func possible(g ml.Graph) error {
 	for i, n := range g.Nodes {
 		if _, ok := n.Op.(ml.Activation); ok {
 			continue
@@ -23,10 +27,10 @@ func Covered(g ml.Graph) error {
 	return nil
 }
 
-// covered is Covered for a graph in which nothing will be put in the place of
+// covered is for a graph in which nothing will be put in the place of
 // its activations: those are named after what no polynomial is near.
 func covered(g ml.Graph) error {
-	if err := Covered(g); err != nil {
+	if err := possible(g); err != nil {
 		return err
 	}
 	for i, n := range g.Nodes {
@@ -60,14 +64,32 @@ func uncovered(op ml.Op) error {
 	return notice.New(notice.Unsupported, "the model does not run encrypted: it has "+what, hint)
 }
 
-// inLayer says in a notice which of the graph's operations it speaks of,
-// counted from 1.
-func inLayer(i int, op ml.Op, err error) error {
-	n, ok := errors.AsType[*notice.Error](err)
+// A layerError is what is wrong with one operation of a graph.
+type layerError struct {
+	index int
+	op    ml.Op
+	cause error
+}
+
+func (e layerError) Error() string { return layerName(e.index, e.op) + ": " + e.cause.Error() }
+
+func (e layerError) Unwrap() error { return e.cause }
+
+func inLayer(i int, op ml.Op, err error) error { return layerError{i, op, err} }
+
+// named turns a layerError into a notice that names the operation, counted from
+// 1 in a graph that has so many more before those that the error counts.
+func named(err error, before int) error {
+	l, ok := errors.AsType[layerError](err)
 	if !ok {
-		return fmt.Errorf("%s: %w", layerName(i, op), err)
+		return err
 	}
-	return notice.Because(err, n.Kind, layerName(i, op)+": "+n.Text, n.Hint)
+	l.index += before
+	n, ok := errors.AsType[*notice.Error](l.cause)
+	if !ok {
+		return l
+	}
+	return notice.Because(l, n.Kind, layerName(l.index, l.op)+": "+n.Text, n.Hint)
 }
 
 // layerName names an operation as in "layer 3, MaxPool".
