@@ -22,8 +22,8 @@ var layers = [][]string{
 	{"escrow", "health", "credit", "ml", "storage/vault", "storage/wraps"},
 	{
 		"ledger/contract", "ledger/embedded", "ledger/fabric", "ledger/faulty", "ledger/ledgertest",
-		"ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/heart", "ml/logistic", "ml/lungct", "ml/onnx", "ml/pneumonia", "ml/pool",
-		"ml/scorecard", "ml/train", "ml/tree", "ml/validation",
+		"ml/approximate", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/heart", "ml/logistic", "ml/lungct", "ml/onnx", "ml/pneumonia", "ml/pool",
+		"ml/samples", "ml/scorecard", "ml/train", "ml/tree", "ml/validation", "ml/workbench",
 	},
 	{"web"},
 	{"cmd", "test"},

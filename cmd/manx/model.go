@@ -55,7 +55,7 @@ func modelCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}},
-		modelTrain(t),
+		modelTrain(t), modelCompile(t), modelCheck(t),
 	)
 	return c
 }

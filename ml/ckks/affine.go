@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"manx/ml"
-	"manx/privacy/notice"
 )
 
 // An affine map y = A x + b, A sparse by rows.
@@ -197,12 +196,4 @@ func size(shape []int) int {
 		n *= d
 	}
 	return n
-}
-
-func malformed(what string) error {
-	return notice.New(notice.Invalid, "the model's graph is not consistent: "+what+" does not fit its input", "export the model again")
-}
-
-func tooLarge(why string) error {
-	return notice.New(notice.Unsupported, "the model is too large to run encrypted: "+why, "use a smaller model, or run it under MPC")
 }

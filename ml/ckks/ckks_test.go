@@ -146,6 +146,7 @@ func TestInvariant7_EncryptedEqualsClear(t *testing.T) {
 		chain("stride 3", []int{1, 28, 28}, d.conv(5, 1, 5, 3, 1), d.poly(5), ml.Flatten{}, d.linear(3, 405)),
 		chain("pool first", []int{3, 8, 8}, ml.AveragePool{Kernel: 2}, d.conv(4, 3, 3, 1, 1), d.poly(4), ml.Flatten{}, d.linear(2, 64)),
 		chain("digits", []int{1, 28, 28}, d.conv(5, 1, 5, 2, 0), d.poly(5), ml.Flatten{}, d.linear(30, 720), d.poly(30), d.linear(10, 30)),
+		mnist(d),
 		lungCT(d),
 	} {
 		t.Run(g.Name, func(t *testing.T) {

@@ -10,60 +10,154 @@ import (
 	"manx/privacy/notice"
 )
 
+// Ranges are the largest magnitudes of a graph's values: of its input, then of
+// each node's, as over inputs that ml/clear.Trace was run on. nil assumes inputs
+// up to 1 and values before activations up to 4.
+type Ranges []float64
+
+func (r Ranges) of(value int, otherwise float64) float64 {
+	if r == nil {
+		return otherwise
+	}
+	return r[value]
+}
+
+// margin is how far over the largest result that was seen a result may be.
+const margin = 1.5
+
 // Compile lowers a graph to a plan under the smallest parameters that hold it.
 // model is the hash by which the exchange knows the graph. Graphs of Conv,
 // Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
 // linear part compile where every tensor between activations fits the slots and
 // the depth fits 7 levels: at most four linear parts and three activations.
-// The rest is a notice that says what is not covered.
+// Polynomials at the start, and a Softmax, Sigmoid or Tanh at the end, are left
+// to the key holder. The rest is a
+// notice that says which layer is not covered, and why.
 //
 // The same graph gives the same plan on one architecture; what workers share is
 // the plan's bytes, not the compiler.
 func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
-	if err := g.Check(); err != nil {
-		return nil, err
-	}
-	direct, err := lower(g)
+	c, err := CompileWithin(g, model, nil)
 	if err != nil {
 		return nil, err
 	}
-	set, err := chooseSet(direct, size(g.Input))
+	return c.Plan, nil
+}
+
+// A Compiled plan comes with what is known of it only when it is made.
+type Compiled struct {
+	*Plan
+	ops       [][]string // of each stage, the names of its operations
+	precision []float64  // of each stage, before its squaring
+}
+
+// CompileWithin is Compile for values that lie within r, which has one entry
+// for each value of g or is nil: the stated precision follows from it, and
+// results that the parameters cannot hold are refused.
+func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	if r != nil && len(r) != len(g.Nodes)+1 {
+		return nil, fmt.Errorf("compile: ranges of %d values for %d", len(r), len(g.Nodes)+1)
+	}
+	body, final := splitFinal(g)
+	first, body, r := splitFirst(body, r)
+	out, err := compileBody(body, model, r)
+	if err != nil {
+		return nil, named(err, len(namesOf(first)))
+	}
+	out.first, out.final = first, final
+	if err := out.check(); err != nil {
+		return nil, notice.Because(err, notice.Unsupported, "the model is too large to run encrypted: its plan is beyond what a worker takes", "use a smaller model, or run it under MPC")
+	}
+	return out, nil
+}
+
+// compileBody compiles what is left to the worker.
+func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	direct, err := lower(g, r)
+	if err != nil {
+		return nil, err
+	}
+	set, err := chooseSet(g, direct)
 	if err != nil {
 		return nil, err
 	}
 	c := cost{set.SpecialPrimes()}
-	best, found := c.search(set, direct, g.Input)
+	best, stuck := c.search(set, direct, g.Input)
 	var index []int32
 	if other, taps, ok := gathered(g); ok {
-		stages, err := lower(other)
+		stages, err := lower(other, r)
 		if err != nil {
 			return nil, err
 		}
-		if p, ok := c.search(set, stages, other.Input); ok && (!found || p.cost < best.cost) {
-			best, found, index = p, true, taps
+		if p, at := c.search(set, stages, other.Input); at < 0 && (stuck >= 0 || p.cost < best.cost) {
+			best, stuck, index = p, -1, taps
 		}
 	}
-	if !found {
-		return nil, tooLarge("a layer's values do not fit one ciphertext")
+	if stuck >= 0 {
+		return nil, inStage(g, direct[stuck], tooLarge(fmt.Sprintf("no packing of its values in ciphertexts of %d takes at most %d diagonals", set.Slots(), maxDiagonals)))
 	}
-	return build(g, model, set, best, index)
+	best.input = r.of(0, 1)
+	p, err := build(g, model, set, best, index)
+	if err != nil {
+		return nil, err
+	}
+	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
+		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
+	}
+	if p.Ready() > maxReady {
+		largest := 0
+		for k, t := range p.stages {
+			if len(t.Terms) > len(p.stages[largest].Terms) {
+				largest = k
+			}
+		}
+		return nil, inStage(g, best.stages[largest], tooLarge(fmt.Sprintf("a worker would hold %d MB of weights for the model, and %d is the most; most are here",
+			p.Ready()>>20, maxReady>>20)))
+	}
+	out := &Compiled{Plan: p, precision: precision(set, best)}
+	for _, s := range best.stages {
+		var names []string
+		for _, i := range s.ops {
+			names = append(names, NameOf(g.Nodes[i].Op))
+		}
+		out.ops = append(out.ops, names)
+	}
+	return out, nil
 }
 
 // chooseSet returns the smallest set with the levels and slots stages need.
-func chooseSet(stages []stage, input int) (he.Set, error) {
+func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 	depth, widest := 2*len(stages)-1, 0
-	for _, s := range stages {
-		widest = max(widest, s.height())
+	for k, s := range stages {
+		if s.height() > stages[widest].height() {
+			widest = k
+		}
 	}
+	most := stages[widest].height()
 	for _, set := range []he.Set{he.Small, he.Medium, he.Deep} {
-		if set.Levels() >= depth && set.Slots() >= widest && (set.Slots() >= input || set == he.Deep) {
+		if set.Levels() >= depth && set.Slots() >= most && (set.Slots() >= size(g.Input) || set == he.Deep) {
 			return set, nil
 		}
 	}
-	if widest > he.Deep.Slots() {
-		return 0, tooLarge(fmt.Sprintf("a layer has %d values, a ciphertext holds %d", widest, he.Deep.Slots()))
+	if most > he.Deep.Slots() {
+		return 0, inStage(g, stages[widest], tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Deep.Slots())))
 	}
-	return 0, tooLarge(fmt.Sprintf("it needs %d levels, and there are %d", depth, he.Deep.Levels()))
+	at := stages[(he.Deep.Levels()-1)/2].square
+	return 0, inLayer(at, g.Nodes[at].Op, tooLarge(fmt.Sprintf(
+		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
+}
+
+// inStage is inLayer for the last of a stage's operations.
+func inStage(g ml.Graph, s stage, err error) error {
+	at := s.square
+	if len(s.ops) > 0 {
+		at = s.ops[len(s.ops)-1]
+	}
+	return inLayer(at, g.Nodes[at].Op, err)
 }
 
 // A route is a choice of layouts and splits for all stages.
@@ -72,10 +166,15 @@ type route struct {
 	layouts []layout // of the input and of every stage's output
 	splits  []split
 	cost    float64
+	input   float64 // largest magnitude of an input
 }
 
-// search finds the cheapest route by dynamic programming over layouts.
-func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
+// maxDiagonals bounds a stage.
+const maxDiagonals = 2048
+
+// search finds the cheapest route by dynamic programming over layouts. Where
+// there is none it returns the first stage that nothing leads through, else -1.
+func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck int) {
 	slots := set.Slots()
 	type state struct {
 		route
@@ -92,32 +191,72 @@ func (c cost) search(set he.Set, stages []stage, input []int) (route, bool) {
 		for _, out := range s.layouts(input, slots) {
 			best := state{route: route{cost: math.Inf(1)}}
 			for _, from := range states {
-				ds, period, folds := s.diagonals(from.at, out)
-				if len(ds) == 0 || len(ds) > 2048 {
+				ds, period, n := s.diagonals(from.at, out)
+				if len(ds) == 0 || len(ds) > maxDiagonals {
 					continue
 				}
-				sp := c.chooseSplit(set, ds, period, folds, level)
+				sp := c.chooseSplit(set, ds, period, n, level, nil)
 				total := from.cost + sp.cost
 				if k+1 < len(stages) {
 					total += c.square(level - 1)
 				}
 				if total < best.cost {
-					best = state{route{stages, append(slices.Clone(from.layouts), out), append(slices.Clone(from.splits), sp), total}, out}
+					best = state{route{stages: stages, layouts: append(slices.Clone(from.layouts), out), splits: append(slices.Clone(from.splits), sp), cost: total}, out}
 				}
 			}
 			if !math.IsInf(best.cost, 1) {
 				next = append(next, best)
 			}
 		}
-		states = next
-	}
-	best := state{route: route{cost: math.Inf(1)}}
-	for _, s := range states {
-		if s.cost < best.cost {
-			best = s
+		if states = next; len(states) == 0 {
+			return route{}, k
 		}
 	}
-	return best.route, !math.IsInf(best.cost, 1)
+	best = states[0].route
+	for _, s := range states[1:] {
+		if s.cost < best.cost {
+			best = s.route
+		}
+	}
+	c.share(set, &best)
+	return best, -1
+}
+
+// share chooses the splits of a route again, each beside the keys that the other
+// stages need anyway, until none changes.
+func (c cost) share(set he.Set, r *route) {
+	slots := set.Slots()
+	for changed, round := true, 0; changed && round < 4; round++ {
+		changed = false
+		for k, s := range r.stages {
+			have := map[int]int{}
+			for j, other := range r.stages {
+				if j != k {
+					ds, _, _ := other.diagonals(r.layouts[j], r.layouts[j+1])
+					r.splits[j].rotations(ds, slots, 2*(len(r.stages)-j)-1, folds(r.layouts[j], r.layouts[j+1]), have)
+				}
+			}
+			ds, period, n := s.diagonals(r.layouts[k], r.layouts[k+1])
+			level := 2*(len(r.stages)-k) - 1
+			for _, f := range folds(r.layouts[k], r.layouts[k+1]) {
+				have[f] = max(have[f], level-1)
+			}
+			sp := c.chooseSplit(set, ds, period, n, level, have)
+			r.cost += sp.cost - r.splits[k].cost
+			r.splits[k].cost = sp.cost
+			if sp != r.splits[k] {
+				r.splits[k], changed = sp, true
+			}
+		}
+	}
+}
+
+// folds returns the rotations that add up a stage's copies.
+func folds(in, out layout) (by []int) {
+	for f := out.period; f < in.period; f <<= 1 {
+		by = append(by, f)
+	}
+	return by
 }
 
 // diagonals returns the distinct diagonals of a stage between two layouts,
@@ -195,11 +334,9 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 		}
 	}
 	p.scale = scale
-	p.precision = precision(set, r)
+	of := precision(set, r)
+	p.precision = of[len(of)-1]
 	p.output = append(p.output, r.layouts[len(r.layouts)-1].slot...)
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
-	}
 	return p, nil
 }
 
@@ -257,9 +394,7 @@ func (s stage) transform(ecd *he.Encoder, set he.Set, in, out layout, sp split, 
 		return nil, notice.Because(err, notice.Unsupported, "a bias of the model is too large to run encrypted", "scale the model's layers")
 	}
 	t.Bias = he.PackIntegers(c)
-	for f := out.period; f < in.period; f <<= 1 {
-		t.Folds = append(t.Folds, f)
-	}
+	t.Folds = folds(in, out)
 	t.Sort()
 	return t, nil
 }

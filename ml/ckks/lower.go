@@ -19,7 +19,9 @@ type stage struct {
 	*affine
 	shape  []int   // of its outputs
 	stride int     // how far neighbouring outputs lie apart on the input's grid
-	reach  float64 // magnitude of what is squared where x is at most widest
+	reach  float64 // magnitude of what is squared, or of the results
+	ops    []int   // operations of the graph that went into it, in order
+	square int     // the operation that squares it
 }
 
 // maxCancel bounds b^2/4|a|, which is added and subtracted again: 2^14 costs
@@ -32,13 +34,16 @@ type tensor struct {
 	stage
 }
 
-// lower cuts a graph into stages.
-func lower(g ml.Graph) ([]stage, error) {
+// lower cuts a graph into stages, whose values lie within r.
+func lower(g ml.Graph, r Ranges) ([]stage, error) {
 	n := size(g.Input)
 	if n == 0 || len(g.Nodes) > 256 || g.Output < 0 || g.Output > len(g.Nodes) {
 		return nil, malformed("its input or output")
 	}
-	values := []tensor{{0, stage{&affine{cols: n}, g.Input, 1, 0}}}
+	if err := covered(g); err != nil {
+		return nil, err
+	}
+	values := []tensor{{0, stage{affine: &affine{cols: n}, shape: g.Input, stride: 1}}}
 	// cuts[s] is what is squared to begin segment s+1, parents where it is from.
 	var cuts []stage
 	var parents []int
@@ -49,9 +54,6 @@ func lower(g ml.Graph) ([]stage, error) {
 				return nil, malformed("a node's argument")
 			}
 			args = append(args, values[a])
-		}
-		if err := uncovered(node.Op); err != nil {
-			return nil, err
 		}
 		if _, add := node.Op.(ml.Add); len(args) == 0 || len(args) != 1 && !add {
 			return nil, malformed("a node's number of arguments")
@@ -67,16 +69,17 @@ func lower(g ml.Graph) ([]stage, error) {
 		case ml.Linear:
 			next, err = extend(in, 1)(dense(op, in.shape))
 		case ml.Flatten:
-			next = tensor{in.segment, stage{in.affine, []int{size(in.shape)}, 1, 0}}
+			next = tensor{in.segment, stage{affine: in.affine, shape: []int{size(in.shape)}, stride: 1}}
 		case ml.Add:
 			if len(args) != 2 || !slices.Equal(in.shape, args[1].shape) {
 				return nil, malformed("a sum")
 			}
 			if in.segment != args[1].segment {
-				return nil, notice.New(notice.Unsupported, "the model adds values from before and after an activation",
+				err = notice.New(notice.Unsupported, "the model adds values from before and after an activation",
 					"use a model without skip connections over activations")
+				break
 			}
-			next = tensor{in.segment, stage{in.plus(args[1].affine), in.shape, in.stride, 0}}
+			next = tensor{in.segment, stage{affine: in.plus(args[1].affine), shape: in.shape, stride: in.stride}}
 		case ml.Poly:
 			var pre, post *affine
 			if pre, post, err = activation(op, in.shape); err != nil {
@@ -92,50 +95,34 @@ func lower(g ml.Graph) ([]stage, error) {
 			}
 			reach := 0.0
 			for i := range pre.height() {
-				reach = math.Max(reach, pre.row(i)[0].weight*widest+math.Abs(pre.offset(i)))
+				reach = math.Max(reach, pre.row(i)[0].weight*r.of(node.Args[0], widest)+math.Abs(pre.offset(i)))
 			}
-			cuts = append(cuts, stage{cut, in.shape, in.stride, reach})
+			cuts = append(cuts, stage{cut, in.shape, in.stride, reach, in.ops, i})
 			parents = append(parents, in.segment)
-			next = tensor{len(cuts), stage{post, in.shape, in.stride, 0}}
+			values = append(values, tensor{len(cuts), stage{affine: post, shape: in.shape, stride: in.stride}})
+			continue
 		default:
 			return nil, malformed("an unknown operation")
 		}
 		if err != nil {
-			return nil, err
+			return nil, inLayer(i, node.Op, err)
 		}
+		for _, a := range args {
+			next.ops = append(next.ops, a.ops...)
+		}
+		next.ops = append(next.ops, i)
+		slices.Sort(next.ops)
+		next.ops = slices.Compact(next.ops)
 		values = append(values, next)
 	}
 	out := values[g.Output]
+	out.reach = r.of(g.Output, 0)
 	stages := []stage{out.stage}
 	for s := out.segment; s > 0; s = parents[s-1] {
 		stages = append(stages, cuts[s-1])
 	}
 	slices.Reverse(stages)
 	return stages, nil
-}
-
-// uncovered returns a notice where op is one that other runtimes have and this
-// one has not, saying why.
-func uncovered(op ml.Op) error {
-	what, hint := "", ""
-	switch op := op.(type) {
-	case ml.Activation:
-		what = "the function " + op.Kind.String() + ", which is no polynomial"
-		hint = "train it with activations of degree 2, or encrypt the part before a last Sigmoid or Tanh and let the key holder apply that"
-	case ml.MaxPool:
-		what, hint = "a largest value of windows, which is no polynomial", "train it with average pooling"
-	case ml.Softmax:
-		what, hint = "Softmax, which is no polynomial", "encrypt the part before it and let the key holder apply it"
-	case ml.Pad:
-		what, hint = "padding that no convolution takes in", "use the same padding on all four sides"
-	case ml.Concat:
-		what, hint = "values joined from several, which have no packing yet", "use a model without Concat"
-	case ml.Reshape:
-		what, hint = "a picture made of a vector, which has no packing yet", "give the model its input as a picture"
-	default:
-		return nil
-	}
-	return notice.New(notice.Unsupported, "the model does not run encrypted: it has "+what, hint)
 }
 
 // extend composes a tensor with the map a constructor returned.
@@ -148,7 +135,7 @@ func extend(in tensor, stride int) func(*affine, []int, error) (tensor, error) {
 		if err != nil {
 			return tensor{}, err
 		}
-		return tensor{in.segment, stage{both, shape, in.stride * stride, 0}}, nil
+		return tensor{in.segment, stage{affine: both, shape: shape, stride: in.stride * stride}}, nil
 	}
 }
 

@@ -9,10 +9,12 @@ package ckks
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 
+	"manx/ml"
 	"manx/privacy"
 	he "manx/privacy/ckks"
 	"manx/privacy/notice"
@@ -20,8 +22,8 @@ import (
 )
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
-// a squaring between each two), and where its results are. It holds the model's
-// weights as integers and is immutable.
+// a squaring between each two), where its results are, and what the key holder
+// applies to the input first and to the results last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
 	model  [32]byte
@@ -33,6 +35,8 @@ type Plan struct {
 	scale  float64 // of the results
 	// precision is what Precision returns.
 	precision float64
+	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
+	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
 }
 
 // Bounds on a plan from a stranger.
@@ -95,6 +99,9 @@ func (p *Plan) check() error {
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
 		return fmt.Errorf("precision %g", p.precision)
 	}
+	if err := errors.Join(p.checkFirst(), p.checkFinal()); err != nil {
+		return err
+	}
 	return p.Needs().Check(p.set)
 }
 
@@ -142,8 +149,9 @@ func (p *Plan) Needs() he.Needs {
 	return he.NeedsOf(p.stages, squares)
 }
 
-// Encrypt lays the model's input out and encrypts it under the owner's key. The
-// input is the graph's input tensor, flattened row by row.
+// Encrypt applies what the plan leaves to the owner (First) to the model's input,
+// lays it out and encrypts it under her key. The input is the graph's input
+// tensor, flattened row by row.
 func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.Ciphertext, error) {
 	if k.Set() != p.set {
 		return nil, notice.New(notice.Invalid, "the key is for other encryption parameters than the model's plan",
@@ -153,6 +161,10 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 	if len(in) != p.length {
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model takes %d numbers and was given %d", p.length, len(in)),
 			"check the input against the model's card with `manx model show`")
+	}
+	in, err := p.begin(in)
+	if err != nil {
+		return nil, err
 	}
 	var out []*he.Ciphertext
 	for _, g := range p.gather {
@@ -172,9 +184,9 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 }
 
 // Decrypt returns the model's results, or an error of kind Integrity where the
-// ciphertext is visibly not what the plan yields on this key's input. They are a
-// raw decryption: only privacy.Release may let them go further than the key
-// holder.
+// ciphertext is visibly not what the plan yields on this key's input. What the
+// plan leaves to the key holder (Final) has been applied to them. They are a raw
+// decryption: only privacy.Release may let them go further than the key holder.
 func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
 	slots, err := k.Decrypt(result, p.scale, slack*p.precision)
 	if err != nil {
@@ -184,6 +196,9 @@ func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[
 	out := make([]float64, len(p.output))
 	for i, s := range p.output {
 		out[i] = all[s]
+	}
+	if out, err = p.finish(out); err != nil {
+		return privacy.Secret[[]float64]{}, err
 	}
 	return privacy.Hide(out), nil
 }

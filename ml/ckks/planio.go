@@ -12,7 +12,12 @@ import (
 	"manx/privacy/notice"
 )
 
-const planVersion = 1
+// Versions of a plan. One that leaves the key holder nothing to apply is written
+// as version 1, which earlier releases read.
+const (
+	planVersion = 1
+	endsVersion = 2
+)
 
 // WriteTo writes p's one encoding.
 //
@@ -22,8 +27,15 @@ const planVersion = 1
 // each its level, folds, bias, and terms (input, baby, fine, coarse, plaintext);
 // results and their slots; last the results' scale and precision, each the 8
 // bytes of a float64. All integers are little-endian.
+//
+// Version 2 goes on with what the key holder applies, at least one operation:
+// those to the input, then those to the results (appendFirst, appendFinal).
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
-	b := append([]byte{'m', 'x', 'p', planVersion, byte(p.set)}, p.model[:]...)
+	version := byte(planVersion)
+	if p.first != nil || p.final != nil {
+		version = endsVersion
+	}
+	b := append([]byte{'m', 'x', 'p', version, byte(p.set)}, p.model[:]...)
 	b = append(append(b, byte(len(p.name))), p.name...)
 	number := func(n int) { b = binary.AppendUvarint(b, uint64(n)) }
 	number(p.length)
@@ -68,6 +80,15 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
+	if version == endsVersion {
+		all := func(ns ...int) {
+			for _, n := range ns {
+				number(n)
+			}
+		}
+		appendFirst(all, func(x float64) { b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x)) }, p.first)
+		appendFinal(all, p.final)
+	}
 	if err := flush(); err != nil {
 		return total, fmt.Errorf("write plan: %w", err)
 	}
@@ -80,7 +101,7 @@ func ReadPlan(b []byte) (*Plan, error) {
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
-	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion {
+	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != endsVersion {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")
 	}
 	r := &reader{r: bytes.NewReader(b)}
@@ -135,6 +156,13 @@ func (r *reader) number(what string, limit int) int {
 	return int(v)
 }
 
+// fail keeps the first error.
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
 func (r *reader) bytes(what string, n int) []byte {
 	out := make([]byte, n)
 	if r.err == nil {
@@ -155,7 +183,7 @@ func (r *reader) integers(s he.Set) (v he.Integers) {
 func (r *reader) plan() *Plan {
 	p := &Plan{}
 	h := r.bytes("header", 5)
-	if r.err == nil && (string(h[:4]) != "mxp\x01" || !he.Set(h[4]).Valid()) {
+	if r.err == nil && (string(h[:3]) != "mxp" || !he.Set(h[4]).Valid()) {
 		r.err = errors.New("no plan header")
 	}
 	p.set = he.Set(h[4])
@@ -198,7 +226,9 @@ func (r *reader) plan() *Plan {
 	for n := r.number("results", maxResults); n > 0 && r.err == nil; n-- {
 		p.output = append(p.output, int32(r.number("result", slots)))
 	}
-	p.scale = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("scale", 8)))
-	p.precision = math.Float64frombits(binary.LittleEndian.Uint64(r.bytes("precision", 8)))
+	p.scale, p.precision = r.real(), r.real()
+	if h[3] == endsVersion && r.err == nil {
+		p.first, p.final = r.first(), r.final()
+	}
 	return p
 }

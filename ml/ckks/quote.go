@@ -2,6 +2,7 @@ package ckks
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	he "manx/privacy/ckks"
@@ -19,8 +20,8 @@ type Quote struct {
 }
 
 // Quote estimates the cost of one input on a machine of some cores whose unit
-// he.Calibrate measured. It counts transforms, products and permutations; on the
-// machines tried, time was within about 1.5 of it where no other load ran.
+// he.Calibrate measured. It counts transforms, products and permutations; see
+// cost for how near that is.
 func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 	q := Quote{
 		InputUp:   int64(len(p.gather)) * he.CiphertextSize(p.set, p.stages[0].Level, true),
@@ -29,10 +30,37 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 		Precision: p.precision,
 	}
 	q.Plan, _ = p.WriteTo(nowhere{})
+	for _, s := range p.steps() {
+		cpu := s.cpu(unit)
+		q.CPU += cpu
+		// A step is spread over limbs: as many cores are busy.
+		limbs := s.level + 1 + p.set.SpecialPrimes()
+		rounds := (limbs + max(cores, 1) - 1) / max(cores, 1)
+		q.Wall += cpu * time.Duration(rounds) / time.Duration(limbs)
+	}
+	return q
+}
+
+// A planStep is a linear step or a squaring, in the order of evaluation.
+type planStep struct {
+	work
+	square       bool
+	level, terms int
+	needs        he.Needs // the keys that it uses
+}
+
+func (s planStep) cpu(unit time.Duration) time.Duration {
+	return time.Duration(s.time*float64(unit)) + time.Duration(1+s.rotations)*begin
+}
+
+func (p *Plan) steps() (out []planStep) {
 	c := cost{p.set.SpecialPrimes()}
 	m := newMarks(p.set.Slots())
-	var total work
 	for k, t := range p.stages {
+		if k > 0 {
+			level := t.Level + 1
+			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
+		}
 		steps := make([]step, 0, len(t.Terms))
 		for input := range p.gather {
 			for _, x := range t.Terms {
@@ -41,16 +69,51 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 				}
 			}
 		}
-		w := c.of(p.set, steps, len(t.Folds), t.Level, m)
-		total.parallel += w.parallel
-		total.serial += w.serial
-		if k > 0 {
-			total.serial += c.square(t.Level + 1)
+		w := c.of(p.set, steps, len(t.Folds), t.Level, m, nil)
+		if k == 0 { // inputs are transformed first
+			w.time += float64(2 * len(p.gather) * (t.Level + 1))
 		}
+		out = append(out, planStep{work: w, level: t.Level, terms: len(steps), needs: he.NeedsOf(p.stages[k:k+1], nil)})
 	}
-	q.CPU = time.Duration((total.parallel + total.serial) * float64(unit))
-	q.Wall = time.Duration((total.parallel/float64(max(cores, 1)) + total.serial) * float64(unit))
-	return q
+	return out
+}
+
+// A Layer is a linear step of a plan, or the squaring of an activation.
+type Layer struct {
+	Name      string        `json:"name"`                // what it was in the graph
+	Level     int           `json:"level"`               // of its input: rescalings left
+	Terms     int           `json:"terms,omitempty"`     // diagonals, each a product by weights; 0 for a squaring
+	Rotations int           `json:"rotations,omitempty"` // evaluated
+	CPU       time.Duration `json:"cpu_ns"`              // estimated
+	Keys      int64         `json:"key_bytes"`           // of keys that no layer before it uses
+	Precision float64       `json:"precision"`           // error expected of its values, 0 for a squaring
+}
+
+// Layers says of each step what it is and costs on a machine of that unit.
+func (c *Compiled) Layers(unit time.Duration) (out []Layer) {
+	all := map[int]int{} // the level of each key that is sent
+	for _, n := range c.Needs() {
+		all[n.Rotation] = n.Level
+	}
+	for i, s := range c.steps() {
+		l := Layer{Level: s.level, Terms: s.terms, Rotations: s.rotations, CPU: s.cpu(unit)}
+		if s.square {
+			l.Name = "square"
+		} else {
+			l.Name, l.Precision = strings.Join(c.ops[i/2], ", "), c.precision[i/2]
+			if l.Name == "" {
+				l.Name = "identity"
+			}
+		}
+		for _, n := range s.needs {
+			if level, ok := all[n.Rotation]; ok {
+				l.Keys += he.Needs{{Rotation: n.Rotation, Level: level}}.Size(c.set) - he.Needs{}.Size(c.set)
+				delete(all, n.Rotation)
+			}
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 type nowhere struct{}
@@ -62,10 +125,11 @@ const widest = 4
 
 // precision follows the noise's standard deviation through a route: an input's
 // errors through each row's norm, the rounding of each rescaling, the noise of
-// each rotation, and twice the value for each squaring.
-func precision(set he.Set, r route) float64 {
+// each rotation, and twice the value for each squaring. It returns six of them
+// after each linear step.
+func precision(set he.Set, r route) (out []float64) {
 	noise := set.FreshNoise() / set.InputScale()
-	magnitude := 1.0
+	magnitude := r.input
 	scale := set.WorkScale()
 	for k, s := range r.stages {
 		level := 2*(len(r.stages)-k) - 1
@@ -86,13 +150,14 @@ func precision(set he.Set, r route) float64 {
 		copies := math.Exp2(float64(folds))
 		rounding, turning := set.RoundingNoise()/scale, set.RotationNoise(level-1)/scale
 		// A weight is rounded to the plaintext's grid, on a value of magnitude.
-		weight := set.RoundingNoise() / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
+		weight := math.Sqrt(float64(2*set.Slots())/12) / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
 		noise = math.Sqrt(noise*noise*norm + copies*float64(len(runs))*(rounding*rounding+turning*turning) +
 			copies*turning*turning + float64(len(ds))*copies*weight*weight)
+		out = append(out, 6*noise)
 		if k+1 < len(r.stages) {
 			noise = math.Hypot(2*s.reach*noise, math.Hypot(set.RoundingNoise(), set.RotationNoise(level-1)/float64(set.Prime(level-1)))/scale)
 			magnitude = s.reach * s.reach
 		}
 	}
-	return 6 * noise
+	return out
 }

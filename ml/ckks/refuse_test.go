@@ -47,7 +47,7 @@ func TestCompileSaysWhyAnOperationDoesNotRunEncrypted(t *testing.T) {
 	for want, op := range map[string]ml.Op{
 		"Relu, which is no polynomial":         ml.Activation{Kind: ml.ReLU},
 		"Sigmoid, which is no polynomial":      ml.Activation{Kind: ml.Sigmoid},
-		"Softmax":                              ml.Softmax{},
+		"Softmax before the end":               ml.Softmax{},
 		"largest value":                        ml.MaxPool{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}},
 		"padding that no convolution takes in": ml.Pad{Top: 1},
 		"picture made of a vector":             ml.Reshape{Shape: []int{4, 2, 2}},

@@ -165,3 +165,25 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadTensor(f *testing.F) {
+	for _, s := range []string{"", "\x08\x01\x08\x02\x10\x01\x22\x08\x00\x00\x80\x3f\x00\x00\x00\x40", "\x08\x04\x10\x01\x4a\x04\x00\x00\x80\x3f"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dims, values, err := ReadTensor(bytes.NewReader(b))
+		if err != nil {
+			if _, ok := errors.AsType[*notice.Error](err); !ok {
+				t.Fatalf("not a notice: %v", err)
+			}
+			return
+		}
+		n := 1
+		for _, d := range dims {
+			n *= d
+		}
+		if n != len(values) {
+			t.Fatalf("%d values of shape %v", len(values), dims)
+		}
+	})
+}

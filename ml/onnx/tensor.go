@@ -3,10 +3,15 @@ package onnx
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"math"
+
+	"google.golang.org/protobuf/proto"
 
 	"manx/ml"
 	"manx/ml/onnx/internal/pb"
+	"manx/privacy/notice"
 )
 
 // Element types of ONNX tensors.
@@ -128,4 +133,39 @@ func (a attributes) ints(name string, n, otherwise int) (out []int, ok bool) {
 		out = append(out, int(min(max(v, -1<<30), 1<<30)))
 	}
 	return out, true
+}
+
+// MaxTensorFile bounds the file of one tensor, in bytes.
+const MaxTensorFile = 8*ml.MaxTensor + 1<<16
+
+// ReadTensor reads one tensor as ONNX's test data hold them, a TensorProto of at
+// most MaxTensorFile bytes, and returns its dimensions and its values, row-major.
+// Errors are as those of Read.
+func ReadTensor(r io.Reader) (dims []int, values []float64, err error) {
+	raw, err := io.ReadAll(io.LimitReader(r, MaxTensorFile+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("onnx: reading: %w", err)
+	}
+	if len(raw) > MaxTensorFile {
+		return nil, nil, notice.New(notice.Exhausted, "the tensor's file is too large", "split it into one file an input")
+	}
+	t, c := &pb.Tensor{}, counter{}
+	if err := c.walk(raw, t.ProtoReflect().Descriptor(), 0); err != nil {
+		return nil, nil, err
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: maxDepth + 4}).Unmarshal(raw, t); err != nil {
+		return nil, nil, badTensor(err)
+	}
+	d, err := decode(t)
+	if err != nil {
+		if n, ok := errors.AsType[*notice.Error](err); ok {
+			return nil, nil, n
+		}
+		return nil, nil, badTensor(err)
+	}
+	return d.dims, d.values, nil
+}
+
+func badTensor(cause error) error {
+	return notice.Because(cause, notice.Invalid, "a tensor's file cannot be read: it is no TensorProto of numbers", "save it with onnx.numpy_helper.from_array(x).SerializeToString()")
 }

@@ -1,0 +1,188 @@
+package approximate_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"manx/ml"
+	"manx/ml/approximate"
+	"manx/ml/ckks"
+	"manx/ml/clear"
+	"manx/privacy/notice"
+)
+
+func chain(input []int, ops ...ml.Op) ml.Graph {
+	g := ml.Graph{Input: input, Output: len(ops)}
+	for i, op := range ops {
+		g.Nodes = append(g.Nodes, ml.Node{Op: op, Args: []int{i}})
+	}
+	return g
+}
+
+func normal(g *rand.Rand, n int, mean, deviation float64) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = mean + deviation*g.NormFloat64()
+	}
+	return v
+}
+
+func Example() {
+	g := chain([]int{1}, ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{0}}, ml.Activation{Kind: ml.ReLU}, ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{0}})
+	var inputs [][]float64
+	for i := range 401 {
+		inputs = append(inputs, []float64{float64(i-200) / 100})
+	}
+	h, fits, err := approximate.Replace(g, inputs)
+	if err != nil {
+		panic(err)
+	}
+	y, err := clear.Run(h, []float64{1})
+	fmt.Printf("%s over %v to %v: %.3f at 1, off by %.3f at most\n", fits[0].Function, fits[0].Low, fits[0].High, y[0], fits[0].Worst)
+	// Output: Relu over -2 to 2: 0.922 at 1, off by 0.188 at most
+}
+
+// Of max(x, 0) over [-1, 1] the best polynomial of degree 2 in the least-squares
+// sense is 3/32 + x/2 + 15/32 x^2, by projection on Legendre's polynomials.
+func TestLeastSquaresIsTheKnownPolynomial(t *testing.T) {
+	var inputs [][]float64
+	for i := range 20001 {
+		inputs = append(inputs, []float64{float64(i-10000) / 10000})
+	}
+	one := ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{0}}
+	h, fits, err := approximate.Replace(chain([]int{1}, one, ml.Activation{Kind: ml.ReLU}, one), inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := h.Nodes[1].Op.(ml.Poly).Coeffs
+	for i, want := range []float64{3. / 32, .5, 15. / 32} {
+		if len(c) != 1 || math.Abs(c[0][i]-want) > 1e-3 {
+			t.Errorf("%v: coefficient %d is not %g", c, i, want)
+		}
+	}
+	if fits[0].Method != approximate.LeastSquares || fits[0].Layer != 2 {
+		t.Errorf("%+v", fits[0])
+	}
+}
+
+// With a handful of inputs the polynomial is near the function over all of the
+// range, not only where they lie.
+func TestChebyshevWhereThereIsLittleToFit(t *testing.T) {
+	one := ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{0}}
+	h, fits, err := approximate.Replace(chain([]int{1}, one, ml.Activation{Kind: ml.Tanh}, one), [][]float64{{-1}, {1.5}})
+	if err != nil || fits[0].Method != approximate.Chebyshev {
+		t.Fatal(fits, err)
+	}
+	for x := -1.0; x <= 1.5; x += .01 {
+		y, err := clear.Run(h, []float64{x})
+		if err != nil || math.Abs(y[0]-math.Tanh(x)) > .1 {
+			t.Fatalf("at %g: %v, not %g (%v)", x, y, math.Tanh(x), err)
+		}
+	}
+}
+
+func TestChannelsThatDifferGetPolynomialsOfTheirOwn(t *testing.T) {
+	g := rand.New(rand.NewPCG(1, 2))
+	// One channel is always on, one always off, one crosses zero.
+	lin := ml.Linear{Out: 3, In: 3, Weights: []float64{1, 0, 0, 0, 1, 0, 0, 0, 1}, Bias: []float64{9, -9, 0}}
+	net := chain([]int{3}, lin, ml.Activation{Kind: ml.ReLU}, ml.Linear{Out: 1, In: 3, Weights: []float64{1, 1, 1}, Bias: []float64{0}})
+	var inputs [][]float64
+	for range 200 {
+		inputs = append(inputs, normal(g, 3, 0, 1))
+	}
+	h, fits, err := approximate.Replace(net, inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fits[0].Own != 3 || fits[0].Mean > .1 {
+		t.Errorf("%+v", fits[0])
+	}
+	if _, err := ckks.Compile(h, [32]byte{}); err != nil {
+		t.Errorf("channels that are nearly straight: %v", err)
+	}
+	c, err := approximate.Measure(net, h, inputs, nil)
+	if err != nil || c.Worst > 1 || c.Mean > .15 {
+		t.Errorf("%+v (%v)", c, err)
+	}
+	// Channels that are alike share one.
+	same := chain([]int{3}, ml.Linear{Out: 3, In: 3, Weights: lin.Weights, Bias: make([]float64, 3)}, ml.Activation{Kind: ml.ReLU}, net.Nodes[2].Op)
+	if _, fits, err = approximate.Replace(same, inputs); err != nil || fits[0].Own == 3 {
+		t.Errorf("%+v (%v)", fits, err)
+	}
+}
+
+// A later activation is fitted on what the earlier ones give, and the last
+// Sigmoid is left alone.
+func TestLaterActivationsMendEarlierOnes(t *testing.T) {
+	g := rand.New(rand.NewPCG(3, 4))
+	w := func(out, in int) ml.Linear {
+		return ml.Linear{Out: out, In: in, Weights: normal(g, out*in, 0, 1/math.Sqrt(float64(in))), Bias: normal(g, out, 0, .1)}
+	}
+	net := chain([]int{8}, w(16, 8), ml.Activation{Kind: ml.ReLU}, w(16, 16), ml.Activation{Kind: ml.ReLU}, w(1, 16), ml.Activation{Kind: ml.Sigmoid})
+	var inputs, fresh [][]float64
+	var labels []int
+	for range 400 {
+		inputs, fresh = append(inputs, normal(g, 8, 0, 1)), append(fresh, normal(g, 8, 0, 1))
+		y, err := clear.Run(net, fresh[len(fresh)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		label := 0
+		if g.Float64() < 1/(1+math.Exp(-40*(y[0]-.5))) {
+			label = 1
+		}
+		labels = append(labels, label)
+	}
+	h, fits, err := approximate.Replace(net, inputs)
+	if err != nil || len(fits) != 2 || fits[1].Layer != 4 {
+		t.Fatal(fits, err)
+	}
+	if _, ok := h.Nodes[5].Op.(ml.Activation); !ok {
+		t.Error("the last Sigmoid was replaced")
+	}
+	c, err := approximate.Measure(net, h, fresh, labels)
+	if err != nil || c.Measure != "AUC" || c.Inputs != 400 || c.Mean > .05 || c.Before-c.After > .1 || c.Before < .6 {
+		t.Errorf("%+v (%v)", c, err)
+	}
+	r, err := approximate.Ranges(h, inputs)
+	if err != nil || len(r) != 7 {
+		t.Fatal(r, err)
+	}
+	if _, err := ckks.CompileWithin(h, [32]byte{}, r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReplaceNeedsInputsOnlyForActivations(t *testing.T) {
+	lin := ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{0}}
+	if _, _, err := approximate.Replace(chain([]int{1}, lin, ml.Activation{Kind: ml.ReLU}, lin), nil); !notice.Is(err, notice.Invalid) {
+		t.Error(err)
+	}
+	if _, fits, err := approximate.Replace(chain([]int{1}, lin, ml.Activation{Kind: ml.Sigmoid}), nil); err != nil || fits != nil {
+		t.Error(fits, err)
+	}
+	if _, err := approximate.Measure(chain([]int{1}, lin), chain([]int{1}, lin), nil, nil); err == nil {
+		t.Error("nothing was measured")
+	}
+}
+
+func TestQuality(t *testing.T) {
+	for _, c := range []struct {
+		outputs [][]float64
+		labels  []int
+		name    string
+		value   float64
+	}{
+		{[][]float64{{.1}, {.4}, {.35}, {.8}}, []int{0, 0, 1, 1}, "AUC", .75},
+		{[][]float64{{1}, {1}}, []int{0, 1}, "AUC", .5},
+		{[][]float64{{1}, {2}}, []int{1, 1}, "", 0},
+		{[][]float64{{1, 0}, {0, 1}, {1, 2}, {3, 2}}, []int{0, 1, 0, 0}, "accuracy", .75},
+		{nil, nil, "", 0},
+	} {
+		if name, v := approximate.Quality(c.outputs, c.labels); name != c.name || v != c.value {
+			t.Errorf("%v of %v: %s %g, not %s %g", c.outputs, c.labels, name, v, c.name, c.value)
+		}
+	}
+}
