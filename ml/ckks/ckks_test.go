@@ -84,11 +84,7 @@ func evaluator(t testing.TB, k *he.SecretKey, p *Plan) *he.Evaluator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := he.NewEvaluator(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return he.NewEvaluator(keys)
 }
 
 func compile(t testing.TB, g ml.Graph) *Plan {

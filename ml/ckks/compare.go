@@ -57,10 +57,7 @@ func (p *Plan) Compare(ctx context.Context, g ml.Graph, inputs [][]float64, cloc
 	if err != nil {
 		return Comparison{}, err
 	}
-	e, err := he.NewEvaluator(keys)
-	if err != nil {
-		return Comparison{}, err
-	}
+	e := he.NewEvaluator(keys)
 	w, err := NewWorker(ctx, p)
 	if err != nil {
 		return Comparison{}, err

@@ -36,10 +36,7 @@ func exact(t *testing.T, s Set) string {
 	if level > 1 {
 		squares = []int{level - 1}
 	}
-	e, err := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, squares)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, squares)))
 	prepared, err := Prepare(t.Context(), s, []*Transform{tr}, []int{1})
 	if err != nil {
 		t.Fatal(err)

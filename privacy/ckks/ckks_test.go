@@ -129,10 +129,7 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 	if level > 1 {
 		squares = []int{level - 1}
 	}
-	ev, err := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, squares)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ev := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, squares)))
 	prepared, err := Prepare(ctx, s, []*Transform{tr}, []int{2})
 	if err != nil {
 		t.Fatal(err)

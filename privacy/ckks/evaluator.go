@@ -24,8 +24,8 @@ type Evaluator struct {
 }
 
 // NewEvaluator returns an evaluator for keys.
-func NewEvaluator(keys *EvaluationKeys) (*Evaluator, error) {
-	return &Evaluator{lat: keys.lat, keys: keys, places: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+func NewEvaluator(keys *EvaluationKeys) *Evaluator {
+	return &Evaluator{lat: keys.lat, keys: keys, places: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // A Value is a ciphertext in the form the evaluator works on.

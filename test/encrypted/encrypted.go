@@ -62,8 +62,7 @@ func Equal(t *testing.T, g ml.Graph, bound float64, inputs [][]float64) (out []f
 	fatal(k.WriteEvaluationKeys(t.Context(), &b, p.Needs(), nil))
 	keys, err := he.ReadEvaluationKeys(t.Context(), &b, p.Set(), p.Needs())
 	fatal(err)
-	e, err := he.NewEvaluator(keys)
-	fatal(err)
+	e := he.NewEvaluator(keys)
 	w, err := ckks.NewWorker(t.Context(), p)
 	fatal(err)
 	for _, x := range inputs {

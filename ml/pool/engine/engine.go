@@ -39,11 +39,7 @@ func (p program) Bind(ctx context.Context, keys io.Reader) (pool.Evaluator, erro
 	if err != nil {
 		return nil, err
 	}
-	e, err := he.NewEvaluator(k)
-	if err != nil {
-		return nil, err
-	}
-	return evaluator{p, e}, nil
+	return evaluator{p, he.NewEvaluator(k)}, nil
 }
 
 type evaluator struct {
