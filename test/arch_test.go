@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"escrow", "health", "credit", "ml", "storage/vault", "storage/wraps"},
 	{
 		"ledger/contract", "ledger/embedded", "ledger/fabric", "ledger/faulty", "ledger/ledgertest",
-		"ml/ckks", "ml/clear", "ml/logistic", "ml/lungct", "ml/onnx", "ml/pool", "ml/scorecard", "ml/train", "ml/tree",
+		"ml/ckks", "ml/clear", "ml/logistic", "ml/lungct", "ml/onnx", "ml/pool", "ml/saliency", "ml/scorecard", "ml/train", "ml/tree",
 	},
 	{"web"},
 	{"cmd", "test"},
