@@ -12,7 +12,6 @@ import (
 
 	"manx/ledger"
 	"manx/privacy/notice"
-	"manx/privacy/reveal"
 	"manx/web/owner"
 	"manx/web/owner/patient"
 )
@@ -56,7 +55,7 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				shown := diagnosed{Diagnosis: d, Pictures: []string{}}
 				var failed error
 				if !plain {
-					if shown.Pictures, failed = keepPictures(ctx, p, d); failed != nil {
+					if shown.Pictures, failed = patient.KeepPictures(ctx, p, d); failed != nil {
 						shown.Without = notice.From(failed).Text
 					}
 				}
@@ -96,27 +95,4 @@ type diagnosed struct {
 	patient.Diagnosis
 	Pictures []string `json:"pictures"`
 	Without  string   `json:"no_pictures,omitempty"` // why there are none
-}
-
-// keepPictures writes a diagnosis's pictures into the home, named after the numbers
-// of their instances; of two alike the second gets a number more.
-func keepPictures(ctx context.Context, p *owner.Party, d patient.Diagnosis) ([]string, error) {
-	files := []string{}
-	pictures, err := d.Pictures(ctx)
-	if err != nil {
-		return files, err
-	}
-	seen := map[int]int{}
-	for _, x := range pictures {
-		name := fmt.Sprintf("slice-%d", x.Number)
-		if seen[x.Number]++; seen[x.Number] > 1 {
-			name += fmt.Sprintf("-%d", seen[x.Number])
-		}
-		file, err := p.Home.Path("findings", string(d.Job), name+".png")
-		if err = errors.Join(err, os.WriteFile(file, x.PNG.Reveal(reveal.Token{}), 0o600)); err != nil {
-			return files, err
-		}
-		files = append(files, file)
-	}
-	return files, nil
 }

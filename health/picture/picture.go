@@ -20,7 +20,7 @@ var (
 )
 
 // A Map is rows x columns values over the whole slice, row-major. A value of Full
-// is in full colour; below a tenth of it nothing is drawn.
+// is in full colour; below a seventh of it nothing is drawn.
 type Map struct {
 	Values        []float64
 	Rows, Columns int
@@ -28,9 +28,9 @@ type Map struct {
 }
 
 const (
-	faint  = .1   // of Full
-	strong = .6   // opacity at Full
-	most   = 4096 // pixels of a side
+	faint  = 1. / 7 // of Full
+	strong = .6     // opacity at Full
+	most   = 4096   // pixels of a side
 )
 
 // PNG draws the slice at its own resolution, m over it, and the caption below.
@@ -80,13 +80,14 @@ func (m Map) at(x, y float64) float64 {
 	return line(top)*(1-fy) + line(bottom)*fy
 }
 
-// over lays the colour of a value, as a share of full, over a grey.
+// over lays the colour of a value, as a share of full, over a grey. The square root
+// lets half of full be seen on bright tissue; it never hides the grey.
 func over(grey, v float64) color.RGBA {
 	c := Above
 	if v < 0 {
 		c = Below
 	}
-	a := strong * min(max((math.Abs(v)-faint)/(1-faint), 0), 1)
+	a := strong * math.Sqrt(min(max((math.Abs(v)-faint)/(1-faint), 0), 1))
 	mix := func(top uint8) uint8 { return uint8(math.Round(grey*(1-a) + float64(top)*a)) }
 	return color.RGBA{mix(c.R), mix(c.G), mix(c.B), 255}
 }

@@ -179,15 +179,10 @@ func (s *stories) health(ctx context.Context, study, late string) {
 	check(t, p.Home.Backup(ctx))
 	got, err := patient.Diagnose(ctx, p, record, "lung-ct", 3600, silent)
 	check(t, err)
-	pictures, err := got.Pictures(ctx)
+	pictures, err := patient.KeepPictures(ctx, p, got) // on her device only
 	check(t, err)
 	if len(pictures) != got.Slices {
 		t.Errorf("%d pictures of %d slices", len(pictures), got.Slices)
-	}
-	for _, x := range pictures { // as `manx diagnose` keeps them: on her device only
-		file, err := p.Home.Path("findings", string(got.Job), fmt.Sprintf("slice-%d.png", x.Number))
-		check(t, err)
-		check(t, os.WriteFile(file, x.PNG.Reveal(reveal.Token{}), 0o600))
 	}
 	t.Logf("finding on %d slices: %s", got.Slices, got.Finding.English)
 }

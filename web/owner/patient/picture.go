@@ -2,8 +2,10 @@ package patient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"os"
 
 	"manx/health"
 	"manx/health/picture"
@@ -12,6 +14,7 @@ import (
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
+	"manx/web/owner"
 )
 
 // A Picture is a slice that the model read, with what moved the model in colour.
@@ -27,6 +30,31 @@ type Picture struct {
 // the worker. The finding stands all the same. It is for a Diagnosis as Diagnose
 // returned it.
 func (d Diagnosis) Pictures(ctx context.Context) ([]Picture, error) { return d.draw(ctx) }
+
+// KeepPictures draws a diagnosis's pictures and writes them into the home, readable
+// by its owner only and not sealed: findings/JOB/slice-N.png, N the number of the
+// instance; where two have one number, the later is slice-N-2.png. It returns the
+// files.
+func KeepPictures(ctx context.Context, p *owner.Party, d Diagnosis) ([]string, error) {
+	files := []string{}
+	all, err := d.Pictures(ctx)
+	if err != nil {
+		return files, err
+	}
+	seen := map[int]int{}
+	for _, x := range all {
+		name := fmt.Sprintf("slice-%d", x.Number)
+		if seen[x.Number]++; seen[x.Number] > 1 {
+			name += fmt.Sprintf("-%d", seen[x.Number])
+		}
+		file, err := p.Home.Path("findings", string(d.Job), name+".png")
+		if err = errors.Join(err, os.WriteFile(file, x.PNG.Reveal(reveal.Token{}), 0o600)); err != nil {
+			return files, fmt.Errorf("write picture: %w", err)
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
 
 // draw maps every slice first: all pictures of a study share one scale, so that a
 // slice that moved the model little looks so.
@@ -80,6 +108,7 @@ func caption(x prepared, i int, logit float64, counts bool) []picture.Line {
 		{{Words: fmt.Sprintf("slice %d, %d of %d that %s %s read", x.slices[i].Instance.Number, i+1, len(x.slices), x.card.Name, x.card.Version)}},
 		{{Words: value}},
 		{{Words: "orange raised it,", Colour: picture.Above}, {Words: "blue lowered it", Colour: picture.Below}},
-		{{Words: "not for diagnosis: shows what moved the model"}},
+		{{Words: "not for diagnosis:"}},
+		{{Words: "shows what moved the model"}},
 	}
 }

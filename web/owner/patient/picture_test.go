@@ -2,10 +2,14 @@ package patient
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"image/color"
 	"image/png"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"manx/health"
@@ -93,6 +97,31 @@ func TestPictures(t *testing.T) {
 	for _, wrong := range []float64{logits[1] + .01, math.NaN()} {
 		if _, err := draw(t.Context(), x, g, []float64{logits[0], wrong, logits[2]}, f); !notice.Is(err, notice.Integrity) {
 			t.Errorf("a value of %g for %g: %v", wrong, logits[1], err)
+		}
+	}
+}
+
+func TestPicturesAreKeptForTheOwnerOnly(t *testing.T) {
+	p := someone(t, webtest.Start(t, webtest.Options{}))
+	x, g, logits := read(t)
+	x.slices[2].Instance.Number = x.slices[0].Instance.Number // of another series
+	d := Diagnosis{Job: "h-job", draw: func(ctx context.Context) ([]Picture, error) { return draw(ctx, x, g, logits, health.Finding{}) }}
+	files, err := KeepPictures(t.Context(), p, d)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	first := x.slices[0].Instance.Number
+	for i, name := range []string{fmt.Sprintf("slice-%d.png", first), fmt.Sprintf("slice-%d.png", x.slices[1].Instance.Number), fmt.Sprintf("slice-%d-2.png", first)} {
+		if files[i] != filepath.Join(p.Home.Dir, "findings", "h-job", name) {
+			t.Errorf("%s is not %s", files[i], name)
+		}
+		st, err := os.Stat(files[i])
+		if err != nil || st.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", name, st.Mode(), err)
+		}
+		folder, err := os.Stat(filepath.Dir(files[i]))
+		if err != nil || folder.Mode().Perm() != 0o700 {
+			t.Errorf("its folder: %v, %v", folder.Mode(), err)
 		}
 	}
 }
