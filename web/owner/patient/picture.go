@@ -9,6 +9,7 @@ import (
 
 	"manx/health"
 	"manx/health/picture"
+	"manx/ledger"
 	"manx/ml"
 	"manx/ml/saliency"
 	"manx/privacy"
@@ -54,6 +55,32 @@ func KeepPictures(ctx context.Context, p *owner.Party, d Diagnosis) ([]string, e
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// Erase erases a record, and the pictures of its diagnoses from the home.
+func Erase(ctx context.Context, p *owner.Party, id ledger.RecordID) error {
+	jobs, err := p.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	if err := dropPictures(p, jobs, id); err != nil {
+		return err
+	}
+	return p.Erase(ctx, id)
+}
+
+// dropPictures removes the pictures of those jobs that are over a record.
+func dropPictures(p *owner.Party, jobs []ledger.Job, id ledger.RecordID) error {
+	for _, j := range jobs {
+		if j.Record != id {
+			continue
+		}
+		dir, err := p.Home.Path("findings", string(j.ID))
+		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+			return fmt.Errorf("remove pictures: %w", err)
+		}
+	}
+	return nil
 }
 
 // draw maps every slice first: all pictures of a study share one scale, so that a

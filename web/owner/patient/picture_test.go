@@ -124,6 +124,18 @@ func TestPicturesAreKeptForTheOwnerOnly(t *testing.T) {
 			t.Errorf("its folder: %v, %v", folder.Mode(), err)
 		}
 	}
+	jobs := []ledger.Job{{ID: "h-other", Record: "h-another"}, {ID: "h-job", Record: "h-record"}}
+	for _, c := range []struct {
+		erased ledger.RecordID
+		left   bool
+	}{{"h-another", true}, {"h-record", false}} {
+		if err := dropPictures(p, jobs, c.erased); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(files[0]); (err == nil) != c.left {
+			t.Errorf("after %s is erased: %v", c.erased, err)
+		}
+	}
 }
 
 // The device draws from no graph but that whose hash is the model's on the ledger.
