@@ -217,33 +217,82 @@ func TestLargePictures(t *testing.T) {
 }
 
 // On real slices the map knows what moves lung-ct: smoothing out the blocks that it
-// ranks first moves the logit, as chance does not.
+// ranks first moves the logit, as chance does not, and about as occlusion does or
+// more. MANX_LONG=all measures the figures of the package's comment.
 func TestMapIsFaithfulOnRealSlices(t *testing.T) {
 	g, _, err := lungct.Model()
 	if err != nil {
 		t.Fatal(err)
 	}
+	count := 3
+	if os.Getenv("MANX_LONG") != "" {
+		count = 24
+	}
 	r := rand.New(rand.NewPCG(1, 1))
-	var raised, lowered, chance float64
-	pictures := real(t, 4)
+	raised, lowered := map[string]float64{}, map[string]float64{}
+	pictures := real(t, count)
 	for _, x := range pictures {
 		m, err := Of(g, x)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain := smooth(x, lungct.Side, lungct.Side, lungct.Side/16, false) // half as wide as the map's own reference
-		minus := make([]float64, len(x))
-		for i, s := range m.Shares {
-			minus[i] = -s
+		slope, _, err := Gradient(g, x)
+		if err != nil {
+			t.Fatal(err)
 		}
-		raised += removed(t, g, x, plain, m.Shares)
-		lowered -= removed(t, g, x, plain, minus)
-		chance += math.Abs(removed(t, g, x, plain, numbers(r, len(x))))
+		for i := range slope {
+			slope[i] *= x[i]
+		}
+		plain := smooth(x, lungct.Side, lungct.Side, lungct.Side/16, false) // half as wide as the map's own reference
+		for name, v := range map[string][]float64{
+			"map": m.Shares, "occlusion": occlusion(t, g, x), "gradient": smooth(slope, lungct.Side, lungct.Side, 2, true), "chance": numbers(r, len(x)),
+		} {
+			minus := make([]float64, len(v))
+			for i := range v {
+				minus[i] = -v[i]
+			}
+			raised[name] += removed(t, g, x, plain, v) / float64(count)
+			lowered[name] -= removed(t, g, x, plain, minus) / float64(count)
+		}
 	}
-	t.Logf("%d slices: %.2f raising, %.2f lowering, %.2f by chance", len(pictures), raised, lowered, chance)
-	if raised < 4*chance || lowered < 4*chance {
-		t.Errorf("what the map ranks first moves the logit by %.2f and %.2f, chance by %.2f", raised, lowered, chance)
+	for name := range raised {
+		t.Logf("%d slices, %s: %.1f raising, %.1f lowering", len(pictures), name, raised[name], lowered[name])
+		least := map[string]float64{"map": 1, "occlusion": .9, "gradient": 1, "chance": 4}[name]
+		if raised["map"] < least*raised[name] || lowered["map"] < least*lowered[name] {
+			t.Errorf("the map moves the logit by %.2f and %.2f, %s by %.2f and %.2f", raised["map"], lowered["map"], name, raised[name], lowered[name])
+		}
 	}
+}
+
+// occlusion returns how far the output falls, on average over the squares of 8 at
+// steps of 4 that cover a cell, when the square becomes the mean of the ring about it.
+func occlusion(t *testing.T, g ml.Graph, x []float64) []float64 {
+	t.Helper()
+	const side, half, step = lungct.Side, 4, 4
+	base := run(t, g, x)
+	fall, times := make([]float64, len(x)), make([]float64, len(x))
+	each := func(cy, cx, reach int, f func(i int)) {
+		for y := max(0, cy-reach); y < min(side, cy+reach); y++ {
+			for c := max(0, cx-reach); c < min(side, cx+reach); c++ {
+				f(y*side + c)
+			}
+		}
+	}
+	for cy := 0; cy <= side; cy += step {
+		for cx := 0; cx <= side; cx += step {
+			var ring, cells float64
+			each(cy, cx, 2*half, func(i int) { ring, cells = ring+x[i], cells+1 })
+			each(cy, cx, half, func(i int) { ring, cells = ring-x[i], cells-1 })
+			without := slices.Clone(x)
+			each(cy, cx, half, func(i int) { without[i] = ring / cells })
+			d := base - run(t, g, without)
+			each(cy, cx, half, func(i int) { fall[i], times[i] = fall[i]+d, times[i]+1 })
+		}
+	}
+	for i := range fall {
+		fall[i] /= times[i]
+	}
+	return fall
 }
 
 // removed returns how far the output falls when the first 48 of 256 blocks by m are
