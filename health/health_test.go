@@ -78,6 +78,19 @@ func TestPhantomIsOneStudyAndReadable(t *testing.T) {
 				t.Fatalf("slice %d holds %g", i, v)
 			}
 		}
+		grey := got[i].Grey.Reveal(reveal.Token{})
+		if grey.Rect.Dx() != got[i].Instance.Columns || grey.Rect.Dy() != got[i].Instance.Rows {
+			t.Fatalf("slice %d is a picture of %v", i, grey.Rect)
+		}
+		seen := make([]float64, len(grey.Pix))
+		for k, v := range grey.Pix {
+			seen[k] = float64(v) / 255
+		}
+		for k, v := range health.Resize(seen, grey.Rect.Dy(), grey.Rect.Dx(), 64) {
+			if math.Abs(v-x[k]) > .5/255 {
+				t.Fatalf("slice %d: the picture has %g in cell %d, the model reads %g", i, v, k, x[k])
+			}
+		}
 		if i > 0 && got[i].Instance.Position <= got[i-1].Instance.Position {
 			t.Error("slices are out of order")
 		}

@@ -3,6 +3,8 @@ package health
 import (
 	"cmp"
 	"context"
+	"image"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,9 @@ type Slice struct {
 	// Input is a [1, Size, Size] tensor in [0, 1], row-major: the window, then
 	// the mean over the area of each cell. Nothing is cropped.
 	Input privacy.Secret[[]float64]
+
+	// Grey is the window at the image's own resolution, 8 bit, to be looked at.
+	Grey privacy.Secret[*image.Gray]
 }
 
 // mostRows bounds the memory of one image.
@@ -50,7 +55,7 @@ func (s InputSchema) check() error {
 // does not cover is refused with notice.Unsupported that says why: another
 // modality, another part of the body, localizers, images that are too small,
 // not axial or without lungs, pixels that cannot be decoded here. Memory is
-// that of one image.
+// that of one image, and a byte for each pixel of those returned.
 func SelectSlices(ctx context.Context, s *Study, schema InputSchema, limit int) ([]Slice, error) {
 	if err := schema.check(); err != nil {
 		return nil, err
@@ -194,7 +199,8 @@ func cut(ctx context.Context, chosen []usableSlice, schema InputSchema) ([]Slice
 		}
 		err := c.in.hounsfield(func(m dicom.Image, hu []float32) {
 			grey := window(hu, schema.Center, schema.Width)
-			out = append(out, Slice{Instance: c.in, Lung: c.lung, Input: privacy.Hide(Resize(grey, m.Rows, m.Columns, schema.Size))})
+			out = append(out, Slice{Instance: c.in, Lung: c.lung, Input: privacy.Hide(Resize(grey, m.Rows, m.Columns, schema.Size)),
+				Grey: privacy.Hide(eightBit(grey, m.Rows, m.Columns))})
 		})
 		if err != nil {
 			return nil, err
@@ -228,6 +234,15 @@ func window(hu []float32, center, width float64) []float64 {
 	out := make([]float64, len(hu))
 	for i, v := range hu {
 		out[i] = min(max((float64(v)-center)/width+.5, 0), 1)
+	}
+	return out
+}
+
+// eightBit returns values from 0 to 1 as a picture.
+func eightBit(grey []float64, rows, columns int) *image.Gray {
+	out := image.NewGray(image.Rect(0, 0, columns, rows))
+	for i, v := range grey {
+		out.Pix[i] = uint8(math.Round(v * 255))
 	}
 	return out
 }

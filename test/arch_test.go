@@ -23,7 +23,7 @@ var layers = [][]string{
 	{
 		"ledger/contract", "ledger/embedded", "ledger/fabric", "ledger/faulty", "ledger/ledgertest",
 		"ml/approximate", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/heart", "ml/logistic", "ml/lungct", "ml/onnx", "ml/pneumonia", "ml/pool",
-		"ml/samples", "ml/scorecard", "ml/train", "ml/tree", "ml/validation", "ml/workbench",
+		"ml/saliency", "ml/samples", "ml/scorecard", "ml/train", "ml/tree", "ml/validation", "ml/workbench",
 	},
 	{"web"},
 	{"cmd", "test"},

@@ -257,7 +257,7 @@ func (s *scan) ask(ctx context.Context) error {
 	}
 	var d patient.Diagnosis
 	if err := s.step("She asks lung-ct for a diagnosis; the fee waits in escrow", map[string]string{
-		"owner":  "the finding, decrypted on her device",
+		"owner":  "the finding, decrypted on her device, and pictures of what moved the model",
 		"worker": "the model, evaluation keys and ciphertexts; it holds no key that opens them",
 		"ledger": "that a job ran, and what was paid",
 	}, func(say func(string, ...any)) error {
@@ -268,6 +268,11 @@ func (s *scan) ask(ctx context.Context) error {
 		say("finding: %s", d.Finding.English)
 		say("         %s", d.Finding.Chinese)
 		say("worker process %d computed on %d slices in %.1f s; keys %.1f s, encryption %.1f s, %.1f MB up, %.1f MB down", s.worker, d.Slices, d.Times.Compute, d.Times.Keys, d.Times.Encrypt, float64(d.Up)/1e6, float64(d.Down)/1e6)
+		files, err := patient.KeepPictures(ctx, s.p, d)
+		if err = errors.Join(err, s.check(len(files) == d.Slices && d.Slices > 0, "each slice that was read has a picture")); err != nil {
+			return err
+		}
+		say("what moved the model, not where disease is: %d pictures drawn on her device, in %s", len(files), filepath.Dir(files[0]))
 		return s.check(d.Fee == ledger.MAN(3), "lung-ct costs 3 MAN")
 	}); err != nil {
 		return err

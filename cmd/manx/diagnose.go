@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"manx/ledger"
+	"manx/privacy/notice"
 	"manx/web/owner"
 	"manx/web/owner/patient"
 )
 
 func diagnoseCommand(t *terminal) *cobra.Command {
 	var model string
-	var quote bool
+	var quote, plain bool
 	var minutes int
 	c := &cobra.Command{Use: "diagnose RECORD", Short: "Ask a model for its finding on a study, which stays encrypted", Args: cobra.ExactArgs(1),
-		Long: "Choose slices, encrypt them under your own key, hold the fee in escrow, wait for a worker that sees only ciphertext,\nand decrypt the finding here. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
+		Long: "Choose slices, encrypt them under your own key, hold the fee in escrow, wait for a worker that sees only ciphertext,\nand decrypt the finding here. Pictures of the slices, with what moved the model in colour, are drawn on this device and kept\nin its home folder, unsealed; --no-pictures draws none. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
 				id, err := recordNamed(args[0])
@@ -50,16 +52,33 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.say(d, func(w io.Writer) {
+				shown := diagnosed{Diagnosis: d, Pictures: []string{}}
+				var failed error
+				if !plain {
+					if shown.Pictures, failed = patient.KeepPictures(ctx, p, d); failed != nil {
+						shown.Without = notice.From(failed).Text
+					}
+				}
+				t.say(shown, func(w io.Writer) {
 					fmt.Fprintf(w, "finding\t%s\n\t%s\nscore\t%.3f, confidence %.2f\nmodel\t%s %s on %d slices\npaid\t%s MAN\nreceipt\t%s\n",
 						d.Finding.English, d.Finding.Chinese, d.Finding.Score, d.Finding.Confidence, d.Model, d.Release, d.Slices, d.Fee, file)
+					switch {
+					case shown.Without != "":
+						fmt.Fprintf(w, "pictures\tnone: %s\n", shown.Without)
+					case len(shown.Pictures) > 0:
+						fmt.Fprintf(w, "pictures\t%d in %s: what moved the model, not where disease is\n", len(shown.Pictures), filepath.Dir(shown.Pictures[0]))
+					}
 				})
-				return nil
+				if notice.Is(failed, notice.Unsupported) {
+					return nil // a model need not show its graph
+				}
+				return failed
 			})
 		}}
 	f := c.Flags()
 	f.StringVar(&model, "model", "lung-ct", "name or id of the model")
 	f.BoolVar(&quote, "quote", false, "say what it would cost, and stop")
+	f.BoolVar(&plain, "no-pictures", false, "draw no pictures of what moved the model")
 	f.IntVar(&minutes, "minutes", 60, "how long the escrow waits for a result before the fee comes back")
 	return c
 }
@@ -69,4 +88,11 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 func keepReceipt(p *owner.Party, j ledger.JobID, bundle []byte) (string, error) {
 	file, err := p.Home.Path("receipts", string(j)+".json")
 	return file, errors.Join(err, os.WriteFile(file, bundle, 0o600))
+}
+
+// diagnosed is a diagnosis and the files beside its receipt.
+type diagnosed struct {
+	patient.Diagnosis
+	Pictures []string `json:"pictures"`
+	Without  string   `json:"no_pictures,omitempty"` // why there are none
 }

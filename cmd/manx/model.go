@@ -51,7 +51,16 @@ func modelCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.say(map[string]any{"ok": true, "model": m, "card": card.Card}, func(w io.Writer) { sayCard(w, m, card.Card) })
+				shown := map[string]any{"ok": true, "model": m, "card": card.Card}
+				if !card.Graph.IsZero() {
+					shown["graph"] = card.Graph
+				}
+				t.say(shown, func(w io.Writer) {
+					sayCard(w, m, card.Card)
+					if !card.Graph.IsZero() {
+						fmt.Fprintf(w, "graph\t%s (ONNX: findings come with pictures of what moved the model)\n", card.Graph)
+					}
+				})
 				return nil
 			})
 		}},

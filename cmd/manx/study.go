@@ -329,7 +329,7 @@ func writeZIP(ctx context.Context, r *vault.Record, about []byte, name string) (
 }
 
 func studyErase(t *terminal) *cobra.Command {
-	return &cobra.Command{Use: "erase RECORD", Short: "End a record: void its grants, destroy its keys, wraps and shards", Args: cobra.ExactArgs(1),
+	return &cobra.Command{Use: "erase RECORD", Short: "End a record: void its grants, destroy its keys, wraps, shards, and pictures here", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := recordNamed(args[0])
 			if err != nil {
@@ -342,7 +342,7 @@ func studyErase(t *terminal) *cobra.Command {
 				if err := t.sure("Erase " + string(id) + " for ever?"); err != nil {
 					return err
 				}
-				if err := p.Erase(ctx, id); err != nil {
+				if err := patient.Erase(ctx, p, id); err != nil {
 					return err
 				}
 				t.say(map[string]any{"ok": true, "record": id}, func(w io.Writer) {

@@ -125,7 +125,11 @@ func (n *Node) publishLungCT(ctx context.Context, say func(string)) error {
 		}
 		body := ledger.PublishModel{Vertical: ledger.Health, Name: card.Name, Version: card.Version, Hash: hash,
 			Accepts: []ledger.Kind{ledger.Study, ledger.Deidentified}, Features: []string{"ct-slice"}, Price: price}
-		return publish(ctx, p, g, body, owner.Published{Card: raw}, say)
+		graph, err := p.PublishGraph(ctx, lungct.ONNX(), hash)
+		if err != nil {
+			return err
+		}
+		return publish(ctx, p, g, body, owner.Published{Card: raw, Graph: graph}, say)
 	})
 }
 

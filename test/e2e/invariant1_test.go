@@ -179,6 +179,11 @@ func (s *stories) health(ctx context.Context, study, late string) {
 	check(t, p.Home.Backup(ctx))
 	got, err := patient.Diagnose(ctx, p, record, "lung-ct", 3600, silent)
 	check(t, err)
+	pictures, err := patient.KeepPictures(ctx, p, got) // on her device only
+	check(t, err)
+	if len(pictures) != got.Slices {
+		t.Errorf("%d pictures of %d slices", len(pictures), got.Slices)
+	}
 	t.Logf("finding on %d slices: %s", got.Slices, got.Finding.English)
 }
 

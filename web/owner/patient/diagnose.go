@@ -46,6 +46,8 @@ type Diagnosis struct {
 	Down    int64           `json:"bytes_down"`
 	Times   Times           `json:"seconds"`
 	Receipt json.RawMessage `json:"receipt"` // the bundle that verifies offline
+
+	draw func(context.Context) ([]Picture, error)
 }
 
 // Times are how long each part of a diagnosis took, in seconds.
@@ -143,8 +145,16 @@ func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	}
 	d.Times.Compute = time.Since(began).Seconds()
 	began = time.Now()
-	if d.Finding, d.Down, err = conclude(ctx, p, x, j); err != nil {
+	logits, err := open(ctx, p, x, j, &d)
+	if err != nil {
 		return d, err
+	}
+	d.draw = func(ctx context.Context) ([]Picture, error) {
+		g, err := p.Graph(ctx, x.model)
+		if err != nil {
+			return nil, err
+		}
+		return draw(ctx, x, g, logits, d.Finding)
 	}
 	d.Times.Decrypt = time.Since(began).Seconds()
 	if _, err := p.Do(ctx, ledger.AcceptJob{Job: job}); err != nil && !notice.Is(err, notice.Conflict) {
@@ -180,31 +190,31 @@ func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID
 	return p.RequestJob(ctx, ask)
 }
 
-// conclude decrypts a job's results and applies the model's rule.
-func conclude(ctx context.Context, p *owner.Party, x prepared, j ledger.Job) (f health.Finding, down int64, err error) {
+// open decrypts a job's results, one logit a slice, and applies the model's rule.
+func open(ctx context.Context, p *owner.Party, x prepared, j ledger.Job, d *Diagnosis) (logits []float64, err error) {
 	results, err := p.Results(ctx, j)
 	if err != nil {
-		return f, 0, err
+		return nil, err
 	}
 	if len(results) != len(x.slices) {
-		return f, 0, notice.New(notice.Integrity, "the worker returned another number of results than slices", "dispute the job: `manx job dispute "+string(j.ID)+"`")
+		return nil, notice.New(notice.Integrity, "the worker returned another number of results than slices", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 	}
-	logits := make([]float64, len(results))
+	logits = make([]float64, len(results))
 	for i, b := range results {
-		down += int64(len(b))
+		d.Down += int64(len(b))
 		out, err := p.Decrypt(x.plan, b)
 		if err != nil {
-			return f, down, err
+			return nil, err
 		}
 		v := out.Reveal(reveal.Token{})
 		if len(v) != 1 || !(v[0] > -maxLogit && v[0] < maxLogit) {
-			return f, down, notice.New(notice.Integrity, "a decrypted result is not what the model can give", "dispute the job: `manx job dispute "+string(j.ID)+"`")
+			return nil, notice.New(notice.Integrity, "a decrypted result is not what the model can give", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 		}
 		logits[i] = v[0]
 	}
 	r := x.card.Rule
-	f, err = health.Conclude(logits, health.Rule{TopK: r.TopK, Threshold: r.Threshold, Margin: r.Margin})
-	return f, down, err
+	d.Finding, err = health.Conclude(logits, health.Rule{TopK: r.TopK, Threshold: r.Threshold, Margin: r.Margin})
+	return logits, err
 }
 
 // maxLogit is far above what a trained model gives: beyond it, the ciphertext was

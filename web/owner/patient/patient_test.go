@@ -219,7 +219,7 @@ func TestDeidentifyAndErase(t *testing.T) {
 		t.Errorf("a derivative of a derivative: %v", err)
 	}
 	for range 2 {
-		if err := p.Erase(ctx, d.Record); err != nil {
+		if err := Erase(ctx, p, d.Record); err != nil {
 			t.Fatal(err)
 		}
 	}
