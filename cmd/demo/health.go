@@ -261,7 +261,7 @@ func (s *scan) ask(ctx context.Context) error {
 		"worker": "the model, evaluation keys and ciphertexts; it holds no key that opens them",
 		"ledger": "that a job ran, and what was paid",
 	}, func(say func(string, ...any)) error {
-		say("quoted: %s MAN, %d slices, about %.0f s, %.0f MB of keys once, exact to %g", q.Price, q.Slices, q.Seconds, float64(q.Keys)/1e6, q.Precision)
+		say("quoted: %s MAN, %d slices, about %.1f s of a worker, %.0f MB of keys once, exact to %g", q.Price, q.Slices, q.Seconds, float64(q.Keys)/1e6, q.Precision)
 		if d, err = patient.Diagnose(ctx, s.p, s.record, "lung-ct", 3600, s.progress); err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 						return err
 					}
 					t.say(q, func(w io.Writer) {
-						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nslices\t%d\nabout\t%.0f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
+						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nslices\t%d\nabout\t%.1f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
 							q.Name, q.Price, q.Slices, q.Seconds, bytesOf(q.Up), bytesOf(q.Keys), bytesOf(q.Down), q.Precision)
 					})
 					return nil
