@@ -43,8 +43,10 @@ func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 			r := p.runs[i+k]
 			if len(fine) > 0 && r.coarse != p.runs[i+k-1].coarse && err == nil {
 				var w *Value
-				w, err = e.total(ctx, fine)
-				coarse, fine = append(coarse, part{p.runs[i+k-1].coarse, w}), nil
+				if w, err = e.total(ctx, fine); err == nil {
+					coarse = append(coarse, part{p.runs[i+k-1].coarse, w})
+				}
+				fine = nil
 			}
 			fine = append(fine, part{r.fine, v})
 		}

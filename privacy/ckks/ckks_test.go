@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"manx/privacy"
@@ -180,6 +181,74 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 		check(s.String()+" square", v, s.WorkScale()*s.WorkScale()/float64(s.Prime(level-1)))
 	}
 	return [32]byte(sum.Sum(nil))
+}
+
+// A countdown is cancelled when it has been asked so often.
+type countdown struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *countdown) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Wherever it is cancelled, an evaluation ends with an error and the evaluator
+// serves the next one.
+func TestCancelledAnywhere(t *testing.T) {
+	s := Small
+	k, n := key(t, s), 2*s.Slots()
+	tr := &Transform{Level: 1, Folds: []int{8}}
+	weight := make([]int64, n)
+	weight[0] = 1 << 20
+	for _, m := range []Term{{0, 0, 0, 0, Integers{}}, {0, 1, 0, 0, Integers{}}, {0, 0, 4, 0, Integers{}}, {0, 1, 4, 0, Integers{}}, {0, 0, 0, 16, Integers{}}, {0, 0, 4, 16, Integers{}}} {
+		m.Plain = PackIntegers(weight)
+		tr.Terms = append(tr.Terms, m)
+	}
+	e := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, nil)))
+	prepared, err := Prepare(t.Context(), s, []*Transform{tr}, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := k.Encrypt(privacy.Hide([]float64{1, 2, 3}), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := e.Load(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []byte
+	for left := range 1000 {
+		ctx := &countdown{Context: t.Context()}
+		ctx.left.Store(int64(left))
+		out, err := e.Apply(ctx, prepared[0], []*Value{v})
+		if err != nil {
+			if !errors.Is(err, context.Canceled) || out != nil {
+				t.Fatalf("cancelled after %d: %v, %v", left, out, err)
+			}
+			continue
+		}
+		var got bytes.Buffer
+		if _, err := e.Store(out).WriteTo(&got); err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got.Bytes()
+			t.Logf("whole after %d questions", left)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Fatalf("another result after cancellations")
+		}
+		e.Free(out)
+		if left > 900 {
+			return
+		}
+	}
+	t.Fatal("never whole")
 }
 
 func TestEvaluateIsExactAndDeterministic(t *testing.T) {

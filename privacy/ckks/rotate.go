@@ -39,7 +39,7 @@ func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
 	if err := e.turned(ctx, level, parts, keys, out); err != nil {
 		return nil, err
 	}
-	return out, e.each(ctx, level+1, func(i int) {
+	err := e.each(ctx, level+1, func(i int) {
 		m := e.lat.moduli[i]
 		for k, p := range parts {
 			if keys[k] != nil {
@@ -50,6 +50,10 @@ func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
 			m.Add(out.c[1][i], out.c[1][i], p.v.c[1][i])
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // turned sets out to the switched second halves of the parts that turn.
