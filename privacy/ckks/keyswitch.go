@@ -59,20 +59,15 @@ func (l *lattice) digit(d, level int) *rns.Basis {
 // fold returns every digit of a transformed polynomial as Basis.Extend takes it.
 func (e *Evaluator) fold(ctx context.Context, level int, c [][]uint64) (folded [][][]uint64, release func(), err error) {
 	coefficients, width := e.take(level+1), len(e.lat.p)
-	release = func() {
-		e.give(coefficients)
-		for _, y := range folded {
-			if len(y) > width {
-				e.give(y[len(y)-1:])
-			}
-		}
-	}
+	taken := coefficients
+	release = func() { e.give(taken) }
 	folded = make([][][]uint64, e.lat.digits(level))
 	for d := range folded {
 		from, to := d*width, min((d+1)*width, level+1)
 		folded[d] = coefficients[from:to:to]
 		if e.lat.digit(d, level).Vectors() > to-from {
-			folded[d] = append(folded[d], e.take(1)...)
+			more := e.take(1)
+			folded[d], taken = append(folded[d], more...), append(taken, more...)
 		}
 	}
 	if err = e.each(ctx, level+1, func(i int) { e.lat.moduli[i].INTT(coefficients[i], c[i]) }); err != nil {
