@@ -3,16 +3,19 @@ package vault
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 )
 
-// flights fetch what several ask for once, and keep the last few results.
+// flights fetch what several ask for once, and keep a few results: those that
+// lie nearest to the last. Keys are places that are read mostly one after another,
+// but do not land so.
 type flights[T any] struct {
-	max   int
-	mu    sync.Mutex
-	all   map[int]*flight[T]
-	order []int // of all, oldest first
+	max  int
+	mu   sync.Mutex
+	all  map[int]*flight[T]
+	kept []int // of those that have landed
 }
 
 type flight[T any] struct {
@@ -27,14 +30,16 @@ func (f *flights[T]) do(ctx context.Context, key int, fetch func() (T, error)) (
 		f.mu.Lock()
 		h, ok := f.all[key]
 		if !ok {
+			if f.all == nil {
+				f.all = make(map[int]*flight[T])
+			}
 			h = &flight[T]{landed: make(chan struct{})}
-			f.keep(key, h)
+			f.all[key] = h
 		}
 		f.mu.Unlock()
 		if !ok {
-			if h.data, h.err = fetch(); h.err != nil {
-				f.drop(key, h)
-			}
+			h.data, h.err = fetch()
+			f.land(key, h)
 			close(h.landed)
 			return h.data, h.err
 		}
@@ -68,37 +73,30 @@ func (f *flights[T]) held(key int) (none T, _ bool) {
 	return none, false
 }
 
-// keep adds h and forgets the oldest. f.mu is held.
-func (f *flights[T]) keep(key int, h *flight[T]) {
-	if f.all == nil {
-		f.all = make(map[int]*flight[T])
-	}
-	f.all[key] = h
-	f.order = append(f.order, key)
-	for len(f.order) > f.max {
-		delete(f.all, f.order[0])
-		f.order = f.order[1:]
-	}
-}
-
-func (f *flights[T]) drop(key int, h *flight[T]) {
+// land keeps h, unless it is an error or forgotten, and drops what is farthest away.
+func (f *flights[T]) land(key int, h *flight[T]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.all[key] == h {
+	if f.all[key] != h {
+		return
+	}
+	if h.err != nil {
 		delete(f.all, key)
-		f.order = slices.DeleteFunc(f.order, func(k int) bool { return k == key })
+		return
+	}
+	f.kept = append(f.kept, key)
+	if len(f.kept) > f.max {
+		away := func(k int) int { return max(k-key, key-k) }
+		far := slices.MaxFunc(f.kept, func(a, b int) int { return away(a) - away(b) })
+		delete(f.all, far)
+		f.kept = slices.DeleteFunc(f.kept, func(k int) bool { return k == far })
 	}
 }
 
-// forget drops what is kept under some keys.
+// forget drops what is kept under some keys, and what is on its way there.
 func (f *flights[T]) forget(which func(key int) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.order = slices.DeleteFunc(f.order, func(key int) bool {
-		if which(key) {
-			delete(f.all, key)
-			return true
-		}
-		return false
-	})
+	maps.DeleteFunc(f.all, func(key int, _ *flight[T]) bool { return which(key) })
+	f.kept = slices.DeleteFunc(f.kept, which)
 }

@@ -196,6 +196,9 @@ func (s *source) shard(ctx context.Context, g int) ([]byte, error) {
 		return data[j], nil
 	}
 	b, err := s.own(ctx, stripe, j)
+	if errors.Is(err, errMended) {
+		return b, nil
+	}
 	if err == nil || ctx.Err() != nil {
 		return b, err
 	}
@@ -209,10 +212,17 @@ func (s *source) shard(ctx context.Context, g int) ([]byte, error) {
 	return data[j], err
 }
 
+// errMended comes with a shard that is kept in its mended stripe, and not once more.
+var errMended = errors.New("the stripe has been rebuilt")
+
 // own returns a shard from the node where it belongs, if that answers.
 func (s *source) own(ctx context.Context, stripe, j int) ([]byte, error) {
 	at := nodeOf(stripe, j)
 	return s.read.do(ctx, stripe*Nodes+j, func() ([]byte, error) {
+		// The stripe may have been mended, and its shards forgotten, since it was looked for.
+		if data, ok := s.mended.held(stripe); ok && j < Need {
+			return data[j], errMended
+		}
 		if s.down[at].Load() {
 			return nil, errSilent
 		}
