@@ -14,6 +14,8 @@ import (
 )
 
 // The colours of cells above and below 0, told apart by the colour-blind too.
+//
+//nolint:gochecknoglobals // constants, if colours could be
 var (
 	Above = color.RGBA{255, 128, 0, 255}
 	Below = color.RGBA{64, 160, 255, 255}

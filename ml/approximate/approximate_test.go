@@ -21,10 +21,10 @@ func chain(input []int, ops ...ml.Op) ml.Graph {
 	return g
 }
 
-func normal(g *rand.Rand, n int, mean, deviation float64) []float64 {
+func normal(g *rand.Rand, n int, deviation float64) []float64 {
 	v := make([]float64, n)
 	for i := range v {
-		v[i] = mean + deviation*g.NormFloat64()
+		v[i] = deviation * g.NormFloat64()
 	}
 	return v
 }
@@ -40,6 +40,9 @@ func Example() {
 		panic(err)
 	}
 	y, err := clear.Run(h, []float64{1})
+	if err != nil {
+		panic(err)
+	}
 	fmt.Printf("%s over %v to %v: %.3f at 1, off by %.3f at most\n", fits[0].Function, fits[0].Low, fits[0].High, y[0], fits[0].Worst)
 	// Output: Relu over -2 to 2: 0.922 at 1, off by 0.188 at most
 }
@@ -90,7 +93,7 @@ func TestChannelsThatDifferGetPolynomialsOfTheirOwn(t *testing.T) {
 	net := chain([]int{3}, lin, ml.Activation{Kind: ml.ReLU}, ml.Linear{Out: 1, In: 3, Weights: []float64{1, 1, 1}, Bias: []float64{0}})
 	var inputs [][]float64
 	for range 200 {
-		inputs = append(inputs, normal(g, 3, 0, 1))
+		inputs = append(inputs, normal(g, 3, 1))
 	}
 	h, fits, err := approximate.Replace(net, inputs)
 	if err != nil {
@@ -118,13 +121,13 @@ func TestChannelsThatDifferGetPolynomialsOfTheirOwn(t *testing.T) {
 func TestLaterActivationsMendEarlierOnes(t *testing.T) {
 	g := rand.New(rand.NewPCG(3, 4))
 	w := func(out, in int) ml.Linear {
-		return ml.Linear{Out: out, In: in, Weights: normal(g, out*in, 0, 1/math.Sqrt(float64(in))), Bias: normal(g, out, 0, .1)}
+		return ml.Linear{Out: out, In: in, Weights: normal(g, out*in, 1/math.Sqrt(float64(in))), Bias: normal(g, out, .1)}
 	}
 	net := chain([]int{8}, w(16, 8), ml.Activation{Kind: ml.ReLU}, w(16, 16), ml.Activation{Kind: ml.ReLU}, w(1, 16), ml.Activation{Kind: ml.Sigmoid})
 	var inputs, fresh [][]float64
 	var labels []int
 	for range 400 {
-		inputs, fresh = append(inputs, normal(g, 8, 0, 1)), append(fresh, normal(g, 8, 0, 1))
+		inputs, fresh = append(inputs, normal(g, 8, 1)), append(fresh, normal(g, 8, 1))
 		y, err := clear.Run(net, fresh[len(fresh)-1])
 		if err != nil {
 			t.Fatal(err)
