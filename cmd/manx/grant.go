@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +90,11 @@ func grantCommand(t *terminal) *cobra.Command {
 				if err := p.Revoke(ctx, id); err != nil {
 					return err
 				}
-				t.say(map[string]any{"ok": true, "grant": id, "revoked_at": time.Now().Unix()}, func(w io.Writer) {
+				g, err := owner.Get[ledger.Grant](ctx, p.Client, id)
+				if err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "grant": id, "revoked_at": g.Revoked}, func(w io.Writer) {
 					fmt.Fprintf(w, "%s\tis void; what was opened before cannot be unseen\n", id)
 				})
 				return nil

@@ -21,7 +21,7 @@ import (
 )
 
 // A permission whose giving was interrupted when it was on the ledger already is
-// given no second time, and what the repeated command prints is what is there.
+// given no second time, and what commands print is what is there.
 func TestGrantAddPrintsWhatIsOnTheLedger(t *testing.T) {
 	var cut atomic.Pointer[context.CancelFunc]
 	n := webtest.Start(t, webtest.Options{Front: func(h http.Handler) http.Handler {
@@ -94,6 +94,10 @@ func TestGrantAddPrintsWhatIsOnTheLedger(t *testing.T) {
 	}
 	if id, until := at(t, given, "grants", "id"), at(t, given, "grants", "until"); said["grant"] != id || said["until"] != until {
 		t.Errorf("it prints %v until %v; on the ledger is %v until %v", said["grant"], said["until"], id, until)
+	}
+	said = do("patient", fmt.Sprintf("grant revoke %v", said["grant"]))
+	if when := at(t, do("patient", "grant list"), "grants", "revoked"); said["revoked_at"] != when {
+		t.Errorf("it prints that it ended at %v; on the ledger it did at %v", said["revoked_at"], when)
 	}
 }
 
