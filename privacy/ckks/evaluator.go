@@ -150,12 +150,7 @@ func (e *Evaluator) key(rotation, level int) (*switchKey, error) {
 }
 
 // modulus returns the i-th modulus of values at a level with P's primes last.
-func (e *Evaluator) modulus(i, level int) *rns.Modulus {
-	if i > level {
-		i += len(e.lat.q) - 1 - level
-	}
-	return e.lat.moduli[i]
-}
+func (e *Evaluator) modulus(i, level int) *rns.Modulus { return e.lat.moduli[e.lat.place(i, level)] }
 
 // Multiply returns a∘b, relinearised and rescaled: one level below theirs, which
 // is the same. a and b may be one value. The division by the key-switching primes

@@ -128,21 +128,21 @@ func keySeed(public [32]byte, n Need, digit int) [32]byte {
 // and w = s, and relinearisation s' = s and w = s^2.
 func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 	ms := o.at(n.Level, true)
-	target, carried := newLimbs(len(ms), o.n), o.square
+	target, carried := make([][]uint64, len(ms)), o.square
+	for i := range ms {
+		target[i] = o.eval[o.place(i, n.Level)]
+	}
 	if n.Rotation != 0 {
 		// 1/g is g to the order of 5, less one.
 		inverse, err := rns.NewTurn(o.n, o.galois(o.n/2-n.Rotation))
 		if err != nil {
 			return nil, err
 		}
+		turned := newLimbs(len(ms), o.n)
 		for i, m := range ms {
-			m.Permute(target[i], o.limb(i, n.Level), inverse)
+			m.Permute(turned[i], target[i], inverse)
 		}
-		carried = o.small
-	} else {
-		for i := range ms {
-			target[i] = o.limb(i, n.Level)
-		}
+		target, carried = turned, o.small
 	}
 	primes := o.chain(n.Level, true)
 	a, b := newLimbs(len(primes), o.n), newLimbs(len(primes), o.n)
@@ -162,14 +162,6 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 		}
 	}
 	return out, nil
-}
-
-// limb returns the key's i-th limb of those at a level with P's.
-func (o *opened) limb(i, level int) []uint64 {
-	if i > level {
-		i += len(o.q) - 1 - level
-	}
-	return o.eval[i]
 }
 
 // addScaled adds v times the product of p.

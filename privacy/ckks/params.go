@@ -217,6 +217,14 @@ func (l *lattice) at(level int, keys bool) []*rns.Modulus {
 	return ms
 }
 
+// place returns which of the moduli is the i-th at a level, P's primes being last.
+func (l *lattice) place(i, level int) int {
+	if i > level {
+		i += len(l.q) - 1 - level
+	}
+	return i
+}
+
 // galois returns the power of X that rotates slots by rotation to the left.
 func (l *lattice) galois(rotation int) uint64 {
 	g := uint64(1)
