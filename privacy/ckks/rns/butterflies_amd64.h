@@ -17,25 +17,8 @@
 #define OFF1 Z30
 #define OFF2 Z27
 #define OFF3 Z26
-
-#define FORWARD(X, Y, W, WQ) \
-	VPXORQ H, H, H; \
-	VPMADD52HUQ WQ, Y, H; \
-	VPADDQ Q2, X, T; \
-	VPADDQ X, T, T; \
-	VPMADD52LUQ W, Y, X; \
-	VPMADD52LUQ NEGQ, H, X; \
-	VPSUBQ X, T, Y
-
-#define INVERSE(X, Y, W, WQ, OFF) \
-	VPADDQ OFF, X, T; \
-	VPSUBQ Y, T, T; \
-	VPADDQ Y, X, X; \
-	VPXORQ H, H, H; \
-	VPMADD52HUQ WQ, T, H; \
-	VPXORQ Y, Y, Y; \
-	VPMADD52LUQ W, T, Y; \
-	VPMADD52LUQ NEGQ, H, Y
+#define HALVE(X)
+#define MASKED(X)
 
 // Any value below 2^52 to below q; Z27 is mu.
 #define REDUCE(X) \
@@ -54,42 +37,18 @@
 
 #else
 
+// Forward values stay below 4q, inverse ones below 2q.
 #define Q2   Z30
 #define OFF1 Z30
 #define OFF2 Z30
 #define OFF3 Z30
-
-// X and Y below 4q before and after.
-#define FORWARD(X, Y, W, WQ) \
-	VPSUBQ Q2, X, T; \
-	VPMINUQ T, X, X; \
-	VPXORQ H, H, H; \
-	VPMADD52HUQ WQ, Y, H; \
-	VPADDQ Q2, X, T; \
-	VPADDQ X, T, T; \
-	VPMADD52LUQ W, Y, X; \
-	VPMADD52LUQ NEGQ, H, X; \
-	VPSUBQ X, T, Y; \
-	VPANDQ MASK, X, X; \
-	VPANDQ MASK, Y, Y
-
-// X and Y below 2q before and after.
-#define INVERSE(X, Y, W, WQ, OFF) \
-	VPADDQ OFF, X, T; \
-	VPSUBQ Y, T, T; \
-	VPADDQ Y, X, X; \
+#define HALVE(X) \
 	VPSUBQ Q2, X, H; \
-	VPMINUQ H, X, X; \
-	VPXORQ H, H, H; \
-	VPMADD52HUQ WQ, T, H; \
-	VPXORQ Y, Y, Y; \
-	VPMADD52LUQ W, T, Y; \
-	VPMADD52LUQ NEGQ, H, Y; \
-	VPANDQ MASK, Y, Y
+	VPMINUQ H, X, X
+#define MASKED(X) VPANDQ MASK, X, X
 
 #define REDUCE(X) \
-	VPSUBQ Q2, X, T; \
-	VPMINUQ T, X, X; \
+	HALVE(X); \
 	VPSUBQ Q, X, T; \
 	VPMINUQ T, X, X
 
@@ -97,6 +56,30 @@
 	VPBROADCASTQ 8(DI), Q2
 
 #endif
+
+#define FORWARD(X, Y, W, WQ) \
+	HALVE(X); \
+	VPXORQ H, H, H; \
+	VPMADD52HUQ WQ, Y, H; \
+	VPADDQ Q2, X, T; \
+	VPADDQ X, T, T; \
+	VPMADD52LUQ W, Y, X; \
+	VPMADD52LUQ NEGQ, H, X; \
+	VPSUBQ X, T, Y; \
+	MASKED(X); \
+	MASKED(Y)
+
+#define INVERSE(X, Y, W, WQ, OFF) \
+	VPADDQ OFF, X, T; \
+	VPSUBQ Y, T, T; \
+	VPADDQ Y, X, X; \
+	HALVE(X); \
+	VPXORQ H, H, H; \
+	VPMADD52HUQ WQ, T, H; \
+	VPXORQ Y, Y, Y; \
+	VPMADD52LUQ W, T, Y; \
+	VPMADD52LUQ NEGQ, H, Y; \
+	MASKED(Y)
 
 // The inverse's last layer: W and N hold 1/N, and results are below q.
 #define LAST(X, Y, W, WQ, N, NQ, OFF) \
