@@ -5,6 +5,7 @@ package bundle
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,6 +26,16 @@ const (
 
 // Files are the bytes of a bundle. Nobody changes them.
 type Files struct{ Model, Weights, Results, Card []byte }
+
+// Of returns the files of a model that embeds them, as Write left them in its
+// folder. One that is absent is empty, which Open refuses.
+func Of(shipped embed.FS) Files {
+	read := func(name string) []byte {
+		raw, _ := shipped.ReadFile(name)
+		return raw
+	}
+	return Files{Model: read(ModelFile), Weights: read(WeightsFile), Results: read(ResultsFile), Card: read(CardFile)}
+}
 
 // Open returns the network whose shape is given, with the integer weights as
 // exact float64 numbers, and the card. It fails only if the files do not belong

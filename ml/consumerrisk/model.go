@@ -1,28 +1,17 @@
 package consumerrisk
 
 import (
-	_ "embed" // the model's files
+	"embed"
 	"encoding/json"
 
 	"manx/ml"
 	"manx/ml/bundle"
 )
 
-//go:embed model.onnx
-var modelRaw []byte
+//go:embed model.onnx weights.bin results.json card.json
+var shipped embed.FS
 
-//go:embed weights.bin
-var weightsRaw []byte
-
-//go:embed results.json
-var resultsRaw []byte
-
-//go:embed card.json
-var cardRaw []byte
-
-func files() bundle.Files {
-	return bundle.Files{Model: modelRaw, Weights: weightsRaw, Results: resultsRaw, Card: cardRaw}
-}
+func files() bundle.Files { return bundle.Of(shipped) }
 
 // Model returns the network as it ships, with its integer weights as exact
 // float64 numbers, and its card. The clear run of this graph on what Input
@@ -39,6 +28,6 @@ func Model() (ml.Graph, ml.Card, error) {
 // Measured returns the results that the card quotes.
 func Measured() (Results, error) {
 	var r Results
-	err := json.Unmarshal(resultsRaw, &r)
+	err := json.Unmarshal(files().Results, &r)
 	return r, err
 }
