@@ -123,7 +123,7 @@ func (s *Server) Restart(ctx context.Context) error { return again(ctx, s.Proces
 func again(ctx context.Context, start func(context.Context) error) error {
 	for until := time.Now().Add(15 * time.Second); ; {
 		err := start(ctx)
-		if err == nil || ctx.Err() != nil || time.Now().After(until) || !strings.Contains(err.Error(), "still in use") {
+		if err == nil || ctx.Err() != nil || time.Now().After(until) || !leaving(err) {
 			return err
 		}
 		select {
@@ -131,6 +131,12 @@ func again(ctx context.Context, start func(context.Context) error) error {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// leaving reports whether a server did not start because children of a killed one
+// are on their way out: its own words, or theirs where they came after them.
+func leaving(err error) bool {
+	return strings.Contains(err.Error(), "still in use") || strings.Contains(err.Error(), "unexpected postmaster exit")
 }
 
 // A folder is where a server lives.
