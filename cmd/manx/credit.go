@@ -19,8 +19,8 @@ import (
 )
 
 func creditCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, request, consent, deny, score, dispute"}
-	c.AddCommand(creditFurnish(t), creditAdd(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditDispute(t))
+	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, request, consent, deny, score, prove, verify, dispute"}
+	c.AddCommand(creditFurnish(t), creditAdd(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditNonce(t), creditProve(t), creditVerify(t), creditDispute(t))
 	return c
 }
 

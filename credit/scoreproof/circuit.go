@@ -8,9 +8,10 @@ import (
 )
 
 // circuit proves that Score and Reasons follow from the fields behind
-// Commitment under the scorecard whose numbers are Base, UpTo and Lost. Those
-// are public and the verifier hashes them itself, which halves the circuit
-// against hashing them here. Everything a prover could choose is constrained;
+// Commitment under the scorecard whose numbers are Base, UpTo and Lost; where
+// Claim is set, that the score is Score or more, and no Reasons. The numbers are
+// public and the verifier hashes them itself, which halves the circuit against
+// hashing them here. Everything a prover could choose is constrained;
 // assign only fills it in. Quotients, extremes, bins and reason slots are given
 // by the prover and checked, which is cheaper than computing them.
 type circuit struct {
@@ -19,6 +20,7 @@ type circuit struct {
 	Subject    frontend.Variable                       `gnark:",public"`
 	Sequence   frontend.Variable                       `gnark:",public"`
 	Date       frontend.Variable                       `gnark:",public"`
+	Claim      frontend.Variable                       `gnark:",public"`
 	Score      frontend.Variable                       `gnark:",public"`
 	Reasons    [scorecard.MaxReasons]frontend.Variable `gnark:",public"`
 
@@ -29,6 +31,7 @@ type circuit struct {
 	Salt   frontend.Variable
 	Fields [credit.FieldCount]frontend.Variable // raised by offsets
 
+	Above               frontend.Variable // the score, less Score
 	Worst, Lowest       frontend.Variable // the largest delay, the smallest payment
 	Percent, Mean, Paid frontend.Variable // quotients rounded down, before the cap
 	Bin                 [credit.FeatureCount][scorecard.MaxBins]frontend.Variable
@@ -91,8 +94,11 @@ func (c *circuit) Define(api frontend.API) error {
 	for _, l := range lost {
 		total = api.Add(total, l)
 	}
-	api.AssertIsEqual(c.Score, api.Sub(c.Base, total))
-	c.assertReasons(api, lost)
+	api.AssertIsBoolean(c.Claim)
+	told := api.Sub(1, c.Claim) // the score itself is told, with its reasons
+	api.AssertIsEqual(api.Add(c.Score, within(api, c.Above, baseBits)), api.Sub(c.Base, total))
+	api.AssertIsEqual(api.Mul(told, c.Above), 0)
+	c.assertReasons(api, lost, told)
 
 	// Context is in no other constraint. A public input that is in none would
 	// have no weight in the verifying key, and a proof would fit any context.
@@ -223,10 +229,11 @@ func (c *circuit) assertBins(api frontend.API, x [credit.FeatureCount]frontend.V
 }
 
 // assertReasons checks that Reasons lists the features that lost most, the
-// weightiest first and ties by order, and lists one only where it lost points.
+// weightiest first and ties by order, and lists one only where it lost points;
+// or, where nothing is told, that Reasons is empty.
 // Each feature that lost points has a key of its own, above 0, in that order;
 // one that lost none has key 0, as has a slot without a reason.
-func (c *circuit) assertReasons(api frontend.API, lost [credit.FeatureCount]frontend.Variable) {
+func (c *circuit) assertReasons(api frontend.API, lost [credit.FeatureCount]frontend.Variable, told frontend.Variable) {
 	var key, chosen [credit.FeatureCount]frontend.Variable
 	for f, l := range lost {
 		rank := api.Add(api.Mul(l, keyStep), credit.FeatureCount-f)
@@ -244,7 +251,7 @@ func (c *circuit) assertReasons(api frontend.API, lost [credit.FeatureCount]fron
 			chosen[f] = api.Add(chosen[f], mark)
 		}
 		api.AssertIsBoolean(taken)
-		api.AssertIsEqual(code, c.Reasons[s])
+		api.AssertIsEqual(api.Mul(told, code), c.Reasons[s])
 		within(api, api.Sub(held, taken), keyBits) // a reason lost points
 		if s > 0 {
 			within(api, api.Sub(before, held, taken), keyBits) // and less than the one before

@@ -23,10 +23,11 @@ const (
 )
 
 const (
-	domainFile    = "manx/scoreproof/file/v1"
-	domainModel   = "manx/scoreproof/model/v1"
-	domainSubject = "manx/scoreproof/subject/v1"
-	domainContext = "manx/scoreproof/context/v1"
+	domainFile     = "manx/scoreproof/file/v1"
+	domainModel    = "manx/scoreproof/model/v1"
+	domainSubject  = "manx/scoreproof/subject/v1"
+	domainContext  = "manx/scoreproof/context/v1"
+	domainOccasion = "manx/scoreproof/occasion/v1"
 )
 
 // toField maps bytes to a field element by hash_to_field of RFC 9380 with

@@ -159,7 +159,7 @@ func badProof(cause error) error {
 // Prove makes a proof of s. A statement that does not follow from w has none:
 // the error says so and holds no value. It takes about a second and cannot be
 // interrupted once begun.
-func Prove(ctx context.Context, k *Keys, s Statement, w Witness) (Proof, error) {
+func Prove(ctx context.Context, k *Keys, s Assertion, w Witness) (Proof, error) {
 	if w.File == nil || w.Model == nil {
 		return Proof{}, errors.New("prove score: no file or no scorecard")
 	}
@@ -186,13 +186,14 @@ func Prove(ctx context.Context, k *Keys, s Statement, w Witness) (Proof, error) 
 }
 
 // Verify reports whether p proves s. It takes some milliseconds and needs no
-// network. What a reader must know besides is told at Statement.
-func Verify(k *VerifyingKey, s Statement, p Proof) error {
+// network. What a reader must know besides is told at
+// Statement and Claim.
+func Verify(k *VerifyingKey, s Assertion, p Proof) error {
 	numbers, err := p.numbers()
 	if err != nil {
 		return err
 	}
-	public, err := s.public(numbers)
+	public, err := public(s, numbers)
 	if err != nil {
 		return notice.Because(err, notice.Integrity,
 			"the proof is about another scorecard, or the statement is out of bounds",
@@ -205,7 +206,7 @@ func Verify(k *VerifyingKey, s Statement, p Proof) error {
 	quiet()
 	if err := groth16.Verify(q, &k.key, fr.Vector(public)); err != nil {
 		return notice.Because(err, notice.Integrity,
-			"the proof does not show this score for this file, scorecard, lender, grant and job",
+			"the proof does not show this about this file and scorecard for this reader",
 			"do not rely on it; ask for the score again: `manx credit request`")
 	}
 	return nil

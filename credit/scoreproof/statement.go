@@ -10,7 +10,6 @@ import (
 
 	"manx/credit"
 	"manx/credit/scorecard"
-	"manx/privacy/notice"
 	"manx/privacy/reveal"
 )
 
@@ -27,14 +26,18 @@ type Context struct {
 }
 
 func (c Context) element() fr.Element {
-	var b []byte
-	for _, s := range []string{c.Network, c.Lender, c.Grant, c.Job} {
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
-	}
-	return toField(domainContext, b)
+	return toField(domainContext, framed(c.Network, c.Lender, c.Grant, c.Job))
 }
 
-// A Statement is what a proof proves, and all that its reader learns: the file
+// framed joins strings so that no other strings join to the same bytes.
+func framed(list ...string) (b []byte) {
+	for _, s := range list {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
+	}
+	return b
+}
+
+// A Statement is what an answer's proof proves, and all that its reader learns: the file
 // behind Commitment, about Subject and with this sequence number and date, has
 // this score and these reasons under the scorecard with hash Model.
 //
@@ -73,25 +76,51 @@ func (s Statement) Check() error {
 	return nil
 }
 
+func (s Statement) assertion() assertion {
+	return assertion{s.Commitment, s.Model, s.Context.element(), s.Subject, s.Sequence, s.Date, false, s.Score, s.Reasons}
+}
+
+// An Assertion is what a proof can prove: a Statement or a Claim.
+type Assertion interface {
+	Check() error
+	assertion() assertion
+}
+
+// An assertion has a circuit's public inputs but for the scorecard's numbers.
+type assertion struct {
+	commitment, model Digest
+	context           fr.Element
+	subject           string
+	sequence, date    uint32
+	claim             bool
+	score             int
+	reasons           []int
+}
+
 // public returns the public inputs in the circuit's order, for the scorecard
 // with these numbers, whose hash must be the one that s names.
-func (s Statement) public(numbers []int64) ([]fr.Element, error) {
+func public(s Assertion, numbers []int64) ([]fr.Element, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	commitment, err := s.Commitment.element()
+	a := s.assertion()
+	commitment, err := a.commitment.element()
 	if err != nil {
 		return nil, err
 	}
-	if hashModel(numbers) != s.Model {
+	if hashModel(numbers) != a.model {
 		return nil, errors.New("the scorecard is not the one that the statement names")
 	}
-	out := []fr.Element{commitment, s.Context.element(), toField(domainSubject, []byte(s.Subject)),
-		fr.NewElement(uint64(s.Sequence)), fr.NewElement(uint64(s.Date)), fr.NewElement(uint64(s.Score))}
+	var claim uint64
+	if a.claim {
+		claim = 1
+	}
+	out := []fr.Element{commitment, a.context, toField(domainSubject, []byte(a.subject)), fr.NewElement(uint64(a.sequence)),
+		fr.NewElement(uint64(a.date)), fr.NewElement(claim), fr.NewElement(uint64(a.score))}
 	for i := range scorecard.MaxReasons {
 		var code uint64
-		if i < len(s.Reasons) {
-			code = uint64(s.Reasons[i])
+		if i < len(a.reasons) {
+			code = uint64(a.reasons[i])
 		}
 		out = append(out, fr.NewElement(code))
 	}
@@ -119,56 +148,4 @@ func State(w Witness, c Context) Statement {
 		s.Reasons = append(s.Reasons, r.Code)
 	}
 	return s
-}
-
-// assign fills the circuit in. It constrains nothing: a wrong statement yields
-// an assignment that does not satisfy the circuit.
-func assign(s Statement, w Witness) (*circuit, error) {
-	public, err := s.public(modelNumbers(w.Model))
-	if err != nil {
-		return nil, notice.Because(err, notice.Invalid, "the statement to prove is out of bounds or names another scorecard", "")
-	}
-	v := w.File.Values(reveal.Token{})
-	x := credit.Derive(v)
-	t := w.Model.Table()
-	c := &circuit{
-		Commitment: public[0], Context: public[1], Subject: public[2],
-		Sequence: public[3], Date: public[4], Score: public[5],
-		Salt: sliceOf(w.Opening.salt.Reveal(reveal.Token{})), Base: t.Base,
-		Worst: x[credit.FeatureWorstDelay], Lowest: x[credit.FeatureLowestPaid], Paid: x[credit.FeatureMeanPaid],
-	}
-	for i := range c.Reasons {
-		c.Reasons[i] = public[6+i]
-	}
-	for i, r := range raised(v) {
-		c.Fields[i] = r
-	}
-	limit, billed := max(v[credit.CreditLimit], 1), int64(0)
-	for _, b := range v[credit.Bill : credit.Bill+credit.Months] {
-		billed += max(b, 0)
-	}
-	c.Percent = max(v[credit.Bill], 0) * 100 / limit
-	c.Mean = billed * 100 / (credit.Months * limit)
-	for f := range c.Bin {
-		bin := 0
-		for bin < scorecard.MaxBins-1 && x[f] > t.UpTo[f][bin] {
-			bin++
-		}
-		for b := range c.Bin[f] {
-			c.Bin[f][b], c.Lost[f][b] = 0, t.Lost[f][b]
-		}
-		c.Bin[f][bin] = 1
-		for b := range c.UpTo[f] {
-			c.UpTo[f][b] = t.UpTo[f][b]
-		}
-	}
-	for i := range c.Slot {
-		for f := range c.Slot[i] {
-			c.Slot[i][f] = 0
-		}
-		if i < len(s.Reasons) {
-			c.Slot[i][s.Reasons[i]-1] = 1
-		}
-	}
-	return c, nil
 }

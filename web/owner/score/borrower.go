@@ -149,7 +149,7 @@ func Consent(ctx context.Context, p *owner.Party, id ledger.JobID, show Progress
 	if err != nil {
 		return c, err
 	}
-	r, w, err := witness(ctx, p, card, j)
+	r, w, err := witness(ctx, p, card, func(r ledger.Record) bool { return j.Record == "" || r.ID == j.Record })
 	if err != nil {
 		return c, err
 	}
@@ -193,16 +193,16 @@ func Consent(ctx context.Context, p *owner.Party, id ledger.JobID, show Progress
 	return c, answer(ctx, p, j, released, st, proof)
 }
 
-// witness opens the borrower's newest credit file that is still its furnisher's
-// latest.
-func witness(ctx context.Context, p *owner.Party, card *scorecard.Model, j ledger.Job) (ledger.Record, scoreproof.Witness, error) {
+// witness opens the borrower's newest credit file, of those that will do, that
+// is still its furnisher's latest.
+func witness(ctx context.Context, p *owner.Party, card *scorecard.Model, willDo func(ledger.Record) bool) (ledger.Record, scoreproof.Witness, error) {
 	records, err := p.Records(ctx)
 	if err != nil {
 		return ledger.Record{}, scoreproof.Witness{}, err
 	}
 	var last error
 	for _, r := range records {
-		if r.Kind != ledger.File || r.Erased || j.Record != "" && r.ID != j.Record {
+		if r.Kind != ledger.File || r.Erased || !willDo(r) {
 			continue
 		}
 		f, o, err := read(ctx, p, r)

@@ -194,7 +194,7 @@ func (s *scene) record() ledger.Record {
 // proved returns the statement and proof of a job from the borrower's file.
 func (s *scene) proved(j ledger.Job) (scoreproof.Statement, scoreproof.Proof) {
 	s.t.Helper()
-	_, w, err := witness(s.t.Context(), s.borrower, s.card, j)
+	_, w, err := witness(s.t.Context(), s.borrower, s.card, func(ledger.Record) bool { return true })
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestStaleFilesAreRefused(t *testing.T) {
 	if _, err := Add(ctx, s.borrower, old); !notice.Is(err, notice.Conflict) {
 		t.Errorf("a file that was replaced: %v", err)
 	}
-	if _, _, err := witness(ctx, s.borrower, s.card, j); !notice.Is(err, notice.Conflict) {
+	if _, _, err := witness(ctx, s.borrower, s.card, func(ledger.Record) bool { return true }); !notice.Is(err, notice.Conflict) {
 		t.Errorf("a record of a file that was replaced: %v", err)
 	}
 	if a, err := Add(ctx, s.borrower, newer); err != nil || a.Sequence != 2 || a.Version != 2 {
