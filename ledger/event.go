@@ -34,6 +34,7 @@ const (
 	ReceiptWritten      = "receipt.written"      // Leaf
 	ReceiptCheckpointed = "receipt.checkpointed" // Command
 	TimeTicked          = "time.ticked"          // Clock
+	OverlapChanged      = "overlap.changed"      // Overlap
 )
 
 // JobReached returns the name of the event that a job reached a stage.

@@ -105,9 +105,9 @@ func (s *server) events(c *gin.Context) {
 func (s *server) mine(c *gin.Context) {
 	word := c.Param("word")
 	switch word {
-	case "rec", "grant", "job", "coin":
+	case "rec", "grant", "job", "coin", "overlap":
 	default:
-		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job and coin", ""))
+		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin and overlap", ""))
 		return
 	}
 	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {

@@ -16,7 +16,8 @@ import (
 )
 
 // A destroyer deletes the ciphertexts and evaluation keys of jobs whose grant
-// was revoked or whose record was erased. Release services destroy wraps and
+// was revoked or whose record was erased, and the messages of comparisons that
+// are over. Release services destroy wraps and
 // parts by themselves.
 type destroyer struct {
 	ledger ledger.Ledger
@@ -94,8 +95,34 @@ func (d *destroyer) see(ctx context.Context, e ledger.Event) error {
 			return err
 		}
 		return d.jobs(ctx, e.Height, r.Owner, func(j ledger.Job) bool { return j.Record == r.ID })
+	case ledger.OverlapChanged:
+		var o ledger.Overlap
+		if err := json.Unmarshal(e.Body, &o); err != nil || !o.Stage.Over() {
+			return err
+		}
+		return d.messages(ctx, o)
 	}
 	return nil
+}
+
+// messages destroys what two holders sent while they compared lists.
+func (d *destroyer) messages(ctx context.Context, o ledger.Overlap) error {
+	var errs []error
+	for side, p := range []ledger.PartyID{o.First, o.Second} {
+		packs, err := d.packsOf(p)
+		if err != nil {
+			return err
+		}
+		for _, r := range []storage.Ref{o.Blinded[side], o.Tags[side]} {
+			if r.IsZero() {
+				continue
+			}
+			if err := packs.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // jobs destroys what the subject's jobs that match were given. Evaluation keys

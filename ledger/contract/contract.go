@@ -5,7 +5,8 @@
 //
 // Everything with an id is kept under ledger.KeyOf(id). Beside it: a job's
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
-// record ("…/resting"), commitments (ledger.CommitmentKey), applied commands
+// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"),
+// commitments (ledger.CommitmentKey), applied commands
 // ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
 // the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
 // checkpoint. Only clock, supply and tree size are written by many.
@@ -19,6 +20,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -133,7 +135,26 @@ func (t *txn) dispatch() error {
 	case "receipt.checkpoint":
 		return run(t, checkpoint)
 	}
+	if strings.HasPrefix(t.cmd.Name, "overlap.") {
+		return t.dispatchOverlap()
+	}
 	return t.dispatchJob()
+}
+
+func (t *txn) dispatchOverlap() error {
+	switch t.cmd.Name {
+	case "overlap.propose":
+		return run(t, proposeOverlap)
+	case "overlap.agree":
+		return run(t, agreeOverlap)
+	case "overlap.end":
+		return run(t, endOverlap)
+	case "overlap.post":
+		return run(t, postOverlap)
+	case "overlap.answer":
+		return run(t, answerOverlap)
+	}
+	return unknown()
 }
 
 func (t *txn) dispatchJob() error {
@@ -159,6 +180,10 @@ func (t *txn) dispatchJob() error {
 	case "job.close":
 		return run(t, closeJob)
 	}
+	return unknown()
+}
+
+func unknown() error {
 	return refuse(notice.Unsupported, "this network knows no such command", "use a `manx` of the network's version")
 }
 

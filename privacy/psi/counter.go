@@ -1,6 +1,7 @@
 package psi
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 
 	"manx/privacy/notice"
@@ -39,7 +40,7 @@ func Compare(s Session, fromFirst, fromSecond []byte) (toFirst, toSecond []byte,
 	}
 	var mine [2][]int // places in the order of keys
 	if s.Kind == Join {
-		for _, at := range shuffled(len(pairs)) { // keys in the order of either list would tell of it
+		for _, at := range shuffled(len(pairs), rand.Reader) { // keys in the order of either list would tell of it
 			mine[0], mine[1] = append(mine[0], pairs[at][0]), append(mine[1], pairs[at][1])
 		}
 	}

@@ -2,13 +2,31 @@ package psi
 
 import (
 	"crypto/ecdh"
-	"crypto/rand"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/sha3"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 
+	"manx/privacy"
 	"manx/privacy/notice"
+	"manx/privacy/reveal"
 )
+
+// Identifier returns the form in which both holders hash an identifier of one
+// field or several, such as a name and a date of birth: lower case, spaces
+// folded, fields framed.
+func Identifier(fields ...string) []byte {
+	var b []byte
+	for _, f := range fields {
+		f = strings.ToLower(strings.Join(strings.Fields(f), " "))
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(f))), f...)
+	}
+	return b
+}
 
 // A Holder is one of the two sides of a session. Its secret and its list never
 // leave it and never print. It serves one session, each step once.
@@ -18,22 +36,23 @@ type Holder struct {
 	order   []int // what stands at each place of the first message; from count on, nobody
 	count   int
 	points  []point
-	sizes   [2]int // of the messages: own, other's
 }
 
-// NewHolder prepares a list of identifiers, each in the one form that both
-// holders have agreed on. An identifier that comes twice is refused, by its
-// place and not its value.
-func NewHolder(s Session, ids [][]byte) (*Holder, error) {
+// NewHolder prepares a list of identifiers, each as Identifier gives it. One that
+// comes twice is refused, by its place and not its value. seed is fresh for each
+// session and list; the same seed, session and list give the same messages, so
+// that an interrupted session goes on.
+func NewHolder(s Session, ids [][]byte, seed privacy.Secret[[32]byte]) (*Holder, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if len(ids) == 0 || len(ids) > MaxItems-padTo {
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the list holds no identifiers, or more than %d", MaxItems-padTo), "split the list")
 	}
-	secret, err := ecdh.X25519().GenerateKey(rand.Reader)
+	bound := s.binding()
+	secret, noise, err := spread(seed, bound)
 	if err != nil {
-		return nil, fmt.Errorf("draw secret: %w", err)
+		return nil, err
 	}
 	seen := make(map[string]int, len(ids))
 	for i, id := range ids {
@@ -46,14 +65,13 @@ func NewHolder(s Session, ids [][]byte) (*Holder, error) {
 		seen[string(id)] = i
 	}
 	h := &Holder{session: s, secret: secret, count: len(ids)}
-	h.order = shuffled((len(ids) + padTo - 1) / padTo * padTo)
-	bound := s.binding()
-	plain := make([]point, len(h.order))
+	h.order = shuffled((len(ids)+padTo-1)/padTo*padTo, noise)
+	c, plain := curve25519(), make([]point, len(h.order))
 	for at, i := range h.order {
 		if i < len(ids) {
-			plain[at] = hashed(bound, ids[i])
+			plain[at] = c.hashed(bound, ids[i])
 		} else {
-			plain[at] = dummy()
+			plain[at] = c.dummy(noise)
 		}
 	}
 	if h.points, err = blind(secret, plain); err != nil {
@@ -62,9 +80,27 @@ func NewHolder(s Session, ids [][]byte) (*Holder, error) {
 	return h, nil
 }
 
+// spread makes of a seed the secret that blinds, and noise for the order and the
+// points of nobody.
+func spread(seed privacy.Secret[[32]byte], session [32]byte) (*ecdh.PrivateKey, io.Reader, error) {
+	s := seed.Reveal(reveal.Token{})
+	b, err := hkdf.Key(sha256.New, s[:], session[:], "manx/psi/secret/v1", 32)
+	if err != nil {
+		return nil, nil, fmt.Errorf("derive secret: %w", err)
+	}
+	key, err := ecdh.X25519().NewPrivateKey(b)
+	if err != nil {
+		return nil, nil, fmt.Errorf("derive secret: %w", err)
+	}
+	noise := sha3.NewSHAKE256()
+	_, _ = noise.Write([]byte("manx/psi/noise/v1"))
+	_, _ = noise.Write(s[:])
+	_, _ = noise.Write(session[:])
+	return key, noise, nil
+}
+
 // Blinded returns the message to the other holder.
 func (h *Holder) Blinded() []byte {
-	h.sizes[0] = len(h.points)
 	return write(h.session, stepBlinded, h.points)
 }
 
@@ -88,7 +124,6 @@ func (h *Holder) Tags(other []byte) ([]byte, error) {
 	if err != nil {
 		return nil, notice.Because(err, notice.Invalid, "the other holder's message holds what is no point of an identifier", "run the session again")
 	}
-	h.sizes[1] = len(in)
 	bound := h.session.binding()
 	for i, p := range twice {
 		twice[i] = tag(bound, p)
@@ -124,7 +159,7 @@ func (h *Holder) Result(m []byte) (r Result, err error) {
 		}
 		return Result{Below: true}, nil
 	}
-	if count < uint64(h.session.Minimum) || count > uint64(min(h.count, h.sizes[1])) || (h.session.Kind == Count) != (n == 1) || h.session.Kind == Join && uint64(n-1) != count {
+	if count < uint64(h.session.Minimum) || count > uint64(h.count) || (h.session.Kind == Count) != (n == 1) || h.session.Kind == Join && uint64(n-1) != count {
 		return r, wrong
 	}
 	r.Count = int(count)

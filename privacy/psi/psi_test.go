@@ -2,23 +2,32 @@ package psi
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
+	mrand "math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
+	"manx/privacy"
 	"manx/privacy/notice"
 )
 
-func session(t testing.TB, k Kind, minimum int) Session {
+func session(t testing.TB, k Kind) Session {
 	t.Helper()
-	s, err := NewSession(k, "shared patients before a trial", minimum)
-	if err != nil {
+	s := Session{Kind: k, Purpose: "shared patients before a trial", Minimum: 5}
+	_, _ = rand.Read(s.ID[:])
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func seed() privacy.Secret[[32]byte] {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return privacy.Hide(b)
 }
 
 func holder(t testing.TB, s Session, ids []string) *Holder {
@@ -27,7 +36,7 @@ func holder(t testing.TB, s Session, ids []string) *Holder {
 	for i, id := range ids {
 		list[i] = []byte(id)
 	}
-	h, err := NewHolder(s, list)
+	h, err := NewHolder(s, list, seed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +67,7 @@ func run(t testing.TB, s Session, first, second []string) (results [2]Result, se
 }
 
 // lists draws two lists that share some identifiers, in any order.
-func lists(r *rand.Rand, shared, first, second int) (a, b []string) {
+func lists(r *mrand.Rand, shared, first, second int) (a, b []string) {
 	for i := range shared {
 		a, b = append(a, fmt.Sprintf("shared-%d", i)), append(b, fmt.Sprintf("shared-%d", i))
 	}
@@ -74,11 +83,11 @@ func lists(r *rand.Rand, shared, first, second int) (a, b []string) {
 }
 
 func TestIntersections(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
+	r := mrand.New(mrand.NewPCG(1, 2))
 	for _, c := range []struct{ shared, first, second int }{{5, 0, 0}, {5, 1, 300}, {40, 17, 3}, {256, 0, 44}, {0, 3, 3}, {4, 30, 30}} {
 		first, second := lists(r, c.shared, c.first, c.second)
 		for _, kind := range []Kind{Count, Join} {
-			results, _ := run(t, session(t, kind, 5), first, second)
+			results, _ := run(t, session(t, kind), first, second)
 			if c.shared < 5 {
 				if !results[0].Below || !results[1].Below || results[0].Count != 0 || results[0].Matches != nil {
 					t.Errorf("%+v: below the minimum, the holders learn %+v", c, results)
@@ -107,17 +116,17 @@ func TestIntersections(t *testing.T) {
 // Neither identifiers nor anything that stays the same between sessions is in
 // what travels, and one secret alone does not recompute the tags.
 func TestInvariant1_MessagesShowNoIdentifier(t *testing.T) {
-	first, second := lists(rand.New(rand.NewPCG(3, 4)), 20, 5, 5)
-	s := session(t, Join, 5)
+	first, second := lists(mrand.New(mrand.NewPCG(3, 4)), 20, 5, 5)
+	s := session(t, Join)
 	_, seen := run(t, s, first, second)
-	_, other := run(t, session(t, Join, 5), first, second)
+	_, other := run(t, session(t, Join), first, second)
 	parts := map[string]bool{}
 	for _, m := range seen {
 		for _, id := range first {
 			if bytes.Contains(m, []byte(id)) {
 				t.Fatalf("a message holds %q", id)
 			}
-			if p := hashed(s.binding(), []byte(id)); bytes.Contains(m, p[:]) {
+			if p := curve25519().hashed(s.binding(), []byte(id)); bytes.Contains(m, p[:]) {
 				t.Fatal("a message holds an identifier's point unblinded")
 			}
 		}
@@ -142,15 +151,15 @@ func TestInvariant1_MessagesShowNoIdentifier(t *testing.T) {
 
 // A list's size is told only to the next multiple of 256.
 func TestSizesAreRounded(t *testing.T) {
-	s := session(t, Count, 5)
+	s := session(t, Count)
 	if a, b := holder(t, s, []string{"x"}).Blinded(), holder(t, s, strings.Fields(strings.Repeat("x ", 1))).Blinded(); len(a) != len(b) || len(a) != headerSize+padTo*32 {
 		t.Errorf("one identifier is sent as %d bytes", len(a))
 	}
 }
 
 func TestInvariant9_HostileMessages(t *testing.T) {
-	s := session(t, Join, 5)
-	first, second := lists(rand.New(rand.NewPCG(5, 6)), 9, 3, 3)
+	s := session(t, Join)
+	first, second := lists(mrand.New(mrand.NewPCG(5, 6)), 9, 3, 3)
 	a, b := holder(t, s, first), holder(t, s, second)
 	blinded := b.Blinded()
 	tagsA, tagsB := must[[]byte](t)(a.Tags(blinded)), must[[]byte](t)(b.Tags(a.Blinded()))
@@ -159,7 +168,7 @@ func TestInvariant9_HostileMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit := func(m []byte, f func(m []byte) []byte) []byte { return f(slices.Clone(m)) }
-	strange := session(t, Join, 5)
+	strange := session(t, Join)
 	zero := make([]byte, 32)
 	for name, m := range map[string][]byte{
 		"nothing":            nil,
@@ -208,9 +217,9 @@ func TestInvariant9_HostileMessages(t *testing.T) {
 }
 
 func TestListsAndSessionsThatCannotBe(t *testing.T) {
-	s := session(t, Count, 5)
+	s := session(t, Count)
 	for name, ids := range map[string][][]byte{"none": nil, "an empty one": {[]byte("a"), {}}, "one twice": {[]byte("secret-mrn"), []byte("b"), []byte("secret-mrn")}} {
-		_, err := NewHolder(s, ids)
+		_, err := NewHolder(s, ids, seed())
 		if !notice.Is(err, notice.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -232,9 +241,49 @@ func TestListsAndSessionsThatCannotBe(t *testing.T) {
 	}
 }
 
+// An interrupted holder that begins again sends the same messages, and reads the
+// answer to those sent before.
+func TestInvariant8_TheSameSeedGoesOn(t *testing.T) {
+	s, k := session(t, Join), seed()
+	first, second := lists(mrand.New(mrand.NewPCG(7, 8)), 6, 3, 4)
+	ids := make([][]byte, len(first))
+	for i, id := range first {
+		ids[i] = []byte(id)
+	}
+	a, again := must[*Holder](t)(NewHolder(s, ids, k)), must[*Holder](t)(NewHolder(s, ids, k))
+	b := holder(t, s, second)
+	if !bytes.Equal(a.Blinded(), again.Blinded()) {
+		t.Error("the same seed gives other points")
+	}
+	ta, tb := must[[]byte](t)(a.Tags(b.Blinded())), must[[]byte](t)(b.Tags(a.Blinded()))
+	if !bytes.Equal(ta, must[[]byte](t)(again.Tags(b.Blinded()))) {
+		t.Error("the same seed gives other tags")
+	}
+	answer, _, _, err := Compare(s, ta, tb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := must[Result](t)(a.Result(answer)), must[Result](t)(must[*Holder](t)(NewHolder(s, ids, k)).Result(answer))
+	if got.Count != 6 || !slices.Equal(got.Matches, want.Matches) {
+		t.Errorf("%+v, and begun again %+v", want, got)
+	}
+	if other := must[*Holder](t)(NewHolder(session(t, Join), ids, k)); bytes.Contains(other.Blinded(), a.points[0][:]) {
+		t.Error("another session under the same seed sends the same points")
+	}
+}
+
+func TestIdentifiers(t *testing.T) {
+	if !bytes.Equal(Identifier(" Ann  LEE ", "1980-01-02"), Identifier("ann lee", "1980-01-02")) {
+		t.Error("the same person is two")
+	}
+	if bytes.Equal(Identifier("a", "bc"), Identifier("ab", "c")) {
+		t.Error("two persons are one")
+	}
+}
+
 func FuzzMessages(f *testing.F) {
 	s := Session{ID: [32]byte{1}, Kind: Join, Purpose: "fuzz", Minimum: 5}
-	h, err := NewHolder(s, [][]byte{[]byte("a"), []byte("b")})
+	h, err := NewHolder(s, [][]byte{[]byte("a"), []byte("b")}, seed())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -255,17 +304,17 @@ func FuzzMessages(f *testing.F) {
 
 // BenchmarkSession is one holder's work over 10,000 identifiers, and the counter's.
 func BenchmarkSession(b *testing.B) {
-	s := session(b, Join, 5)
+	s := session(b, Join)
 	ids := make([][]byte, 10000)
 	for i := range ids {
 		ids[i] = fmt.Appendf(nil, "patient-%d", i)
 	}
 	for b.Loop() {
-		h, err := NewHolder(s, ids)
+		h, err := NewHolder(s, ids, seed())
 		if err != nil {
 			b.Fatal(err)
 		}
-		other, err := NewHolder(s, ids)
+		other, err := NewHolder(s, ids, seed())
 		if err != nil {
 			b.Fatal(err)
 		}

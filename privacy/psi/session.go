@@ -1,7 +1,6 @@
 package psi
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -27,16 +26,6 @@ type Session struct {
 	Minimum int    // a smaller overlap is reported as such, and not as a number; at least MinCohort
 }
 
-// MinCohort is the smallest minimum a session may have.
-const MinCohort = 5
-
-// NewSession returns a session of its own.
-func NewSession(k Kind, purpose string, minimum int) (Session, error) {
-	s := Session{Kind: k, Purpose: purpose, Minimum: minimum}
-	_, _ = rand.Read(s.ID[:])
-	return s, s.Check()
-}
-
 // Check reports whether s is within bounds.
 func (s Session) Check() error {
 	switch {
@@ -44,7 +33,7 @@ func (s Session) Check() error {
 		return notice.New(notice.Invalid, "an intersection either counts or joins", "")
 	case s.Purpose == "" || len(s.Purpose) > 256:
 		return notice.New(notice.Invalid, "the purpose is missing, or longer than 256 bytes", "say what the overlap is for")
-	case s.Minimum < MinCohort || s.Minimum > MaxItems:
+	case s.Minimum < minCohort || s.Minimum > MaxItems:
 		return notice.New(notice.Invalid, "the minimum overlap is below 5: it could point at a person", "choose a larger minimum")
 	}
 	return nil
@@ -58,8 +47,12 @@ func (s Session) binding() [32]byte {
 	return sha256.Sum256(append(b, s.Purpose...))
 }
 
-// MaxItems bounds a holder's list. A message is then at most 33 MB.
-const MaxItems = 1 << 20
+// minCohort is the smallest minimum a session may have.
+const minCohort = 5
+
+// MaxItems bounds a holder's list, filled up. A message is then at most 3.9 MB,
+// which is sealed in one.
+const MaxItems = 120 << 10
 
 // padTo is the multiple to which lists are filled up with points of nobody, so
 // that a size tells the holder's own only roughly.

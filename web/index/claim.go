@@ -100,7 +100,8 @@ func (c *claimer) keep(ctx context.Context, h ledger.Height) error {
 // naming reports whether an event names manifests.
 func naming(e ledger.Event) bool {
 	switch e.Name {
-	case ledger.RecordRegistered, ledger.RecordAmended, ledger.ModelPublished, ledger.JobAsked, ledger.JobReady, ledger.JobDone, ledger.JobAnswered:
+	case ledger.RecordRegistered, ledger.RecordAmended, ledger.ModelPublished, ledger.JobAsked, ledger.JobReady, ledger.JobDone, ledger.JobAnswered,
+		ledger.OverlapChanged:
 		return true
 	}
 	return false
@@ -144,6 +145,9 @@ func (c *claimer) event(ctx context.Context, e ledger.Event) error {
 		}
 		return c.claim(ctx, m.Owner, always, m.Plan, m.Card, m.KeysRef)
 	}
+	if e.Name == ledger.OverlapChanged {
+		return c.overlap(ctx, e)
+	}
 	var j ledger.Job
 	if err := json.Unmarshal(e.Body, &j); err != nil {
 		return fmt.Errorf("job: %w", err)
@@ -155,6 +159,25 @@ func (c *claimer) event(ctx context.Context, e ledger.Event) error {
 		return c.claim(ctx, j.Subject, always, j.Answer)
 	}
 	return c.claim(ctx, j.Subject, func() (bool, error) { return c.entrusted(ctx, j) }, append(slices.Clone(j.Inputs), j.EvalKeys)...)
+}
+
+// overlap claims the messages of a comparison for who sent them. Those of the
+// holders are destroyed when it is over.
+func (c *claimer) overlap(ctx context.Context, e ledger.Event) error {
+	var o ledger.Overlap
+	if err := json.Unmarshal(e.Body, &o); err != nil {
+		return fmt.Errorf("overlap: %w", err)
+	}
+	running := func() (bool, error) {
+		now, err := read[ledger.Overlap](ctx, c.ledger, ledger.KeyOf(o.ID))
+		return err == nil && !now.Stage.Over(), ignoreAbsent(err)
+	}
+	for side, p := range []ledger.PartyID{o.First, o.Second} {
+		if err := c.claim(ctx, p, running, o.Blinded[side], o.Tags[side]); err != nil {
+			return err
+		}
+	}
+	return c.claim(ctx, o.Counter, always, o.Answers[:]...)
 }
 
 func always() (bool, error) { return true, nil }
