@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package ring
 
 func mulAdd(z, x, y []uint64, m, k, n int) { mulAddGo(z, x, y, m, k, n) }
