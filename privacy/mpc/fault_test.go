@@ -65,9 +65,9 @@ func right(got, want []uint64) bool {
 	return true
 }
 
-// TestInvariant5_OneLyingParty flips a bit of every message that any party
+// TestInvariant7_OneLyingParty flips a bit of every message that any party
 // sends: the others end with the right result or an error, never a wrong result.
-func TestInvariant5_OneLyingParty(t *testing.T) {
+func TestInvariant7_OneLyingParty(t *testing.T) {
 	want, _ := run(t, mpc.WithAbort, everything, everyX, everyY)
 	step := 1
 	if testing.Short() || raceEnabled {
@@ -143,9 +143,9 @@ func TestSemiHonestAssumes(t *testing.T) {
 	}
 }
 
-// TestSilentPeer: a party that sends no more, or garbage, is named by the others
+// TestInvariant9_SilentOrGarbledPeer: a party that sends no more, or garbage, is named by the others
 // within their patience, at every message.
-func TestSilentPeer(t *testing.T) {
+func TestInvariant9_SilentOrGarbledPeer(t *testing.T) {
 	mul := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.ReLU(in[0]) }
 	for _, c := range []struct {
 		name  string
@@ -273,9 +273,9 @@ func (j *journal) Sent(step uint64, to int, digest [32]byte) error {
 	return nil
 }
 
-// TestInvariant2_JournalFirst: every message is journaled before it leaves, and
+// TestInvariant8_JournalFirst: every message is journaled before it leaves, and
 // one that the journal refuses does not leave.
-func TestInvariant2_JournalFirst(t *testing.T) {
+func TestInvariant8_JournalFirst(t *testing.T) {
 	for _, stop := range []int{1000, 3, 0} {
 		links := link.Memory()
 		var left int
