@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"manx/privacy/mpc/link"
 	"manx/privacy/notice"
 )
 
@@ -65,6 +67,58 @@ func TestPartiesMeet(t *testing.T) {
 		}
 	}
 	all.Wait()
+}
+
+// What goes through a hub is the parties' own: a hub that meets one of them with
+// itself does not get through the handshake.
+func TestPartiesKnowEachOtherThroughAHub(t *testing.T) {
+	at, _ := serve(t, &Hub{})
+	key := func() (ed25519.PublicKey, ed25519.PrivateKey) {
+		pub, secret, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pub, secret
+	}
+	healthPub, health := key()
+	creditPub, credit := key()
+	strangerPub, _ := key()
+	session := [32]byte{7}
+	meet := func(expected ed25519.PublicKey) (dialer, accepter error) {
+		var both sync.WaitGroup
+		both.Go(func() {
+			c, err := Dial(t.Context(), at, Meeting{session, "health", "credit"})
+			if err == nil {
+				if c, err = link.Over(t.Context(), c, health, expected, session); err == nil {
+					_, err = c.Write([]byte("share"))
+					_ = c.Close()
+				}
+			}
+			dialer = err
+		})
+		both.Go(func() {
+			c, err := Dial(t.Context(), at, Meeting{session, "credit", "health"})
+			if err == nil {
+				var who ed25519.PublicKey
+				if c, who, _, err = link.Accept(t.Context(), c, credit, func(k ed25519.PublicKey) bool { return k.Equal(healthPub) }); err == nil {
+					b := make([]byte, 5)
+					if _, err = io.ReadFull(c, b); err == nil && (string(b) != "share" || !who.Equal(healthPub)) {
+						err = errors.New("something else came")
+					}
+					_ = c.Close()
+				}
+			}
+			accepter = err
+		})
+		both.Wait()
+		return dialer, accepter
+	}
+	if a, b := meet(creditPub); a != nil || b != nil {
+		t.Errorf("two that know each other: %v, %v", a, b)
+	}
+	if a, b := meet(strangerPub); !errors.Is(a, link.ErrUnknownPeer) || b == nil {
+		t.Errorf("another answers: %v, %v", a, b)
+	}
 }
 
 func TestWhoComesAloneIsTold(t *testing.T) {

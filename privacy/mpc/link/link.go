@@ -43,21 +43,33 @@ type Peer struct {
 // Dial connects to a peer for a session. It fails with ErrUnknownPeer where
 // another key answers.
 func Dial(ctx context.Context, key ed25519.PrivateKey, peer Peer, session [32]byte) (net.Conn, error) {
-	config, err := configFor(key, func(k ed25519.PublicKey) bool { return k.Equal(peer.Key) })
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", peer.Address)
 	if err != nil {
 		return nil, err
+	}
+	return Over(ctx, conn, key, peer.Key, session)
+}
+
+// Over makes a connection to a peer of what leads to it already, such as a
+// stream that a hub has joined. The peer uses Accept. conn is closed if that
+// fails.
+func Over(ctx context.Context, conn net.Conn, key ed25519.PrivateKey, peer ed25519.PublicKey, session [32]byte) (net.Conn, error) {
+	config, err := configFor(key, func(k ed25519.PublicKey) bool { return k.Equal(peer) })
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	d := &tls.Dialer{NetDialer: &net.Dialer{}, Config: config}
-	conn, err := d.DialContext(ctx, "tcp", peer.Address)
-	if err != nil {
-		return nil, err
-	}
-	if err := speak(conn, session); err != nil {
+	client := tls.Client(conn, config)
+	if err := client.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return conn, nil
+	if err := speak(client, session); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
 }
 
 // speak says which session is meant, and hears that the listener knows the
