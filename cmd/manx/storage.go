@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -154,11 +155,14 @@ func (t *terminal) sayChecked(c checked) {
 
 func storageVerify(t *terminal) *cobra.Command {
 	var as string
-	var quick bool
+	var quick, deep bool
 	var stripes int
 	c := &cobra.Command{Use: "verify [RECORD]", Short: "Check every shard, and challenge every storage node", Args: cobra.MaximumNArgs(1),
-		Long: "Read every shard of a record, or of all yours, and compare it with its name; then ask every node for a fresh\nrandom range of its shards, which must fit together. Neither needs a key. With --json, one object a record.",
+		Long: "Read every shard of a record, or of all yours, and compare it with its name; then ask every node for a fresh\nrandom range of its shards, which must fit together. Neither needs a key. With --deep, a record of yours is also opened on this device, and each object\ncompared with the digest taken of it before it was sealed. With --json, one object a record.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if quick && deep {
+				return usage{errors.New("--quick and --deep: choose one")}
+			}
 			if stripes < 0 {
 				return usage{fmt.Errorf("--stripes %d: 0 is all of them", stripes)}
 			}
@@ -169,6 +173,15 @@ func storageVerify(t *terminal) *cobra.Command {
 					if err != nil {
 						return err
 					}
+					if deep {
+						rec, _, err := p.OpenOwn(ctx, k.record, 0)
+						if err == nil {
+							err = rec.Check(ctx)
+						}
+						if err != nil {
+							return err
+						}
+					}
 					t.sayChecked(c)
 					bad += len(c.Faults)
 				}
@@ -178,6 +191,7 @@ func storageVerify(t *terminal) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&as, "as", "", "whose records (default: those of the keyring's first persona)")
 	f.BoolVar(&quick, "quick", false, "only challenge the nodes: 1 KiB a shard")
+	f.BoolVar(&deep, "deep", false, "also open the latest version of each and compare its objects with their digests")
 	f.IntVar(&stripes, "stripes", 64, "how many stripes of a record to challenge, drawn at random (0: all)")
 	return c
 }
