@@ -120,6 +120,8 @@ type checked struct {
 
 	Challenged int   `json:"challenged_stripes"` // a fresh random range of each of their shards was asked for
 	Bytes      int64 `json:"challenged_bytes"`
+
+	Compared int `json:"compared_objects"` // with their digests, on this device
 }
 
 // sayChecked writes one record, and for each node what is wrong there.
@@ -131,6 +133,9 @@ func (t *terminal) sayChecked(c checked) {
 		}
 		if c.Challenged > 0 {
 			fmt.Fprintf(w, "\t%s challenged", count(c.Challenged, "stripe"))
+		}
+		if c.Compared > 0 {
+			fmt.Fprintf(w, "\t%s compared", count(c.Compared, "object"))
 		}
 		if c.Repaired > 0 {
 			fmt.Fprintf(w, "\t%d rebuilt", c.Repaired)
@@ -176,7 +181,7 @@ func storageVerify(t *terminal) *cobra.Command {
 					if deep {
 						rec, _, err := p.OpenOwn(ctx, k.record, 0)
 						if err == nil {
-							err = rec.Check(ctx)
+							c.Compared, err = len(rec.Objects()), rec.Check(ctx)
 						}
 						if err != nil {
 							return err

@@ -89,7 +89,7 @@ func (d disk) fill() error {
 
 // holds reports whether the whole of a blob lies on the disk.
 func (d disk) holds(b []byte) (bool, error) {
-	// The node's own names of folders and files: DIGITS/CID.data.
+	// The node's own names of folders and files: FOLDER/CID.data.
 	files, err := filepath.Glob(filepath.Join(d.nodes.Blocks(d.i), "*", "*.data"))
 	for _, file := range files {
 		got, rerr := os.ReadFile(file)

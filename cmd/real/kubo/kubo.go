@@ -269,5 +269,5 @@ func taken(err error) bool {
 }
 
 // Blocks returns the folder that a node keeps its blocks in, a file each, named
-// XX/CID.data.
+// FOLDER/CID.data.
 func (n *Nodes) Blocks(i int) string { return filepath.Join(n.dir, name(i), "blocks") }
