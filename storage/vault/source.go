@@ -37,6 +37,14 @@ type room [shardSize + 1]byte
 // rooms are those that no source uses.
 var rooms = sync.Pool{New: func() any { return new(room) }}
 
+// room returns one for a shard of a stripe, or nil where that is short.
+func (s *source) room(stripe int) *room {
+	if _, size := s.m.span(stripe); size < shardSize/4 {
+		return nil
+	}
+	return rooms.Get().(*room)
+}
+
 // A blob is a shard as it was read, in a room unless that is nil.
 type blob struct {
 	data []byte
@@ -141,9 +149,9 @@ func (s *source) own(ctx context.Context, stripe, j int) (*flight[blob], error) 
 		if s.down[at].Load() {
 			return blob{}, errSilent
 		}
-		in := rooms.Get().(*room)
+		in := s.room(stripe)
 		b, err := s.get(ctx, stripe, j, at, in)
-		if err != nil || &b[0] != &in[0] {
+		if in != nil && (err != nil || &b[0] != &in[0]) {
 			rooms.Put(in)
 			in = nil
 		}
@@ -219,8 +227,9 @@ func (s *source) rebuild(ctx context.Context, stripe int) (m mended, err error) 
 		if whole(m.shards) >= Need {
 			for j := range Need {
 				if m.shards[j] == nil {
-					m.made[j] = rooms.Get().(*room)
-					m.shards[j] = m.made[j][:0]
+					if m.made[j] = s.room(stripe); m.made[j] != nil {
+						m.shards[j] = m.made[j][:0]
+					}
 				}
 			}
 			return m, s.v.reconstruct(s.m, stripe, &m.shards, Need)
