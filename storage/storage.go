@@ -111,6 +111,19 @@ func PutAs(ctx context.Context, to Blobs, r Ref, b []byte) error {
 	return err
 }
 
+// GetInto is Get into memory that the caller has: the result is the beginning of
+// buf where the backend has a GetInto method, and memory of its own elsewhere.
+// buf should be longer than the blob, or it cannot be told from a longer one whose
+// beginning it is. Nothing writes to buf after the call.
+func GetInto(ctx context.Context, from Blobs, r Ref, buf []byte) ([]byte, error) {
+	if into, ok := from.(interface {
+		GetInto(ctx context.Context, r Ref, buf []byte) ([]byte, error)
+	}); ok {
+		return into.GetInto(ctx, r, buf)
+	}
+	return from.Get(ctx, r)
+}
+
 // GetRange returns n bytes of the blob named r, from off. Where the backend has a
 // GetRange method the bytes are its word, unchecked, and cost it no more than
 // they are; elsewhere the whole blob is read and checked. A range that the blob

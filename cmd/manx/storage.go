@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -119,6 +120,8 @@ type checked struct {
 
 	Challenged int   `json:"challenged_stripes"` // a fresh random range of each of their shards was asked for
 	Bytes      int64 `json:"challenged_bytes"`
+
+	Compared int `json:"compared_objects"` // with their digests, on this device
 }
 
 // sayChecked writes one record, and for each node what is wrong there.
@@ -130,6 +133,9 @@ func (t *terminal) sayChecked(c checked) {
 		}
 		if c.Challenged > 0 {
 			fmt.Fprintf(w, "\t%s challenged", count(c.Challenged, "stripe"))
+		}
+		if c.Compared > 0 {
+			fmt.Fprintf(w, "\t%s compared", count(c.Compared, "object"))
 		}
 		if c.Repaired > 0 {
 			fmt.Fprintf(w, "\t%d rebuilt", c.Repaired)
@@ -154,11 +160,14 @@ func (t *terminal) sayChecked(c checked) {
 
 func storageVerify(t *terminal) *cobra.Command {
 	var as string
-	var quick bool
+	var quick, deep bool
 	var stripes int
 	c := &cobra.Command{Use: "verify [RECORD]", Short: "Check every shard, and challenge every storage node", Args: cobra.MaximumNArgs(1),
-		Long: "Read every shard of a record, or of all yours, and compare it with its name; then ask every node for a fresh\nrandom range of its shards, which must fit together. Neither needs a key. With --json, one object a record.",
+		Long: "Read every shard of a record, or of all yours, and compare it with its name; then ask every node for a fresh\nrandom range of its shards, which must fit together. Neither needs a key. With --deep, a record of yours is also opened on this device, and each object\ncompared with the digest taken of it before it was sealed. With --json, one object a record.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if quick && deep {
+				return usage{errors.New("--quick and --deep: choose one")}
+			}
 			if stripes < 0 {
 				return usage{fmt.Errorf("--stripes %d: 0 is all of them", stripes)}
 			}
@@ -169,6 +178,15 @@ func storageVerify(t *terminal) *cobra.Command {
 					if err != nil {
 						return err
 					}
+					if deep {
+						rec, _, err := p.OpenOwn(ctx, k.record, 0)
+						if err == nil {
+							c.Compared, err = len(rec.Objects()), rec.Check(ctx)
+						}
+						if err != nil {
+							return err
+						}
+					}
 					t.sayChecked(c)
 					bad += len(c.Faults)
 				}
@@ -178,6 +196,7 @@ func storageVerify(t *terminal) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&as, "as", "", "whose records (default: those of the keyring's first persona)")
 	f.BoolVar(&quick, "quick", false, "only challenge the nodes: 1 KiB a shard")
+	f.BoolVar(&deep, "deep", false, "also open the latest version of each and compare its objects with their digests")
 	f.IntVar(&stripes, "stripes", 64, "how many stripes of a record to challenge, drawn at random (0: all)")
 	return c
 }

@@ -29,12 +29,15 @@ type reader struct {
 	p     *Payload
 	index int64
 	// buf holds a sealed chunk and the byte after it, which tells whether the
-	// chunk is the last.
-	buf    []byte
+	// chunk is the last. It goes back to chunks when all has been read.
+	buf    *[SealedChunk + 1]byte
 	after  byte
 	unread []byte
 	err    error
 }
+
+// chunks are buffers of readers: objects are many, and may be a few chunks each.
+var chunks = sync.Pool{New: func() any { return new([SealedChunk + 1]byte) }}
 
 func (r *reader) Read(p []byte) (int, error) {
 	for len(r.unread) == 0 && r.err == nil && len(p) > 0 {
@@ -79,9 +82,11 @@ func (r *reader) next() error {
 		if err != nil {
 			return err
 		}
-		r.p, r.buf = p, make([]byte, SealedChunk+1)
+		r.p, r.buf = p, chunks.Get().(*[SealedChunk + 1]byte)
 	}
 	if r.index < 0 {
+		chunks.Put(r.buf)
+		r.buf = nil
 		return io.EOF
 	}
 	have := 0

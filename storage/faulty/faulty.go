@@ -112,6 +112,11 @@ func (f *Blobs) Get(ctx context.Context, r storage.Ref) ([]byte, error) {
 	return call(f, Get, func() ([]byte, error) { return f.under.Get(ctx, r) })
 }
 
+// GetInto is Get into memory that the caller has, where the backend can.
+func (f *Blobs) GetInto(ctx context.Context, r storage.Ref, buf []byte) ([]byte, error) {
+	return call(f, Get, func() ([]byte, error) { return storage.GetInto(ctx, f.under, r, buf) })
+}
+
 // Has implements storage.Blobs.
 func (f *Blobs) Has(ctx context.Context, r storage.Ref) (bool, error) {
 	return call(f, Has, func() (bool, error) { return f.under.Has(ctx, r) })

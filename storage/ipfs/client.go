@@ -8,7 +8,6 @@
 package ipfs
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -70,7 +69,7 @@ func New(c Config) (*Client, error) {
 	client := &Client{pin: c.Pin, close: func() {}}
 	if c.Transport == nil {
 		t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
-			ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10} // a block is 1 MiB
+			ReadBufferSize: 64 << 10, DialContext: dial} // a block is 1 MiB
 		c.Transport, client.close = t, t.CloseIdleConnections
 	}
 	if c.Gateway {
@@ -102,11 +101,8 @@ func (c *Client) PutAs(ctx context.Context, r storage.Ref, b []byte) error {
 	return c.try(ctx, "put", r, func() error {
 		var out struct{ Key string }
 		boundary := rand.Text()
-		head := "--" + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n" +
-			"Content-Type: application/octet-stream\r\n\r\n"
-		foot := "\r\n--" + boundary + "--\r\n"
-		body := &lease{size: len(head) + len(b) + len(foot),
-			r: io.MultiReader(strings.NewReader(head), bytes.NewReader(b), strings.NewReader(foot))}
+		body := borrow([]byte("--"+boundary+"\r\nContent-Disposition: form-data; name=\"file\"; filename=\"block\"\r\n"+
+			"Content-Type: application/octet-stream\r\n\r\n"), b, []byte("\r\n--"+boundary+"--\r\n"))
 		// A transport may still read the body after a cancelled call returned.
 		defer body.end()
 		err := c.sh.Request("block/put").Option("cid-codec", "raw").Option("mhtype", "sha2-256").
@@ -120,13 +116,23 @@ func (c *Client) PutAs(ctx context.Context, r storage.Ref, b []byte) error {
 	})
 }
 
-// Get implements storage.Blobs. It asks with offline=true: a node that misses or
-// distrusts a block must say so and not wait for its peers.
-func (c *Client) Get(ctx context.Context, r storage.Ref) (b []byte, err error) {
+// Get implements storage.Blobs.
+func (c *Client) Get(ctx context.Context, r storage.Ref) ([]byte, error) {
+	buf := c.scratch.Get().(*[storage.MaxBlob + 1]byte)
+	defer c.scratch.Put(buf)
+	b, err := c.GetInto(ctx, r, buf[:])
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte{}, b...), nil
+}
+
+// GetInto is Get into memory that the caller has, one byte longer than the blob
+// at least. It asks with offline=true: a node that misses or distrusts a block
+// must say so and not wait for its peers.
+func (c *Client) GetInto(ctx context.Context, r storage.Ref, buf []byte) (b []byte, err error) {
 	err = c.try(ctx, "get", r, func() error {
-		buf := c.scratch.Get().(*[storage.MaxBlob + 1]byte)
-		defer c.scratch.Put(buf)
-		n, err := c.read(ctx, c.sh.Request("block/get", r.String()), buf[:])
+		n, err := c.read(ctx, c.sh.Request("block/get", r.String()), buf)
 		if err != nil {
 			return err
 		}
@@ -135,7 +141,7 @@ func (c *Client) Get(ctx context.Context, r storage.Ref) (b []byte, err error) {
 		if storage.RefOf(buf[:n]) != r {
 			return storage.ErrCorrupt
 		}
-		b = append([]byte{}, buf[:n]...)
+		b = buf[:n]
 		return nil
 	})
 	return b, err

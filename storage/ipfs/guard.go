@@ -9,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sync"
 	"time"
 
 	"manx/storage"
@@ -93,6 +92,26 @@ type sending struct {
 	watch *watch
 }
 
+// WriteTo implements io.WriterTo, for a body that can be written without copies.
+func (s *sending) WriteTo(w io.Writer) (total int64, err error) {
+	l, ok := s.ReadCloser.(*lease)
+	if !ok {
+		return io.Copy(w, struct{ io.Reader }{s})
+	}
+	for {
+		n, err := l.writeSome(w)
+		if total += int64(n); n > 0 {
+			s.watch.progress()
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return total, err
+		}
+	}
+}
+
 func (s *sending) Read(b []byte) (int, error) {
 	n, err := s.ReadCloser.Read(b)
 	if n > 0 {
@@ -126,33 +145,4 @@ func (r *receiving) Read(b []byte) (int, error) {
 func (r *receiving) Close() error {
 	r.watch.stop()
 	return r.body.Close()
-}
-
-// A lease lets a transport read the caller's bytes, size of them, until the call
-// ends.
-type lease struct {
-	size int
-	mu   sync.Mutex
-	r    io.Reader
-}
-
-func (l *lease) Read(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.r == nil {
-		return 0, io.ErrClosedPipe
-	}
-	return l.r.Read(b)
-}
-
-// Close implements io.Closer.
-func (l *lease) Close() error {
-	l.end()
-	return nil
-}
-
-func (l *lease) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.r = nil
 }

@@ -39,12 +39,17 @@ func (m *Blobs) Put(ctx context.Context, b []byte) (storage.Ref, error) {
 
 // Get implements storage.Blobs.
 func (m *Blobs) Get(ctx context.Context, r storage.Ref) ([]byte, error) {
+	return m.GetInto(ctx, r, []byte{})
+}
+
+// GetInto is Get into memory that the caller has, if the blob fits.
+func (m *Blobs) GetInto(ctx context.Context, r storage.Ref, buf []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	m.mu.RLock()
 	b, ok := m.blobs[r]
-	b = slices.Clone(b)
+	b = append(buf[:0], b...)
 	m.mu.RUnlock()
 	if !ok {
 		return nil, fmt.Errorf("blob %v: %w", r, fs.ErrNotExist)

@@ -40,6 +40,7 @@ func Run(t *testing.T, backend func(t *testing.T) Backend) {
 		"cancel":                 cancel,
 		"concurrent":             concurrent,
 		"put as":                 putAs,
+		"get into":               getInto,
 		"get range":              getRange,
 		"reopen":                 reopen,
 		"Invariant8 the reply lost and the try repeated is one blob": replyLost,
@@ -205,6 +206,32 @@ func putAs(t *testing.T, _ Backend, blobs storage.Blobs) {
 		if _, err := blobs.Get(t.Context(), wrong); !errors.Is(err, storage.ErrCorrupt) {
 			t.Errorf("a wrong name: %v", err)
 		}
+	}
+}
+
+func getInto(t *testing.T, k Backend, blobs storage.Blobs) {
+	buf := make([]byte, storage.MaxBlob+1)
+	for _, n := range []int{0, 1, 70_000, storage.MaxBlob} {
+		b := blob(n)
+		r := put(t, blobs, b)
+		got, err := storage.GetInto(t.Context(), blobs, r, buf)
+		if err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%d bytes: got %d: %v", n, len(got), err)
+		}
+		if n == 0 {
+			continue
+		}
+		if got, err := storage.GetInto(t.Context(), blobs, r, buf[:n-1:n-1]); err == nil && !bytes.Equal(got, b) {
+			t.Errorf("%d bytes came out of %d, and no error", n, len(got))
+		}
+	}
+	if _, err := storage.GetInto(t.Context(), blobs, storage.RefOf([]byte("nowhere")), buf); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+	r := put(t, blobs, blob(1000))
+	k.Damage(t, blobs, r)
+	if got, err := storage.GetInto(t.Context(), blobs, r, buf); !errors.Is(err, storage.ErrCorrupt) || got != nil {
+		t.Errorf("damaged: %d bytes, %v", len(got), err)
 	}
 }
 

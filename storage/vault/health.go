@@ -170,7 +170,7 @@ func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, s *
 			errs[j] = errSilent
 			continue
 		}
-		wg.Go(func() { shards[j], errs[j] = s.get(ctx, stripe, j, node) })
+		wg.Go(func() { shards[j], errs[j] = s.get(ctx, stripe, j, node, nil) })
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -197,7 +197,7 @@ func (v *Vault) inspectStripe(ctx context.Context, h *Health, r storage.Ref, s *
 		if err != nil {
 			return err
 		}
-		shards = elsewhere
+		shards = elsewhere.shards // not given back: the memory is not used again
 	}
 	if !repair {
 		return nil

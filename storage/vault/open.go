@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"sync"
-	"sync/atomic"
 
 	"manx/privacy/notice"
 	"manx/storage"
@@ -93,7 +91,11 @@ func (s *source) ahead(ctx context.Context, end int64) *ahead {
 func (a *ahead) from(now int) {
 	for a.next = max(a.next, now); a.next <= min(now+readAhead, a.last); a.next++ {
 		g := a.next
-		a.wg.Go(func() { _, _ = a.src.shard(a.ctx, g) }) // an error is met again when the shard is read
+		a.wg.Go(func() {
+			if _, done, err := a.src.shard(a.ctx, g); err == nil { // an error is met again when the shard is read
+				done()
+			}
+		})
 	}
 }
 
@@ -106,11 +108,12 @@ func (p *Pack) ReadAt(b []byte, off int64) (n int, err error) {
 		return 0, fmt.Errorf("read at offset %d", off)
 	}
 	for n < len(b) && off < p.size {
-		data, err := p.src.bytesAt(p.ctx, p.from+off)
+		data, done, err := p.src.bytesAt(p.ctx, p.from+off)
 		if err != nil {
 			return n, err
 		}
 		m := copy(b[n:], data[:min(int64(len(data)), p.size-off)])
+		done()
 		n, off = n+m, off+int64(m)
 	}
 	if n < len(b) {
@@ -128,11 +131,12 @@ func (p *Pack) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	p.ahead.from(p.src.shardAt(p.from + p.pos))
-	data, err := p.src.bytesAt(p.ctx, p.from+p.pos)
+	data, done, err := p.src.bytesAt(p.ctx, p.from+p.pos)
 	if err != nil {
 		return 0, err
 	}
 	n := copy(b, data[:min(int64(len(data)), p.size-p.pos)])
+	done()
 	p.pos += int64(n)
 	return n, nil
 }
@@ -142,187 +146,6 @@ func (p *Pack) Close() error {
 	p.stop()
 	if !p.lent {
 		p.ahead.wg.Wait()
-	}
-	return nil
-}
-
-// A source fetches shards and keeps the last few: as they were read from where
-// they belong, and as data shards of stripes that had to be rebuilt.
-type source struct {
-	v      *Vault
-	m      *packManifest
-	down   *[Nodes]atomic.Bool // nodes that did not answer, not asked from then on while others will do
-	read   flights[[]byte]     // by stripe and shard
-	mended flights[[Need][]byte]
-}
-
-// What a source keeps: the shards that are read ahead, and the two stripes that
-// they are of.
-const (
-	maxRead   = readAhead + Need
-	maxMended = 2
-)
-
-func newSource(v *Vault, m *packManifest) *source {
-	return &source{v: v, m: m, down: new([Nodes]atomic.Bool),
-		read: flights[[]byte]{max: maxRead}, mended: flights[[Need][]byte]{max: maxMended}}
-}
-
-// shardAt returns the number of the data shard that holds a byte of the pack,
-// counted over all stripes.
-func (s *source) shardAt(off int64) int {
-	stripe := int(off / stripeSize)
-	_, size := s.m.span(stripe)
-	return stripe*Need + int(off%stripeSize)/size
-}
-
-// bytesAt returns the bytes of a shard from off to the shard's end.
-func (s *source) bytesAt(ctx context.Context, off int64) ([]byte, error) {
-	g := s.shardAt(off)
-	data, err := s.shard(ctx, g)
-	if err != nil {
-		return nil, err
-	}
-	n, size := s.m.span(g / Need)
-	j := g % Need
-	return data[int(off%stripeSize)-j*size : min(size, n-j*size)], nil
-}
-
-// shard returns one data shard from its node or, failing that, rebuilt from the
-// others of its stripe. However many ask, it is fetched once.
-func (s *source) shard(ctx context.Context, g int) ([]byte, error) {
-	stripe, j := g/Need, g%Need
-	if data, ok := s.mended.held(stripe); ok {
-		return data[j], nil
-	}
-	b, err := s.own(ctx, stripe, j)
-	if errors.Is(err, errMended) {
-		return b, nil
-	}
-	if err == nil || ctx.Err() != nil {
-		return b, err
-	}
-	data, err := s.mended.do(ctx, stripe, func() ([Need][]byte, error) {
-		shards, err := s.rebuild(ctx, stripe)
-		return [Need][]byte(shards[:Need]), err
-	})
-	if err == nil { // they are kept here now
-		s.read.forget(func(key int) bool { return key/Nodes == stripe })
-	}
-	return data[j], err
-}
-
-// errMended comes with a shard that is kept in its mended stripe, and not once more.
-var errMended = errors.New("the stripe has been rebuilt")
-
-// own returns a shard from the node where it belongs, if that answers.
-func (s *source) own(ctx context.Context, stripe, j int) ([]byte, error) {
-	at := nodeOf(stripe, j)
-	return s.read.do(ctx, stripe*Nodes+j, func() ([]byte, error) {
-		// The stripe may have been mended, and its shards forgotten, since it was looked for.
-		if data, ok := s.mended.held(stripe); ok && j < Need {
-			return data[j], errMended
-		}
-		if s.down[at].Load() {
-			return nil, errSilent
-		}
-		return s.get(ctx, stripe, j, at)
-	})
-}
-
-// get reads a shard from one node and notes whether the node answers.
-func (s *source) get(ctx context.Context, stripe, j, node int) ([]byte, error) {
-	_, size := s.m.span(stripe)
-	b, err := s.v.nodes[node].Blobs.Get(ctx, s.m.stripes[stripe][j])
-	switch {
-	case err == nil && len(b) != size:
-		return nil, storage.ErrCorrupt
-	case err == nil || ctx.Err() != nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, storage.ErrCorrupt):
-	default:
-		s.down[node].Store(true)
-	}
-	return b, err
-}
-
-// rebuild returns the data shards of a stripe, and such parity as it read, from
-// any Need whole shards: as few as will do from where they belong, then more,
-// then from wherever they are.
-func (s *source) rebuild(ctx context.Context, stripe int) (shards [Nodes][]byte, err error) {
-	var likely []int // on nodes that answered so far, data first
-	for j := range Nodes {
-		if !s.down[nodeOf(stripe, j)].Load() {
-			likely = append(likely, j)
-		}
-	}
-	all := []int{0, 1, 2, 3, 4, 5}
-	for _, try := range []struct {
-		shards    []int
-		elsewhere bool
-	}{{likely[:min(Need, len(likely))], false}, {all, false}, {all, true}} {
-		var wg sync.WaitGroup
-		for _, j := range try.shards {
-			if shards[j] != nil {
-				continue
-			}
-			wg.Go(func() {
-				if !try.elsewhere {
-					shards[j], _ = s.own(ctx, stripe, j)
-					return
-				}
-				for i := range Nodes {
-					if b, err := s.get(ctx, stripe, j, i); err == nil {
-						shards[j] = b
-						return
-					}
-				}
-			})
-		}
-		wg.Wait()
-		if err := ctx.Err(); err != nil {
-			return shards, err
-		}
-		if whole(shards) >= Need {
-			return shards, s.v.reconstruct(s.m, stripe, &shards, Need)
-		}
-	}
-	var lost []string
-	for j := range Nodes {
-		if shards[j] == nil {
-			lost = append(lost, s.v.nodes[nodeOf(stripe, j)].Name)
-		}
-	}
-	return shards, notice.New(notice.Unavailable,
-		fmt.Sprintf("only %d of %d shards can be read and %d are needed: those of %s are missing or damaged",
-			whole(shards), Nodes, Need, strings.Join(lost, ", ")),
-		"whoever runs them has to start them again (`manx up`); where a node has lost what it held, `manx storage repair` rebuilds it")
-}
-
-func whole(shards [Nodes][]byte) (n int) {
-	for _, b := range shards {
-		if b != nil {
-			n++
-		}
-	}
-	return n
-}
-
-// reconstruct fills in those of the first n shards that are nil and checks each
-// against its name. n is Need, for the data, or Nodes.
-func (v *Vault) reconstruct(m *packManifest, stripe int, shards *[Nodes][]byte, n int) error {
-	was := *shards
-	rebuild := v.rs.Reconstruct
-	if n == Need {
-		rebuild = v.rs.ReconstructData
-	}
-	if err := rebuild(shards[:]); err != nil {
-		return fmt.Errorf("rebuild stripe %d: %w", stripe, err)
-	}
-	for j := range n {
-		if was[j] == nil && storage.RefOf(shards[j]) != m.stripes[stripe][j] {
-			return notice.Because(storage.ErrCorrupt, notice.Integrity,
-				"the shards do not belong to one stripe: the manifest was not made by this software",
-				"the owner must store the record again: `manx study add`")
-		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 	"sync"
@@ -87,16 +86,18 @@ func (r *Record) Objects() []Info {
 
 func (e entry) info() Info { return Info{e.ID, e.Name, e.Size, e.SHA256} }
 
-// An Opened object gives its plaintext. Read goes from the start and ends with
-// io.EOF only if the whole has the digest that the manifest states; ReadAt gives
-// any range, each chunk authenticated. It lives no longer than the context it
-// was opened with and must be closed.
+// An Opened object gives its plaintext: Read from the start, ReadAt any range, each
+// chunk authenticated. It can be no other than what was sealed: the manifest, of
+// which the ledger has a digest, states the object's key, length and place, and
+// names the pack, whose manifest names the shards by their digests; Read ends with
+// io.EOF only at that length. Info.SHA256 is not needed for that, and is compared
+// by Check alone. An Opened object lives no longer than the context it was opened
+// with and must be closed.
 type Opened struct {
 	Info
 	pack *Pack
 	at   func() (*seal.ReaderAt, error)
 	seq  seal.Reader
-	sum  hash.Hash
 	err  error
 }
 
@@ -148,6 +149,23 @@ func (r *Record) Each(ctx context.Context, f func(o *Opened) error) error {
 	return nil
 }
 
+// Check reads every object and compares its plaintext with the digest that was
+// taken of it before it was sealed. It finds what a fault of the device that
+// stored the record did in between, which reading alone takes for the plaintext.
+func (r *Record) Check(ctx context.Context) error {
+	return r.Each(ctx, func(o *Opened) error {
+		sum := newDigest()
+		if _, err := o.WriteTo(sum); err != nil {
+			return err
+		}
+		if hex.EncodeToString(sum.Sum(nil)) != o.SHA256 {
+			return notice.New(notice.Integrity, "an object is not what the manifest states",
+				"the owner must store the record again: `manx study add`")
+		}
+		return nil
+	})
+}
+
 // open opens an object, with what reads ahead for others too unless that is nil.
 func (r *Record) open(ctx context.Context, e entry, with *ahead) (*Opened, error) {
 	src, err := r.source(ctx, r.m.Packs[e.Pack])
@@ -170,7 +188,7 @@ func (r *Record) open(ctx context.Context, e entry, with *ahead) (*Opened, error
 	if err == nil {
 		var seq seal.Reader
 		if seq, err = seal.NewReader(e.Key.Key, pack); err == nil {
-			return &Opened{Info: e.info(), pack: pack, at: at, seq: seq, sum: newDigest()}, nil
+			return &Opened{Info: e.info(), pack: pack, at: at, seq: seq}, nil
 		}
 	}
 	return nil, errors.Join(err, pack.Close())
@@ -204,10 +222,6 @@ func (o *Opened) Read(b []byte) (int, error) {
 		return 0, o.err
 	}
 	n, err := o.seq.Read(b)
-	_, _ = o.sum.Write(b[:n])
-	if errors.Is(err, io.EOF) {
-		err = o.ended()
-	}
 	o.err = err
 	return n, err
 }
@@ -216,23 +230,14 @@ func (o *Opened) Read(b []byte) (int, error) {
 // object, or the rest of it after Read, only if it returns no error.
 func (o *Opened) WriteTo(w io.Writer) (n int64, err error) {
 	if o.err == nil {
-		if n, o.err = o.seq.WriteTo(io.MultiWriter(o.sum, w)); o.err == nil {
-			o.err = o.ended()
+		if n, o.err = o.seq.WriteTo(w); o.err == nil {
+			o.err = io.EOF
 		}
 	}
 	if errors.Is(o.err, io.EOF) {
 		return n, nil
 	}
 	return n, o.err
-}
-
-// ended returns io.EOF if what was read is what the manifest states.
-func (o *Opened) ended() error {
-	if hex.EncodeToString(o.sum.Sum(nil)) != o.SHA256 {
-		return notice.New(notice.Integrity, "the object is not what the manifest states",
-			"the owner must store the record again: `manx study add`")
-	}
-	return io.EOF
 }
 
 // ReadAt implements io.ReaderAt on the plaintext.

@@ -1,9 +1,11 @@
 package fault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,7 +66,13 @@ func (d disk) Kill() error {
 	if err := d.move(context.Background(), func(folder string) error { return syscall.Mount("tmpfs", folder, "tmpfs", 0, room) }); err != nil {
 		return err
 	}
-	f, err := os.Create(d.filler())
+	return d.fill()
+}
+
+// fill takes what room there is, to the last byte. Room comes back when a write
+// that was under way fails and its beginnings are removed.
+func (d disk) fill() error {
+	f, err := os.OpenFile(d.filler(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -77,6 +85,22 @@ func (d disk) Kill() error {
 		return errors.Join(fmt.Errorf("the disk did not fill: %w", err), f.Close())
 	}
 	return f.Close()
+}
+
+// holds reports whether the whole of a blob lies on the disk.
+func (d disk) holds(b []byte) (bool, error) {
+	// The node's own names of folders and files: FOLDER/CID.data.
+	files, err := filepath.Glob(filepath.Join(d.nodes.Blocks(d.i), "*", "*.data"))
+	for _, file := range files {
+		got, rerr := os.ReadFile(file)
+		if rerr == nil && bytes.Equal(got, b) {
+			return true, nil
+		}
+		if rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return false, err
 }
 
 // Restart gives the node a disk with room again.

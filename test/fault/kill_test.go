@@ -1,8 +1,8 @@
 package fault
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,16 +108,31 @@ func (s *scene) openAll(t *testing.T) {
 }
 
 // refuses checks that a storage node whose disk is full says so, and that
-// everything opens meanwhile.
+// everything opens meanwhile. Clients are at work: where one's failed write has
+// just given room back, the node may take a blob, but then it has it.
 func (s *scene) refuses(i int) func(t *testing.T) {
 	return func(t *testing.T) {
 		c, err := ipfs.New(ipfs.Config{URL: s.kubo.APIs[i], Pin: true, Gateway: true})
 		check(t, err)
 		defer func() { check(t, c.Close()) }()
-		if _, err := c.Put(t.Context(), bytes.Repeat([]byte("full"), 64<<10)); err == nil {
-			t.Error("a node whose disk is full acknowledged a blob")
-		} else {
-			t.Logf("it says: %v", err)
+		d, refused := disk{s.kubo, i}, false
+		for try := 0; try < 20 && !refused; try++ {
+			b := make([]byte, 256<<10)
+			_, err := rand.Read(b)
+			check(t, errors.Join(err, d.fill()))
+			if _, err = c.Put(t.Context(), b); err != nil {
+				t.Logf("it says: %v", err)
+				refused = true
+				continue
+			}
+			has, err := d.holds(b)
+			check(t, err)
+			if !has {
+				t.Fatal("a node whose disk is full acknowledged a blob that it does not have")
+			}
+		}
+		if !refused {
+			t.Error("a node whose disk was filled before each of 20 blobs took them all")
 		}
 		s.openAll(t)
 	}

@@ -187,7 +187,7 @@ func spec(dir string, i, nodes int, program string, tied bool) process.Spec {
 		Name: "kubo-" + strconv.Itoa(i), Path: program, Args: args, Run: filepath.Join(dir, "run"), Tied: tied,
 		// A node that lost its swarm key must not join the public network.
 		Env: []string{"IPFS_PATH=" + home, "LIBP2P_FORCE_PNET=1", "GOMEMLIMIT=192MiB", "GOGC=400", "GOMAXPROCS=" + procs,
-			"IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error"},
+			"IPFS_TELEMETRY=off", "GOLOG_LOG_LEVEL=error", "GODEBUG=memprofilerate=0"},
 	}
 }
 
@@ -269,5 +269,5 @@ func taken(err error) bool {
 }
 
 // Blocks returns the folder that a node keeps its blocks in, a file each, named
-// XX/CID.data.
+// FOLDER/CID.data.
 func (n *Nodes) Blocks(i int) string { return filepath.Join(n.dir, name(i), "blocks") }

@@ -171,7 +171,7 @@ func TestLostDataIsSaid(t *testing.T) {
 
 func TestConfigurationIsPrivate(t *testing.T) {
 	r := repo{dir: t.TempDir()}
-	if err := r.configure(json.RawMessage(`{"PeerID":"x"}`), "4711"); err != nil {
+	if err := r.configure(settings{"Identity": json.RawMessage(`{"PeerID":"x"}`)}, "4711"); err != nil {
 		t.Fatal(err)
 	}
 	c, err := r.config()
@@ -192,5 +192,37 @@ func TestConfigurationIsPrivate(t *testing.T) {
 	}
 	if got := fmt.Sprint(settings{}.port(), settings{"Addresses": json.RawMessage(`{"API":["/ip4/0.0.0.0/tcp/1"]}`)}.port()); got != "" {
 		t.Errorf("ports %q of no loopback address", got)
+	}
+}
+
+// A folder that was begun with another kind of datastore goes on with it.
+func TestAFolderKeepsItsDatastore(t *testing.T) {
+	built(t)
+	dir := t.TempDir()
+	program, err := Build(t.Context(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := newIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := swarmKey(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := `{"Spec": {"type": "mount", "mounts": [
+		{"mountpoint": "/blocks", "type": "flatfs", "prefix": "flatfs.datastore", "path": "blocks", "sync": true, "shardFunc": "/repo/flatfs/shard/v1/next-to-last/2"},
+		{"mountpoint": "/", "type": "pebbleds", "prefix": "pebble.datastore", "path": "datastore", "cacheSize": 8388608, "memTableSize": 4194304}]}}`
+	r := repo{dir: filepath.Join(dir, name(0)), program: program}
+	if err := r.make(t.Context(), settings{"Identity": id, "Datastore": json.RawMessage(earlier)}, key); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, foundedFile), []byte(`{"nodes":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := up(t, dir, 1)
+	if got := ask(t, n.APIs[0], "config/show"); !strings.Contains(got, `"pebbleds"`) || !strings.Contains(got, "next-to-last/2") || !strings.Contains(got, `"1TB"`) {
+		t.Errorf("configured with %s", got)
 	}
 }

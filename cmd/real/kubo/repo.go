@@ -91,7 +91,11 @@ func (r repo) prepare(ctx context.Context, i int, known bool, key []byte) error 
 	case err != nil && !absent:
 		return fmt.Errorf("storage node %d: %w", i, err)
 	case len(inside) == 0:
-		return r.make(ctx, key)
+		id, err := newIdentity()
+		if err != nil {
+			return err
+		}
+		return r.make(ctx, settings{"Identity": id}, key)
 	}
 	for _, part := range []string{"config", "datastore_spec", filepath.Join("blocks", "SHARDING"), "datastore"} {
 		if _, err := os.Stat(filepath.Join(r.dir, part)); err != nil {
@@ -108,16 +112,12 @@ func (r repo) lost(i int, cause error) error {
 }
 
 // make lets Kubo make a folder beside the place and moves it there as a whole.
-func (r repo) make(ctx context.Context, key []byte) error {
+func (r repo) make(ctx context.Context, of settings, key []byte) error {
 	fresh := repo{r.dir + ".new", r.program}
 	if err := os.RemoveAll(fresh.dir); err != nil {
 		return fmt.Errorf("make storage node: %w", err)
 	}
-	id, err := newIdentity()
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.Mkdir(fresh.dir, 0o700), fresh.configure(id, "")); err != nil {
+	if err := errors.Join(os.Mkdir(fresh.dir, 0o700), fresh.configure(of, "")); err != nil {
 		return fmt.Errorf("make storage node: %w", err)
 	}
 	// Kubo refuses a folder that has a configuration: it takes it from beside.
@@ -143,8 +143,9 @@ func (r repo) make(ctx context.Context, key []byte) error {
 	return durable.SyncFolder(filepath.Dir(r.dir))
 }
 
-// configure writes the node's configuration with an API at a port.
-func (r repo) configure(id json.RawMessage, port string) error {
+// configure writes the node's configuration with an API at a port. Of what it was
+// it keeps the identity, and the kind of datastore that its folder is of.
+func (r repo) configure(was settings, port string) error {
 	template, err := deploy.Files.ReadFile("ipfs/config.json")
 	if err != nil {
 		return fmt.Errorf("data of Kubo: %w", err)
@@ -157,8 +158,11 @@ func (r repo) configure(id json.RawMessage, port string) error {
 	if port != "" {
 		addresses["API"] = []string{"/ip4/127.0.0.1/tcp/" + port}
 	}
-	s["Identity"] = id
-	if s["Addresses"], err = json.Marshal(addresses); err != nil {
+	s["Identity"] = was["Identity"]
+	if s["Addresses"], err = json.Marshal(addresses); err == nil {
+		err = s.keepDatastore(was)
+	}
+	if err != nil {
 		return fmt.Errorf("configure storage node: %w", err)
 	}
 	b, err := json.MarshalIndent(s, "", "  ")
@@ -166,6 +170,22 @@ func (r repo) configure(id json.RawMessage, port string) error {
 		return fmt.Errorf("configure storage node: %w", err)
 	}
 	return durable.WriteFile(filepath.Join(r.dir, "config"), append(b, '\n'))
+}
+
+// keepDatastore takes over Datastore.Spec where there is one: Kubo does not start
+// on a folder that was begun with another.
+func (s settings) keepDatastore(was settings) error {
+	var old, d settings
+	if was["Datastore"] == nil {
+		return nil
+	}
+	err := errors.Join(json.Unmarshal(was["Datastore"], &old), json.Unmarshal(s["Datastore"], &d))
+	if err != nil || old["Spec"] == nil {
+		return err
+	}
+	d["Spec"] = old["Spec"]
+	s["Datastore"], err = json.Marshal(d)
+	return err
 }
 
 // start starts the node at the port it had, or at another one where that is
@@ -184,7 +204,7 @@ func (r repo) start(ctx context.Context, s process.Spec) (*process.Process, stri
 					return nil, "", err
 				}
 			}
-			if err := r.configure(c["Identity"], port); err != nil {
+			if err := r.configure(c, port); err != nil {
 				return nil, "", err
 			}
 		}
