@@ -62,7 +62,7 @@ func TestTheScorecardIsMeasuredAlike(t *testing.T) {
 
 func data(t *testing.T) []scorecard.Row {
 	t.Helper()
-	all, err := load(realdata.Path(t, "credit"))
+	all, err := scorecard.LoadTraining(realdata.Path(t, "credit"), Name)
 	if err != nil {
 		t.Fatal(err)
 	}
