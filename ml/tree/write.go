@@ -165,11 +165,8 @@ func (t Tree) file(id, features int) (fileTree, error) {
 		if node.MissingLeft {
 			f.DefaultLeft[i] = 1
 		}
-		above := float32(node.Threshold) // the threshold is just below what the file holds
-		if Below(above) != node.Threshold {
-			above = math.Nextafter32(above, float32(math.Inf(1)))
-		}
-		if Below(above) != node.Threshold {
+		above, ok := Above(node.Threshold)
+		if !ok {
 			return f, unsupported("a threshold is no float32, as XGBoost's are")
 		}
 		f.Conditions[i] = real(above)

@@ -231,6 +231,16 @@ func Below(t float32) float64 {
 	return math.Nextafter(middle, math.Inf(-1))
 }
 
+// Above returns the float32 whose Below the threshold is, and false where there
+// is none: then the model compares float64 values, as LightGBM's do.
+func Above(threshold float64) (float32, bool) {
+	t := float32(threshold)
+	if Below(t) != threshold {
+		t = math.Nextafter32(t, float32(math.Inf(1)))
+	}
+	return t, Below(t) == threshold
+}
+
 // Logit is the margin of a probability, as XGBoost keeps it: in float32.
 func Logit(p float32) float64 { return math.Log(float64(p) / (1 - float64(p))) }
 
