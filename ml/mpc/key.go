@@ -28,10 +28,7 @@ func (c column) key(v float64) (uint64, error) {
 	switch {
 	case math.IsNaN(v):
 		return c.missing(), nil
-	case v == 0:
-		v = 0 // one zero, not two
-	}
-	if c.bits == 32 {
+	case c.bits == 32:
 		return key32(float32(v)), nil
 	}
 	return key64(v), nil
@@ -55,24 +52,22 @@ func (c column) most(threshold float64) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	if above == 0 {
-		above = 0
-	}
 	return key32(above) - 1, true
 }
 
 // key32 and key64 map floating-point numbers to whole ones of the same order
-// (IEEE 754: the bits of positive numbers ascend, those of negative ones descend).
+// (IEEE 754: the bits of positive numbers ascend, those of negative ones
+// descend), and both zeros to one.
 func key32(v float32) uint64 {
-	if b := math.Float32bits(v); b>>31 == 0 {
+	b := math.Float32bits(v + 0)
+	if b>>31 == 0 {
 		return uint64(b | 1<<31)
-	} else {
-		return uint64(^b)
 	}
+	return uint64(^b)
 }
 
 func key64(v float64) uint64 {
-	b := math.Float64bits(v)
+	b := math.Float64bits(v + 0)
 	if b>>63 == 0 {
 		return b | 1<<63
 	}

@@ -235,7 +235,7 @@ func Below(t float32) float64 {
 // is none: then the model compares float64 values, as LightGBM's do.
 func Above(threshold float64) (float32, bool) {
 	t := float32(threshold)
-	if Below(t) != threshold {
+	if math.IsInf(float64(t), -1) || Below(t) != threshold {
 		t = math.Nextafter32(t, float32(math.Inf(1)))
 	}
 	return t, Below(t) == threshold

@@ -140,6 +140,23 @@ func TestNothingIsComputedTwice(t *testing.T) {
 	}
 }
 
+// Terms that cancel once an exclusive or is taken into another one.
+func TestTermsThatCancel(t *testing.T) {
+	b := New()
+	v := b.Input(4)
+	nothing := b.Xor(b.Xor(v[0], b.Xor(v[1], v[2])), b.Xor(v[1], b.Xor(v[0], v[2])))
+	back := b.Xor(b.Xor(b.Xor(v[0], v[1]), v[3]), v[1])
+	p := b.Build(Number{nothing, back})
+	for _, r := range p.Rounds {
+		for _, x := range r.Xors {
+			if len(slices.Compact(slices.Sorted(slices.Values(x.X)))) != len(x.X) {
+				t.Errorf("a slot is taken twice: %v", x.X)
+			}
+		}
+	}
+	equal(t, p, []int{4}, func(row []uint64) []uint64 { return []uint64{(row[0] ^ row[0]>>3) & 1 << 1} })
+}
+
 // Slots are used again, and rounds are as many as the depth says.
 func TestProgramsAreShallowAndSmall(t *testing.T) {
 	b := New()

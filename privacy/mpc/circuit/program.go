@@ -1,5 +1,7 @@
 package circuit
 
+import "slices"
+
 // A Program is a circuit in the order in which it is computed: rounds of ANDs
 // that need nothing of each other, each followed by exclusive ors. A slot holds a
 // bit of every row while it is needed.
@@ -20,7 +22,8 @@ type Round struct {
 // An And sets slot Z to X AND Y.
 type And struct{ X, Y, Z int32 }
 
-// A Xor sets slot Z to the exclusive or of some; Z may be among them.
+// A Xor sets slot Z to the exclusive or of some different ones, or to 0 of none;
+// Z may be among them.
 type Xor struct {
 	Z int32
 	X []int32
@@ -158,8 +161,23 @@ func (b *Builder) flatten(uses []int32) [][]int32 {
 				terms[i] = append(terms[i], x)
 			}
 		}
+		terms[i] = odd(terms[i])
 	}
 	return terms
+}
+
+// odd returns what occurs an odd number of times, never nil.
+func odd(nodes []int32) []int32 {
+	slices.Sort(nodes)
+	out := nodes[:0]
+	for _, n := range nodes {
+		if len(out) > 0 && out[len(out)-1] == n {
+			out = out[:len(out)-1]
+		} else {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // An allocator gives slots to nodes until their last use.

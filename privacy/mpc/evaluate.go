@@ -1,0 +1,231 @@
+package mpc
+
+import (
+	"fmt"
+	"slices"
+
+	"manx/privacy/mpc/circuit"
+	"manx/privacy/mpc/ring"
+)
+
+// blockRows is how many rows a program runs on at a time: few enough that what
+// it holds stays in the caches, enough that rounds and calls are shared.
+const blockRows = 1024
+
+// Evaluate runs a program on rows of whole numbers and returns its outputs as
+// whole numbers. Number j of row i is x[j·rows+i], and so with outputs. Of a
+// number only as many low bits count as the program reads. It sends a bit a party and AND and row,
+// and takes the program's rounds with five more.
+func (s *Session) Evaluate(p *circuit.Program, x Share, rows int) (Share, error) {
+	if rows < 0 || x.Len() != len(p.Inputs)*rows {
+		return Share{}, fmt.Errorf("mpc: a program of %d inputs over %d rows takes other than %d values", len(p.Inputs), rows, x.Len())
+	}
+	if err := s.enter("program", x); err != nil {
+		return Share{}, err
+	}
+	out := newVec(len(p.Outputs) * rows)
+	e := evaluation{s: s, p: p}
+	for from := 0; from < rows && s.failed() == nil; from += blockRows {
+		to := min(from+blockRows, rows)
+		z := e.block(x.vec(), rows, from, to)
+		for o := range p.Outputs {
+			copy(out.a[o*rows+from:o*rows+to], z.a[o*(to-from):])
+			copy(out.b[o*rows+from:o*rows+to], z.b[o*(to-from):])
+		}
+	}
+	return s.share(out)
+}
+
+// An evaluation is a program at work on one block after the other.
+type evaluation struct {
+	s     *Session
+	p     *circuit.Program
+	w     int // words of a plane
+	slots vec
+	x, y  vec // operands of a round
+}
+
+// slot returns a plane of the program's.
+func (e *evaluation) slot(i int32) vec { return e.slots.part(int(i)*e.w, int(i+1)*e.w) }
+
+func (e *evaluation) block(x vec, rows, from, to int) vec {
+	n := to - from
+	if w := ring.Words(n); w != e.w || e.slots.len() == 0 {
+		e.w, e.slots, e.x, e.y = w, newVec(e.p.Slots*w), vec{}, vec{}
+	}
+	in := newVec(len(e.p.Inputs) * n)
+	for j := range e.p.Inputs {
+		copy(in.a[j*n:(j+1)*n], x.a[j*rows+from:])
+		copy(in.b[j*n:(j+1)*n], x.b[j*rows+from:])
+	}
+	e.load(in, n)
+	for _, r := range e.p.Rounds {
+		if len(r.Ands) > 0 {
+			e.and(r.Ands)
+		}
+		for _, g := range r.Xors {
+			e.xor(g)
+		}
+	}
+	return e.read(n)
+}
+
+// load puts two summands of every number into its slots.
+func (e *evaluation) load(x vec, n int) {
+	s, w := e.s, e.w
+	total := 0
+	for _, in := range e.p.Inputs {
+		total += len(in[0])
+	}
+	// slice cuts a component of the block into planes.
+	slice := func(component []uint64) []uint64 {
+		bits, at := make([]uint64, total*w), 0
+		for j, in := range e.p.Inputs {
+			if component != nil {
+				ring.Slice(bits[at:], component[j*n:(j+1)*n], 0, len(in[0]))
+			}
+			at += len(in[0]) * w
+		}
+		return bits
+	}
+	var first, second []vec
+	if s.security == WithAbort {
+		var c [Parties][]vec
+		for j := range c {
+			c[j] = planes(s.place(j, slice(s.component(x, j))), w)
+		}
+		sum, up := s.saveCarries(c, total)
+		first, second = sum, append([]vec{newVec(w)}, up...)
+	} else {
+		known := s.common(x)
+		if s.party == pivot {
+			known = s.other(x, false)
+		}
+		bits := slice(known)
+		s.round()
+		first, second = planes(s.place(0, bits), w), planes(s.deal(bits, len(bits), true), w)
+	}
+	at := 0
+	for _, in := range e.p.Inputs {
+		for k := range in[0] {
+			put(e, in[0][k], first[at])
+			if s.security == WithAbort && k == 0 {
+				put(e, in[1][k], newVec(w)) // carries come from the bit below
+			} else {
+				put(e, in[1][k], second[at])
+			}
+			at++
+		}
+	}
+}
+
+// put copies a plane into a slot, if it has one.
+func put(e *evaluation, slot int32, plane vec) {
+	if slot >= 0 {
+		to := e.slot(slot)
+		copy(to.a, plane.a)
+		copy(to.b, plane.b)
+	}
+}
+
+func (e *evaluation) and(gates []circuit.And) {
+	words := len(gates) * e.w
+	if e.x.len() < words || e.s.security == WithAbort { // which keeps them for its checks
+		e.x, e.y = newVec(words), newVec(words)
+	}
+	x, y := e.x.part(0, words), e.y.part(0, words)
+	for i, g := range gates {
+		from, to := i*e.w, (i+1)*e.w
+		px, py := e.slot(g.X), e.slot(g.Y)
+		copy(x.a[from:to], px.a)
+		copy(x.b[from:to], px.b)
+		copy(y.a[from:to], py.a)
+		copy(y.b[from:to], py.b)
+	}
+	one := []gate{{x: x, y: y}}
+	e.s.and(one)
+	for i, g := range gates {
+		put(e, g.Z, one[0].z.part(i*e.w, (i+1)*e.w))
+	}
+}
+
+// xor combines planes. The result's slot may be one of theirs, which then is
+// where the sum begins.
+func (e *evaluation) xor(g circuit.Xor) {
+	z, start := e.slot(g.Z), slices.Index(g.X, g.Z)
+	switch {
+	case len(g.X) == 0:
+		clear(z.a)
+		clear(z.b)
+	case start < 0:
+		start = 0
+		put(e, g.Z, e.slot(g.X[0]))
+	}
+	for i, x := range g.X {
+		if i != start {
+			e.into(z, x)
+		}
+	}
+}
+
+func (e *evaluation) into(z vec, slot int32) {
+	x := e.slot(slot)
+	for k := range z.a {
+		z.a[k] ^= x.a[k]
+		z.b[k] ^= x.b[k]
+	}
+}
+
+// read turns the bits of the outputs into numbers, n of each output.
+func (e *evaluation) read(n int) vec {
+	s := e.s
+	total := 0
+	for _, o := range e.p.Outputs {
+		total += len(o)
+	}
+	bits, at := newVec(ring.Words(total*n)), 0
+	own := s.component(bits, 0)
+	for _, number := range e.p.Outputs {
+		for _, l := range number {
+			if l.Slot >= 0 {
+				plane := e.slot(l.Slot)
+				append64(bits.a, plane.a, at, n)
+				append64(bits.b, plane.b, at, n)
+			}
+			if l.Not && own != nil {
+				for i := at; i < at+n; i++ {
+					own[i/64] ^= 1 << (i % 64)
+				}
+			}
+			at += n
+		}
+	}
+	v := s.number(bits, total*n)
+	out := newVec(len(e.p.Outputs) * n)
+	at = 0
+	for o, number := range e.p.Outputs {
+		for k := range number {
+			for i := range n {
+				out.a[o*n+i] += v.a[at+i] << k
+				out.b[o*n+i] += v.b[at+i] << k
+			}
+			at += n
+		}
+	}
+	return out
+}
+
+// append64 copies the first n bits of a plane to bit at of bits, which is 0 there.
+func append64(bits, plane []uint64, at, n int) {
+	shift := at % 64
+	for j := range ring.Words(n) {
+		v := plane[j]
+		if left := n - 64*j; left < 64 {
+			v &= 1<<left - 1
+		}
+		bits[at/64+j] |= v << shift
+		if rest := v >> (64 - shift); shift > 0 && rest != 0 {
+			bits[at/64+j+1] |= rest
+		}
+	}
+}
