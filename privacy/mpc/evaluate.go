@@ -2,7 +2,6 @@ package mpc
 
 import (
 	"fmt"
-	"slices"
 
 	"manx/privacy/mpc/circuit"
 	"manx/privacy/mpc/ring"
@@ -40,18 +39,22 @@ func (s *Session) Evaluate(p *circuit.Program, x Share, rows int) (Share, error)
 type evaluation struct {
 	s     *Session
 	p     *circuit.Program
-	w     int // words of a plane
-	slots vec
-	x, y  vec // operands of a round
+	w     int      // words of a plane
+	slots []uint64 // of slot i, both components: from 2·w·i
+	sent  []uint64 // of a round, component i of all its ANDs
+	got   []uint64 // component i+1
 }
 
 // slot returns a plane of the program's.
-func (e *evaluation) slot(i int32) vec { return e.slots.part(int(i)*e.w, int(i+1)*e.w) }
+func (e *evaluation) slot(i int32) vec {
+	at := 2 * e.w * int(i)
+	return vec{e.slots[at : at+e.w], e.slots[at+e.w : at+2*e.w]}
+}
 
 func (e *evaluation) block(x vec, rows, from, to int) vec {
 	n := to - from
-	if w := ring.Words(n); w != e.w || e.slots.len() == 0 {
-		e.w, e.slots, e.x, e.y = w, newVec(e.p.Slots*w), vec{}, vec{}
+	if w := ring.Words(n); w != e.w || e.slots == nil {
+		e.w, e.slots = w, make([]uint64, 2*w*e.p.Slots)
 	}
 	in := newVec(len(e.p.Inputs) * n)
 	for j := range e.p.Inputs {
@@ -60,7 +63,11 @@ func (e *evaluation) block(x vec, rows, from, to int) vec {
 	}
 	e.load(in, n)
 	for _, r := range e.p.Rounds {
-		if len(r.Ands) > 0 {
+		switch {
+		case len(r.Ands) == 0:
+		case e.s.security == WithAbort:
+			e.andRecorded(r.Ands)
+		default:
 			e.and(r.Ands)
 		}
 		for _, g := range r.Xors {
@@ -128,12 +135,11 @@ func put(e *evaluation, slot int32, plane vec) {
 	}
 }
 
-func (e *evaluation) and(gates []circuit.And) {
+// andRecorded computes the ANDs of a round with copies of what they read, which
+// the session checks later.
+func (e *evaluation) andRecorded(gates []circuit.And) {
 	words := len(gates) * e.w
-	if e.x.len() < words || e.s.security == WithAbort { // which keeps them for its checks
-		e.x, e.y = newVec(words), newVec(words)
-	}
-	x, y := e.x.part(0, words), e.y.part(0, words)
+	x, y := newVec(words), newVec(words)
 	for i, g := range gates {
 		from, to := i*e.w, (i+1)*e.w
 		px, py := e.slot(g.X), e.slot(g.Y)
@@ -149,30 +155,73 @@ func (e *evaluation) and(gates []circuit.And) {
 	}
 }
 
-// xor combines planes. The result's slot may be one of theirs, which then is
-// where the sum begins.
-func (e *evaluation) xor(g circuit.Xor) {
-	z, start := e.slot(g.Z), slices.Index(g.X, g.Z)
-	switch {
-	case len(g.X) == 0:
-		clear(z.a)
-		clear(z.b)
-	case start < 0:
-		start = 0
-		put(e, g.Z, e.slot(g.X[0]))
+// and computes the ANDs of a round as Session.and does, from the slots.
+func (e *evaluation) and(gates []circuit.And) {
+	s, w, words := e.s, e.w, len(gates)*e.w
+	if len(e.sent) < words {
+		e.sent, e.got = make([]uint64, words), make([]uint64, words)
 	}
-	for i, x := range g.X {
-		if i != start {
-			e.into(z, x)
+	s.round()
+	sent, got := e.sent[:words], e.got[:words]
+	at := 0 // words that are hidden and on their way
+	for i, g := range gates {
+		if out := sent[i*w : (i+1)*w]; w == 1 {
+			x, y := e.slots[2*g.X:][:2], e.slots[2*g.Y:][:2]
+			out[0] = x[0]&(y[0]^y[1]) ^ x[1]&y[0]
+		} else {
+			andPart(out, e.slot(g.X), e.slot(g.Y))
 		}
+		if done := (i + 1) * w; done-at >= blockWords || i+1 == len(gates) {
+			s.mine.xor(sent[at:done])
+			s.ours.xor(sent[at:done])
+			s.previous.put(sent[at:done])
+			at = done
+		}
+	}
+	s.previous.flush()
+	s.next.receive(got)
+	for i, g := range gates {
+		if w == 1 {
+			z := e.slots[2*g.Z:][:2]
+			z[0], z[1] = sent[i], got[i]
+			continue
+		}
+		put(e, g.Z, vec{sent[i*w : (i+1)*w], got[i*w : (i+1)*w]})
 	}
 }
 
-func (e *evaluation) into(z vec, slot int32) {
-	x := e.slot(slot)
-	for k := range z.a {
-		z.a[k] ^= x.a[k]
-		z.b[k] ^= x.b[k]
+// lane is how many words of both components xor works on at a time.
+const lane = 8
+
+// xor combines planes. The result's slot may be one of theirs: it is written
+// when all have been read.
+func (e *evaluation) xor(g circuit.Xor) {
+	stride := 2 * e.w
+	k := 0
+	for ; k+lane <= stride; k += lane {
+		var v [lane]uint64
+		for _, x := range g.X {
+			p := (*[lane]uint64)(e.slots[int(x)*stride+k:])
+			v[0] ^= p[0]
+			v[1] ^= p[1]
+			v[2] ^= p[2]
+			v[3] ^= p[3]
+			v[4] ^= p[4]
+			v[5] ^= p[5]
+			v[6] ^= p[6]
+			v[7] ^= p[7]
+		}
+		copy(e.slots[int(g.Z)*stride+k:], v[:])
+	}
+	for ; k < stride; k += 2 {
+		var v, u uint64
+		for _, x := range g.X {
+			p := e.slots[int(x)*stride+k:][:2]
+			v ^= p[0]
+			u ^= p[1]
+		}
+		z := e.slots[int(g.Z)*stride+k:][:2]
+		z[0], z[1] = v, u
 	}
 }
 
