@@ -17,6 +17,7 @@ import (
 	"manx/ml/consumertrees"
 	"manx/ml/tree"
 	"manx/privacy/mpc"
+	"manx/privacy/mpc/mpctest"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/test/realdata"
@@ -81,9 +82,9 @@ func TestInvariant7_ScoresAndReasonsOnSharesEqualTheClear(t *testing.T) {
 	for i, out := range trees.program.Run(each) {
 		samePoints(t, p, trees, rows[i], out)
 	}
-	for _, security := range securities {
+	for _, security := range securities(false) {
 		for _, n := range []int{1, len(rows)} {
-			got := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], n) }, flat[:n*trees.Inputs()])
+			got := mpctest.Run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], n) }, flat[:n*trees.Inputs()])
 			for i := range n {
 				samePoints(t, p, trees, rows[i], got[i*trees.Outputs():(i+1)*trees.Outputs()])
 			}
@@ -203,8 +204,8 @@ func TestInvariant7_TreesOnSharesEqualTheClear(t *testing.T) {
 			for i, out := range trees.program.Run(each) {
 				sameMargins(t, m, trees, rows[i], out)
 			}
-			for _, security := range securities {
-				got := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], len(rows)) }, flat)
+			for _, security := range securities(false) {
+				got := mpctest.Run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], len(rows)) }, flat)
 				for i, x := range rows {
 					sameMargins(t, m, trees, x, got[i*trees.Outputs():(i+1)*trees.Outputs()])
 				}

@@ -12,7 +12,8 @@ import (
 const blockRows = 1024
 
 // Evaluate runs a program on rows of whole numbers and returns its outputs as
-// whole numbers. Number j of row i is x[j·rows+i], and so with outputs. Of a
+// whole numbers. Number j of row i is x[j·rows+i], and so with outputs; what the
+// program takes as Bits was dealt by DealBits. Of a
 // number only as many low bits count as the program reads. It sends a bit a party and AND and row,
 // and takes the program's rounds with five more.
 func (s *Session) Evaluate(p *circuit.Program, x Share, rows int) (Share, error) {
@@ -77,43 +78,28 @@ func (e *evaluation) block(x vec, rows, from, to int) vec {
 	return e.read(n)
 }
 
-// load puts two summands of every number into its slots.
+// load puts two summands of every number into its slots, and bits into theirs.
 func (e *evaluation) load(x vec, n int) {
 	s, w := e.s, e.w
 	total := 0
-	for _, in := range e.p.Inputs {
-		total += len(in[0])
-	}
-	// slice cuts a component of the block into planes.
-	slice := func(component []uint64) []uint64 {
-		bits, at := make([]uint64, total*w), 0
-		for j, in := range e.p.Inputs {
-			if component != nil {
-				ring.Slice(bits[at:], component[j*n:(j+1)*n], 0, len(in[0]))
-			}
-			at += len(in[0]) * w
+	for j, in := range e.p.Inputs {
+		if in[1] != nil {
+			total += len(in[0])
+			continue
 		}
-		return bits
-	}
-	var first, second []vec
-	if s.security == WithAbort {
-		var c [Parties][]vec
-		for j := range c {
-			c[j] = planes(s.place(j, slice(s.component(x, j))), w)
+		bits := newVec(len(in[0]) * w) // dealt as bits: components are sliced as they are
+		ring.Slice(bits.a, x.a[j*n:(j+1)*n], 0, len(in[0]))
+		ring.Slice(bits.b, x.b[j*n:(j+1)*n], 0, len(in[0]))
+		for k, slot := range in[0] {
+			put(e, slot, bits.part(k*w, (k+1)*w))
 		}
-		sum, up := s.saveCarries(c, total)
-		first, second = sum, append([]vec{newVec(w)}, up...)
-	} else {
-		known := s.common(x)
-		if s.party == pivot {
-			known = s.other(x, false)
-		}
-		bits := slice(known)
-		s.round()
-		first, second = planes(s.place(0, bits), w), planes(s.deal(bits, len(bits), true), w)
 	}
+	first, second := e.summands(x, n, total)
 	at := 0
 	for _, in := range e.p.Inputs {
+		if in[1] == nil {
+			continue
+		}
 		for k := range in[0] {
 			put(e, in[0][k], first[at])
 			if s.security == WithAbort && k == 0 {
@@ -124,6 +110,43 @@ func (e *evaluation) load(x vec, n int) {
 			at++
 		}
 	}
+}
+
+// summands returns the planes of two summands of all numbers. In sessions with
+// abort the second are carries, each beside the bit above the one it left.
+func (e *evaluation) summands(x vec, n, total int) (first, second []vec) {
+	s, w := e.s, e.w
+	slice := func(component []uint64) []uint64 {
+		bits, at := make([]uint64, total*w), 0
+		for j, in := range e.p.Inputs {
+			if in[1] == nil {
+				continue
+			}
+			if component != nil {
+				ring.Slice(bits[at:], component[j*n:(j+1)*n], 0, len(in[0]))
+			}
+			at += len(in[0]) * w
+		}
+		return bits
+	}
+	switch {
+	case total == 0:
+		return nil, nil
+	case s.security == WithAbort:
+		var c [Parties][]vec
+		for j := range c {
+			c[j] = planes(s.place(j, slice(s.component(x, j))), w)
+		}
+		sum, up := s.saveCarries(c, total)
+		return sum, append([]vec{newVec(w)}, up...)
+	}
+	known := s.common(x)
+	if s.party == pivot {
+		known = s.other(x, false)
+	}
+	bits := slice(known)
+	s.round()
+	return planes(s.place(0, bits), w), planes(s.deal(bits, len(bits), true), w)
 }
 
 // put copies a plane into a slot, if it has one.

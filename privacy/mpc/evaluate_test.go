@@ -69,3 +69,37 @@ func TestProgramsOfOtherShapesAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Bits that were dealt as bits meet numbers that were dealt as sums.
+func TestProgramsOnBits(t *testing.T) {
+	b := circuit.New()
+	x, y := b.Bits(20), b.Input(20)
+	b.Bits(3)
+	p := b.Build(b.Add(x, y), circuit.Number{b.Less(x, y)})
+	const rows = 70
+	r := rand.New(rand.NewPCG(4, 4))
+	numbers, bits := make([]uint64, rows), make([]uint64, rows)
+	in := make([][]uint64, rows)
+	for i := range in {
+		bits[i], numbers[i] = r.Uint64N(1<<20), r.Uint64N(1<<20)
+		in[i] = []uint64{bits[i], numbers[i], 5}
+	}
+	dealt, err := mpc.DealBits(bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, security := range securities {
+		got, _ := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
+			all, err := mpc.Concat(dealt[s.Party()], in[0], dealt[s.Party()])
+			if err != nil {
+				return all, err
+			}
+			return s.Evaluate(p, all, rows)
+		}, numbers)
+		for i, want := range p.Run(in) {
+			if got[i] != want[0] || got[rows+i] != want[1] {
+				t.Fatalf("row %d: %d and %d, not %v", i, got[i], got[rows+i], want)
+			}
+		}
+	}
+}

@@ -70,6 +70,20 @@ func (b *Builder) Input(bits int) Number {
 	return b.Add(in[0], in[1])[:bits]
 }
 
+// Bits adds so many bits, at most 64, to what the circuit is given, each of its
+// own: there is nothing to add up.
+func (b *Builder) Bits(n int) Number {
+	var out Number
+	var nodes []int32
+	for range n {
+		nodes = append(nodes, int32(len(b.nodes)))
+		out = append(out, positive(int32(len(b.nodes))))
+		b.nodes, b.depth = append(b.nodes, node{}), append(b.depth, 0)
+	}
+	b.inputs = append(b.inputs, [2][]int32{nodes, nil})
+	return out
+}
+
 // And returns x AND y. Complements are moved behind the gate, where they are
 // free, so that one gate serves x AND y in all polarities.
 func (b *Builder) And(x, y Bit) Bit {

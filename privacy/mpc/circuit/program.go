@@ -6,7 +6,7 @@ import "slices"
 // that need nothing of each other, each followed by exclusive ors. A slot holds a
 // bit of every row while it is needed.
 type Program struct {
-	Inputs  [][2][]int32 // slot of each bit of each summand of each number given, -1 where it is not used
+	Inputs  [][2][]int32 // slot of each bit of each summand of each number given, -1 where it is not used; of Bits the second is nil
 	Slots   int
 	Rounds  []Round // the first has no ANDs
 	Outputs [][]Literal
@@ -218,6 +218,9 @@ func (p *Program) run(rows, out [][]uint64) {
 	for j, summands := range p.Inputs {
 		for i, row := range rows {
 			part := row[j]*0x9e3779b97f4a7c15 + uint64(i) // some part of the sum
+			if summands[1] == nil {
+				part = row[j]
+			}
 			for s, v := range [2]uint64{part, row[j] - part} {
 				for k, slot := range summands[s] {
 					if slot >= 0 {

@@ -1,4 +1,6 @@
-package mpc
+// Package mpctest runs three parties in one process, for tests of what is
+// computed. What goes over the wire is tested in privacy/mpc.
+package mpctest
 
 import (
 	"errors"
@@ -11,11 +13,9 @@ import (
 	"manx/privacy/mpc/link"
 )
 
-var securities = []mpc.Security{mpc.SemiHonest, mpc.WithAbort}
-
-// run deals values to three parties in memory, runs f at each, and joins what
-// it returns.
-func run(t testing.TB, security mpc.Security, f func(s *mpc.Session, in []mpc.Share) (mpc.Share, error), inputs ...[]uint64) []uint64 {
+// Run deals values to three parties in memory, runs f at each, outputs what it
+// returns and joins that.
+func Run(t testing.TB, security mpc.Security, f func(s *mpc.Session, in []mpc.Share) (mpc.Share, error), inputs ...[]uint64) []uint64 {
 	t.Helper()
 	in := make([][]mpc.Share, mpc.Parties)
 	for _, v := range inputs {
