@@ -61,7 +61,9 @@ func TestInvariant7_TheScorecardOnSharesIsTheClearOne(t *testing.T) {
 		files, flat = append(files, f), append(flat, keys...)
 	}
 	for _, security := range []engine.Security{engine.SemiHonest, engine.WithAbort} {
-		got := mpctest.Run(t, security, func(s *engine.Session, in []engine.Share) (engine.Share, error) { return trees.Run(s, in[0], len(files)) }, flat)
+		got := mpctest.Run(t, security, func(s *engine.Session, in []engine.Share) (engine.Share, error) {
+			return trees.Run(s, in[0], len(files))
+		}, flat)
 		for i, f := range files {
 			points, reasons, err := trees.Points(got[i*trees.Outputs() : (i+1)*trees.Outputs()])
 			if err != nil {
