@@ -2,6 +2,7 @@ package mpc
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"io"
 	"math"
@@ -243,6 +244,14 @@ func TestQuestionsAreExactAtTheirThresholds(t *testing.T) {
 // grown trains trees on features that decide together, some values missing.
 func grown(t testing.TB, trees, depth, features int) (*tree.Model, [][]float64) {
 	t.Helper()
+	m, x, err := grow(trees, depth, features)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, x
+}
+
+func grow(trees, depth, features int) (*tree.Model, [][]float64, error) {
 	rng := rand.New(rand.NewPCG(8, uint64(features)))
 	var x [][]float64
 	var y []bool
@@ -260,11 +269,8 @@ func grown(t testing.TB, trees, depth, features int) (*tree.Model, [][]float64) 
 		}
 		x, y = append(x, row), append(y, rng.Float64() < 1/(1+math.Exp(-z)))
 	}
-	m, err := boost.Fit(t.Context(), x, y, boost.Options{Trees: trees, Depth: depth, Rate: 0.1, Lambda: 1, MinWeight: 0.1, Bins: 64}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, x
+	m, err := boost.Fit(context.Background(), x, y, boost.Options{Trees: trees, Depth: depth, Rate: 0.1, Lambda: 1, MinWeight: 0.1, Bins: 64}, nil)
+	return m, x, err
 }
 
 func TestWhatCannotBeSharedIsRefused(t *testing.T) {
