@@ -30,7 +30,7 @@ type Network struct {
 type step struct {
 	name string
 	run  func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error)
-	cost func() cost
+	cost cost
 }
 
 // CompileNetwork compiles g. ranges are calibrated: of values of g, the input

@@ -31,13 +31,11 @@ func windows(in []int, kernel, stride, before [2]int, out []int) (at []int) {
 
 func maxima(at []int, group int) (step, error) {
 	n := len(at) / group
-	return step{name: "MaxPool", cost: func() cost {
-		var c cost
-		for g := group; g > 1; g = (g + 1) / 2 {
-			c = c.plus(rectifiers(n * (g / 2)))
-		}
-		return c
-	}, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+	var c cost
+	for g := group; g > 1; g = (g + 1) / 2 {
+		c = c.plus(some(rectifier, n*(g/2)))
+	}
+	return step{name: "MaxPool", cost: c, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		y, err := pick(s, x[0], rows, at)
 		if err != nil {
 			return mpc.Share{}, err
@@ -55,7 +53,7 @@ func averages(at []int, group int, x interval) (step, error) {
 	if math.Log2(float64(group)) > float64(f)/2 {
 		return step{}, fmt.Errorf("windows of %d values", group)
 	}
-	return step{name: "AveragePool", cost: func() cost { return truncations(n) }, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: "AveragePool", cost: some(truncation, n), run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		y, err := pick(s, x[0], rows, at)
 		if err == nil {
 			y, err = s.Sum(y, group)
@@ -87,7 +85,7 @@ func padded(op ml.Pad, in, out []int) (at []int) {
 
 // concat joins the arguments of each row.
 func concat(op ml.Concat, in [][]int) step {
-	return step{name: named(op), cost: free, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: named(op), run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		all, err := mpc.Concat(x...)
 		if err != nil {
 			return mpc.Share{}, err

@@ -27,25 +27,23 @@ func compile(op ml.Op, in [][]int, out []int, args []interval, result interval) 
 	case ml.MaxPool:
 		return maxima(windows(in[0], op.Kernel, op.Stride, op.Before, out), op.Kernel[0]*op.Kernel[1])
 	case ml.Flatten, ml.Reshape:
-		return step{name: named(op), run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }, cost: free}, nil
+		return step{name: named(op), run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }}, nil
 	case ml.Pad:
 		return gather(named(op), padded(op, in[0], out)), nil
 	case ml.Concat:
 		return concat(op, in), nil
 	case ml.Add:
-		return step{name: named(op), run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }, cost: free}, nil
+		return step{name: named(op), run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }}, nil
 	}
 	return step{}, errors.New("it has no form on shares")
 }
-
-func free() cost { return cost{} }
 
 // none stands for a zero among the indices that gather takes.
 const none = -1
 
 // gather makes a step that takes values of one argument by index, of each row.
 func gather(name string, at []int) step {
-	return step{name: name, cost: free, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
+	return step{name: name, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
 }
 
 // pick takes the values at the indices, none being a zero, of each of the rows.
@@ -95,16 +93,16 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 			turned = append(turned, p*op.Out+c)
 		}
 	}
-	product, err := product(op.Weights, op.Bias, op.Out, depth, x.most())
+	multiply, err := multiplier(op.Weights, op.Bias, op.Out, depth, x.most())
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: func() cost { return truncations(op.Out * places) }, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: named(op), cost: some(truncation, op.Out*places), run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
 		cols, err := pick(s, args[0], rows, patches)
 		if err != nil {
 			return mpc.Share{}, err
 		}
-		y, err := product(s, cols, rows*places)
+		y, err := multiply(s, cols, rows*places)
 		if err != nil {
 			return mpc.Share{}, err
 		}
@@ -113,18 +111,18 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 }
 
 func dense(op ml.Linear, x interval) (step, error) {
-	product, err := product(op.Weights, op.Bias, op.Out, op.In, x.most())
+	multiply, err := multiplier(op.Weights, op.Bias, op.Out, op.In, x.most())
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: func() cost { return truncations(op.Out) }, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
-		return product(s, args[0], rows)
+	return step{name: named(op), cost: some(truncation, op.Out), run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+		return multiply(s, args[0], rows)
 	}}, nil
 }
 
-// product returns what multiplies rows of depth values, at most top each, with
+// multiplier returns what multiplies rows of depth values, at most top each, with
 // the transpose of weights (out rows of depth), adds the bias and truncates.
-func product(weights, bias []float64, out, depth int, top float64) (func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), error) {
+func multiplier(weights, bias []float64, out, depth int, top float64) (func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), error) {
 	sum := 0.0
 	for o := range out {
 		row := math.Abs(bias[o])
@@ -223,16 +221,14 @@ func horner(op ml.Poly, x, result interval) (step, error) {
 		}
 		return t, nil
 	}
-	return step{name: named(op), run: run, cost: func() cost {
-		return truncations(size).times(degree).plus(products(size).times(max(degree-1, 0)))
-	}}, nil
+	return step{name: named(op), run: run, cost: some(truncation, size).times(degree).plus(some(product, size).times(max(degree-1, 0)))}, nil
 }
 
 func activation(op ml.Activation, size int) (step, error) {
-	st := step{name: op.Kind.String(), cost: func() cost { return sigmoids(size) }}
+	st := step{name: op.Kind.String(), cost: some(sigmoid, size)}
 	switch op.Kind {
 	case ml.ReLU:
-		st.cost = func() cost { return rectifiers(size) }
+		st.cost = some(rectifier, size)
 		st.run = func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.ReLU(x[0]) }
 	case ml.Sigmoid:
 		st.run = func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Sigmoid(x[0]) }
