@@ -6,7 +6,7 @@ import (
 	"manx/privacy/mpc/ring"
 )
 
-// Truncate returns x/2^bits for |x| < 2^62, rounded at random to one of the two
+// Truncate returns x/2^bits for |x| < 2^62 - 2^bits, rounded at random to one of the two
 // multiples around it, the nearer one being likelier, so that the mean is right
 // within 2^-bits. In sessions with abort it may be one below or above those.
 //
