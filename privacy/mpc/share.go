@@ -117,7 +117,7 @@ func DealBits(values []uint64) ([Parties]Share, error) {
 		return shares, err
 	}
 	// Components 0 and 1 are random; 2 follows from them.
-	c0, c1, c2 := shares[0].v.a, shares[1].v.a, shares[2].v.a
+	c0, c1, c2 := shares[0].v().a, shares[1].v().a, shares[2].v().a
 	for i, v := range values {
 		c2[i] = v ^ c0[i] ^ c1[i]
 	}
