@@ -3,6 +3,7 @@ package mpc
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"manx/privacy/reveal"
 )
 
-func TestMain(m *testing.M) { mpctest.Main(m, prepare) }
+func TestMain(m *testing.M) { os.Exit(mpctest.Main(m, prepare)) }
 
 // small is the network of the benchmarks, with random weights: a convolution of
 // 5x5 with stride 2, ReLU, 100 units, ReLU, 10 units on 28x28.

@@ -78,7 +78,7 @@ func CompileNetwork(g ml.Graph, ranges []ml.Range) (*Network, error) {
 		if top := out.most(); !(top < limit) {
 			return nil, overflows(fmt.Sprintf("operation %d (%s) may reach %.3g", i, named(node.Op), top))
 		}
-		st, err := compile(node.Op, shapes, n.shapes[i+1], args, out)
+		st, err := compile(node.Op, shapes, n.shapes[i+1], args)
 		if err != nil {
 			return nil, refused(i, node.Op, err)
 		}

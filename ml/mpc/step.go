@@ -10,15 +10,15 @@ import (
 )
 
 // compile makes a step of an operation whose arguments and result have the
-// given shapes and bounds.
-func compile(op ml.Op, in [][]int, out []int, args []interval, result interval) (step, error) {
+// given shapes; bounds are of the arguments.
+func compile(op ml.Op, in [][]int, out []int, args []interval) (step, error) {
 	switch op := op.(type) {
 	case ml.Conv:
 		return convolution(op, in[0], out, args[0])
 	case ml.Linear:
 		return dense(op, args[0])
 	case ml.Poly:
-		return horner(op, args[0], result)
+		return horner(op, args[0])
 	case ml.Activation:
 		return activation(op, ml.Size(out))
 	case ml.AveragePool:
@@ -159,7 +159,7 @@ func multiplier(weights, bias []float64, out, depth int, top float64) (func(s *m
 }
 
 // horner evaluates polynomials of up to the same degree, one for each value.
-func horner(op ml.Poly, x, result interval) (step, error) {
+func horner(op ml.Poly, x interval) (step, error) {
 	size, degree, most := len(x.low), 0, 0.0
 	for _, k := range op.Coeffs {
 		degree = max(degree, len(k)-1)

@@ -46,10 +46,7 @@ func CompileMargins(m *tree.Model) (*Trees, error) {
 	b, x := t.begin()
 	numbers, top := make([][]circuit.Number, len(m.Base)), make([]uint64, len(m.Base))
 	for i, tr := range m.Trees {
-		at, err := t.reach(b, x, tr)
-		if err != nil {
-			return nil, err
-		}
+		at := t.reach(b, x, tr)
 		least, most := math.Inf(1), math.Inf(-1)
 		for _, n := range tr.Nodes {
 			if n.Leaf() {
@@ -95,10 +92,7 @@ func CompilePoints(p *tree.Points, bits []int, reasons int) (*Trees, error) {
 	var totals []circuit.Number
 	byFeature, top := make([][]circuit.Number, p.Features), make([]uint64, p.Features+1)
 	for i, tr := range p.Trees {
-		at, err := t.reach(b, x, tr)
-		if err != nil {
-			return nil, err
-		}
+		at := t.reach(b, x, tr)
 		choose := func(f int, points func(leaf []int) int) circuit.Number {
 			most := 0
 			var cases []circuit.Case
@@ -153,7 +147,7 @@ func (t *Trees) end(b *circuit.Builder, out []circuit.Number) (*Trees, error) {
 }
 
 // reach returns for each node of a tree whether a row comes to it.
-func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) ([]circuit.Bit, error) {
+func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) []circuit.Bit {
 	at := make([]circuit.Bit, len(tr.Nodes))
 	at[0] = circuit.True
 	for i, n := range tr.Nodes {
@@ -171,7 +165,7 @@ func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) ([]c
 		at[n.Left] = b.And(at[i], left)
 		at[n.Right] = b.Xor(at[i], at[n.Left])
 	}
-	return at, nil
+	return at
 }
 
 // weightiest returns the n features that lost most, each as its number and one,

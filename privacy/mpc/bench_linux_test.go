@@ -2,6 +2,7 @@ package mpc_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 	"manx/privacy/mpc/mpctest"
 )
 
-func TestMain(m *testing.M) { mpctest.Main(m, prepare) }
+func TestMain(m *testing.M) { os.Exit(mpctest.Main(m, prepare)) }
 
 type order struct {
 	Job string

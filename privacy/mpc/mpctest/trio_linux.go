@@ -29,16 +29,17 @@ type Prepare func(s *mpc.Session, job string, n int) (func() error, error)
 
 // Main is a test binary's that has benchmarks with three processes: each is the
 // binary itself, told by its environment to be a party. They meet on loopback
-// with mutual TLS, and do what the benchmark asks of them, a line of JSON at a time.
-func Main(m *testing.M, p Prepare) {
+// with mutual TLS, and do what the benchmark asks of them, a line of JSON at a
+// time. It returns the exit code.
+func Main(m *testing.M, p Prepare) int {
 	if os.Getenv(partyVariable) != "" {
 		if err := beParty(os.Stdin, os.Stdout, p); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			return 1
 		}
-		return
+		return 0
 	}
-	os.Exit(m.Run())
+	return m.Run()
 }
 
 // start is what a party is told first, once it has said where it listens.
@@ -63,7 +64,9 @@ type Answer struct {
 }
 
 func beParty(in io.Reader, out io.Writer, p Prepare) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -75,8 +78,6 @@ func beParty(in io.Reader, out io.Writer, p Prepare) error {
 	if err := ask.Decode(&st); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
 	pair, err := link.Connect(ctx, l, st.Key, st.Next, st.Previous, [32]byte{})
 	if err != nil {
 		return err
@@ -154,7 +155,7 @@ func Start(b *testing.B, security mpc.Security, roundTrip time.Duration) *Trio {
 		if _, keys[i], err = ed25519.GenerateKey(rand.Reader); err != nil {
 			b.Fatal(err)
 		}
-		c := exec.CommandContext(b.Context(), self)
+		c := exec.CommandContext(b.Context(), self) //nolint:gosec // this very program
 		c.Env = append(os.Environ(), partyVariable+"=1")
 		c.Stderr = os.Stderr
 		in, err := c.StdinPipe()
@@ -219,7 +220,7 @@ func (t *Trio) Do(b *testing.B, job string, n, times int) Answer {
 // delayed listens, and passes on to an address what it hears, late: a delaying
 // proxy, where the kernel has no netem.
 func delayed(b *testing.B, address string, delay time.Duration) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func delayed(b *testing.B, address string, delay time.Duration) string {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", address)
+			out, err := new(net.Dialer).DialContext(b.Context(), "tcp", address)
 			if err != nil {
 				_ = in.Close()
 				continue
@@ -267,7 +268,7 @@ func passOn(to, from net.Conn, delay time.Duration) {
 		}
 	}()
 	for l := range queue {
-		time.Sleep(time.Until(l.at))
+		<-time.After(time.Until(l.at))
 		if _, err := to.Write(l.b); err != nil {
 			break
 		}
