@@ -106,6 +106,7 @@ type Session struct {
 	phase   *Phase
 	journal Journal
 	records records
+	scratch scratch
 	stop    func() bool
 
 	mu   sync.Mutex
