@@ -146,14 +146,17 @@ func circuitCost(s mpc.Security, ands, depth, in, out, rows int) (bytes, rounds,
 
 // Estimate returns what running the trees on so many rows takes.
 func (t *Trees) Estimate(rows int, l Line) Estimate {
-	in, out := 0, 0
+	in, out, p := 0, 0, t.program
+	if t.short != nil && rows <= shortRows {
+		p = t.short
+	}
 	for _, c := range t.columns {
 		in += c.bits
 	}
-	for _, number := range t.program.Outputs {
+	for _, number := range p.Outputs {
 		out += len(number)
 	}
-	ands, depth := t.program.Gates()
+	ands, depth := p.Gates()
 	bytes, rounds, work := circuitCost(l.Security, ands, depth, in, out, rows)
 	return l.estimate(bytes+8*float64(rows*t.outputs), rounds, work)
 }

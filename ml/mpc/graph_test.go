@@ -164,11 +164,11 @@ func TestInvariant7_NetworksOnSharesEqualTheClear(t *testing.T) {
 	for _, c := range []struct {
 		parts []string
 		size  float64 // of inputs, from 0
-		bound float64
+		bound float64 // MNIST's outputs are in the thousands
 	}{
-		{[]string{"onnx-mnist", "mnist_cntk_opset8.onnx"}, 255, 2e-3},
-		{[]string{"onnx-mnist", "mnist_opset12.onnx"}, 255, 2e-3},
-		{[]string{"cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"}, 1, 5e-4},
+		{[]string{"onnx-mnist", "mnist_cntk_opset8.onnx"}, 255, 1e-2},
+		{[]string{"onnx-mnist", "mnist_opset12.onnx"}, 255, 1e-2},
+		{[]string{"cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"}, 1, 2e-3},
 	} {
 		t.Run(fmt.Sprint(c.parts), func(t *testing.T) {
 			g := imported(t, c.parts...)

@@ -289,41 +289,11 @@ func (h *HiddenTrees) block(s *mpc.Session, m HiddenModel, x mpc.Share, rows int
 	if err != nil {
 		return mpc.Share{}, err
 	}
-	return h.sum(s, m.Base, leaves, rows)
-}
-
-// sum adds the leaves that rows reached, tree by tree, to where margins start.
-func (h Shape) sum(s *mpc.Session, base, leaves mpc.Share, rows int) (mpc.Share, error) {
-	of := make([][]int, h.Classes) // trees
-	longest := 0
-	for t, c := range h.Class {
-		of[c] = append(of[c], t)
-		longest = max(longest, len(of[c]))
-	}
-	nothing := leaves.Len()
-	leaves, err := mpc.Concat(leaves, s.Public([]uint64{0}))
+	y, err := sumByClass(s, leaves, h.Class, h.Classes, rows)
 	if err != nil {
 		return mpc.Share{}, err
 	}
-	// For each row and class its trees, filled up to equally many.
-	var at []int
-	for r := range rows {
-		for _, trees := range of {
-			for k := range longest {
-				if k < len(trees) {
-					at = append(at, trees[k]*rows+r)
-				} else {
-					at = append(at, nothing)
-				}
-			}
-		}
-	}
-	y, err := s.Sum(leaves.Gather(at), longest)
-	if err != nil {
-		return mpc.Share{}, err
-	}
-	starts := transposed(each(base, rows), h.Classes, rows)
-	return s.Add(y, starts)
+	return s.Add(y, transposed(each(m.Base, rows), h.Classes, rows))
 }
 
 // each repeats every value as often as there are rows.

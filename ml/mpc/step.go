@@ -10,30 +10,30 @@ import (
 )
 
 // compile makes a step of an operation whose arguments and result have the
-// given shapes; bounds are of the arguments.
-func compile(op ml.Op, in [][]int, out []int, args []interval) (step, error) {
+// given shapes; bounds are of the arguments, which have scale bits after the point.
+func compile(op ml.Op, in [][]int, out []int, args []interval, scale int) (step, error) {
 	switch op := op.(type) {
 	case ml.Conv:
-		return convolution(op, in[0], out, args[0])
+		return convolution(op, in[0], out, args[0], scale)
 	case ml.Linear:
-		return dense(op, args[0])
+		return dense(op, args[0], scale)
 	case ml.Poly:
 		return horner(op, args[0])
 	case ml.Activation:
-		return activation(op, ml.Size(out))
+		return activation(op, ml.Size(out), scale)
 	case ml.AveragePool:
 		w := windows(in[0], [2]int{op.Kernel, op.Kernel}, [2]int{op.Kernel, op.Kernel}, [2]int{}, out)
-		return averages(w, op.Kernel*op.Kernel, args[0])
+		return averages(w, op.Kernel*op.Kernel, args[0], scale)
 	case ml.MaxPool:
-		return maxima(windows(in[0], op.Kernel, op.Stride, op.Before, out), op.Kernel[0]*op.Kernel[1])
+		return maxima(windows(in[0], op.Kernel, op.Stride, op.Before, out), op.Kernel[0]*op.Kernel[1], scale), nil
 	case ml.Flatten, ml.Reshape:
-		return step{name: named(op), run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }}, nil
+		return step{name: named(op), scale: scale, run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }}, nil
 	case ml.Pad:
-		return gather(named(op), padded(op, in[0], out)), nil
+		return gather(named(op), padded(op, in[0], out), scale), nil
 	case ml.Concat:
-		return concat(op, in), nil
+		return concat(op, in, scale), nil
 	case ml.Add:
-		return step{name: named(op), run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }}, nil
+		return step{name: named(op), scale: scale, run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }}, nil
 	}
 	return step{}, errors.New("it has no form on shares")
 }
@@ -42,8 +42,8 @@ func compile(op ml.Op, in [][]int, out []int, args []interval) (step, error) {
 const none = -1
 
 // gather makes a step that takes values of one argument by index, of each row.
-func gather(name string, at []int) step {
-	return step{name: name, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
+func gather(name string, at []int, scale int) step {
+	return step{name: name, scale: scale, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
 }
 
 // pick takes the values at the indices, none being a zero, of each of the rows.
@@ -68,7 +68,7 @@ func pick(s *mpc.Session, x mpc.Share, rows int, at []int) (mpc.Share, error) {
 
 // convolution is a product of the patches under the kernel with its weights
 // (im2col): a row for each place, a column for each channel.
-func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
+func convolution(op ml.Conv, in, out []int, x interval, scale int) (step, error) {
 	k, places, depth := op.Kernel, out[1]*out[2], op.In*op.Kernel*op.Kernel
 	patches := make([]int, 0, places*depth)
 	for oy := range out[1] {
@@ -93,11 +93,11 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 			turned = append(turned, p*op.Out+c)
 		}
 	}
-	multiply, err := multiplier(op.Weights, op.Bias, op.Out, depth, x.most())
+	multiply, f, err := multiplier(op.Weights, op.Bias, op.Out, depth, x.most(), scale)
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: some(truncation, op.Out*places), run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: named(op), scale: scale + f, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
 		cols, err := pick(s, args[0], rows, patches)
 		if err != nil {
 			return mpc.Share{}, err
@@ -110,19 +110,20 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 	}}, nil
 }
 
-func dense(op ml.Linear, x interval) (step, error) {
-	multiply, err := multiplier(op.Weights, op.Bias, op.Out, op.In, x.most())
+func dense(op ml.Linear, x interval, scale int) (step, error) {
+	multiply, f, err := multiplier(op.Weights, op.Bias, op.Out, op.In, x.most(), scale)
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: some(truncation, op.Out), run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: named(op), scale: scale + f, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
 		return multiply(s, args[0], rows)
 	}}, nil
 }
 
 // multiplier returns what multiplies rows of depth values, at most top each, with
-// the transpose of weights (out rows of depth), adds the bias and truncates.
-func multiplier(weights, bias []float64, out, depth int, top float64) (func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), error) {
+// the transpose of weights (out rows of depth) and adds the bias, and by how many
+// bits the result has more after the point: no message.
+func multiplier(weights, bias []float64, out, depth int, top float64, scale int) (multiply func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), f int, err error) {
 	sum := 0.0
 	for o := range out {
 		row := math.Abs(bias[o])
@@ -131,16 +132,15 @@ func multiplier(weights, bias []float64, out, depth int, top float64) (func(s *m
 		}
 		sum = max(sum, row)
 	}
-	f, err := fraction(sum)
-	if err != nil {
-		return nil, err
+	if f, err = fraction(sum, scale); err != nil {
+		return nil, 0, err
 	}
 	w, b := make([]uint64, depth*out), make([]uint64, out)
 	for o := range out {
 		for i := range depth {
 			w[i*out+o] = fixed(weights[o*depth+i], f)
 		}
-		b[o] = fixed(bias[o], f+mpc.Fraction)
+		b[o] = fixed(bias[o], f+scale)
 	}
 	return func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
 		y, err := s.MatMulPublic(x, w, rows, depth, out)
@@ -151,11 +151,8 @@ func multiplier(weights, bias []float64, out, depth int, top float64) (func(s *m
 		for range rows {
 			each = append(each, b...)
 		}
-		if y, err = s.AddPublic(y, each); err != nil {
-			return mpc.Share{}, err
-		}
-		return s.Truncate(y, f)
-	}, nil
+		return s.AddPublic(y, each)
+	}, f, nil
 }
 
 // horner evaluates polynomials of up to the same degree, one for each value.
@@ -184,7 +181,7 @@ func horner(op ml.Poly, x interval) (step, error) {
 			return step{}, fmt.Errorf("a partial result may reach %.3g", t*v)
 		}
 	}
-	f, err := fraction(most)
+	f, err := fraction(most, mpc.Fraction)
 	if err != nil {
 		return step{}, err
 	}
@@ -221,11 +218,11 @@ func horner(op ml.Poly, x interval) (step, error) {
 		}
 		return t, nil
 	}
-	return step{name: named(op), run: run, cost: some(truncation, size).times(degree).plus(some(product, size).times(max(degree-1, 0)))}, nil
+	return step{name: named(op), scale: mpc.Fraction, run: run, cost: some(truncation, size).times(degree).plus(some(product, size).times(max(degree-1, 0)))}, nil
 }
 
-func activation(op ml.Activation, size int) (step, error) {
-	st := step{name: op.Kind.String(), cost: some(sigmoid, size)}
+func activation(op ml.Activation, size, scale int) (step, error) {
+	st := step{name: op.Kind.String(), scale: scale, cost: some(sigmoid, size)}
 	switch op.Kind {
 	case ml.ReLU:
 		st.cost = some(rectifier, size)

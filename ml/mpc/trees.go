@@ -17,6 +17,11 @@ type Trees struct {
 	program *circuit.Program
 	outputs int
 
+	// short is for a few rows: it ends in a number for each tree, and these, as
+	// nothing but sums is asked of them, are added up as numbers, in no rounds.
+	short *circuit.Program
+	class []int // of each tree; nil where there is no short program
+
 	// Of margins: where a class starts, and bits after the point.
 	base     []float64
 	fraction int
@@ -44,6 +49,7 @@ func CompileMargins(m *tree.Model) (*Trees, error) {
 		t.fraction++
 	}
 	b, x := t.begin()
+	var each []circuit.Number
 	numbers, top := make([][]circuit.Number, len(m.Base)), make([]uint64, len(m.Base))
 	for i, tr := range m.Trees {
 		at := t.reach(b, x, tr)
@@ -65,12 +71,14 @@ func CompileMargins(m *tree.Model) (*Trees, error) {
 		}
 		t.base[tr.Class] += least
 		top[tr.Class] += uint64(span)
-		numbers[tr.Class] = append(numbers[tr.Class], b.Choose(cases, circuit.Width(uint64(span))))
+		leaf := b.Choose(cases, circuit.Width(uint64(span)))
+		numbers[tr.Class], each, t.class = append(numbers[tr.Class], leaf), append(each, leaf), append(t.class, tr.Class)
 	}
 	var out []circuit.Number
 	for c := range numbers {
 		out = append(out, b.Sum(numbers[c], top[c]))
 	}
+	t.short = b.Build(each...)
 	return t.end(b, out)
 }
 
