@@ -186,6 +186,40 @@ func TestTruncateIsUnbiased(t *testing.T) {
 	}
 }
 
+// TestFixedMatrices: products and their truncation in one, at the ends of the range.
+func TestFixedMatrices(t *testing.T) {
+	const m, k, n = 13, 7, 11
+	x, y := integers(m*k, 29), integers(k*n, 29) // sums of 7 products stay under 2^59
+	for _, security := range securities {
+		got, _ := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
+			return s.MatMulFixed(in[0], in[1], m, k, n)
+		}, x, y)
+		for i := range m {
+			for j := range n {
+				var want uint64
+				for l := range k {
+					want += x[i*k+l] * y[l*n+j]
+				}
+				d := int64(got[i*n+j]) - int64(want)>>mpc.Fraction
+				if security == mpc.SemiHonest && (d < 0 || d > 1) || d < -1 || d > 2 {
+					t.Fatalf("%v: %d, %d differs by %d", security, i, j, d)
+				}
+			}
+		}
+	}
+	// Elementwise, up to 2^62.
+	a, b := integers(2000, 31), integers(2000, 31)
+	got, stats := run(t, mpc.SemiHonest, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.MulFixed(in[0], in[1]) }, a, b)
+	for i := range a {
+		if d := int64(got[i]) - int64(a[i]*b[i])>>mpc.Fraction; d < 0 || d > 1 {
+			t.Fatalf("%d times %d: off by %d", int64(a[i]), int64(b[i]), d)
+		}
+	}
+	if stats.Online.Rounds != 4 {
+		t.Errorf("%d rounds, with the output's", stats.Online.Rounds)
+	}
+}
+
 func fixed(t testing.TB, xs []float64) []uint64 {
 	t.Helper()
 	out := make([]uint64, len(xs))

@@ -48,12 +48,12 @@ func (s *Session) spread(known []uint64, n int, boolean bool) vec {
 		s.ours.fill(z.b)
 		s.mask(z.a, known, z.b, boolean)
 		s.previous.send(z.a)
-		s.merge(z.a, s.previous, boolean)
+		s.previous.combine(z.a, boolean)
 	case 2:
 		s.mine.fill(z.a)
 		s.mask(z.b, known, z.a, boolean)
 		s.next.send(z.b)
-		s.merge(z.b, s.next, boolean)
+		s.next.combine(z.b, boolean)
 	}
 	return z
 }
@@ -65,21 +65,6 @@ func (s *Session) mask(out, known, mask []uint64, boolean bool) {
 		} else {
 			out[i] = known[i] - mask[i]
 		}
-	}
-}
-
-// merge adds what a peer sent to what was sent to it, frame by frame.
-func (s *Session) merge(sum []uint64, from *channel, boolean bool) {
-	var got [frameWords]uint64
-	for len(sum) > 0 {
-		n := min(len(sum), frameWords)
-		from.receive(got[:n])
-		if boolean {
-			xorInto(sum[:n], got[:n])
-		} else {
-			ring.Add(sum[:n], sum[:n], got[:n])
-		}
-		sum = sum[n:]
 	}
 }
 
