@@ -30,7 +30,7 @@ type Estimate struct {
 
 // kinds of work, each with a price of its own.
 const (
-	product = iota
+	product = iota // of two shared numbers, truncated
 	truncation
 	rectifier
 	sigmoid
@@ -69,9 +69,9 @@ type price struct{ bytes, rounds, work float64 }
 
 func prices(s mpc.Security) [kinds]price {
 	if s == mpc.WithAbort {
-		return [kinds]price{product: {8, 1, 900}, truncation: {32.4, 6, 2500}, rectifier: {54.2, 11, 5500}, sigmoid: {705, 37, 40000}, multiplyAdd: {0, 0, 0.5}}
+		return [kinds]price{product: {40.4, 7, 3400}, truncation: {32.4, 6, 2500}, rectifier: {54.2, 11, 5500}, sigmoid: {705, 37, 40000}, multiplyAdd: {0, 0, 0.5}}
 	}
-	return [kinds]price{product: {8, 1, 20}, truncation: {8, 2, 60}, rectifier: {33.4, 10, 300}, sigmoid: {452, 29, 5000}, multiplyAdd: {0, 0, 0.5}}
+	return [kinds]price{product: {8.75, 3, 80}, truncation: {8, 2, 60}, rectifier: {33.4, 10, 300}, sigmoid: {452, 29, 5000}, multiplyAdd: {0, 0, 0.5}}
 }
 
 const (

@@ -55,6 +55,13 @@ func TestEstimatesAreWhatSessionsSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cubic := ml.Graph{Input: []int{300}, Output: 3, Nodes: []ml.Node{
+		{Op: ml.Poly{Coeffs: [][]float64{{1, 2, 3, 4}}}, Args: []int{0}}, {Op: ml.Activation{Kind: ml.Sigmoid}, Args: []int{1}}, {Op: ml.Add{}, Args: []int{1, 2}},
+	}}
+	smooth, err := CompileNetwork(cubic, []ml.Range{{Low: 0, High: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, security := range []mpc.Security{mpc.SemiHonest, mpc.WithAbort} {
 		l := Line{Security: security, RoundTrip: 20 * time.Millisecond, BytesPerSecond: 1e8, Cores: 1}
 		for _, c := range []struct {
@@ -69,6 +76,7 @@ func TestEstimatesAreWhatSessionsSend(t *testing.T) {
 			{"hidden", shape.columns(), func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
 				return trees.Run(s, hidden[s.Party()], x, rows)
 			}, trees.Estimate, []int{1, 150}},
+			{"smooth", smooth.Inputs(), smooth.Run, smooth.Estimate, []int{1}},
 			{"network", net.Inputs(), net.Run, net.Estimate, []int{1, 8}},
 		} {
 			for _, rows := range c.rows {

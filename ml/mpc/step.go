@@ -218,7 +218,7 @@ func horner(op ml.Poly, x interval) (step, error) {
 		}
 		return t, nil
 	}
-	return step{name: named(op), scale: mpc.Fraction, run: run, cost: some(truncation, size).times(degree).plus(some(product, size).times(max(degree-1, 0)))}, nil
+	return step{name: named(op), scale: mpc.Fraction, run: run, cost: some(truncation, size).times(min(degree, 1)).plus(some(product, size).times(max(degree-1, 0)))}, nil
 }
 
 func activation(op ml.Activation, size, scale int) (step, error) {
