@@ -295,8 +295,10 @@ func TestWhatCannotBeSharedIsRefused(t *testing.T) {
 	if _, err := CompileMargins(wide); !notice.Is(err, notice.Unsupported) {
 		t.Errorf("leaves of 1e30: %v", err)
 	}
-	if _, _, err := trees.Points([]uint64{1, 2, 3, 4, 200}); err == nil {
-		t.Error("a reason that there is not was read")
+	for _, out := range [][]uint64{{1, 2, 3, 4, 200}, {1 << 20, 1, 2, 3, 4}, {^uint64(0), 0, 0, 0, 0}, {1, 2, 3}} {
+		if _, _, err := trees.Points(out); err == nil {
+			t.Errorf("%v was read as points", out)
+		}
 	}
 	if _, err := trees.Margins([]uint64{1}); err == nil {
 		t.Error("margins of a model in points were read")
