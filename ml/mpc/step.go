@@ -135,15 +135,22 @@ func multiplier(weights, bias []float64, out, depth int, top float64, scale int)
 	if f, err = fraction(sum, scale); err != nil {
 		return nil, 0, err
 	}
-	w, b := make([]uint64, depth*out), make([]uint64, out)
+	w, turned, b := make([]uint64, depth*out), make([]uint64, depth*out), make([]uint64, out)
 	for o := range out {
 		for i := range depth {
-			w[i*out+o] = fixed(weights[o*depth+i], f)
+			w[o*depth+i] = fixed(weights[o*depth+i], f)
+			turned[i*out+o] = w[o*depth+i]
 		}
 		b[o] = fixed(bias[o], f+scale)
 	}
 	return func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
-		y, err := s.MatMulPublic(x, w, rows, depth, out)
+		var y mpc.Share
+		var err error
+		if rows == 1 { // inner products with rows of weights, as they lie in memory
+			y, err = s.PublicMatMul(w, x, out, depth, 1)
+		} else {
+			y, err = s.MatMulPublic(x, turned, rows, depth, out)
+		}
 		if err != nil {
 			return mpc.Share{}, err
 		}
