@@ -40,7 +40,6 @@ type channel struct {
 	queue    []frame
 	spare    [][]byte
 	open     []byte // a frame that more words fit in
-	openStep string
 	finished bool
 	once     sync.Once
 }

@@ -13,26 +13,7 @@ func (s *Session) sign(x vec) vec {
 		if s.security == WithAbort {
 			return s.signOfThree(s.slices(x, 0, 64))
 		}
-		a, b := s.summands(x, false)
-		runs := make([]carry, 63)
-		w := ring.Words(x.len())
-		// The lowest runs' AND: party 0 and 2 know a, and each a part of b.
-		var known []uint64
-		if s.party != pivot {
-			low, part := s.common(a)[:63*w], s.other(b, true)
-			known = s.temporaryWords(63 * w)
-			for k, v := range low {
-				known[k] = v & part[k]
-			}
-		}
-		s.round()
-		makes := planes(s.spread(known, 63*w, true), w)
-		passes := planes(s.xor(a, b), w)
-		for k := range runs {
-			runs[k] = carry{makes[k], passes[k]}
-		}
-		runs[0].pass = vec{}
-		return s.xor(passes[63], s.carryOut(runs))
+		return s.signOfTwo(x)
 	})
 }
 
@@ -72,31 +53,31 @@ func (s *Session) saveCarries(c [Parties][]vec, n int) (sum, up []vec) {
 // zero returns a plane that tells which values are 0.
 func (s *Session) zero(x vec) vec {
 	return s.inBlocks(x, func(x vec) vec {
-		w := ring.Words(x.len())
-		var differ []vec
 		if s.security == WithAbort {
-			// a + b = 0 if and only if a_k + b_k = a_{k-1} or b_{k-1} everywhere.
-			sum, up := s.saveCarries(s.slices(x, 0, 64), 63)
-			gates := make([]gate, 62)
-			for k := range gates {
-				gates[k] = gate{x: sum[k+1], y: up[k]}
-			}
-			s.and(gates)
-			differ = []vec{sum[0], s.xor(s.xor(sum[1], up[0]), sum[0])}
-			for k := 2; k < 64; k++ {
-				d := s.xor(s.xor(sum[k], up[k-1]), gates[k-2].z)
-				differ = append(differ, s.xor(d, s.xor(sum[k-1], up[k-2])))
-			}
-		} else {
-			a, b := s.summands(x, true) // x0 and -(x1+x2)
-			differ = planes(s.xor(a, b), w)
+			return s.zeroOfThree(s.slices(x, 0, 64))
 		}
-		same := make([]vec, 64)
-		for k, d := range differ {
-			same[k] = s.not(d)
-		}
-		return s.every(same)
+		return s.zeroOfTwo(x)
 	})
+}
+
+// zeroOfThree tells where the sum of three numbers is 0: a + b = 0 if and only
+// if, in every place, their bits' sum is the lower places' bits' or.
+func (s *Session) zeroOfThree(c [Parties][]vec) vec {
+	sum, up := s.saveCarries(c, 63)
+	gates := make([]gate, 62)
+	for k := range gates {
+		gates[k] = gate{x: sum[k+1], y: up[k]}
+	}
+	s.and(gates)
+	differ := []vec{sum[0], s.xor(s.xor(sum[1], up[0]), sum[0])}
+	for k := 2; k < 64; k++ {
+		d := s.xor(s.xor(sum[k], up[k-1]), gates[k-2].z)
+		differ = append(differ, s.xor(d, s.xor(sum[k-1], up[k-2])))
+	}
+	for k, d := range differ {
+		differ[k] = s.not(d)
+	}
+	return s.every(differ)
 }
 
 // inBlocks applies f to at most sliceValues values at a time.
@@ -153,24 +134,6 @@ func (s *Session) slices(x vec, low, n int) (c [Parties][]vec) {
 		c[j] = planes(s.place(j, bits), w)
 	}
 	return c
-}
-
-// summands returns boolean sharings of x0 and of x1+x2, 64 planes each, or of
-// -(x1+x2). One round, 8 bytes from the pivot.
-func (s *Session) summands(x vec, negated bool) (a, b vec) {
-	w := ring.Words(x.len())
-	bits := s.temporaryWords(64 * w)
-	if s.party == pivot {
-		u := s.other(x, false)
-		if negated {
-			ring.Scale(u, u, ^uint64(0))
-		}
-		ring.Slice(bits, u, 0, 64)
-	} else {
-		ring.Slice(bits, s.common(x), 0, 64)
-	}
-	s.round()
-	return s.place(0, bits), s.deal(bits, len(bits), true)
 }
 
 // Negative returns 1 where x < 0 as a signed number, 0 elsewhere.

@@ -186,6 +186,27 @@ func TestTruncateIsUnbiased(t *testing.T) {
 	}
 }
 
+// TestManyValues: more values than are worked on, or checked, at a time.
+func TestManyValues(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("a million values")
+	}
+	x := integers(1<<20+65, 64)
+	got, _ := run(t, mpc.SemiHonest, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Negative(in[0]) }, x)
+	for i := range x {
+		if got[i] != x[i]>>63 {
+			t.Fatalf("%d of %d", i, len(x))
+		}
+	}
+	x = x[:1<<19+3]
+	got, _ = run(t, mpc.WithAbort, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Mul(in[0], in[0]) }, x)
+	for i := range x {
+		if got[i] != x[i]*x[i] {
+			t.Fatalf("%d of %d", i, len(x))
+		}
+	}
+}
+
 // TestFixedMatrices: products and their truncation in one, at the ends of the range.
 func TestFixedMatrices(t *testing.T) {
 	const m, k, n = 13, 7, 11

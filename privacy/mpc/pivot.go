@@ -13,9 +13,14 @@ const pivot = 1
 // pivot knows; others pass nil. It takes words from the pivot to party 2.
 func (s *Session) deal(values []uint64, n int, boolean bool) vec {
 	z := newVec(n)
+	if boolean {
+		z = s.temporary(n)
+		clear(z.a)
+		clear(z.b)
+	}
 	switch s.party {
 	case pivot:
-		s.mine.fill(z.a)
+		s.mine.xor(z.a)
 		for i, v := range values {
 			if boolean {
 				z.b[i] = v ^ z.a[i]

@@ -178,7 +178,7 @@ func (s Share) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// ErrMalformed: bytes that are no share, message or hello.
+// ErrMalformed says: bytes that are no share, message or hello.
 var ErrMalformed = errors.New("mpc: malformed")
 
 // ReadShare reads what MarshalBinary wrote, if it is party's share of n values.
@@ -236,7 +236,7 @@ func Digests(shares [Parties]Share) [Parties][32]byte {
 	return out
 }
 
-// ErrInconsistent: two parties gave different copies of one component.
+// ErrInconsistent says: two parties gave different copies of one component.
 var ErrInconsistent = errors.New("mpc: two parties' copies of a component differ")
 
 // An InconsistentError says which component differs, and who is to blame if
