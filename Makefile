@@ -43,7 +43,7 @@ bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 60m ./ml/ckks
 
 bench-mpc: ## three-party computation: three processes on loopback, then on slow links
-	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/...
+	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
 
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh

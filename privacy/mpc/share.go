@@ -108,6 +108,22 @@ func Deal(values []uint64) ([Parties]Share, error) {
 	return shares, nil
 }
 
+// DealBits splits the bits of values: a bit is the exclusive or of its components.
+// Only Evaluate reads such shares, as a program's Bits; to everything else they
+// are shares of other values.
+func DealBits(values []uint64) ([Parties]Share, error) {
+	shares, err := Deal(make([]uint64, len(values)))
+	if err != nil {
+		return shares, err
+	}
+	// Components 0 and 1 are random; 2 follows from them.
+	c0, c1, c2 := shares[0].v().a, shares[1].v().a, shares[2].v().a
+	for i, v := range values {
+		c2[i] = v ^ c0[i] ^ c1[i]
+	}
+	return shares, nil
+}
+
 // Slice returns the values [from, to) of s, without a copy and without the
 // blindings: its digests hide nothing.
 func (s Share) Slice(from, to int) Share {
