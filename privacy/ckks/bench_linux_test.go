@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 )
 
@@ -138,7 +139,7 @@ func BenchmarkTransform(b *testing.B) {
 				b.Fatal(err)
 			}
 			v := make([]uint64, 1<<logN)
-			newStream([32]byte{1}).uniform(q, v)
+			limb.NewStream([32]byte{1}).Uniform(q, v)
 			many := func(f func()) func() time.Duration {
 				return func() time.Duration {
 					return cpu(func() {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
@@ -60,7 +61,7 @@ func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 
 // Store returns v as a ciphertext at level 0, the smallest form of a result.
 func (e *Evaluator) Store(v *Value) *Ciphertext {
-	c := &Ciphertext{set: e.lat.set, c0: newLimbs(1, e.lat.n), c1: newLimbs(1, e.lat.n)}
+	c := &Ciphertext{set: e.lat.set, c0: limb.New(1, e.lat.n), c1: limb.New(1, e.lat.n)}
 	e.lat.moduli[0].INTT(c.c0[0], v.c[0][0])
 	e.lat.moduli[0].INTT(c.c1[0], v.c[1][0])
 	return c

@@ -5,23 +5,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/bits"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
-
-func bitLen(q uint64) int { return bits.Len64(q) }
-
-func limbsSize(primes []uint64, n int) (size int64) {
-	for _, q := range primes {
-		size += int64(packedSize(n, bitLen(q)))
-	}
-	return size
-}
 
 // EvaluationKeys let a machine compute on one owner's ciphertexts. They decrypt
 // nothing, but they are that owner's: destroy them when the job ends.
@@ -80,8 +71,8 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 		primes := l.chain(n.Level, true)
 		halves := make([][][]uint64, l.digits(n.Level))
 		for d := range halves {
-			halves[d] = newLimbs(len(primes), l.n)
-			if failed = readLimbs(r, primes, halves[d]); failed != nil {
+			halves[d] = limb.New(len(primes), l.n)
+			if failed = limb.Read(r, primes, halves[d]); failed != nil {
 				break
 			}
 		}
@@ -113,8 +104,8 @@ func (l *lattice) key(n Need, public [32]byte, halves [][][]uint64) (*switchKey,
 		k.halves[h] = make([][][]uint64, len(ms))
 	}
 	for d, b := range halves {
-		a := newLimbs(len(primes), l.n)
-		expand(keySeed(public, n, d), primes, a)
+		a := limb.New(len(primes), l.n)
+		limb.Expand(keySeed(public, n, d), primes, a)
 		for h, half := range [2][][]uint64{b, a} {
 			for i, m := range ms {
 				m.NTT(half[i], half[i])

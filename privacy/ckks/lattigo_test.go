@@ -15,6 +15,7 @@ import (
 	"github.com/tuneinsight/lattigo/v5/utils/structs"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 )
 
 // primesOf returns distinct primes of the given lengths, 1 modulo 2^(logN+1).
@@ -90,12 +91,12 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 		value := make(structs.Matrix[rlwe.VectorQP], len(halves))
 		in := bytes.NewReader(wire[5:])
 		for d := range halves {
-			halves[d] = newLimbs(len(primes), l.n)
-			if err := readLimbs(in, primes, halves[d]); err != nil {
+			halves[d] = limb.New(len(primes), l.n)
+			if err := limb.Read(in, primes, halves[d]); err != nil {
 				t.Fatal(err)
 			}
-			a := newLimbs(len(primes), l.n)
-			expand(keySeed(public, n, d), primes, a)
+			a := limb.New(len(primes), l.n)
+			limb.Expand(keySeed(public, n, d), primes, a)
 			pair := rlwe.VectorQP{b.polyQP(halves[d], n.Level), b.polyQP(a, n.Level)}
 			for _, p := range pair {
 				params.RingQP().NTT(p, p)

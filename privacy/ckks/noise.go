@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"manx/privacy/ckks/internal/limb"
 )
 
 const deviation = 3.2404 // sqrt(10.5)
@@ -51,7 +53,7 @@ func Calibrate(s Set) (time.Duration, error) {
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
 	v := make([]uint64, l.n)
-	newStream([32]byte{}).uniform(l.q[0], v)
+	limb.NewStream([32]byte{}).Uniform(l.q[0], v)
 	best := time.Duration(math.MaxInt64)
 	for range 16 {
 		start := time.Now()

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 )
 
@@ -114,8 +115,8 @@ func (l *lattice) plaintext(v Integers, level int, extended bool) [][]uint64 {
 	small := make([]int64, l.n)
 	v.unpack(small)
 	primes, ms := l.chain(level, extended), l.at(level, extended)
-	limbs := newLimbs(len(primes), l.n)
-	lift(small, primes, limbs)
+	limbs := limb.New(len(primes), l.n)
+	limb.Lift(small, primes, limbs)
 	for i, m := range ms {
 		m.NTT(limbs[i], limbs[i])
 	}

@@ -1,4 +1,4 @@
-package ckks
+package limb
 
 import (
 	"crypto/aes"
@@ -9,25 +9,26 @@ import (
 	"math/bits"
 )
 
-// A stream is AES-256 in counter mode under a 32-byte seed from a zero counter:
+// A Stream is AES-256 in counter mode under a 32-byte seed from a zero counter:
 // the expansion of every seed here, public or secret. A seed is used once.
-type stream struct {
+type Stream struct {
 	ctr  cipher.Stream
 	buf  [4096]byte
 	next int
 }
 
-func newStream(seed [32]byte) *stream {
+// NewStream starts a seed's expansion.
+func NewStream(seed [32]byte) *Stream {
 	block, err := aes.NewCipher(seed[:])
 	if err != nil {
 		panic(err) // a 32-byte key is always accepted
 	}
-	return &stream{ctr: cipher.NewCTR(block, make([]byte, aes.BlockSize)), next: 4096}
+	return &Stream{ctr: cipher.NewCTR(block, make([]byte, aes.BlockSize)), next: 4096}
 }
 
-// derive makes the seed for one use out of a seed: SHAKE256 over a label and
+// Derive makes the seed for one use out of a seed: SHAKE256 over a label and
 // numbers of fixed width, so that two uses never share a stream.
-func derive(seed [32]byte, label string, numbers ...uint64) (out [32]byte) {
+func Derive(seed [32]byte, label string, numbers ...uint64) (out [32]byte) {
 	h := sha3.NewSHAKE256()
 	_, _ = h.Write([]byte("manx ckks v1\x00" + label + "\x00"))
 	_, _ = h.Write(seed[:])
@@ -38,14 +39,14 @@ func derive(seed [32]byte, label string, numbers ...uint64) (out [32]byte) {
 	return out
 }
 
-// freshSeed comes from the operating system, never from a caller.
-func freshSeed() (s [32]byte) {
+// FreshSeed comes from the operating system, never from a caller.
+func FreshSeed() (s [32]byte) {
 	_, _ = rand.Read(s[:]) // never fails: crypto/rand ends the process instead
 	return s
 }
 
-// word returns the next 8 bytes.
-func (s *stream) word() uint64 {
+// Word returns the next 8 bytes.
+func (s *Stream) Word() uint64 {
 	if s.next == len(s.buf) {
 		clear(s.buf[:])
 		s.ctr.XORKeyStream(s.buf[:], s.buf[:])
@@ -56,27 +57,27 @@ func (s *stream) word() uint64 {
 	return w
 }
 
-// uniform fills out with residues below q: the low bits of each word, rejecting
+// Uniform fills out with residues below q: the low bits of each word, rejecting
 // those not below q.
-func (s *stream) uniform(q uint64, out []uint64) {
+func (s *Stream) Uniform(q uint64, out []uint64) {
 	mask := uint64(1)<<bits.Len64(q) - 1
 	for i := range out {
-		v := s.word() & mask
+		v := s.Word() & mask
 		for v >= q {
-			v = s.word() & mask
+			v = s.Word() & mask
 		}
 		out[i] = v
 	}
 }
 
-// ternary fills out with uniform values of -1, 0 and 1.
-func (s *stream) ternary(out []int64) {
+// Ternary fills out with uniform values of -1, 0 and 1.
+func (s *Stream) Ternary(out []int64) {
 	var w uint64
 	var left int
 	for i := range out {
 		for {
 			if left == 0 {
-				w, left = s.word(), 32
+				w, left = s.Word(), 32
 			}
 			v := w & 3
 			w >>= 2
@@ -89,13 +90,13 @@ func (s *stream) ternary(out []int64) {
 	}
 }
 
-// noise fills out with centred binomial errors of 42 bits, standard deviation
+// Noise fills out with centred binomial errors of 42 bits, standard deviation
 // sqrt(10.5) = 3.24, as Microsoft SEAL does by default: above the 3.19 that the
 // security tables assume, and free of secret-dependent branches.
-func (s *stream) noise(out []int64) {
+func (s *Stream) Noise(out []int64) {
 	const half = 1<<21 - 1
 	for i := range out {
-		w := s.word()
+		w := s.Word()
 		out[i] = int64(bits.OnesCount64(w&half)) - int64(bits.OnesCount64(w>>21&half))
 	}
 }
