@@ -59,11 +59,15 @@ func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 	return v, nil
 }
 
-// Store returns v as a ciphertext at level 0, the smallest form of a result.
+// Store returns v as a ciphertext at the set's Floor, the smallest form of a
+// result; a value below it stays where it is.
 func (e *Evaluator) Store(v *Value) *Ciphertext {
-	c := &Ciphertext{set: e.lat.set, c0: limb.New(1, e.lat.n), c1: limb.New(1, e.lat.n)}
-	e.lat.moduli[0].INTT(c.c0[0], v.c[0][0])
-	e.lat.moduli[0].INTT(c.c1[0], v.c[1][0])
+	level := min(e.lat.floor, v.level)
+	c := &Ciphertext{set: e.lat.set, level: level, c0: limb.New(level+1, e.lat.n), c1: limb.New(level+1, e.lat.n)}
+	for i := range level + 1 {
+		e.lat.moduli[i].INTT(c.c0[i], v.c[0][i])
+		e.lat.moduli[i].INTT(c.c1[i], v.c[1][i])
+	}
 	return c
 }
 
@@ -158,6 +162,9 @@ func (e *Evaluator) modulus(i, level int) *rns.Modulus { return e.lat.moduli[e.l
 // and the rescaling are one division, rounded once.
 func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
 	level := a.level
+	if e.lat.lift > 0 {
+		return nil, notice.New(notice.Unsupported, "the set "+e.lat.name+" has no room for products of ciphertexts", "run the model under MPC")
+	}
 	if level < 1 || b.level != level {
 		return nil, fmt.Errorf("multiply at levels %d and %d", level, b.level)
 	}

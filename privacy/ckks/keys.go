@@ -120,8 +120,8 @@ func (k *SecretKey) WriteEvaluationKeys(ctx context.Context, w io.Writer, needs 
 	return nil
 }
 
-// keySeed returns the seed of one digit's uniform half.
-func keySeed(public [32]byte, n Need, digit int) [32]byte {
+// KeySeed returns the seed of one digit's uniform half.
+func KeySeed(public [32]byte, n Need, digit int) [32]byte {
 	return limb.Derive(public, "uniform half", uint64(n.Rotation), uint64(n.Level), uint64(digit))
 }
 
@@ -152,7 +152,7 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 	out := binary.LittleEndian.AppendUint32(nil, uint32(n.Rotation))
 	out = append(out, byte(n.Level))
 	for d := range o.digits(n.Level) {
-		limb.Expand(keySeed(public, n, d), primes, a)
+		limb.Expand(KeySeed(public, n, d), primes, a)
 		minusProduct(ms, a, target, b)
 		limb.NewStream(limb.Derive(o.seed, "errors", uint64(n.Rotation), uint64(n.Level), uint64(d))).Noise(errors)
 		limb.AddSmall(b, errors, primes)

@@ -87,7 +87,7 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 			t.Fatal(err)
 		}
 		primes := l.chain(n.Level, true)
-		halves := make([][][]uint64, l.digits(n.Level))
+		halves, second := make([][][]uint64, l.digits(n.Level)), make([][][]uint64, l.digits(n.Level))
 		value := make(structs.Matrix[rlwe.VectorQP], len(halves))
 		in := bytes.NewReader(wire[5:])
 		for d := range halves {
@@ -96,7 +96,8 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 				t.Fatal(err)
 			}
 			a := limb.New(len(primes), l.n)
-			limb.Expand(keySeed(public, n, d), primes, a)
+			limb.Expand(KeySeed(public, n, d), primes, a)
+			second[d] = a
 			pair := rlwe.VectorQP{b.polyQP(halves[d], n.Level), b.polyQP(a, n.Level)}
 			for _, p := range pair {
 				params.RingQP().NTT(p, p)
@@ -104,7 +105,7 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 			}
 			value[d] = []rlwe.VectorQP{pair}
 		}
-		if mine.keys[r], err = l.key(n, public, halves); err != nil {
+		if mine.keys[r], err = l.key(n, halves, second); err != nil {
 			t.Fatal(err)
 		}
 		b.keys[r] = &rlwe.EvaluationKey{GadgetCiphertext: rlwe.GadgetCiphertext{Value: value}}

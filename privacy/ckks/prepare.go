@@ -82,6 +82,9 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 		}
 		if !t.Bias.IsZero() {
 			p.bias = l.plaintext(t.Bias, t.Level-1, false)
+			for j, v := range p.bias {
+				ms[j].Scale(v, v, l.lifted(ms[j]))
+			}
 		}
 		out[i] = p
 	}
@@ -121,4 +124,9 @@ func (l *lattice) plaintext(v Integers, level int, extended bool) [][]uint64 {
 		m.NTT(limbs[i], limbs[i])
 	}
 	return limbs
+}
+
+// lifted returns 2^lift modulo a prime.
+func (l *lattice) lifted(m *rns.Modulus) rns.Scalar {
+	return m.Scalar(m.Product(1<<(l.lift/2), 1<<(l.lift-l.lift/2)))
 }

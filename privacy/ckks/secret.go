@@ -36,6 +36,10 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.lift > 0 {
+		return nil, notice.New(notice.Unsupported, "the set "+l.name+" is for a committee's key, which nobody holds whole",
+			"encrypt under the committee's public key")
+	}
 	return l.secretKey(seed)
 }
 

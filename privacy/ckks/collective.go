@@ -1,0 +1,47 @@
+package ckks
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"manx/privacy/ckks/internal/limb"
+)
+
+// versionCollective is the wire format of evaluation keys that several parties
+// made: version 1, but the relinearisation key's second halves, which are a sum
+// of shares and have no seed, follow each digit's first.
+const versionCollective = 2
+
+// WriteCollectiveKeys writes evaluation keys that several parties made, so that
+// ReadEvaluationKeys reads them: half gives the coefficients of a need's digit,
+// of the half that hides the secret (0), or, asked for relinearisation alone, of
+// the other (1). The other halves of rotations are those that KeySeed gives.
+func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, public [32]byte, half func(need, digit, half int) [][]uint64) error {
+	if err := needs.Check(s); err != nil {
+		return fmt.Errorf("write collective keys: %w", err)
+	}
+	sp, _ := s.spec()
+	h := []byte{'m', 'x', 'k', versionCollective, byte(s)}
+	h = binary.LittleEndian.AppendUint16(h, uint16(len(needs)))
+	if _, err := w.Write(append(h, public[:]...)); err != nil {
+		return fmt.Errorf("write collective keys: %w", err)
+	}
+	for i, n := range needs {
+		kh := append(binary.LittleEndian.AppendUint32(nil, uint32(n.Rotation)), byte(n.Level))
+		_, err := w.Write(kh)
+		primes := sp.chain(n.Level, true)
+		for d := range sp.digits(n.Level) {
+			if err == nil {
+				err = limb.Write(w, primes, half(i, d, 0))
+			}
+			if err == nil && n.Rotation == 0 {
+				err = limb.Write(w, primes, half(i, d, 1))
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("write collective keys: %w", err)
+		}
+	}
+	return nil
+}
