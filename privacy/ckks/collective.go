@@ -17,7 +17,7 @@ const versionCollective = 2
 // ReadEvaluationKeys reads them: half gives the coefficients of a need's digit,
 // of the half that hides the secret (0), or, asked for relinearisation alone, of
 // the other (1). The other halves of rotations are those that KeySeed gives.
-func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, public [32]byte, half func(need, digit, half int) [][]uint64) error {
+func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, public [32]byte, half func(need, digit, half int) ([][]uint64, error)) error {
 	if err := needs.Check(s); err != nil {
 		return fmt.Errorf("write collective keys: %w", err)
 	}
@@ -30,17 +30,23 @@ func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, public [32]byte, half 
 	for i, n := range needs {
 		kh := append(binary.LittleEndian.AppendUint32(nil, uint32(n.Rotation)), byte(n.Level))
 		_, err := w.Write(kh)
-		primes := sp.chain(n.Level, true)
-		for d := range sp.digits(n.Level) {
-			if err == nil {
-				err = limb.Write(w, primes, half(i, d, 0))
-			}
-			if err == nil && n.Rotation == 0 {
-				err = limb.Write(w, primes, half(i, d, 1))
-			}
-		}
 		if err != nil {
 			return fmt.Errorf("write collective keys: %w", err)
+		}
+		primes := sp.chain(n.Level, true)
+		for d := range sp.digits(n.Level) {
+			for h := range 2 {
+				if h == 1 && n.Rotation != 0 {
+					break
+				}
+				limbs, err := half(i, d, h)
+				if err == nil {
+					err = limb.Write(w, primes, limbs)
+				}
+				if err != nil {
+					return fmt.Errorf("write collective keys: %w", err)
+				}
+			}
 		}
 	}
 	return nil

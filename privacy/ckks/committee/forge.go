@@ -1,0 +1,338 @@
+package committee
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+
+	"manx/privacy/ckks"
+	"manx/privacy/ckks/internal/limb"
+	"manx/privacy/ckks/rns"
+	"manx/privacy/notice"
+)
+
+// A Commission asks members for the evaluation keys that a plan needs. Each is a
+// new one, with uniform halves that nobody used before: a member that falls away
+// costs a new commission, never an old one answered by others.
+//
+// Encoded, version 1: "mxw" 1, the charter's id, the session, the active
+// members (count, then a byte each), the needs (count, then rotation, 32 bits,
+// and level each).
+type Commission struct {
+	charter *Charter
+	session [32]byte
+	active  []int
+	needs   ckks.Needs
+	id      [32]byte
+}
+
+// maxKeys bounds the keys of one commission.
+const maxKeys = 255
+
+// Commission returns a fresh one for members of the charter.
+func (c *Charter) Commission(active []int, needs ckks.Needs) (*Commission, error) {
+	w := &Commission{charter: c, session: fresh(), active: slices.Clone(active), needs: slices.Clone(needs)}
+	return w, w.check()
+}
+
+func (w *Commission) check() error {
+	if err := w.charter.active(w.active); err != nil {
+		return err
+	}
+	if err := w.needs.Check(w.charter.set); err != nil || len(w.needs) > maxKeys || len(w.needs) == 0 {
+		return notice.Because(err, notice.Invalid, "a committee makes 1 to 255 evaluation keys of its set at once", "ask for the keys that a plan needs")
+	}
+	w.id = digest("commission", w.Bytes())
+	return nil
+}
+
+// Bytes returns the commission's one encoding.
+func (w *Commission) Bytes() []byte {
+	b := append([]byte{'m', 'x', 'w', 1}, w.charter.id[:]...)
+	b = appendActive(append(b, w.session[:]...), w.active)
+	b = append(b, byte(len(w.needs)))
+	for _, n := range w.needs {
+		b = append(binary.LittleEndian.AppendUint32(b, uint32(n.Rotation)), byte(n.Level))
+	}
+	return b
+}
+
+func appendActive(b []byte, active []int) []byte {
+	b = append(b, byte(len(active)))
+	for _, m := range active {
+		b = append(b, byte(m))
+	}
+	return b
+}
+
+// begun is how commissions and orders begin: magic, charter, session, members.
+func (c *Charter) begun(b []byte, magic string) (session [32]byte, active []int, rest []byte, err error) {
+	bad := notice.New(notice.Invalid, "not a request to this committee", "ask under the charter that is now")
+	if len(b) < 69 || string(b[:3]) != magic || b[3] != 1 || [32]byte(b[4:36]) != c.id || len(b) < 69+int(b[68]) {
+		return session, nil, nil, bad
+	}
+	for _, m := range b[69 : 69+int(b[68])] {
+		active = append(active, int(m))
+	}
+	return [32]byte(b[36:68]), active, b[69+int(b[68]):], nil
+}
+
+// ReadCommission reads what Bytes gave, from a stranger.
+func (c *Charter) ReadCommission(b []byte) (*Commission, error) {
+	session, active, rest, err := c.begun(b, "mxw")
+	if err != nil {
+		return nil, err
+	}
+	w := &Commission{charter: c, session: session, active: active}
+	if len(rest) < 1 || len(rest) != 1+5*int(rest[0]) {
+		return nil, notice.New(notice.Invalid, "not a commission of evaluation keys", "ask for the keys again")
+	}
+	for at := 1; at < len(rest); at += 5 {
+		w.needs = append(w.needs, ckks.Need{Rotation: int(binary.LittleEndian.Uint32(rest[at:])), Level: int(rest[at+4])})
+	}
+	return w, w.check()
+}
+
+// public returns the seed of all uniform halves.
+func (w *Commission) public() [32]byte { return digest("uniform halves", w.id[:]) }
+
+// relin returns which of the needs is relinearisation, which takes a second round; -1 for none.
+func (w *Commission) relin() int {
+	return slices.IndexFunc(w.needs, func(n ckks.Need) bool { return n.Rotation == 0 })
+}
+
+// size returns the bytes of a member's share of a key, in the first round.
+func (w *Commission) size(r *ring, n ckks.Need) int {
+	polys := r.set.Digits(n.Level)
+	if n.Rotation == 0 {
+		polys *= 2
+	}
+	return polys * int(limb.Size(pick(r.primes, r.keys(n.Level)), r.n))
+}
+
+// A maker is a member at work on a commission.
+type maker struct {
+	*share
+	w    *Commission
+	mine [][]uint64 // the member's additive share
+}
+
+func (m *Member) maker(w *Commission) (*maker, error) {
+	if w.charter.id != m.charter.id {
+		return nil, notice.New(notice.Invalid, "not a request to this committee", "ask under the charter that is now")
+	}
+	if !slices.Contains(w.active, m.number) {
+		return nil, notice.New(notice.Denied, "the request names other members to serve", "ask those")
+	}
+	s, err := m.held()
+	if err != nil {
+		return nil, err
+	}
+	return &maker{s, w, s.weighed(s.poly, m.number, w.active)}, nil
+}
+
+// errors draws one error polynomial for a digit of a key.
+func (k *maker) errors(use string, n ckks.Need, digit int) []int64 {
+	e := make([]int64, k.n)
+	limb.NewStream(k.drawn(use, k.w.id, uint64(n.Rotation), uint64(n.Level), uint64(digit))).Noise(e)
+	return e
+}
+
+// Forge returns this member's shares of the keys, one message a key, for all.
+// Asked again it gives the same bytes.
+func (m *Member) Forge(w *Commission) ([]Message, error) {
+	k, err := m.maker(w)
+	if err != nil {
+		return nil, err
+	}
+	var out []Message
+	for i, n := range w.needs {
+		body, err := k.first(n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m.identity.write(stepKey, i, m.number, 0, w.id, body))
+	}
+	return out, nil
+}
+
+// first makes a share of a key. Of a rotation's: for each digit -a s' + e + P s
+// modulo the digit's primes, s' being s turned back. Of relinearisation's: for
+// each digit -u a + P s + e, and s a + e', u being a ternary secret of the
+// session's (Mouchet et al. 2021, protocol RKG).
+func (k *maker) first(n ckks.Need) ([]byte, error) {
+	at := k.keys(n.Level)
+	ms, primes, mine := pick(k.moduli, at), pick(k.primes, at), pick(k.mine, at)
+	held := transformed(ms, mine)
+	target, hides := held, held
+	if n.Rotation == 0 {
+		target = transformed(ms, k.ephemeral(n, primes))
+	} else {
+		back, err := rns.NewTurn(k.n, k.back(n.Rotation))
+		if err != nil {
+			return nil, err
+		}
+		target = limb.New(len(ms), k.n)
+		for i, m := range ms {
+			m.Permute(target[i], hides[i], back)
+		}
+	}
+	var out []byte
+	a, b := limb.New(len(ms), k.n), limb.New(len(ms), k.n)
+	for d := range k.set.Digits(n.Level) {
+		limb.Expand(ckks.KeySeed(k.w.public(), n, d), primes, a)
+		product(ms, a, target, b)
+		for i, m := range ms {
+			m.Scale(b[i], b[i], m.Scalar(m.Q-1))
+		}
+		limb.AddSmall(b, k.errors("key, errors", n, d), primes)
+		for i := d * k.special; i < min((d+1)*k.special, n.Level+1); i++ {
+			ms[i].ScaleAdd(b[i], mine[i], ms[i].Scalar(ms[i].Product(k.primes[len(k.primes)-k.special:]...)))
+		}
+		out = packed(out, primes, b)
+		if n.Rotation == 0 {
+			product(ms, a, held, b)
+			limb.AddSmall(b, k.errors("relinearisation, errors", n, d), primes)
+			out = packed(out, primes, b)
+		}
+	}
+	return out, nil
+}
+
+// ephemeral draws the session's ternary secret.
+func (k *maker) ephemeral(n ckks.Need, primes []uint64) [][]uint64 {
+	small := make([]int64, k.n)
+	limb.NewStream(k.drawn("relinearisation, secret", k.w.id, uint64(n.Level))).Ternary(small)
+	u := limb.New(len(primes), k.n)
+	limb.Lift(small, primes, u)
+	return u
+}
+
+// back returns the power of X that undoes a rotation to the left.
+func (r *ring) back(rotation int) uint64 {
+	g := uint64(1)
+	for range r.n/2 - rotation {
+		g = g * 5 & uint64(2*r.n-1)
+	}
+	return g
+}
+
+// Relinearise returns this member's second share of the relinearisation key, of
+// all active members' first messages: for each digit s h0 + (u - s) h1 + e, h0
+// and h1 being the sums of the first round's halves.
+func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
+	k, err := m.maker(w)
+	if err != nil {
+		return nil, err
+	}
+	i := w.relin()
+	if i < 0 {
+		return nil, notice.New(notice.Invalid, "the commission asks for no relinearisation key", "there is no second round")
+	}
+	n := w.needs[i]
+	sums, seen, err := w.sums(k.ring, n, slices.DeleteFunc(slices.Clone(in), func(x Message) bool { return len(x) > 5 && int(x[5]) != i }))
+	if err != nil {
+		return nil, err
+	}
+	at := k.keys(n.Level)
+	ms, primes, mine := pick(k.moduli, at), pick(k.primes, at), pick(k.mine, at)
+	u := k.ephemeral(n, primes)
+	for l, x := range ms {
+		x.Sub(u[l], u[l], mine[l])
+	}
+	held, less := transformed(ms, mine), transformed(ms, u)
+	var out []byte
+	b, t := limb.New(len(ms), k.n), limb.New(len(ms), k.n)
+	for d := range k.set.Digits(n.Level) {
+		product(ms, sums[2*d], held, b)
+		product(ms, sums[2*d+1], less, t)
+		add(ms, b, t)
+		e := make([]int64, k.n)
+		limb.NewStream(limb.Derive(k.drawn("second round, errors", w.id, uint64(d)), "of", numbersOf(seen)...)).Noise(e)
+		limb.AddSmall(b, e, primes)
+		out = packed(out, primes, b)
+	}
+	return m.identity.write(stepRelin, i, m.number, 0, w.id, out), nil
+}
+
+// sums adds up all active members' first messages for one key: its polynomials
+// in their order, and a digest of the messages.
+func (w *Commission) sums(r *ring, n ckks.Need, in []Message) (total [][][]uint64, seen [32]byte, err error) {
+	i := slices.Index(w.needs, n)
+	return w.add(r, n, stepKey, i, w.size(r, n), in)
+}
+
+// add adds up the polynomials of a step's messages.
+func (w *Commission) add(r *ring, n ckks.Need, s step, part, size int, in []Message) (total [][][]uint64, seen [32]byte, err error) {
+	bodies, err := expectation{charter: w.charter, step: s, session: w.id, from: w.active, part: part, size: size}.read(in)
+	if err != nil {
+		return nil, seen, err
+	}
+	at := r.keys(n.Level)
+	ms, primes := pick(r.moduli, at), pick(r.primes, at)
+	each := int(limb.Size(primes, r.n))
+	total = make([][][]uint64, size/each)
+	for p := range total {
+		total[p] = limb.New(len(ms), r.n)
+	}
+	var faults Faults
+	var all [][]byte
+	t := limb.New(len(ms), r.n)
+	for _, from := range w.active {
+		body := bytes.NewReader(bodies[from])
+		all = append(all, bodies[from])
+		for p := range total {
+			if limb.Read(body, primes, t) != nil {
+				faults = append(faults, w.charter.fault(from, "sent residues over their primes"))
+				break
+			}
+			add(ms, total[p], t)
+		}
+	}
+	return total, digest("sums", all...), faults.blame()
+}
+
+// WriteKeys writes the evaluation keys that all active members' messages make,
+// of both rounds where relinearisation is asked for, in the format that
+// ckks.ReadEvaluationKeys reads. It needs no share: any machine can do it.
+func (w *Commission) WriteKeys(out io.Writer, in []Message) error {
+	r, err := newRing(w.charter.set)
+	if err != nil {
+		return err
+	}
+	parts := make([][]Message, len(w.needs))
+	var second []Message
+	for i, m := range in {
+		switch {
+		case len(m) < messageHeader || int(m[5]) >= len(w.needs):
+			return notice.New(notice.Invalid, fmt.Sprintf("message %d of this step is of no key that is asked for", i+1), "ask every member for its messages again")
+		case step(m[4]) == stepRelin:
+			second = append(second, m)
+		default:
+			parts[m[5]] = append(parts[m[5]], m)
+		}
+	}
+	at, polys := -1, [][][]uint64(nil)
+	var relin [][][]uint64
+	return ckks.WriteCollectiveKeys(out, w.charter.set, w.needs, w.public(), func(need, d, half int) (_ [][]uint64, err error) {
+		n := w.needs[need]
+		if need != at {
+			if polys, _, err = w.sums(r, n, parts[need]); err == nil && n.Rotation == 0 {
+				relin, _, err = w.add(r, n, stepRelin, need, w.size(r, n)/2, second)
+			}
+			if err != nil {
+				return nil, err
+			}
+			at = need
+		}
+		switch {
+		case n.Rotation != 0:
+			return polys[d], nil
+		case half == 0:
+			return relin[d], nil
+		}
+		return polys[2*d+1], nil
+	})
+}
