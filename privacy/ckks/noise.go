@@ -18,6 +18,19 @@ func (s Set) keys() float64 {
 	return 1
 }
 
+// NoiseBits is what a committee plans for: the noise of a slot of a result is
+// below 2^NoiseBits, at scale 1, but for six standard deviations' odds.
+const NoiseBits = 30
+
+// NoiseLimit returns the noise that a result of the set may have, in units of
+// the result: none is set but for Shared.
+func (s Set) NoiseLimit() float64 {
+	if s.keys() > 1 {
+		return math.Ldexp(1, NoiseBits) / s.WorkScale()
+	}
+	return math.Inf(1)
+}
+
 // FreshNoise returns the standard deviation of a fresh slot's error, at scale 1:
 // one error a coefficient under a key of one's own; under a committee's public
 // key the products of its error and of the key with what encrypting draws.

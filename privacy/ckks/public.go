@@ -13,7 +13,7 @@ import (
 // A PublicKey encrypts for whoever holds its secret: a committee, of which no
 // member does. It is safe for concurrent use.
 //
-// On the wire, version 1: "mxp" 1, set; the 32-byte seed of its uniform half a;
+// On the wire, version 1: "mxu" 1, set; the 32-byte seed of its uniform half a;
 // then b = -a s + e, packed prime by prime, modulo the ciphertext primes.
 type PublicKey struct {
 	lat    *lattice
@@ -37,7 +37,7 @@ func PublicKeySize(s Set) int64 {
 // WriteTo writes k's one encoding.
 func (k *PublicKey) WriteTo(w io.Writer) (int64, error) {
 	cw := &counter{w: w}
-	_, err := cw.Write(append([]byte{'m', 'x', 'p', version, byte(k.lat.set)}, k.seed[:]...))
+	_, err := cw.Write(append([]byte{'m', 'x', 'u', version, byte(k.lat.set)}, k.seed[:]...))
 	if err == nil {
 		err = limb.Write(cw, k.lat.q, k.b)
 	}
@@ -61,7 +61,7 @@ func ReadPublicKey(r io.Reader, s Set) (*PublicKey, error) {
 		return nil, bad(err)
 	}
 	switch {
-	case string(h[:3]) != "mxp":
+	case string(h[:3]) != "mxu":
 		return nil, bad(fmt.Errorf("no public key header"))
 	case h[3] != version:
 		return nil, notice.New(notice.Unsupported, "a public key of another format version", "update manx on the machine that reads it")

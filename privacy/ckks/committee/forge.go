@@ -119,18 +119,18 @@ type maker struct {
 	mine [][]uint64 // the member's additive share
 }
 
-func (m *Member) maker(w *Commission) (*maker, error) {
+func (m *Member) maker(w *Commission) (_ *maker, release func(), err error) {
 	if w.charter.id != m.charter.id {
-		return nil, notice.New(notice.Invalid, "not a request to this committee", "ask under the charter that is now")
+		return nil, nil, notice.New(notice.Invalid, "not a request to this committee", "ask under the charter that is now")
 	}
 	if !slices.Contains(w.active, m.number) {
-		return nil, notice.New(notice.Denied, "the request names other members to serve", "ask those")
+		return nil, nil, notice.New(notice.Denied, "the request names other members to serve", "ask those")
 	}
-	s, err := m.held()
+	s, release, err := m.held()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &maker{s, w, s.weighed(s.poly, m.number, w.active)}, nil
+	return &maker{s, w, s.weighed(s.poly, m.number, w.active)}, release, nil
 }
 
 // errors draws one error polynomial for a digit of a key.
@@ -143,10 +143,11 @@ func (k *maker) errors(use string, n ckks.Need, digit int) []int64 {
 // Forge returns this member's shares of the keys, one message a key, for all.
 // Asked again it gives the same bytes.
 func (m *Member) Forge(w *Commission) ([]Message, error) {
-	k, err := m.maker(w)
+	k, release, err := m.maker(w)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	var out []Message
 	for i, n := range w.needs {
 		body, err := k.first(n)
@@ -223,10 +224,11 @@ func (r *ring) back(rotation int) uint64 {
 // all active members' first messages: for each digit s h0 + (u - s) h1 + e, h0
 // and h1 being the sums of the first round's halves.
 func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
-	k, err := m.maker(w)
+	k, release, err := m.maker(w)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	i := w.relin()
 	if i < 0 {
 		return nil, notice.New(notice.Invalid, "the commission asks for no relinearisation key", "there is no second round")

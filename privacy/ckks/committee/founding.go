@@ -268,7 +268,7 @@ func (f *Founding) finish(st *founding, in []Message) ([]Message, error) {
 		return nil, err
 	}
 	seed := f.charter.publicSeed()
-	w := &appender{append([]byte{'m', 'x', 'p', 1, byte(f.charter.set)}, seed[:]...)}
+	w := &appender{append([]byte{'m', 'x', 'u', 1, byte(f.charter.set)}, seed[:]...)}
 	_ = limb.Write(w, st.ciphertext(), st.total) // an appender takes all
 	public, err := ckks.ReadPublicKey(bytes.NewReader(w.b), f.charter.set)
 	if err != nil {

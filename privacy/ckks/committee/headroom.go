@@ -16,16 +16,12 @@ import (
 // et al. 2012; the distance of a sum with and without what it hides is at most
 // 2^-hidden over all coefficients and all decryptions of a key).
 const (
-	noiseBits = 30 // a masked result's noise is below 2^30 (ckks.Shared: 2^120 is 1)
+	noiseBits = ckks.NoiseBits
 	hidden    = 40 // statistical security
 	capBits   = 16 // values that one key opens to shares, at most 2^16
 	fraction  = 20 // the shares of a result are of result 2^20
 	valueCap  = 1 << capBits
 )
-
-// NoiseLimit is what the noise of a result must stay below, in units of the
-// result: who compiles a model for a committee refuses it over that.
-func NoiseLimit(s ckks.Set) float64 { return math.Ldexp(1, noiseBits) / s.WorkScale() }
 
 func smudgeBits(s ckks.Set) int {
 	return noiseBits + hidden + bits.Len(uint(2*s.Slots())) - 1 + capBits

@@ -23,8 +23,9 @@ type Member struct {
 	identity Identity
 	spent    int // values the key had opened when this share was made
 
-	mu   sync.Mutex // guards gone
-	gone bool
+	serving sync.Mutex // one order at a time, so that a session is looked up and written at once
+
+	mu   sync.RWMutex // guards the share from being destroyed in use
 	open func() *share
 }
 
@@ -52,7 +53,7 @@ func (m *Member) PublicKey() *ckks.PublicKey { return m.public }
 func (m *Member) Destroy() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.gone {
+	if m.open == nil {
 		return
 	}
 	s := m.open()
@@ -60,26 +61,28 @@ func (m *Member) Destroy() {
 		clear(l)
 	}
 	s.seed = [32]byte{}
-	m.gone, m.open = true, nil
+	m.open = nil
 }
 
-// held returns the share, or refuses where it was destroyed.
-func (m *Member) held() (*share, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.gone {
-		return nil, notice.New(notice.Denied, "this member's share was destroyed", "ask the members of the committee that is now")
+// held returns the share, or refuses where it was destroyed. release lets it be
+// destroyed again.
+func (m *Member) held() (s *share, release func(), err error) {
+	m.mu.RLock()
+	if m.open == nil {
+		m.mu.RUnlock()
+		return nil, nil, notice.New(notice.Denied, "this member's share was destroyed", "ask the members of the committee that is now")
 	}
-	return m.open(), nil
+	return m.open(), m.mu.RUnlock, nil
 }
 
 // Keep returns the member's bytes, for a caller that seals them: "mxs" 1, the
 // charter's id, number, values spent, seed, share, and the public key.
 func (m *Member) Keep() (privacy.Secret[[]byte], error) {
-	s, err := m.held()
+	s, release, err := m.held()
 	if err != nil {
 		return privacy.Secret[[]byte]{}, err
 	}
+	defer release()
 	b := append([]byte{'m', 'x', 's', 1}, m.charter.id[:]...)
 	b = append(b, byte(m.number))
 	b = binary.LittleEndian.AppendUint32(b, uint32(m.spent))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -212,4 +213,8 @@ func (e expectation) body(m Message, from int) ([]byte, string) {
 		return nil, "sent a message of another length"
 	}
 	return body, ""
+}
+
+func faultsOf(err error) (Faults, bool) {
+	return errors.AsType[Faults](err)
 }

@@ -100,3 +100,12 @@ func (s *Stream) Noise(out []int64) {
 		out[i] = int64(bits.OnesCount64(w&half)) - int64(bits.OnesCount64(w>>21&half))
 	}
 }
+
+// Read fills b with the stream's bytes, a word at a time: what is left of the
+// last word is dropped.
+func (s *Stream) Read(b []byte) {
+	for len(b) > 0 {
+		w := binary.LittleEndian.AppendUint64(nil, s.Word())
+		b = b[copy(b, w):]
+	}
+}
