@@ -308,7 +308,7 @@ func (w *Commission) WriteKeys(out io.Writer, in []Message) error {
 	var second []Message
 	for i, m := range in {
 		switch {
-		case len(m) < messageHeader || int(m[5]) >= len(w.needs):
+		case len(m) < 8 || int(m[5]) >= len(w.needs):
 			return notice.New(notice.Invalid, fmt.Sprintf("message %d of this step is of no key that is asked for", i+1), "ask every member for its messages again")
 		case step(m[4]) == stepRelin:
 			second = append(second, m)

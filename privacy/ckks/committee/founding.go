@@ -301,12 +301,35 @@ func (c *Charter) dealt(r *ring, proofs map[int][]byte) error {
 	if err := faults.blame(); err != nil {
 		return err
 	}
+	return c.judge(r, sums).blame()
+}
+
+// judge names whose fault sums are that lie on no one polynomial. Where one
+// reporter's alone are wrong, of several dealers, it is that reporter; of one
+// dealer, it is either of the two; else it is the dealer.
+func (c *Charter) judge(r *ring, sums map[int][][]uint64) (faults Faults) {
+	var dealers, reporters []int
 	for d := range c.seats {
-		if off := c.off(r, sums, d, c.all()); off != 0 {
-			faults = append(faults, c.fault(d+1, "dealt shares that lie on no one polynomial, or "+c.suspects(r, sums, d)+" did not show what it was dealt"))
+		if c.off(r, sums, d, c.all()) != 0 {
+			dealers = append(dealers, d+1)
+			if x := c.suspect(r, sums, d); !slices.Contains(reporters, x) {
+				reporters = append(reporters, x)
+			}
 		}
 	}
-	return faults.blame()
+	if len(dealers) > 1 && len(reporters) == 1 && reporters[0] != 0 {
+		return Faults{c.fault(reporters[0], "did not show what it was dealt")}
+	}
+	for _, d := range dealers {
+		x := c.suspect(r, sums, d-1)
+		if x == 0 || x == d {
+			faults = append(faults, c.fault(d, "dealt shares that lie on no one polynomial"))
+			continue
+		}
+		faults = append(faults, c.fault(d, "dealt a share that is off its polynomial, or "+c.name(x)+" did not show it as it was"),
+			c.fault(x, "did not show its share as it was, or "+c.name(d)+" dealt it wrong"))
+	}
+	return faults
 }
 
 // off returns a reporter whose sum of a dealer's does not fit those of the
@@ -327,13 +350,13 @@ func (c *Charter) off(r *ring, sums map[int][][]uint64, dealer int, reporters []
 	return 0
 }
 
-// suspects names the one reporter without whom a dealer's sums fit, if enough
-// are left to say so.
-func (c *Charter) suspects(r *ring, sums map[int][][]uint64, dealer int) string {
+// suspect returns the one reporter without whom a dealer's sums fit, if enough
+// are left to say so, else 0.
+func (c *Charter) suspect(r *ring, sums map[int][][]uint64, dealer int) int {
 	for _, x := range c.all() {
 		if rest := c.rest(x); len(rest) > c.need && c.off(r, sums, dealer, rest) == 0 {
-			return c.name(x)
+			return x
 		}
 	}
-	return "another member"
+	return 0
 }

@@ -49,7 +49,7 @@ func sealed(n int) int { return n + n>>10 + sealing }
 
 // From returns the number of the member that the message says it is from, 0 for none.
 func (m Message) From() int {
-	if len(m) < messageHeader {
+	if len(m) < 8 {
 		return 0
 	}
 	return int(m[6])
@@ -57,7 +57,7 @@ func (m Message) From() int {
 
 // To returns the number of the member it is for, 0 for all.
 func (m Message) To() int {
-	if len(m) < messageHeader {
+	if len(m) < 8 {
 		return 0
 	}
 	return int(m[7])
