@@ -38,7 +38,9 @@ var wrongs = map[string]func(m committee.Message) []committee.Message{
 	"missing":   func(committee.Message) []committee.Message { return nil },
 	"cut":       func(m committee.Message) []committee.Message { return []committee.Message{m[:len(m)-1]} },
 	"cut short": func(m committee.Message) []committee.Message { return []committee.Message{m[:20]} },
-	"too long":  func(m committee.Message) []committee.Message { return []committee.Message{append(slices.Clone(m), make([]byte, 4<<20)...)} },
+	"too long": func(m committee.Message) []committee.Message {
+		return []committee.Message{append(slices.Clone(m), make([]byte, 4<<20)...)}
+	},
 	"bent in its body": func(m committee.Message) []committee.Message {
 		m = slices.Clone(m)
 		m[len(m)/2] ^= 1

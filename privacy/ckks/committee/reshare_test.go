@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"manx/ml/clear"
 	"manx/ml/ckks"
+	"manx/ml/clear"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 )
