@@ -338,3 +338,6 @@ func (w *Commission) WriteKeys(out io.Writer, in []Message) error {
 		return polys[2*d+1], nil
 	})
 }
+
+// Active returns the members that the commission names.
+func (w *Commission) Active() []int { return slices.Clone(w.active) }
