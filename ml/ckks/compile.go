@@ -58,9 +58,9 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	return compileFor(g, model, r, chooseSet)
 }
 
-// CompileShared is CompileWithin for a committee's key: under the set Shared,
-// which has room for a model without products (one linear part) and for what
-// hides a result's noise. A model whose noise is over what is planned is refused.
+// CompileShared is CompileWithin for a committee's key: under the set Shared, or
+// SharedDeep for at most three linear parts, which leave room for what hides a
+// result's noise. A model whose noise is over what is planned is refused.
 func CompileShared(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	return compileFor(g, model, r, chooseShared)
 }
@@ -168,17 +168,24 @@ func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
 }
 
-// chooseShared returns the set for a committee, if it has the levels and slots.
+// chooseShared returns the smallest set for a committee with the levels and
+// slots stages need.
 func chooseShared(g ml.Graph, stages []stage) (he.Set, error) {
-	if len(stages) > 1 {
-		at := stages[0].square
-		return 0, inLayer(at, g.Nodes[at].Op, notice.New(notice.Unsupported,
-			"a committee's key has no room for products of encrypted values, which this activation is", "run the model under MPC"))
+	most := 0
+	for _, s := range stages {
+		most = max(most, s.height())
 	}
-	if most := stages[0].height(); most > he.Shared.Slots() {
-		return 0, inStage(g, stages[0], tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Shared.Slots())))
+	for _, set := range []he.Set{he.Shared, he.SharedDeep} {
+		if (len(stages) == 1 || set.Drop() > 0) && levelOf(set, len(stages), 0) <= set.Levels() && most <= set.Slots() {
+			return set, nil
+		}
 	}
-	return he.Shared, nil
+	if most > he.SharedDeep.Slots() {
+		return 0, inStage(g, stages[0], tooLarge(fmt.Sprintf("a linear part gives %d values, and a ciphertext holds %d", most, he.SharedDeep.Slots())))
+	}
+	at := stages[2].square
+	return 0, inLayer(at, g.Nodes[at].Op, notice.New(notice.Unsupported,
+		"a committee's key has room for two activations, and this is the third", "run the model under MPC"))
 }
 
 // inStage is inLayer for the last of a stage's operations.
@@ -360,7 +367,10 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 		p.stages = append(p.stages, t)
 		scale = set.WorkScale()
 		if k+1 < len(r.stages) {
-			scale = scale * scale / float64(set.Prime(level-1))
+			scale *= scale
+			for d := range set.Drop() {
+				scale /= float64(set.Prime(level - 1 - d))
+			}
 		}
 	}
 	p.scale = scale

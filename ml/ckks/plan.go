@@ -54,7 +54,7 @@ const slack = 16
 
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
-	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || p.set.Floor()+2*len(p.stages)-1 > p.set.Levels() {
+	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || len(p.stages) > 1 && p.set.Drop() == 0 || levelOf(p.set, len(p.stages), 0) > p.set.Levels() {
 		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
 	}
 	if p.length < 1 || p.length > maxWidth || len(p.gather) < 1 || len(p.gather) > 16 || len(p.name) > 255 {
@@ -106,7 +106,7 @@ func (p *Plan) check() error {
 }
 
 // levelOf returns the level of the k-th of a plan's stages.
-func levelOf(s he.Set, stages, k int) int { return s.Floor() + 2*(stages-k) - 1 }
+func levelOf(s he.Set, stages, k int) int { return s.Floor() + 1 + (stages-1-k)*(1+s.Drop()) }
 
 // Set returns the parameters the plan needs a key for.
 func (p *Plan) Set() he.Set { return p.set }
@@ -156,7 +156,7 @@ func (p *Plan) Ready() (total int64) {
 func (p *Plan) Needs() he.Needs {
 	var squares []int
 	for _, t := range p.stages[1:] {
-		squares = append(squares, t.Level+1)
+		squares = append(squares, t.Level+p.set.Drop())
 	}
 	return he.NeedsOf(p.stages, squares)
 }

@@ -58,7 +58,7 @@ func (p *Plan) steps() (out []planStep) {
 	m := newMarks(p.set.Slots())
 	for k, t := range p.stages {
 		if k > 0 {
-			level := t.Level + 1
+			level := t.Level + p.set.Drop()
 			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
 		}
 		steps := make([]step, 0, len(t.Terms))

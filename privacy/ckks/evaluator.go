@@ -157,22 +157,22 @@ func (e *Evaluator) key(rotation, level int) (*switchKey, error) {
 // modulus returns the i-th modulus of values at a level with P's primes last.
 func (e *Evaluator) modulus(i, level int) *rns.Modulus { return e.lat.moduli[e.lat.place(i, level)] }
 
-// Multiply returns a∘b, relinearised and rescaled: one level below theirs, which
-// is the same. a and b may be one value. The division by the key-switching primes
+// Multiply returns a∘b, relinearised and rescaled: the set's Drop below their
+// level, which is the same. a and b may be one value. The division by the key-switching primes
 // and the rescaling are one division, rounded once.
 func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
 	level := a.level
-	if e.lat.lift > 0 {
+	if e.lat.drop == 0 {
 		return nil, notice.New(notice.Unsupported, "the set "+e.lat.name+" has no room for products of ciphertexts", "run the model under MPC")
 	}
-	if level < 1 || b.level != level {
+	if level < e.lat.drop || b.level != level {
 		return nil, fmt.Errorf("multiply at levels %d and %d", level, b.level)
 	}
 	key, err := e.key(0, level)
 	if err != nil {
 		return nil, err
 	}
-	out := e.value(level - 1)
+	out := e.value(level - e.lat.drop)
 	err = e.work(ctx, func() error {
 		d := [3][][]uint64{e.take(level + 1), e.take(level + 1), e.take(level + 1)}
 		sum := e.pair(level)
@@ -200,7 +200,7 @@ func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
 		if err != nil {
 			return err
 		}
-		return e.divide(ctx, e.lat.tensored[level], level, sum, out)
+		return e.divide(ctx, e.lat.products[level], level, sum, out)
 	})
 	if err != nil {
 		return nil, err

@@ -19,14 +19,14 @@ func (s Set) keys() float64 {
 }
 
 // NoiseBits is what a committee plans for: the noise of a slot of a result is
-// below 2^NoiseBits, at scale 1, but for six standard deviations' odds.
-const NoiseBits = 30
+// below 2^NoiseBits at the work scale. 0 where a set is for no committee.
+func (s Set) NoiseBits() int { p, _ := s.spec(); return p.noise }
 
 // NoiseLimit returns the noise that a result of the set may have, in units of
-// the result: none is set but for Shared.
+// the result: none is set where a set is for no committee.
 func (s Set) NoiseLimit() float64 {
 	if s.keys() > 1 {
-		return math.Ldexp(1, NoiseBits) / s.WorkScale()
+		return math.Ldexp(1, s.NoiseBits()) / s.WorkScale()
 	}
 	return math.Inf(1)
 }

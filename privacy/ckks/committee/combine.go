@@ -127,7 +127,7 @@ func (o *Order) fit(op *opener, public *ckks.PublicKey, got map[int][][]uint64, 
 		v.Sub(v, op.modulus)
 	}
 	most := new(big.Int).Lsh(big.NewInt(int64(len(members))), uint(smudgeBits(op.set)))
-	return v.CmpAbs(most.Add(most, new(big.Int).Lsh(big.NewInt(1), noiseBits))) <= 0, nil
+	return v.CmpAbs(most.Add(most, new(big.Int).Lsh(big.NewInt(1), uint(op.set.NoiseBits())))) <= 0, nil
 }
 
 // Suspects reads an audit's messages and returns the members of its base whose

@@ -12,19 +12,18 @@ import (
 )
 
 // What the noise that hides a result's own is planned for. The bound of a
-// member's smudging is 2^B, B = noiseBits + hidden + log2 N + capBits (Asharov
+// member's smudging is 2^B, B = NoiseBits + hidden + log2 N + capBits (Asharov
 // et al. 2012; the distance of a sum with and without what it hides is at most
 // 2^-hidden over all coefficients and all decryptions of a key).
 const (
-	noiseBits = ckks.NoiseBits
-	hidden    = 40 // statistical security
-	capBits   = 16 // values that one key opens to shares, at most 2^16
-	fraction  = 20 // the shares of a result are of result 2^20
-	valueCap  = 1 << capBits
+	hidden   = 40 // statistical security
+	capBits  = 16 // values that one key opens to shares, at most 2^16
+	fraction = 20 // the shares of a result are of result 2^20
+	valueCap = 1 << capBits
 )
 
 func smudgeBits(s ckks.Set) int {
-	return noiseBits + hidden + bits.Len(uint(2*s.Slots())) - 1 + capBits
+	return s.NoiseBits() + hidden + bits.Len(uint(2*s.Slots())) - 1 + capBits
 }
 
 // resultLevel is where masked results are: the mask takes one level.
@@ -38,7 +37,7 @@ func headroom(s ckks.Set) error {
 		return notice.New(notice.Unsupported, "unknown encryption parameters", "update manx: this was made by a later version")
 	}
 	refuse := func(why string) error {
-		return notice.New(notice.Unsupported, fmt.Sprintf("the set %s has no headroom for a committee: %s", s, why), "use the set shared, or run the model under MPC")
+		return notice.New(notice.Unsupported, fmt.Sprintf("the set %s has no headroom for a committee: %s", s, why), "compile the model for a committee, or run the model under MPC")
 	}
 	if resultLevel(s) < 0 {
 		return refuse("its results are at the last level, which masking takes")

@@ -93,7 +93,7 @@ func openerOf(s ckks.Set) (*opener, error) {
 }
 
 //nolint:gochecknoglobals // tables that follow from constants, made when they are first needed
-var openers [ckks.Shared + 1]struct {
+var openers [ckks.SharedDeep + 1]struct {
 	once sync.Once
 	*opener
 	err error

@@ -5,7 +5,6 @@ import (
 
 	"manx/ml"
 	"manx/ml/ckks"
-	he "manx/privacy/ckks"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 )
@@ -27,8 +26,8 @@ func TestNoiseIsWithinThePlan(t *testing.T) {
 			most = max(most, committee.Opened(secret, tb.public(), a, b, slot).BitLen())
 		}
 	}
-	t.Logf("noise of at most %d bits, planned %d", most, he.NoiseBits)
-	if most > he.NoiseBits || most < 10 {
+	t.Logf("noise of at most %d bits, planned %d", most, p.Set().NoiseBits())
+	if most > p.Set().NoiseBits() || most < 10 {
 		t.Errorf("noise of %d bits", most)
 	}
 	for _, factor := range []float64{1, 1 << 10} {
