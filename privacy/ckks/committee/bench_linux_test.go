@@ -38,7 +38,7 @@ func ms(b *testing.B, d time.Duration, members int, what string) {
 func BenchmarkCommitteeFounding(b *testing.B) {
 	for _, s := range sizes {
 		b.Run(fmt.Sprintf("%d-of-%d", s.need, s.n), func(b *testing.B) {
-			tb := sit(b, s.need, s.n)
+			tb := sit(b, he.Shared, s.need, s.n)
 			sent := 0
 			begin := spent()
 			for b.Loop() {
@@ -74,7 +74,7 @@ func BenchmarkCommitteeFounding(b *testing.B) {
 // BenchmarkCommitteeKeys: one rotation's key, and the relinearisation key.
 func BenchmarkCommitteeKeys(b *testing.B) {
 	for _, s := range sizes {
-		tb := found(b, s.need, s.n)
+		tb := found(b, he.Shared, s.need, s.n)
 		for name, needs := range map[string]he.Needs{"rotation": {{Rotation: 1, Level: 4}}, "relinearisation": {{Rotation: 0, Level: 4}}} {
 			b.Run(fmt.Sprintf("%d-of-%d/%s", s.need, s.n, name), func(b *testing.B) {
 				var member, put time.Duration
@@ -180,7 +180,7 @@ func BenchmarkCommitteeDecryption(b *testing.B) {
 // BenchmarkCommitteeScore: encrypting an input under the committee's key, and
 // evaluating the scorecard's plan.
 func BenchmarkCommitteeScore(b *testing.B) {
-	tb := found(b, 2, 3)
+	tb := found(b, he.Shared, 2, 3)
 	p, err := ckks.CompileShared(card(1), [32]byte{1}, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -20,7 +20,7 @@ type table struct {
 }
 
 // sit returns a charter for need of n members, not founded.
-func sit(t testing.TB, need, n int) *table {
+func sit(t testing.TB, set ckks.Set, need, n int) *table {
 	t.Helper()
 	tb := &table{t: t}
 	var seats []committee.Seat
@@ -34,16 +34,16 @@ func sit(t testing.TB, need, n int) *table {
 		seats = append(seats, id.Seat(fmt.Sprintf("organisation %d", i+1)))
 	}
 	var err error
-	if tb.charter, err = committee.NewCharter(ckks.Shared, need, seats); err != nil {
+	if tb.charter, err = committee.NewCharter(set, need, seats); err != nil {
 		t.Fatal(err)
 	}
 	return tb
 }
 
 // found runs the founding, all messages to all.
-func found(t testing.TB, need, n int) *table {
+func found(t testing.TB, set ckks.Set, need, n int) *table {
 	t.Helper()
-	tb := sit(t, need, n)
+	tb := sit(t, set, need, n)
 	var all []*committee.Founding
 	var said []committee.Message
 	for _, id := range tb.identities {
@@ -116,7 +116,7 @@ func (tb *table) keys(active []int, needs ckks.Needs) *ckks.EvaluationKeys {
 	if err := w.WriteKeys(&b, said); err != nil {
 		tb.t.Fatal(err)
 	}
-	keys, err := ckks.ReadEvaluationKeys(tb.t.Context(), &b, ckks.Shared, needs)
+	keys, err := ckks.ReadEvaluationKeys(tb.t.Context(), &b, tb.charter.Set(), needs)
 	if err != nil {
 		tb.t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func Whole(members []*Member, active []int) [][]uint64 {
 // Opened returns a masked result as it is before smudging, noise and all, less
 // another's: of two encryptions of one input that is their noise.
 func Opened(secret [][]uint64, public *ckks.PublicKey, c, less *ckks.Ciphertext, slot int) *big.Int {
-	op, err := openerOf(ckks.Shared)
+	op, err := openerOf(public.Set())
 	if err != nil {
 		panic(err)
 	}

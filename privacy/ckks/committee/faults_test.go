@@ -74,7 +74,7 @@ func spoil(said []committee.Message, from int, how func(committee.Message) []com
 // A founding, its members' messages wrong one after the other in every round:
 // the sender is named, and with the right message it goes on.
 func TestFoundingNamesWhoeverSpoilsIt(t *testing.T) {
-	tb := sit(t, 2, 3)
+	tb := sit(t, he.Shared, 2, 3)
 	var all []*committee.Founding
 	var said []committee.Message
 	for _, id := range tb.identities {
@@ -139,7 +139,7 @@ func TestFoundingFindsLies(t *testing.T) {
 		"another challenge":          {2, false, 40, []int{3}},
 		"shows another sum":          {3, false, 40, []int{1, 3}}, // the dealer, or who shows it
 	} {
-		tb := sit(t, 2, 4)
+		tb := sit(t, he.Shared, 2, 4)
 		var all []*committee.Founding
 		var said []committee.Message
 		for _, id := range tb.identities {
@@ -184,7 +184,7 @@ func TestFoundingFindsLies(t *testing.T) {
 // Members fall away, or send what is wrong, while evaluation keys are made: they
 // are named, and others make them under a new commission.
 func TestKeysAreMadeByWhoeverIsThere(t *testing.T) {
-	tb := found(t, 2, 3)
+	tb := found(t, he.Shared, 2, 3)
 	needs := he.Needs{{Rotation: 0, Level: 4}, {Rotation: 5, Level: 4}}
 	w, err := tb.charter.Commission([]int{1, 2}, needs)
 	if err != nil {
@@ -230,7 +230,7 @@ func (c *counting) Write(b []byte) (int, error) { *c += counting(len(b)); return
 // Members fall away at each message of a decryption, or send what is wrong: they
 // are named, a new order with others opens the result, and it is counted.
 func TestResultsAreOpenedByWhoeverIsThere(t *testing.T) {
-	tb := found(t, 2, 3)
+	tb := found(t, he.Shared, 2, 3)
 	p, err := ckks.CompileShared(card(1), [32]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestResultsAreOpenedByWhoeverIsThere(t *testing.T) {
 
 // A wrong share is found by the check, and its member by putting others' together.
 func TestAWrongShareIsFoundAndItsMemberNamed(t *testing.T) {
-	tb := found(t, 2, 4)
+	tb := found(t, he.Shared, 2, 4)
 	p, err := ckks.CompileShared(card(1), [32]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ func hidden(v ...float64) privacy.Secret[[]float64] { return privacy.Hide(v) }
 func hiddenSeed() privacy.Secret[[32]byte] { return privacy.Hide([32]byte{1}) }
 
 func FuzzCharter(f *testing.F) {
-	c := sit(f, 2, 3).charter
+	c := sit(f, he.Shared, 2, 3).charter
 	f.Add(c.Bytes())
 	f.Add(c.Bytes()[:60])
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -30,7 +30,7 @@ func FuzzCharter(f *testing.F) {
 // FuzzRequests reads orders and commissions of a charter that the fuzzer cannot
 // know: its id is put where it belongs.
 func FuzzRequests(f *testing.F) {
-	c := sit(f, 2, 3).charter
+	c := sit(f, he.Shared, 2, 3).charter
 	w, err := c.Commission([]int{1, 3}, he.Needs{{Rotation: 0, Level: 3}, {Rotation: 7, Level: 5}})
 	if err != nil {
 		f.Fatal(err)
@@ -62,7 +62,7 @@ func FuzzRequests(f *testing.F) {
 // FuzzMessages gives a founding's first step bytes in the place of a member's
 // message: an error that names that member or says that nobody is named.
 func FuzzMessages(f *testing.F) {
-	tb := sit(f, 2, 2)
+	tb := sit(f, he.Shared, 2, 2)
 	first, _, err := committee.Found(tb.charter, tb.identities[0])
 	if err != nil {
 		f.Fatal(err)
@@ -100,7 +100,7 @@ func FuzzJournal(f *testing.F) {
 }
 
 func FuzzKept(f *testing.F) {
-	tb := sit(f, 2, 2)
+	tb := sit(f, he.Shared, 2, 2)
 	f.Add([]byte("mxi\x01"))
 	f.Add([]byte("mxs\x01"))
 	f.Fuzz(func(t *testing.T, b []byte) {

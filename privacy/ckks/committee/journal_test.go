@@ -20,7 +20,7 @@ import (
 // scored returns a committee with one result under its key.
 func scored(t testing.TB, need, n int) (*table, *he.Ciphertext, []int) {
 	t.Helper()
-	tb := found(t, need, n)
+	tb := found(t, he.Shared, need, n)
 	p, err := ckks.CompileShared(card(1), [32]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)

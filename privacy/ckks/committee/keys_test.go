@@ -13,7 +13,7 @@ import (
 // Collective keys are keys of the collective secret, with small errors: the
 // relinearisation key of its square, those of rotations of its rotations.
 func TestCollectiveKeysAreKeysOfTheSecret(t *testing.T) {
-	tb := found(t, 3, 4)
+	tb := found(t, he.Shared, 3, 4)
 	needs := he.Needs{{Rotation: 0, Level: 3}, {Rotation: 7, Level: 5}}
 	w, err := tb.charter.Commission([]int{1, 3, 4}, needs)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"manx/ml"
 	"manx/ml/ckks"
+	he "manx/privacy/ckks"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 )
@@ -12,7 +13,7 @@ import (
 // What the noise of masked results is, under a committee of ten, against what
 // smudging is planned for; and a model whose noise would be more is refused.
 func TestNoiseIsWithinThePlan(t *testing.T) {
-	tb := found(t, 6, 10)
+	tb := found(t, he.Shared, 6, 10)
 	p, err := ckks.CompileShared(card(2), [32]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"manx/privacy/ckks/committee"
 	"manx/privacy/mpc"
 	"manx/privacy/mpc/link"
+	"manx/privacy/notice"
 )
 
 // card is a points scorecard of 40 one-hot features, as ml/scorecard's graphs.
@@ -123,7 +124,7 @@ func (tb *table) parties(from [mpc.Parties][]mpc.Share, f func(*mpc.Session, mpc
 // of every other model, to the rounded score and nothing else.
 func TestInvariant7_ACommitteeOpensTheScoreOfTheClearRun(t *testing.T) {
 	for _, c := range []struct{ need, n, results int }{{2, 3, 1}, {3, 3, 3}, {6, 10, 1}} {
-		tb := found(t, c.need, c.n)
+		tb := found(t, he.Shared, c.need, c.n)
 		g := card(c.results)
 		p, err := ckks.CompileShared(g, [32]byte{1}, nil)
 		if err != nil {
@@ -150,5 +151,84 @@ func TestInvariant7_ACommitteeOpensTheScoreOfTheClearRun(t *testing.T) {
 				t.Errorf("result %d is rounded to %d, the clear run's is %g", i, int64(v), want[i])
 			}
 		}
+	}
+}
+
+// perceptron has some activations of degree 2 between linear layers.
+func perceptron(activations int) ml.Graph {
+	layer := func(out, in int, seed float64) ml.Linear {
+		l := ml.Linear{Out: out, In: in, Weights: make([]float64, out*in), Bias: make([]float64, out)}
+		for i := range l.Weights {
+			l.Weights[i] = math.Sin(seed+1.7*float64(i)) / math.Sqrt(float64(in))
+		}
+		for i := range l.Bias {
+			l.Bias[i] = math.Cos(seed * float64(i))
+		}
+		return l
+	}
+	bend := ml.Poly{Coeffs: [][]float64{{.2, .5, .3}}}
+	g := ml.Graph{Name: "perceptron", Input: []int{40}}
+	in := 40
+	for k := range activations {
+		g.Nodes = append(g.Nodes, ml.Node{Op: layer(8, in, float64(k+1)), Args: []int{2 * k}}, ml.Node{Op: bend, Args: []int{2*k + 1}})
+		in = 8
+	}
+	last := layer(3, in, 9)
+	for i := range last.Weights {
+		last.Weights[i] *= 40
+	}
+	g.Nodes = append(g.Nodes, ml.Node{Op: last, Args: []int{2 * activations}})
+	g.Output = len(g.Nodes)
+	return g
+}
+
+// The same for a model with products, and so with a collective relinearisation
+// key: what leaves is the clear run's result, rounded.
+func TestInvariant7_ACommitteeOpensAPerceptronsResults(t *testing.T) {
+	g := perceptron(1)
+	p, err := ckks.CompileShared(g, [32]byte{1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Set() != he.SharedDeep || p.Needs()[0].Rotation != 0 {
+		t.Fatalf("set %s, keys %v", p.Set(), p.Needs())
+	}
+	tb := found(t, p.Set(), 2, 3)
+	x := applicant(4)
+	want, err := clear.Run(g, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := tb.keys([]int{2, 3}, p.Needs())
+	result := tb.evaluate(p.Plan, keys, x)
+	for i, v := range tb.open([]int{1, 3}, result, p.Results(), func(_ *mpc.Session, x mpc.Share) (mpc.Share, error) { return x, nil }) {
+		got := float64(int64(v)) / (1 << 20)
+		t.Logf("%.6f, clear %.6f", got, want[i])
+		if !(math.Abs(got-want[i]) < 1e-3) {
+			t.Errorf("result %d is %g, the clear run's %g", i, got, want[i])
+		}
+	}
+	for i, v := range tb.open([]int{1, 2}, result, p.Results(), committee.Round) {
+		if float64(int64(v)) != math.Floor(want[i]+.5) {
+			t.Errorf("result %d is rounded to %d, the clear run's is %g", i, int64(v), want[i])
+		}
+	}
+	secret := committee.Whole(tb.members, []int{1, 2})
+	noise := 0
+	for _, slot := range p.Results() {
+		noise = max(noise, committee.Opened(secret, tb.public(), result, tb.evaluate(p.Plan, keys, x), slot).BitLen())
+	}
+	t.Logf("noise of at most %d bits, planned %d; %d bytes of keys", noise, p.Set().NoiseBits(), p.Needs().Size(p.Set()))
+	if noise > p.Set().NoiseBits() {
+		t.Errorf("noise of %d bits", noise)
+	}
+	// A third activation has no room.
+	if p, err := ckks.CompileShared(perceptron(2), [32]byte{1}, nil); err != nil || p.Set() != he.SharedDeep {
+		t.Errorf("two activations: %v", err)
+	}
+	if _, err := ckks.CompileShared(perceptron(3), [32]byte{1}, nil); !notice.Is(err, notice.Unsupported) {
+		t.Errorf("three activations: %v", err)
+	} else {
+		t.Log(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"manx/ml/ckks"
 	"manx/ml/clear"
+	he "manx/privacy/ckks"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 )
@@ -45,7 +46,7 @@ func (tb *table) reshare(next *committee.Charter, as []committee.Identity, activ
 // Members leave and join: the key and what is encrypted under it stay, the old
 // serve until the new are ready, and then no longer.
 func TestMembersLeaveAndJoinWithoutAPause(t *testing.T) {
-	tb := found(t, 2, 3)
+	tb := found(t, he.Shared, 2, 3)
 	p, err := ckks.CompileShared(card(1), [32]byte{1}, nil)
 	if err != nil {
 		t.Fatal(err)
