@@ -2,6 +2,7 @@ package committee
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -32,6 +33,12 @@ func (c *Charter) follows(old *Charter) error {
 	return nil
 }
 
+func sumOfKey(k *ckks.PublicKey) [32]byte {
+	h := sha256.New()
+	_, _ = k.WriteTo(h) // a hash takes all
+	return [32]byte(h.Sum(nil))
+}
+
 // Reshare returns this member's messages to the members of the next charter, one
 // for each. Asked again for the same active members it deals the same shares.
 func (m *Member) Reshare(next *Charter, active []int, j Journal) ([]Message, error) {
@@ -57,7 +64,8 @@ func (m *Member) Reshare(next *Charter, active []int, j Journal) ([]Message, err
 	c := s.polynomial(s.weighed(s.poly, m.number, active), next.need, s.drawn("share anew", session))
 	var out []Message
 	for to := range next.seats {
-		body := binary.LittleEndian.AppendUint32(nil, uint32(m.spent+spent))
+		key := sumOfKey(m.public)
+		body := binary.LittleEndian.AppendUint32(key[:], uint32(m.spent+spent))
 		body = packed(body, s.primes, s.deal(c, to+1))
 		// The addressee's seat is in the next charter, the sender's in this.
 		x, err := m.identity.writeSealed(next, stepReshare, m.number, to+1, session, body)
@@ -89,7 +97,8 @@ func Join(next, old *Charter, as Identity, active []int, public *ckks.PublicKey,
 		return nil, nil, err
 	}
 	session := next.shareSession(old, active)
-	size := 4 + int(limb.Size(r.primes, r.n))
+	const head = 32 + 4
+	size := head + int(limb.Size(r.primes, r.n))
 	got, err := expectation{charter: old, step: stepReshare, session: session, to: number, from: active, size: size, reader: as}.read(in)
 	if err != nil {
 		return nil, nil, err
@@ -99,12 +108,16 @@ func Join(next, old *Charter, as Identity, active []int, public *ckks.PublicKey,
 	var faults Faults
 	t := limb.New(len(r.primes), r.n)
 	for _, from := range active {
-		if limb.Read(bytes.NewReader(got[from][4:]), r.primes, t) != nil {
+		if [32]byte(got[from]) != sumOfKey(public) {
+			faults = append(faults, old.fault(from, "holds another public key than this member was given"))
+			continue
+		}
+		if limb.Read(bytes.NewReader(got[from][head:]), r.primes, t) != nil {
 			faults = append(faults, old.fault(from, "sent residues over their primes"))
 			continue
 		}
 		add(r.moduli, s.poly, t)
-		spent = max(spent, int(binary.LittleEndian.Uint32(got[from])))
+		spent = max(spent, int(binary.LittleEndian.Uint32(got[from][32:])))
 	}
 	if err := faults.blame(); err != nil {
 		return nil, nil, err

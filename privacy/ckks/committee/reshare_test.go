@@ -97,6 +97,12 @@ func TestMembersLeaveAndJoinWithoutAPause(t *testing.T) {
 			t.Fatalf("%s: named %v", what, got)
 		}
 	}
+	// A public key that somebody put in the place of the committee's.
+	foreign := found(t, he.Shared, 2, 2).public()
+	_, _, err = committee.Join(next, tb.charter, young.identities[4], []int{1, 3}, foreign, to(append(slices.Clone(said), other...), 5))
+	if got := blamed(t, err); !slices.Equal(got, []int{1, 3}) {
+		t.Fatalf("another public key: named %v", got)
+	}
 	score(tb, []int{1, 3})
 	// The second try, by others.
 	young.members = tb.reshare(next, young.identities, []int{1, 2})
