@@ -93,3 +93,34 @@ func Round(s *mpc.Session, results mpc.Share) (mpc.Share, error) {
 	}
 	return out, err
 }
+
+// Same returns for each result 1 where two openings of one ciphertext agree as
+// far as smudging lets them, else 0. The checks of an order find a share that is
+// wrong; a member that serves the check rightly and shifts a result is found by
+// opening it again through members without her, and by nothing else.
+func Same(s *mpc.Session, c *Charter, one, other mpc.Share) (mpc.Share, error) {
+	// In units of 2^-fraction: each opening is off by its members' smudging, and by
+	// half for each share that was brought to 2^64.
+	smudged := uint64(c.need) << (smudgeBits(c.set) - scaleBits(c.set) + fraction)
+	most := make([]uint64, one.Len())
+	for i := range most {
+		most[i] = 2*smudged + uint64(c.need) + 3
+	}
+	d, err := s.Sub(one, other)
+	if err != nil {
+		return mpc.Share{}, err
+	}
+	up, err := s.Less(d, s.Public(most))
+	if err != nil {
+		return mpc.Share{}, err
+	}
+	minus, err := s.Sub(other, one)
+	if err != nil {
+		return mpc.Share{}, err
+	}
+	down, err := s.Less(minus, s.Public(most))
+	if err != nil {
+		return mpc.Share{}, err
+	}
+	return s.Mul(up, down)
+}

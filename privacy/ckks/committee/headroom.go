@@ -26,6 +26,9 @@ func smudgeBits(s ckks.Set) int {
 	return s.NoiseBits() + hidden + bits.Len(uint(2*s.Slots())) - 1 + capBits
 }
 
+// scaleBits returns log2 of the work scale, which is a power of two.
+func scaleBits(s ckks.Set) int { return int(math.Log2(s.WorkScale())) }
+
 // resultLevel is where masked results are: the mask takes one level.
 func resultLevel(s ckks.Set) int { return s.Floor() - 1 }
 
@@ -42,7 +45,7 @@ func headroom(s ckks.Set) error {
 	if resultLevel(s) < 0 {
 		return refuse("its results are at the last level, which masking takes")
 	}
-	scale := math.Log2(s.WorkScale())
+	scale := float64(scaleBits(s))
 	if need := float64(smudgeBits(s)) + math.Log2(ckks.MaxMembers) + 8; scale < need {
 		return refuse(fmt.Sprintf("a result of 1 has %.0f bits, and smudging needs %.0f", scale, need))
 	}

@@ -1,7 +1,6 @@
 package committee
 
 import (
-	"math"
 	"math/big"
 	"sync"
 
@@ -120,7 +119,7 @@ func newOpener(s ckks.Set) (*opener, error) {
 	// when W x modulo Q is brought there, so a mask is 2^(fraction-64) Q/W, times
 	// the prime that the division takes.
 	o.factor = new(big.Int).Mul(o.modulus, new(big.Int).SetUint64(r.primes[o.level+1]))
-	o.shift = uint(math.Log2(s.WorkScale())) + 64 - fraction + wide
+	o.shift = uint(scaleBits(s) + 64 - fraction + wide)
 	return o, nil
 }
 

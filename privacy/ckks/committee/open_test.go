@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -65,15 +66,25 @@ func (tb *table) evaluate(p *ckks.Plan, keys *he.EvaluationKeys, x []float64) *h
 // joins what they give out.
 func (tb *table) open(active []int, c *he.Ciphertext, slots []int, f func(*mpc.Session, mpc.Share) (mpc.Share, error)) []uint64 {
 	tb.t.Helper()
+	return tb.parties(tb.dealt(active, c, slots, nil), f)
+}
+
+// dealt serves an order, with what is done to its messages, and returns what
+// each party is dealt.
+func (tb *table) dealt(active []int, c *he.Ciphertext, slots []int, change func([]committee.Message)) (from [mpc.Parties][]mpc.Share) {
+	tb.t.Helper()
 	o, err := tb.charter.Order(active, c, slots)
 	if err != nil {
 		tb.t.Fatal(err)
 	}
-	opening, err := o.Combine(tb.public(), c, tb.serve(o, c))
+	said := tb.serve(o, c)
+	if change != nil {
+		change(said)
+	}
+	opening, err := o.Combine(tb.public(), c, said)
 	if err != nil {
 		tb.t.Fatal(err)
 	}
-	var from [mpc.Parties][]mpc.Share
 	for _, m := range active {
 		dealt, err := tb.members[m-1].Deal(opening)
 		if err != nil {
@@ -83,27 +94,36 @@ func (tb *table) open(active []int, c *he.Ciphertext, slots []int, f func(*mpc.S
 			from[party] = append(from[party], s)
 		}
 	}
-	return tb.parties(from, f)
+	return from
 }
 
 func (tb *table) parties(from [mpc.Parties][]mpc.Share, f func(*mpc.Session, mpc.Share) (mpc.Share, error)) []uint64 {
 	tb.t.Helper()
+	return compute(tb.t, mpc.SemiHonest, func(s *mpc.Session) (mpc.Share, error) {
+		x, err := committee.Receive(s, tb.charter, from[s.Party()])
+		if err != nil {
+			return x, err
+		}
+		return f(s, x)
+	})
+}
+
+// compute runs three parties in this process and joins what they give out.
+func compute(t testing.TB, security mpc.Security, f func(*mpc.Session) (mpc.Share, error)) []uint64 {
+	t.Helper()
 	out := make([]mpc.Share, mpc.Parties)
 	links := link.Memory()
-	ctx, cancel := context.WithCancel(tb.t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var group errgroup.Group
 	for i := range mpc.Parties {
 		group.Go(func() (err error) {
-			s, err := mpc.Open(ctx, mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous})
+			s, err := mpc.Open(ctx, mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: security})
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			x, err := committee.Receive(s, tb.charter, from[i])
-			if err == nil {
-				x, err = f(s, x)
-			}
+			x, err := f(s)
 			if err == nil {
 				out[i], err = s.Output(x)
 			}
@@ -111,11 +131,11 @@ func (tb *table) parties(from [mpc.Parties][]mpc.Share, f func(*mpc.Session, mpc
 		})
 	}
 	if err := group.Wait(); err != nil {
-		tb.t.Fatal(err)
+		t.Fatal(err)
 	}
 	values, err := mpc.Join(out...)
 	if err != nil {
-		tb.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return values
 }
@@ -230,5 +250,86 @@ func TestInvariant7_ACommitteeOpensAPerceptronsResults(t *testing.T) {
 		t.Errorf("three activations: %v", err)
 	} else {
 		t.Log(err)
+	}
+}
+
+// Rounding is exact, in both kinds of session, and the same however often it is
+// done: nothing of what is rounded away shows.
+func TestRoundIsExact(t *testing.T) {
+	const one = 1 << 20
+	r := rand.New(rand.NewPCG(3, 4))
+	var in []uint64
+	var want []int64
+	put := func(v int64) {
+		in = append(in, uint64(v))
+		want = append(want, (v+one/2)>>20)
+	}
+	for _, k := range []int64{0, 1, -1, 611, -611, 1<<20 - 1, -1 << 20} {
+		for _, d := range []int64{0, 1, -1, one/2 - 1, one / 2, one/2 + 1, -one / 2, -one/2 - 1} {
+			put(k*one + d)
+		}
+	}
+	for range 200 {
+		put(r.Int64N(1<<41) - 1<<40)
+	}
+	for _, security := range []mpc.Security{mpc.SemiHonest, mpc.WithAbort} {
+		shares, err := mpc.Deal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := compute(t, security, func(s *mpc.Session) (mpc.Share, error) { return committee.Round(s, shares[s.Party()]) })
+		for i, v := range got {
+			if int64(v) != want[i] {
+				t.Fatalf("%s: %d/2^20 is rounded to %d, want %d", security, int64(in[i]), int64(v), want[i])
+			}
+		}
+		got = compute(t, security, func(s *mpc.Session) (mpc.Share, error) { return committee.Fixed(s, shares[s.Party()]) })
+		for i, v := range got {
+			if d := mpc.Real(v) - float64(int64(in[i]))/one; math.Abs(d) > 3./(1<<mpc.Fraction) {
+				t.Fatalf("%s: %d/2^20 in fixed point is off by %g", security, int64(in[i]), d)
+			}
+		}
+	}
+}
+
+// A member that shifts a result and serves the check rightly passes the check;
+// opening the result again without her tells. Two honest openings agree, by
+// every set.
+func TestAShiftedResultIsFoundByOpeningItAgain(t *testing.T) {
+	for _, set := range []he.Set{he.Shared, he.SharedDeep} {
+		tb := found(t, set, 2, 3)
+		g := card(1)
+		if set == he.SharedDeep {
+			g = perceptron(1)
+		}
+		p, err := ckks.CompileShared(g, [32]byte{1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := tb.evaluate(p.Plan, tb.keys([]int{1, 2}, p.Needs()), applicant(3))
+		slots := p.Results()[:1]
+		shift := func(said []committee.Message) { // member 2 adds 1 modulo the last of four primes: any other number
+			said[1] = committee.Lie(tb.identities[1], tb.charter, said[1], tb.identities[1], func(b []byte) { b[3*8] ^= 1 })
+		}
+		for name, x := range map[string]struct {
+			change func([]committee.Message)
+			want   uint64
+		}{"honest": {nil, 1}, "shifted": {shift, 0}} {
+			one, other := tb.dealt([]int{1, 2}, c, slots, x.change), tb.dealt([]int{1, 3}, c, slots, nil)
+			got := compute(t, mpc.SemiHonest, func(s *mpc.Session) (mpc.Share, error) {
+				a, err := committee.Receive(s, tb.charter, one[s.Party()])
+				if err != nil {
+					return a, err
+				}
+				b, err := committee.Receive(s, tb.charter, other[s.Party()])
+				if err != nil {
+					return b, err
+				}
+				return committee.Same(s, tb.charter, a, b)
+			})
+			if got[0] != x.want {
+				t.Errorf("%s, %s: the openings are the same: %d", set, name, got[0])
+			}
+		}
 	}
 }
