@@ -128,6 +128,7 @@ func BenchmarkCommitteeDecryption(b *testing.B) {
 		tb, c, slots := scored(b, s.need, s.n)
 		b.Run(fmt.Sprintf("%d-of-%d", s.need, s.n), func(b *testing.B) {
 			var serve, combine, deal, round time.Duration
+			var stats mpc.Stats
 			sent, dealt := 0, 0
 			for b.Loop() {
 				o, err := tb.charter.Order(first(s.need), c, slots)
@@ -163,7 +164,13 @@ func BenchmarkCommitteeDecryption(b *testing.B) {
 					}
 				}
 				lap(&deal)
-				tb.parties(from, committee.Round)
+				tb.parties(from, func(s *mpc.Session, x mpc.Share) (mpc.Share, error) {
+					out, err := committee.Round(s, x)
+					if s.Party() == 0 {
+						stats = s.Stats()
+					}
+					return out, err
+				})
 				lap(&round)
 				sent = size(said...)
 			}
@@ -173,6 +180,8 @@ func BenchmarkCommitteeDecryption(b *testing.B) {
 			ms(b, round, 1, "cpu-ms-rounding")
 			b.ReportMetric(float64(sent)/float64(s.need), "bytes-share/member")
 			b.ReportMetric(float64(dealt)/float64(s.need), "bytes-dealt/member")
+			b.ReportMetric(float64(stats.Preprocessing.Sent+stats.Online.Sent), "bytes-rounding/party")
+			b.ReportMetric(float64(stats.Preprocessing.Rounds+stats.Online.Rounds), "rounds")
 		})
 	}
 }
