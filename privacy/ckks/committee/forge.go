@@ -167,7 +167,7 @@ func (k *maker) first(n ckks.Need) ([]byte, error) {
 	at := k.keys(n.Level)
 	ms, primes, mine := pick(k.moduli, at), pick(k.primes, at), pick(k.mine, at)
 	held := transformed(ms, mine)
-	target, hides := held, held
+	var target [][]uint64
 	if n.Rotation == 0 {
 		target = transformed(ms, k.ephemeral(n, primes))
 	} else {
@@ -177,7 +177,7 @@ func (k *maker) first(n ckks.Need) ([]byte, error) {
 		}
 		target = limb.New(len(ms), k.n)
 		for i, m := range ms {
-			m.Permute(target[i], hides[i], back)
+			m.Permute(target[i], held[i], back)
 		}
 	}
 	var out []byte

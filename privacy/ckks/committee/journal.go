@@ -35,7 +35,7 @@ type Entry struct {
 	Message Message
 }
 
-// ErrTaken: the session has an entry.
+// ErrTaken says that the session has an entry.
 var ErrTaken = errors.New("the session has an entry in the journal")
 
 // Files is a Journal in a folder of its own, one file an entry. One process has

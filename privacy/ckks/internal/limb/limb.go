@@ -139,7 +139,7 @@ func Read(r io.Reader, primes []uint64, limbs [][]uint64) error {
 func Lift(v []int64, primes []uint64, limbs [][]uint64) {
 	for i, q := range primes {
 		for j, x := range v {
-			limbs[i][j] = Residue(x, q) //nolint:gosec // a limb for each prime, as long as v
+			limbs[i][j] = Residue(x, q)
 		}
 	}
 }
