@@ -85,24 +85,7 @@ func BenchmarkCommitteeKeys(b *testing.B) {
 						b.Fatal(err)
 					}
 					begin := spent()
-					var said, second []committee.Message
-					for _, m := range w.Active() {
-						out, err := tb.members[m-1].Forge(w)
-						if err != nil {
-							b.Fatal(err)
-						}
-						said = append(said, out...)
-					}
-					if name == "relinearisation" {
-						for _, m := range w.Active() {
-							out, err := tb.members[m-1].Relinearise(w, said)
-							if err != nil {
-								b.Fatal(err)
-							}
-							second = append(second, out)
-						}
-						said = append(said, second...)
-					}
+					said := tb.forge(w, tb.promise(w, needs))
 					member += spent() - begin
 					begin = spent()
 					var out bytes.Buffer

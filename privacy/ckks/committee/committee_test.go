@@ -93,25 +93,7 @@ func (tb *table) keys(active []int, needs ckks.Needs) *ckks.EvaluationKeys {
 	if err != nil {
 		tb.t.Fatal(err)
 	}
-	var said []committee.Message
-	for _, m := range active {
-		out, err := tb.members[m-1].Forge(w)
-		if err != nil {
-			tb.t.Fatal(err)
-		}
-		said = append(said, out...)
-	}
-	if needs[0].Rotation == 0 {
-		var second []committee.Message
-		for _, m := range active {
-			out, err := tb.members[m-1].Relinearise(w, said)
-			if err != nil {
-				tb.t.Fatal(err)
-			}
-			second = append(second, out)
-		}
-		said = append(said, second...)
-	}
+	said := tb.forge(w, tb.promise(w, needs))
 	var b bytes.Buffer
 	if err := w.WriteKeys(&b, said); err != nil {
 		tb.t.Fatal(err)
@@ -121,6 +103,45 @@ func (tb *table) keys(active []int, needs ckks.Needs) *ckks.EvaluationKeys {
 		tb.t.Fatal(err)
 	}
 	return keys
+}
+
+// promise collects the members' promises, where the keys need any.
+func (tb *table) promise(w *committee.Commission, needs ckks.Needs) (said []committee.Message) {
+	tb.t.Helper()
+	for _, m := range w.Active() {
+		if needs[0].Rotation == 0 {
+			out, err := tb.members[m-1].Promise(w)
+			if err != nil {
+				tb.t.Fatal(err)
+			}
+			said = append(said, out)
+		}
+	}
+	return said
+}
+
+// forge collects the members' shares of keys, of both rounds.
+func (tb *table) forge(w *committee.Commission, promises []committee.Message) (said []committee.Message) {
+	tb.t.Helper()
+	for _, m := range w.Active() {
+		out, err := tb.members[m-1].Forge(w, promises, tb.journals[m-1])
+		if err != nil {
+			tb.t.Fatal(err)
+		}
+		said = append(said, out...)
+	}
+	if len(promises) == 0 {
+		return said
+	}
+	var second []committee.Message
+	for _, m := range w.Active() {
+		out, err := tb.members[m-1].Relinearise(w, promises, said, tb.journals[m-1])
+		if err != nil {
+			tb.t.Fatal(err)
+		}
+		second = append(second, out)
+	}
+	return append(said, second...)
 }
 
 // serve collects the active members' messages for an order.

@@ -3,6 +3,7 @@ package committee
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -140,14 +141,67 @@ func (k *maker) errors(use string, n ckks.Need, digit int) []int64 {
 	return e
 }
 
-// Forge returns this member's shares of the keys, one message a key, for all.
-// Asked again it gives the same bytes.
-func (m *Member) Forge(w *Commission) ([]Message, error) {
+// Promise returns this member's word, for all, what its first share of the
+// relinearisation key will be: a digest. Members show theirs only when they have
+// everybody's, for in the second round each multiplies the first round's sums by
+// its secret: who could choose her share by the others' would choose what with.
+func (m *Member) Promise(w *Commission) (Message, error) {
 	k, release, err := m.maker(w)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	i := w.relin()
+	if i < 0 {
+		return nil, noRelin()
+	}
+	body, err := k.first(w.needs[i])
+	if err != nil {
+		return nil, err
+	}
+	sum := digest("promise", body)
+	return m.identity.write(stepPromise, i, m.number, 0, w.id, sum[:]), nil
+}
+
+func noRelin() error {
+	return notice.New(notice.Invalid, "the commission asks for no relinearisation key", "there is no second round")
+}
+
+// promised reads all active members' promises.
+func (w *Commission) promised(promises []Message) (map[int][]byte, [32]byte, error) {
+	got, err := expectation{charter: w.charter, step: stepPromise, session: w.id, from: w.active, part: w.relin(), size: 32}.read(promises)
+	if err != nil {
+		return nil, [32]byte{}, err
+	}
+	parts := [][]byte{w.id[:]}
+	for _, m := range w.active {
+		parts = append(parts, got[m])
+	}
+	return got, digest("promises", parts...), nil
+}
+
+// Forge returns this member's shares of the keys, one message a key, for all.
+// Asked again it gives the same bytes. Where relinearisation is asked for,
+// promises are all active members', and the journal keeps which: no other are
+// taken afterwards, Conflict.
+func (m *Member) Forge(w *Commission, promises []Message, j Journal) ([]Message, error) {
+	k, release, err := m.maker(w)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if w.relin() >= 0 {
+		_, sum, err := w.promised(promises)
+		if err != nil {
+			return nil, err
+		}
+		if err := j.Write(w.session, Entry{Order: sum}); err != nil && !errors.Is(err, ErrTaken) {
+			return nil, err
+		}
+		if err := w.kept(sum, j); err != nil {
+			return nil, err
+		}
+	}
 	var out []Message
 	for i, n := range w.needs {
 		body, err := k.first(n)
@@ -157,6 +211,18 @@ func (m *Member) Forge(w *Commission) ([]Message, error) {
 		out = append(out, m.identity.write(stepKey, i, m.number, 0, w.id, body))
 	}
 	return out, nil
+}
+
+// kept refuses other promises than those that the journal has.
+func (w *Commission) kept(sum [32]byte, j Journal) error {
+	e, ok, err := j.Read(w.session)
+	if err != nil {
+		return err
+	}
+	if !ok || e.Order != sum {
+		return notice.New(notice.Conflict, "this member showed its share upon other promises", "begin a new commission")
+	}
+	return nil
 }
 
 // first makes a share of a key. Of a rotation's: for each digit -a s' + e + P s
@@ -221,9 +287,9 @@ func (r *ring) back(rotation int) uint64 {
 }
 
 // Relinearise returns this member's second share of the relinearisation key, of
-// all active members' first messages: for each digit s h0 + (u - s) h1 + e, h0
-// and h1 being the sums of the first round's halves.
-func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
+// all active members' promises and first messages, which must fit: for each digit
+// s h0 + (u - s) h1 + e, h0 and h1 being the sums of the first round's halves.
+func (m *Member) Relinearise(w *Commission, promises, in []Message, j Journal) (Message, error) {
 	k, release, err := m.maker(w)
 	if err != nil {
 		return nil, err
@@ -231,10 +297,17 @@ func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
 	defer release()
 	i := w.relin()
 	if i < 0 {
-		return nil, notice.New(notice.Invalid, "the commission asks for no relinearisation key", "there is no second round")
+		return nil, noRelin()
+	}
+	promised, sum, err := w.promised(promises)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.kept(sum, j); err != nil {
+		return nil, err
 	}
 	n := w.needs[i]
-	sums, seen, err := w.sums(k.ring, n, slices.DeleteFunc(slices.Clone(in), func(x Message) bool { return len(x) > 5 && int(x[5]) != i }))
+	sums, err := w.sums(k.ring, n, promised, slices.DeleteFunc(slices.Clone(in), func(x Message) bool { return len(x) > 5 && int(x[5]) != i }))
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +325,7 @@ func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
 		product(ms, sums[2*d+1], less, t)
 		add(ms, b, t)
 		e := make([]int64, k.n)
-		limb.NewStream(limb.Derive(k.drawn("second round, errors", w.id, uint64(d)), "of", numbersOf(seen)...)).Noise(e)
+		limb.NewStream(limb.Derive(k.drawn("second round, errors", w.id, uint64(d)), "of", numbersOf(sum)...)).Noise(e)
 		limb.AddSmall(b, e, primes)
 		out = packed(out, primes, b)
 	}
@@ -260,17 +333,16 @@ func (m *Member) Relinearise(w *Commission, in []Message) (Message, error) {
 }
 
 // sums adds up all active members' first messages for one key: its polynomials
-// in their order, and a digest of the messages.
-func (w *Commission) sums(r *ring, n ckks.Need, in []Message) (total [][][]uint64, seen [32]byte, err error) {
-	i := slices.Index(w.needs, n)
-	return w.add(r, n, stepKey, i, w.size(r, n), in)
+// in their order. promised, where not nil, has the digests they must have.
+func (w *Commission) sums(r *ring, n ckks.Need, promised map[int][]byte, in []Message) ([][][]uint64, error) {
+	return w.add(r, n, stepKey, slices.Index(w.needs, n), w.size(r, n), promised, in)
 }
 
 // add adds up the polynomials of a step's messages.
-func (w *Commission) add(r *ring, n ckks.Need, s step, part, size int, in []Message) (total [][][]uint64, seen [32]byte, err error) {
+func (w *Commission) add(r *ring, n ckks.Need, s step, part, size int, promised map[int][]byte, in []Message) (total [][][]uint64, err error) {
 	bodies, err := expectation{charter: w.charter, step: s, session: w.id, from: w.active, part: part, size: size}.read(in)
 	if err != nil {
-		return nil, seen, err
+		return nil, err
 	}
 	at := r.keys(n.Level)
 	ms, primes := pick(r.moduli, at), pick(r.primes, at)
@@ -280,11 +352,13 @@ func (w *Commission) add(r *ring, n ckks.Need, s step, part, size int, in []Mess
 		total[p] = limb.New(len(ms), r.n)
 	}
 	var faults Faults
-	var all [][]byte
 	t := limb.New(len(ms), r.n)
 	for _, from := range w.active {
+		if sum := digest("promise", bodies[from]); promised != nil && !bytes.Equal(promised[from], sum[:]) {
+			faults = append(faults, w.charter.fault(from, "showed another share than it had promised"))
+			continue
+		}
 		body := bytes.NewReader(bodies[from])
-		all = append(all, bodies[from])
 		for p := range total {
 			if limb.Read(body, primes, t) != nil {
 				faults = append(faults, w.charter.fault(from, "sent residues over their primes"))
@@ -293,7 +367,7 @@ func (w *Commission) add(r *ring, n ckks.Need, s step, part, size int, in []Mess
 			add(ms, total[p], t)
 		}
 	}
-	return total, digest("sums", all...), faults.blame()
+	return total, faults.blame()
 }
 
 // WriteKeys writes the evaluation keys that all active members' messages make,
@@ -321,8 +395,8 @@ func (w *Commission) WriteKeys(out io.Writer, in []Message) error {
 	return ckks.WriteCollectiveKeys(out, w.charter.set, w.needs, w.public(), func(need, d, half int) (_ [][]uint64, err error) {
 		n := w.needs[need]
 		if need != at {
-			if polys, _, err = w.sums(r, n, parts[need]); err == nil && n.Rotation == 0 {
-				relin, _, err = w.add(r, n, stepRelin, need, w.size(r, n)/2, second)
+			if polys, err = w.sums(r, n, nil, parts[need]); err == nil && n.Rotation == 0 {
+				relin, err = w.add(r, n, stepRelin, need, w.size(r, n)/2, nil, second)
 			}
 			if err != nil {
 				return nil, err

@@ -22,23 +22,8 @@ func TestCollectiveKeysAreKeysOfTheSecret(t *testing.T) {
 	if again, err := tb.charter.ReadCommission(w.Bytes()); err != nil || !bytes.Equal(again.Bytes(), w.Bytes()) {
 		t.Fatalf("a commission does not travel: %v", err)
 	}
-	var said, second []committee.Message
-	for _, m := range []int{1, 3, 4} {
-		out, err := tb.members[m-1].Forge(w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		said = append(said, out...)
-	}
-	for _, m := range []int{1, 3, 4} {
-		out, err := tb.members[m-1].Relinearise(w, said)
-		if err != nil {
-			t.Fatal(err)
-		}
-		second = append(second, out)
-	}
 	var b bytes.Buffer
-	if err := w.WriteKeys(&b, append(said, second...)); err != nil {
+	if err := w.WriteKeys(&b, tb.forge(w, tb.promise(w, needs))); err != nil {
 		t.Fatal(err)
 	}
 	wire := b.Bytes()

@@ -37,6 +37,7 @@ const (
 	stepRelin   step = 9 // relinearisation key, second round
 	stepPartial step = 10
 	stepAudit   step = 11
+	stepPromise step = 12 // relinearisation key: what the first round's share will be
 )
 
 const (

@@ -40,7 +40,8 @@ func sumOfKey(k *ckks.PublicKey) [32]byte {
 }
 
 // Reshare returns this member's messages to the members of the next charter, one
-// for each. Asked again for the same active members it deals the same shares.
+// for each. Asked again for the same active members it deals the same shares. Who
+// calls it has seen that the next charter is agreed: its members get the key.
 func (m *Member) Reshare(next *Charter, active []int, j Journal) ([]Message, error) {
 	if err := next.follows(m.charter); err != nil {
 		return nil, err
