@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"manx/ml/ckks"
 	"manx/privacy"
 	he "manx/privacy/ckks"
@@ -242,6 +244,46 @@ func serveAndDie(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	_, _ = m.Serve(o, c, killer{j})
+}
+
+// Asked from many sides at once a member still gives one share a session.
+func TestInvariant8_AskedByManyAtOnce(t *testing.T) {
+	tb, c, slots := scored(t, 2, 3)
+	j, err := committee.OpenFiles(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var orders []*committee.Order
+	for range 3 {
+		o, err := tb.charter.Order([]int{1, 2}, c, slots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders = append(orders, o)
+	}
+	given := make([]committee.Message, 12)
+	var group errgroup.Group
+	for i := range given {
+		group.Go(func() (err error) {
+			given[i], err = tb.members[0].Serve(orders[i%3], c, j)
+			return err
+		})
+	}
+	group.Go(func() error { // its share is read meanwhile
+		_, err := tb.members[0].Keep()
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range given {
+		if !bytes.Equal(given[i], given[i%3]) {
+			t.Fatal("two requests for one order got two shares")
+		}
+	}
+	if n, err := j.Spent(); n != 6 || err != nil {
+		t.Errorf("%d values are counted, want 6: %v", n, err)
+	}
 }
 
 // The key is good for so many values, whoever counted them.
