@@ -51,7 +51,7 @@ func beside(b *testing.B, unit float64, name string, ours, theirs func() time.Du
 
 // rated is a spec of the shape that published figures use.
 func rated(logN int) spec {
-	sp := spec{name: "rated", logN: logN, input: 1 << 38, work: 1 << 38}
+	sp := spec{name: "rated", logN: logN, input: 1 << 38, work: 1 << 38, drop: 1}
 	q, p := []int{50, 38, 38, 38, 38, 38, 38, 38}, []int{50}
 	if logN == 15 {
 		q, p = append([]int{50}, slices.Repeat([]int{48}, 13)...), []int{50, 50, 50}

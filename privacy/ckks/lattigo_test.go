@@ -34,7 +34,7 @@ func primesOf(logN int, lengths []int) (out []uint64) {
 // randomSpec draws parameters that Check passes, with width key-switching primes.
 func randomSpec(g *rand.Rand, logN, width int) spec {
 	limit, _ := maxLogQP(logN)
-	sp := spec{name: "drawn", logN: logN, input: 1 << 30, work: 1 << 30}
+	sp := spec{name: "drawn", logN: logN, input: 1 << 30, work: 1 << 30, drop: 1}
 	var p []int
 	total := 0
 	for range width {
@@ -223,11 +223,24 @@ func TestEvaluatorIsLattigos(t *testing.T) {
 // integers that residues stand for, rounded to nearest.
 func TestDivisionIsExact(t *testing.T) {
 	g := rand.New(rand.NewPCG(3, 4))
-	sp := randomSpec(g, 13, 2)
-	b := newBench(t, sp)
-	for level := 1; level < len(sp.q); level++ {
+	for _, drop := range []int{1, 3} {
+		sp := randomSpec(g, 13, 2)
+		for len(sp.q) < 4 {
+			sp = randomSpec(g, 13, 2)
+		}
+		sp.drop = drop
+		divideExactly(t, g, newBench(t, sp))
+	}
+}
+
+func divideExactly(t *testing.T, g *rand.Rand, b *bench) {
+	sp := b.l.spec
+	for level := sp.drop; level < len(sp.q); level++ {
 		primes := b.l.chain(level, true)
-		total, divisor := big.NewInt(1), new(big.Int).SetUint64(sp.q[level])
+		total, divisor := big.NewInt(1), big.NewInt(1)
+		for _, q := range sp.q[level+1-sp.drop : level+1] {
+			divisor.Mul(divisor, new(big.Int).SetUint64(q))
+		}
 		for _, q := range primes {
 			total.Mul(total, new(big.Int).SetUint64(q))
 		}
@@ -255,12 +268,12 @@ func TestDivisionIsExact(t *testing.T) {
 				m.NTT(sum[h][i], sum[h][i])
 			}
 		}
-		out := b.e.value(level - 1)
-		if err := b.e.divide(context.Background(), b.l.tensored[level], level, sum, out); err != nil {
+		out := b.e.value(level - sp.drop)
+		if err := b.e.divide(context.Background(), b.l.products[level], level, sum, out); err != nil {
 			t.Fatal(err)
 		}
 		for h := range out.c {
-			for i, m := range b.l.moduli[:level] {
+			for i, m := range b.l.moduli[:level+1-sp.drop] {
 				m.INTT(out.c[h][i], out.c[h][i])
 				for j, x := range want[h] {
 					if r := new(big.Int).Mod(x, new(big.Int).SetUint64(m.Q)).Uint64(); out.c[h][i][j] != r {

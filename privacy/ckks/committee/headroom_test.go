@@ -1,6 +1,9 @@
 package committee
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/big"
@@ -239,6 +242,26 @@ func TestSecretsDoNotPrint(t *testing.T) {
 			if got := fmt.Sprintf(verb, v); len(got) > 64 {
 				t.Errorf("%s of %T prints %d bytes", verb, v, len(got))
 			}
+		}
+	}
+}
+
+// Members' machines and versions compute one mask, or their shares would not
+// fit: these digests never change while version 1 of the messages is read.
+func TestInvariant7_MasksAreTheSameEverywhere(t *testing.T) {
+	for set, want := range map[ckks.Set]string{ckks.Shared: "3eb570bf46093d55", ckks.SharedDeep: "b3fdca3e121b45e8"} {
+		op, err := openerOf(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := sha256.New()
+		for _, slot := range []int{0, 5, set.Slots() - 1} {
+			for _, v := range op.mask(slot) {
+				_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(v)))
+			}
+		}
+		if got := hex.EncodeToString(h.Sum(nil)[:8]); got != want {
+			t.Errorf("%s: masks of digest %s", set, got)
 		}
 	}
 }
