@@ -16,12 +16,13 @@ const versionCollective = 2
 // WriteCollectiveKeys writes evaluation keys that several parties made, so that
 // ReadEvaluationKeys reads them: half gives the coefficients of a need's digit,
 // of the half that hides the secret (0), or, asked for relinearisation alone, of
-// the other (1). The other halves of rotations are those that KeySeed gives.
-func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, public [32]byte, half func(need, digit, half int) ([][]uint64, error)) error {
+// the other (1). The other halves of rotations are those that KeySeed gives for the coins.
+func WriteCollectiveKeys(w io.Writer, s Set, needs Needs, coins limb.Coins, half func(need, digit, half int) ([][]uint64, error)) error {
 	if err := needs.Check(s); err != nil {
 		return fmt.Errorf("write collective keys: %w", err)
 	}
 	sp, _ := s.spec()
+	public := coins.Seed()
 	h := []byte{'m', 'x', 'k', versionCollective, byte(s)}
 	h = binary.LittleEndian.AppendUint16(h, uint16(len(needs)))
 	if _, err := w.Write(append(h, public[:]...)); err != nil {

@@ -114,14 +114,14 @@ func (k *PublicKey) Encrypt(values privacy.Secret[[]float64], level int) (*Ciphe
 	return c, nil
 }
 
-// Zero returns the encryption of 0 at a level that a seed gives: the same for
-// whoever knows the seed, so it hides nothing from them. Added to a ciphertext
+// Zero returns the encryption of 0 at a level that coins give: the same for
+// whoever knows them, so it hides nothing from those. Added to a ciphertext
 // it gives one of the same message whose halves nobody could foresee.
-func (k *PublicKey) Zero(seed [32]byte, level int) (*Ciphertext, error) {
+func (k *PublicKey) Zero(coins limb.Coins, level int) (*Ciphertext, error) {
 	if level < 0 || level >= len(k.lat.q) {
 		return nil, fmt.Errorf("encrypt: no level %d in set %s", level, k.lat.name)
 	}
-	return k.zero(seed, level), nil
+	return k.zero(coins.Seed(), level), nil
 }
 
 // zero returns b u + e0 and a u + e1, u being ternary.

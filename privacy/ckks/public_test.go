@@ -66,7 +66,7 @@ func TestPublicKeyEncrypts(t *testing.T) {
 			t.Error("a level that there is not")
 		}
 		zero := func(seed byte) []byte {
-			c, err := k.Zero([32]byte{seed}, 0)
+			c, err := k.Zero(limb.CoinsOf([32]byte{seed}), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

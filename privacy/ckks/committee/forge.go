@@ -392,7 +392,7 @@ func (w *Commission) WriteKeys(out io.Writer, in []Message) error {
 	}
 	at, polys := -1, [][][]uint64(nil)
 	var relin [][][]uint64
-	return ckks.WriteCollectiveKeys(out, w.charter.set, w.needs, w.public(), func(need, d, half int) (_ [][]uint64, err error) {
+	return ckks.WriteCollectiveKeys(out, w.charter.set, w.needs, limb.CoinsOf(w.public()), func(need, d, half int) (_ [][]uint64, err error) {
 		n := w.needs[need]
 		if need != at {
 			if polys, err = w.sums(r, n, nil, parts[need]); err == nil && n.Rotation == 0 {

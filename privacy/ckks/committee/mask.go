@@ -184,7 +184,7 @@ func (o *opener) result(public *ckks.PublicKey, c *ckks.Ciphertext, slot int, se
 // check returns the sample of an encryption of zero: whose shares must add up to
 // nothing but noise.
 func (o *opener) check(public *ckks.PublicKey, seed [32]byte) (sample, error) {
-	z, err := public.Zero(seed, o.level)
+	z, err := public.Zero(limb.CoinsOf(seed), o.level)
 	if err != nil {
 		return sample{}, err
 	}

@@ -109,3 +109,13 @@ func (s *Stream) Read(b []byte) {
 		b = b[copy(b, w):]
 	}
 }
+
+// Coins are a seed that a function of ckks takes from packages below it alone:
+// nobody else can make any, so nobody chooses what randomness is used twice.
+type Coins struct{ seed [32]byte }
+
+// CoinsOf returns a seed as Coins.
+func CoinsOf(seed [32]byte) Coins { return Coins{seed} }
+
+// Seed returns the seed.
+func (c Coins) Seed() [32]byte { return c.seed }
