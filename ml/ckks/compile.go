@@ -55,6 +55,19 @@ type Compiled struct {
 // for each value of g or is nil: the stated precision follows from it, and
 // results that the parameters cannot hold are refused.
 func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	return compileFor(g, model, r, chooseSet)
+}
+
+// CompileShared is CompileWithin for a committee's key: under the set Shared, or
+// SharedDeep for at most three linear parts, which leave room for what hides a
+// result's noise. A model whose noise is over what is planned is refused.
+func CompileShared(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	return compileFor(g, model, r, chooseShared)
+}
+
+type chooser func(g ml.Graph, stages []stage) (he.Set, error)
+
+func compileFor(g ml.Graph, model [32]byte, r Ranges, choose chooser) (*Compiled, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
@@ -63,7 +76,7 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	}
 	body, final := splitFinal(g)
 	first, body, r := splitFirst(body, r)
-	out, err := compileBody(body, model, r)
+	out, err := compileBody(body, model, r, choose)
 	if err != nil {
 		return nil, named(err, len(namesOf(first)))
 	}
@@ -75,12 +88,12 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 }
 
 // compileBody compiles what is left to the worker.
-func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+func compileBody(g ml.Graph, model [32]byte, r Ranges, choose chooser) (*Compiled, error) {
 	direct, err := lower(g, r)
 	if err != nil {
 		return nil, err
 	}
-	set, err := chooseSet(g, direct)
+	set, err := choose(g, direct)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +120,10 @@ func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
 		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
 			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
+	}
+	if noise := sigmas * following(set, best, false)[len(best.stages)-1]; !(noise <= set.NoiseLimit()) {
+		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+			fmt.Sprintf("its results' noise is %.0f times what a committee can hide", noise/set.NoiseLimit()), "scale the model's weights down, or run it under MPC"))
 	}
 	if p.Ready() > maxReady {
 		largest := 0
@@ -151,6 +168,26 @@ func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
 }
 
+// chooseShared returns the smallest set for a committee with the levels and
+// slots stages need.
+func chooseShared(g ml.Graph, stages []stage) (he.Set, error) {
+	most := 0
+	for _, s := range stages {
+		most = max(most, s.height())
+	}
+	for _, set := range []he.Set{he.Shared, he.SharedDeep} {
+		if (len(stages) == 1 || set.Drop() > 0) && levelOf(set, len(stages), 0) <= set.Levels() && most <= set.Slots() {
+			return set, nil
+		}
+	}
+	if most > he.SharedDeep.Slots() {
+		return 0, inStage(g, stages[0], tooLarge(fmt.Sprintf("a linear part gives %d values, and a ciphertext holds %d", most, he.SharedDeep.Slots())))
+	}
+	at := stages[2].square
+	return 0, inLayer(at, g.Nodes[at].Op, notice.New(notice.Unsupported,
+		"a committee's key has room for two activations, and this is the third", "run the model under MPC"))
+}
+
 // inStage is inLayer for the last of a stage's operations.
 func inStage(g ml.Graph, s stage, err error) error {
 	at := s.square
@@ -182,11 +219,11 @@ func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck
 	}
 	var states []state
 	for _, l := range inputLayouts(input, slots) {
-		up := float64(l.inputs) * float64(he.CiphertextSize(set, 2*len(stages)-1, true)) / 1e6
+		up := float64(l.inputs) * float64(he.CiphertextSize(set, levelOf(set, len(stages), 0), true)) / 1e6
 		states = append(states, state{route{stages: stages, layouts: []layout{l}, cost: inputWeight * up}, l})
 	}
 	for k, s := range stages {
-		level := 2*(len(stages)-k) - 1
+		level := levelOf(set, len(stages), k)
 		var next []state
 		for _, out := range s.layouts(input, slots) {
 			best := state{route: route{cost: math.Inf(1)}}
@@ -233,11 +270,11 @@ func (c cost) share(set he.Set, r *route) {
 			for j, other := range r.stages {
 				if j != k {
 					ds, _, _ := other.diagonals(r.layouts[j], r.layouts[j+1])
-					r.splits[j].rotations(ds, slots, 2*(len(r.stages)-j)-1, folds(r.layouts[j], r.layouts[j+1]), have)
+					r.splits[j].rotations(ds, slots, levelOf(set, len(r.stages), j), folds(r.layouts[j], r.layouts[j+1]), have)
 				}
 			}
 			ds, period, n := s.diagonals(r.layouts[k], r.layouts[k+1])
-			level := 2*(len(r.stages)-k) - 1
+			level := levelOf(set, len(r.stages), k)
 			for _, f := range folds(r.layouts[k], r.layouts[k+1]) {
 				have[f] = max(have[f], level-1)
 			}
@@ -322,7 +359,7 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 	}
 	scale := set.InputScale()
 	for k, s := range r.stages {
-		level := 2*(len(r.stages)-k) - 1
+		level := levelOf(set, len(r.stages), k)
 		t, err := s.transform(ecd, set, r.layouts[k], r.layouts[k+1], r.splits[k], level, scale)
 		if err != nil {
 			return nil, err
@@ -330,7 +367,10 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 		p.stages = append(p.stages, t)
 		scale = set.WorkScale()
 		if k+1 < len(r.stages) {
-			scale = scale * scale / float64(set.Prime(level-1))
+			scale *= scale
+			for d := range set.Drop() {
+				scale /= float64(set.Prime(level - 1 - d))
+			}
 		}
 	}
 	p.scale = scale
@@ -389,7 +429,7 @@ func (s stage) transform(ecd *he.Encoder, set he.Set, in, out layout, sp split, 
 		}
 		t.Terms[i].Plain = he.PackIntegers(c)
 	}
-	c, err := ecd.Coefficients(bias, set.WorkScale())
+	c, err := ecd.Coefficients(bias, set.WorkScale()/set.Lift())
 	if err != nil {
 		return nil, notice.Because(err, notice.Unsupported, "a bias of the model is too large to run encrypted", "scale the model's layers")
 	}

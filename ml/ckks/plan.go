@@ -54,7 +54,7 @@ const slack = 16
 
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
-	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || 2*len(p.stages)-1 > p.set.Levels() {
+	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || len(p.stages) > 1 && p.set.Drop() == 0 || levelOf(p.set, len(p.stages), 0) > p.set.Levels() {
 		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
 	}
 	if p.length < 1 || p.length > maxWidth || len(p.gather) < 1 || len(p.gather) > 16 || len(p.name) > 255 {
@@ -78,7 +78,7 @@ func (p *Plan) check() error {
 		if err := t.Check(p.set, inputs); err != nil {
 			return fmt.Errorf("stage %d: %w", k, err)
 		}
-		if t.Level != 2*(len(p.stages)-k)-1 {
+		if t.Level != levelOf(p.set, len(p.stages), k) {
 			return fmt.Errorf("stage %d is at level %d", k, t.Level)
 		}
 	}
@@ -93,7 +93,7 @@ func (p *Plan) check() error {
 			return fmt.Errorf("a result in slot %d", s)
 		}
 	}
-	if !(p.scale >= 1 && p.scale < math.Exp2(50)) {
+	if !(p.scale >= 1 && p.scale < math.Exp2(50)*p.set.Lift()) {
 		return fmt.Errorf("results at scale %g", p.scale)
 	}
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
@@ -104,6 +104,9 @@ func (p *Plan) check() error {
 	}
 	return p.Needs().Check(p.set)
 }
+
+// levelOf returns the level of the k-th of a plan's stages.
+func levelOf(s he.Set, stages, k int) int { return s.Floor() + 1 + (stages-1-k)*(1+s.Drop()) }
 
 // Set returns the parameters the plan needs a key for.
 func (p *Plan) Set() he.Set { return p.set }
@@ -129,6 +132,15 @@ func (p *Plan) Precision() float64 { return p.precision }
 // Inputs returns how many ciphertexts one input takes.
 func (p *Plan) Inputs() int { return len(p.gather) }
 
+// Results returns the slots of the results, in their order.
+func (p *Plan) Results() []int {
+	out := make([]int, len(p.output))
+	for i, s := range p.output {
+		out[i] = int(s)
+	}
+	return out
+}
+
 // Steps returns how many steps Evaluate reports.
 func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
 
@@ -144,15 +156,22 @@ func (p *Plan) Ready() (total int64) {
 func (p *Plan) Needs() he.Needs {
 	var squares []int
 	for _, t := range p.stages[1:] {
-		squares = append(squares, t.Level+1)
+		squares = append(squares, t.Level+p.set.Drop())
 	}
 	return he.NeedsOf(p.stages, squares)
 }
 
+// An Encryptor is the key that a plan's input is encrypted under: its owner's
+// own (he.SecretKey), or a committee's (he.PublicKey).
+type Encryptor interface {
+	Set() he.Set
+	Encrypt(values privacy.Secret[[]float64], level int) (*he.Ciphertext, error)
+}
+
 // Encrypt applies what the plan leaves to the owner (First) to the model's input,
-// lays it out and encrypts it under her key. The input is the graph's input
+// lays it out and encrypts it under the key. The input is the graph's input
 // tensor, flattened row by row.
-func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.Ciphertext, error) {
+func (p *Plan) Encrypt(k Encryptor, input privacy.Secret[[]float64]) ([]*he.Ciphertext, error) {
 	if k.Set() != p.set {
 		return nil, notice.New(notice.Invalid, "the key is for other encryption parameters than the model's plan",
 			"derive a key for this plan: run `manx diagnose` or `manx credit score` again")
@@ -216,4 +235,6 @@ func (p *Plan) ReadInput(r io.Reader) (out []*he.Ciphertext, err error) {
 }
 
 // ReadResult reads one result, from a stranger.
-func (p *Plan) ReadResult(r io.Reader) (*he.Ciphertext, error) { return he.ReadCiphertext(r, p.set, 0) }
+func (p *Plan) ReadResult(r io.Reader) (*he.Ciphertext, error) {
+	return he.ReadCiphertext(r, p.set, p.set.Floor())
+}

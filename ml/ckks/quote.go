@@ -25,7 +25,7 @@ type Quote struct {
 func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 	q := Quote{
 		InputUp:   int64(len(p.gather)) * he.CiphertextSize(p.set, p.stages[0].Level, true),
-		ResultOut: he.CiphertextSize(p.set, 0, false),
+		ResultOut: he.CiphertextSize(p.set, p.set.Floor(), false),
 		Keys:      p.Needs().Size(p.set),
 		Precision: p.precision,
 	}
@@ -58,7 +58,7 @@ func (p *Plan) steps() (out []planStep) {
 	m := newMarks(p.set.Slots())
 	for k, t := range p.stages {
 		if k > 0 {
-			level := t.Level + 1
+			level := t.Level + p.set.Drop()
 			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
 		}
 		steps := make([]step, 0, len(t.Terms))
@@ -123,16 +123,28 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 // widest is the magnitude assumed of values before an activation.
 const widest = 4
 
-// precision follows the noise's standard deviation through a route: an input's
-// errors through each row's norm, the rounding of each rescaling, the noise of
-// each rotation, and twice the value for each squaring. It returns six of them
-// after each linear step.
+// sigmas is how many standard deviations a stated error is.
+const sigmas = 6
+
+// precision returns the error expected after each linear step.
 func precision(set he.Set, r route) (out []float64) {
+	for _, deviation := range following(set, r, true) {
+		out = append(out, sigmas*deviation)
+	}
+	return out
+}
+
+// following follows the standard deviation of the errors through a route: an
+// input's through each row's norm, the rounding of each rescaling, the noise of
+// each rotation, and twice the value for each squaring. Where weights is set, the
+// rounding of weights counts: it depends on no key, so it is no noise to hide. It
+// returns the deviation after each linear step.
+func following(set he.Set, r route, weights bool) (out []float64) {
 	noise := set.FreshNoise() / set.InputScale()
 	magnitude := r.input
 	scale := set.WorkScale()
 	for k, s := range r.stages {
-		level := 2*(len(r.stages)-k) - 1
+		level := levelOf(set, len(r.stages), k)
 		ds, _, folds := s.diagonals(r.layouts[k], r.layouts[k+1])
 		var norm float64
 		for i := range s.height() {
@@ -150,10 +162,13 @@ func precision(set he.Set, r route) (out []float64) {
 		copies := math.Exp2(float64(folds))
 		rounding, turning := set.RoundingNoise()/scale, set.RotationNoise(level-1)/scale
 		// A weight is rounded to the plaintext's grid, on a value of magnitude.
-		weight := math.Sqrt(float64(2*set.Slots())/12) / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
+		weight := 0.0
+		if weights {
+			weight = math.Sqrt(float64(2*set.Slots())/12) / set.WorkScale() / float64(set.Prime(level)) * scale * magnitude
+		}
 		noise = math.Sqrt(noise*noise*norm + copies*float64(len(runs))*(rounding*rounding+turning*turning) +
 			copies*turning*turning + float64(len(ds))*copies*weight*weight)
-		out = append(out, 6*noise)
+		out = append(out, noise)
 		if k+1 < len(r.stages) {
 			noise = math.Hypot(2*s.reach*noise, math.Hypot(set.RoundingNoise(), set.RotationNoise(level-1)/float64(set.Prime(level-1)))/scale)
 			magnitude = s.reach * s.reach

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 )
 
 // exact hashes what encryption and evaluation give from integers alone: no
@@ -21,9 +22,9 @@ func exact(t *testing.T, s Set) string {
 	o := k.open()
 	integers := func(seed byte) Integers {
 		v := make([]int64, o.n)
-		st := newStream([32]byte{seed, byte(s)})
+		st := limb.NewStream([32]byte{seed, byte(s)})
 		for i := range v {
-			v[i] = int64(st.word()>>44) - 1<<19
+			v[i] = int64(st.Word()>>44) - 1<<19
 		}
 		return PackIntegers(v)
 	}
@@ -41,12 +42,12 @@ func exact(t *testing.T, s Set) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Ciphertext{set: s, level: level, c0: newLimbs(level+1, o.n), c1: newLimbs(level+1, o.n)}
-	expand([32]byte{1}, o.chain(level, false), c.c1)
+	c := &Ciphertext{set: s, level: level, c0: limb.New(level+1, o.n), c1: limb.New(level+1, o.n)}
+	limb.Expand([32]byte{1}, o.chain(level, false), c.c1)
 	minusProduct(o.at(level, false), c.c1, o.eval, c.c0)
 	message := make([]int64, o.n)
 	integers(4).unpack(message)
-	addSmall(c.c0, message, o.chain(level, false))
+	limb.AddSmall(c.c0, message, o.chain(level, false))
 	v, err := e.Load(t.Context(), c)
 	if err == nil {
 		v, err = e.Apply(t.Context(), prepared[0], []*Value{v})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/notice"
 )
 
@@ -27,15 +28,6 @@ const (
 	version    = 1
 )
 
-func newLimbs(count, n int) [][]uint64 {
-	flat := make([]uint64, count*n)
-	limbs := make([][]uint64, count)
-	for i := range limbs {
-		limbs[i] = flat[i*n : (i+1)*n : (i+1)*n]
-	}
-	return limbs
-}
-
 // Level returns how many rescalings are left.
 func (c *Ciphertext) Level() int { return c.level }
 
@@ -45,7 +37,7 @@ func CiphertextSize(s Set, level int, fresh bool) int64 {
 	if !ok || level < 0 || level >= len(sp.q) {
 		return 0
 	}
-	half := limbsSize(sp.chain(level, false), 1<<sp.logN)
+	half := limb.Size(sp.chain(level, false), 1<<sp.logN)
 	if fresh {
 		return headerSize + 32 + half
 	}
@@ -65,11 +57,11 @@ func (c *Ciphertext) WriteTo(w io.Writer) (int64, error) {
 		return cw.n, fmt.Errorf("write ciphertext: %w", err)
 	}
 	primes := sp.chain(c.level, false)
-	if err := writeLimbs(cw, primes, c.c0); err != nil {
+	if err := limb.Write(cw, primes, c.c0); err != nil {
 		return cw.n, fmt.Errorf("write ciphertext: %w", err)
 	}
 	if c.seed == nil {
-		if err := writeLimbs(cw, primes, c.c1); err != nil {
+		if err := limb.Write(cw, primes, c.c1); err != nil {
 			return cw.n, fmt.Errorf("write ciphertext: %w", err)
 		}
 	}
@@ -103,14 +95,14 @@ func ReadCiphertext(r io.Reader, s Set, level int) (*Ciphertext, error) {
 			return nil, badCiphertext(err)
 		}
 	}
-	c.c0 = newLimbs(len(primes), n)
-	if err := readLimbs(r, primes, c.c0); err != nil {
+	c.c0 = limb.New(len(primes), n)
+	if err := limb.Read(r, primes, c.c0); err != nil {
 		return nil, badCiphertext(err)
 	}
-	c.c1 = newLimbs(len(primes), n)
+	c.c1 = limb.New(len(primes), n)
 	if c.seed != nil {
-		expand(*c.seed, primes, c.c1)
-	} else if err := readLimbs(r, primes, c.c1); err != nil {
+		limb.Expand(*c.seed, primes, c.c1)
+	} else if err := limb.Read(r, primes, c.c1); err != nil {
 		return nil, badCiphertext(err)
 	}
 	return c, nil
@@ -119,14 +111,6 @@ func ReadCiphertext(r io.Reader, s Set, level int) (*Ciphertext, error) {
 func badCiphertext(cause error) error {
 	return notice.Because(cause, notice.Invalid, "not a ciphertext that this model's plan can take",
 		"encrypt the input again with `manx diagnose` or `manx credit score`")
-}
-
-// expand makes the public uniform polynomial of a seed.
-func expand(seed [32]byte, primes []uint64, limbs [][]uint64) {
-	s := newStream(derive(seed, "uniform"))
-	for i, q := range primes {
-		s.uniform(q, limbs[i])
-	}
 }
 
 type counter struct {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 )
@@ -145,12 +146,12 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 		}
 		fixed := &Ciphertext{set: s, level: level, c0: c.c0, c1: c.c1}
 		for l, q := range c.c1 {
-			st := newStream([32]byte{byte(i), byte(l)})
-			st.uniform(s.Prime(l), q)
+			st := limb.NewStream([32]byte{byte(i), byte(l)})
+			st.Uniform(s.Prime(l), q)
 		}
 		minusProduct(k.open().at(level, false), c.c1, k.open().eval, c.c0)
 		m, _ := ecd.Coefficients(v, s.InputScale())
-		addSmall(c.c0, m, k.open().chain(level, false))
+		limb.AddSmall(c.c0, m, k.open().chain(level, false))
 		x, err := ev.Load(ctx, fixed)
 		if err != nil {
 			t.Fatal(err)

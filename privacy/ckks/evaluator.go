@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
@@ -58,11 +59,15 @@ func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 	return v, nil
 }
 
-// Store returns v as a ciphertext at level 0, the smallest form of a result.
+// Store returns v as a ciphertext at the set's Floor, the smallest form of a
+// result; a value below it stays where it is.
 func (e *Evaluator) Store(v *Value) *Ciphertext {
-	c := &Ciphertext{set: e.lat.set, c0: newLimbs(1, e.lat.n), c1: newLimbs(1, e.lat.n)}
-	e.lat.moduli[0].INTT(c.c0[0], v.c[0][0])
-	e.lat.moduli[0].INTT(c.c1[0], v.c[1][0])
+	level := min(e.lat.floor, v.level)
+	c := &Ciphertext{set: e.lat.set, level: level, c0: limb.New(level+1, e.lat.n), c1: limb.New(level+1, e.lat.n)}
+	for i := range level + 1 {
+		e.lat.moduli[i].INTT(c.c0[i], v.c[0][i])
+		e.lat.moduli[i].INTT(c.c1[i], v.c[1][i])
+	}
 	return c
 }
 
@@ -152,19 +157,22 @@ func (e *Evaluator) key(rotation, level int) (*switchKey, error) {
 // modulus returns the i-th modulus of values at a level with P's primes last.
 func (e *Evaluator) modulus(i, level int) *rns.Modulus { return e.lat.moduli[e.lat.place(i, level)] }
 
-// Multiply returns a∘b, relinearised and rescaled: one level below theirs, which
-// is the same. a and b may be one value. The division by the key-switching primes
+// Multiply returns a∘b, relinearised and rescaled: the set's Drop below their
+// level, which is the same. a and b may be one value. The division by the key-switching primes
 // and the rescaling are one division, rounded once.
 func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
 	level := a.level
-	if level < 1 || b.level != level {
+	if e.lat.drop == 0 {
+		return nil, notice.New(notice.Unsupported, "the set "+e.lat.name+" has no room for products of ciphertexts", "run the model under MPC")
+	}
+	if level < e.lat.drop || b.level != level {
 		return nil, fmt.Errorf("multiply at levels %d and %d", level, b.level)
 	}
 	key, err := e.key(0, level)
 	if err != nil {
 		return nil, err
 	}
-	out := e.value(level - 1)
+	out := e.value(level - e.lat.drop)
 	err = e.work(ctx, func() error {
 		d := [3][][]uint64{e.take(level + 1), e.take(level + 1), e.take(level + 1)}
 		sum := e.pair(level)
@@ -192,7 +200,7 @@ func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
 		if err != nil {
 			return err
 		}
-		return e.divide(ctx, e.lat.tensored[level], level, sum, out)
+		return e.divide(ctx, e.lat.products[level], level, sum, out)
 	})
 	if err != nil {
 		return nil, err

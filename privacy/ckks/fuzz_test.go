@@ -47,12 +47,32 @@ func FuzzEvaluationKeys(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Add(b.Bytes()[:60])
+	collective := bytes.Clone(b.Bytes()) // a rotation's alone are the same in version 2
+	collective[3] = versionCollective
+	f.Add(collective)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		keys, err := ReadEvaluationKeys(t.Context(), bytes.NewReader(b), Small, needs)
 		if err != nil {
 			isNotice(t, err)
 		} else if !(keys.keys[3] != nil && keys.keys[3].turn != nil) {
 			t.Fatal("keys read do not cover the needs")
+		}
+	})
+}
+
+func FuzzPublicKey(f *testing.F) {
+	b := publicKey(f, Small)
+	f.Add(b)
+	f.Add(b[:100])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		k, err := ReadPublicKey(bytes.NewReader(b), Small)
+		if err != nil {
+			isNotice(t, err)
+			return
+		}
+		var again bytes.Buffer
+		if _, err := k.WriteTo(&again); err != nil || !bytes.HasPrefix(b, again.Bytes()) {
+			t.Fatal("a public key has two encodings")
 		}
 	})
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/bits"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
@@ -48,7 +50,7 @@ func (n Needs) Size(s Set) int64 {
 	}
 	total := int64(keysHeader)
 	for _, k := range n {
-		total += 5 + int64(sp.digits(k.Level))*limbsSize(sp.chain(k.Level, true), 1<<sp.logN)
+		total += 5 + int64(sp.digits(k.Level))*limb.Size(sp.chain(k.Level, true), 1<<sp.logN)
 	}
 	return total
 }
@@ -68,7 +70,7 @@ func (k *SecretKey) WriteEvaluationKeys(ctx context.Context, w io.Writer, needs 
 		return fmt.Errorf("write evaluation keys: %w", err)
 	}
 	o := k.open()
-	public := derive(o.seed, "evaluation keys, public")
+	public := limb.Derive(o.seed, "evaluation keys, public")
 	h := []byte{'m', 'x', 'k', version, byte(k.set)}
 	h = binary.LittleEndian.AppendUint16(h, uint16(len(needs)))
 	if _, err := w.Write(append(h, public[:]...)); err != nil {
@@ -118,9 +120,9 @@ func (k *SecretKey) WriteEvaluationKeys(ctx context.Context, w io.Writer, needs 
 	return nil
 }
 
-// keySeed returns the seed of one digit's uniform half.
-func keySeed(public [32]byte, n Need, digit int) [32]byte {
-	return derive(public, "uniform half", uint64(n.Rotation), uint64(n.Level), uint64(digit))
+// KeySeed returns the seed of one digit's uniform half.
+func KeySeed(public [32]byte, n Need, digit int) [32]byte {
+	return limb.Derive(public, "uniform half", uint64(n.Rotation), uint64(n.Level), uint64(digit))
 }
 
 // evaluationKey makes one key in its wire form: for each digit d the
@@ -138,27 +140,27 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		turned := newLimbs(len(ms), o.n)
+		turned := limb.New(len(ms), o.n)
 		for i, m := range ms {
 			m.Permute(turned[i], target[i], inverse)
 		}
 		target, carried = turned, o.small
 	}
 	primes := o.chain(n.Level, true)
-	a, b := newLimbs(len(primes), o.n), newLimbs(len(primes), o.n)
+	a, b := limb.New(len(primes), o.n), limb.New(len(primes), o.n)
 	errors := make([]int64, o.n)
 	out := binary.LittleEndian.AppendUint32(nil, uint32(n.Rotation))
 	out = append(out, byte(n.Level))
 	for d := range o.digits(n.Level) {
-		expand(keySeed(public, n, d), primes, a)
+		limb.Expand(KeySeed(public, n, d), primes, a)
 		minusProduct(ms, a, target, b)
-		newStream(derive(o.seed, "errors", uint64(n.Rotation), uint64(n.Level), uint64(d))).noise(errors)
-		addSmall(b, errors, primes)
+		limb.NewStream(limb.Derive(o.seed, "errors", uint64(n.Rotation), uint64(n.Level), uint64(d))).Noise(errors)
+		limb.AddSmall(b, errors, primes)
 		for i := d * len(o.p); i < min((d+1)*len(o.p), n.Level+1); i++ {
 			addScaled(ms[i], b[i], carried, o.p)
 		}
 		for i, q := range primes {
-			out = pack(out, b[i], bitLen(q))
+			out = limb.Pack(out, b[i], bits.Len64(q))
 		}
 	}
 	return out, nil
@@ -167,7 +169,7 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 // addScaled adds v times the product of p.
 func addScaled(m *rns.Modulus, row []uint64, v []int64, p []uint64) {
 	t := make([]uint64, len(v))
-	lift(v, []uint64{m.Q}, [][]uint64{t})
+	limb.Lift(v, []uint64{m.Q}, [][]uint64{t})
 	m.ScaleAdd(row, t, m.Scalar(m.Product(p...)))
 }
 

@@ -5,23 +5,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/bits"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 )
-
-func bitLen(q uint64) int { return bits.Len64(q) }
-
-func limbsSize(primes []uint64, n int) (size int64) {
-	for _, q := range primes {
-		size += int64(packedSize(n, bitLen(q)))
-	}
-	return size
-}
 
 // EvaluationKeys let a machine compute on one owner's ciphertexts. They decrypt
 // nothing, but they are that owner's: destroy them when the job ends.
@@ -55,7 +46,7 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 	switch {
 	case string(h[:3]) != "mxk":
 		return nil, badKeys(fmt.Errorf("no evaluation key header"))
-	case h[3] != version:
+	case h[3] != version && h[3] != versionCollective:
 		return nil, notice.New(notice.Unsupported, "evaluation keys of another format version", "update manx on the machine that reads them")
 	case Set(h[4]) != s || int(binary.LittleEndian.Uint16(h[5:])) != len(needs):
 		return nil, badKeys(fmt.Errorf("%d keys of set %d", binary.LittleEndian.Uint16(h[5:]), h[4]))
@@ -78,10 +69,17 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 			break
 		}
 		primes := l.chain(n.Level, true)
-		halves := make([][][]uint64, l.digits(n.Level))
-		for d := range halves {
-			halves[d] = newLimbs(len(primes), l.n)
-			if failed = readLimbs(r, primes, halves[d]); failed != nil {
+		first, second := make([][][]uint64, l.digits(n.Level)), make([][][]uint64, l.digits(n.Level))
+		for d := range first {
+			first[d] = limb.New(len(primes), l.n)
+			if failed = limb.Read(r, primes, first[d]); failed != nil {
+				break
+			}
+			second[d] = limb.New(len(primes), l.n)
+			if n.Rotation != 0 || h[3] != versionCollective {
+				continue
+			}
+			if failed = limb.Read(r, primes, second[d]); failed != nil {
 				break
 			}
 		}
@@ -89,8 +87,13 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 			break
 		}
 		group.Go(func() error {
+			if n.Rotation != 0 || h[3] != versionCollective {
+				for d := range second {
+					limb.Expand(KeySeed(public, n, d), primes, second[d])
+				}
+			}
 			var err error
-			if made[i], err = l.key(n, public, halves); err != nil {
+			if made[i], err = l.key(n, first, second); err != nil {
 				return err
 			}
 			return ctx.Err()
@@ -105,17 +108,15 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 	return l.assemble(needs, made), nil
 }
 
-// key expands one key's uniform halves and transforms both. It keeps halves.
-func (l *lattice) key(n Need, public [32]byte, halves [][][]uint64) (*switchKey, error) {
-	primes, ms := l.chain(n.Level, true), l.at(n.Level, true)
+// key transforms one key's halves, which it keeps.
+func (l *lattice) key(n Need, first, second [][][]uint64) (*switchKey, error) {
+	ms := l.at(n.Level, true)
 	k := &switchKey{level: n.Level}
 	for h := range k.halves {
 		k.halves[h] = make([][][]uint64, len(ms))
 	}
-	for d, b := range halves {
-		a := newLimbs(len(primes), l.n)
-		expand(keySeed(public, n, d), primes, a)
-		for h, half := range [2][][]uint64{b, a} {
+	for d := range first {
+		for h, half := range [2][][]uint64{first[d], second[d]} {
 			for i, m := range ms {
 				m.NTT(half[i], half[i])
 				m.Montgomery(half[i], half[i])

@@ -15,6 +15,7 @@ import (
 	"github.com/tuneinsight/lattigo/v5/utils/structs"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 )
 
 // primesOf returns distinct primes of the given lengths, 1 modulo 2^(logN+1).
@@ -33,7 +34,7 @@ func primesOf(logN int, lengths []int) (out []uint64) {
 // randomSpec draws parameters that Check passes, with width key-switching primes.
 func randomSpec(g *rand.Rand, logN, width int) spec {
 	limit, _ := maxLogQP(logN)
-	sp := spec{name: "drawn", logN: logN, input: 1 << 30, work: 1 << 30}
+	sp := spec{name: "drawn", logN: logN, input: 1 << 30, work: 1 << 30, drop: 1}
 	var p []int
 	total := 0
 	for range width {
@@ -86,16 +87,17 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 			t.Fatal(err)
 		}
 		primes := l.chain(n.Level, true)
-		halves := make([][][]uint64, l.digits(n.Level))
+		halves, second := make([][][]uint64, l.digits(n.Level)), make([][][]uint64, l.digits(n.Level))
 		value := make(structs.Matrix[rlwe.VectorQP], len(halves))
 		in := bytes.NewReader(wire[5:])
 		for d := range halves {
-			halves[d] = newLimbs(len(primes), l.n)
-			if err := readLimbs(in, primes, halves[d]); err != nil {
+			halves[d] = limb.New(len(primes), l.n)
+			if err := limb.Read(in, primes, halves[d]); err != nil {
 				t.Fatal(err)
 			}
-			a := newLimbs(len(primes), l.n)
-			expand(keySeed(public, n, d), primes, a)
+			a := limb.New(len(primes), l.n)
+			limb.Expand(KeySeed(public, n, d), primes, a)
+			second[d] = a
 			pair := rlwe.VectorQP{b.polyQP(halves[d], n.Level), b.polyQP(a, n.Level)}
 			for _, p := range pair {
 				params.RingQP().NTT(p, p)
@@ -103,7 +105,7 @@ func newBench(t testing.TB, sp spec, rotations ...int) *bench {
 			}
 			value[d] = []rlwe.VectorQP{pair}
 		}
-		if mine.keys[r], err = l.key(n, public, halves); err != nil {
+		if mine.keys[r], err = l.key(n, halves, second); err != nil {
 			t.Fatal(err)
 		}
 		b.keys[r] = &rlwe.EvaluationKey{GadgetCiphertext: rlwe.GadgetCiphertext{Value: value}}
@@ -221,11 +223,24 @@ func TestEvaluatorIsLattigos(t *testing.T) {
 // integers that residues stand for, rounded to nearest.
 func TestDivisionIsExact(t *testing.T) {
 	g := rand.New(rand.NewPCG(3, 4))
-	sp := randomSpec(g, 13, 2)
-	b := newBench(t, sp)
-	for level := 1; level < len(sp.q); level++ {
+	for _, drop := range []int{1, 3} {
+		sp := randomSpec(g, 13, 2)
+		for len(sp.q) < 4 {
+			sp = randomSpec(g, 13, 2)
+		}
+		sp.drop = drop
+		divideExactly(t, g, newBench(t, sp))
+	}
+}
+
+func divideExactly(t *testing.T, g *rand.Rand, b *bench) {
+	sp := b.l.spec
+	for level := sp.drop; level < len(sp.q); level++ {
 		primes := b.l.chain(level, true)
-		total, divisor := big.NewInt(1), new(big.Int).SetUint64(sp.q[level])
+		total, divisor := big.NewInt(1), big.NewInt(1)
+		for _, q := range sp.q[level+1-sp.drop : level+1] {
+			divisor.Mul(divisor, new(big.Int).SetUint64(q))
+		}
 		for _, q := range primes {
 			total.Mul(total, new(big.Int).SetUint64(q))
 		}
@@ -253,12 +268,12 @@ func TestDivisionIsExact(t *testing.T) {
 				m.NTT(sum[h][i], sum[h][i])
 			}
 		}
-		out := b.e.value(level - 1)
-		if err := b.e.divide(context.Background(), b.l.tensored[level], level, sum, out); err != nil {
+		out := b.e.value(level - sp.drop)
+		if err := b.e.divide(context.Background(), b.l.products[level], level, sum, out); err != nil {
 			t.Fatal(err)
 		}
 		for h := range out.c {
-			for i, m := range b.l.moduli[:level] {
+			for i, m := range b.l.moduli[:level+1-sp.drop] {
 				m.INTT(out.c[h][i], out.c[h][i])
 				for j, x := range want[h] {
 					if r := new(big.Int).Mod(x, new(big.Int).SetUint64(m.Q)).Uint64(); out.c[h][i][j] != r {

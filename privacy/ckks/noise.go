@@ -4,14 +4,43 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"manx/privacy/ckks/internal/limb"
 )
 
 const deviation = 3.2404 // sqrt(10.5)
 
-// FreshNoise returns the standard deviation of a fresh slot's error, at scale 1.
+// keys returns how many ternary secrets a key of the set adds up, at most.
+func (s Set) keys() float64 {
+	if p, _ := s.spec(); p.lift > 0 {
+		return MaxMembers
+	}
+	return 1
+}
+
+// NoiseBits is what a committee plans for: the noise of a slot of a result is
+// below 2^NoiseBits at the work scale. 0 where a set is for no committee.
+func (s Set) NoiseBits() int { p, _ := s.spec(); return p.noise }
+
+// NoiseLimit returns the noise that a result of the set may have, in units of
+// the result: none is set where a set is for no committee.
+func (s Set) NoiseLimit() float64 {
+	if s.keys() > 1 {
+		return math.Ldexp(1, s.NoiseBits()) / s.WorkScale()
+	}
+	return math.Inf(1)
+}
+
+// FreshNoise returns the standard deviation of a fresh slot's error, at scale 1:
+// one error a coefficient under a key of one's own; under a committee's public
+// key the products of its error and of the key with what encrypting draws.
 func (s Set) FreshNoise() float64 {
 	p, _ := s.spec()
-	return deviation * math.Sqrt(math.Exp2(float64(p.logN)))
+	n := math.Exp2(float64(p.logN))
+	if k := s.keys(); k > 1 {
+		return deviation * math.Sqrt(n) * math.Sqrt(1+4*k*n/3)
+	}
+	return deviation * math.Sqrt(n)
 }
 
 // RoundingNoise returns the standard deviation that a rescaling adds to a slot,
@@ -19,7 +48,7 @@ func (s Set) FreshNoise() float64 {
 func (s Set) RoundingNoise() float64 {
 	p, _ := s.spec()
 	n := math.Exp2(float64(p.logN))
-	return math.Sqrt(n * (1 + 2*n/3) / 12)
+	return math.Sqrt(n * (1 + s.keys()*2*n/3) / 12)
 }
 
 // RotationNoise returns the standard deviation that a rotation at level adds to
@@ -37,7 +66,7 @@ func (s Set) RotationNoise(level int) float64 {
 		for i := d * len(sp.p); i < min((d+1)*len(sp.p), level+1); i++ {
 			bits += math.Log2(float64(sp.q[i]))
 		}
-		e := deviation * n / math.Sqrt(12) * math.Exp2(bits-special)
+		e := deviation * math.Sqrt(s.keys()) * n / math.Sqrt(12) * math.Exp2(bits-special)
 		sum += e * e
 	}
 	return math.Hypot(math.Sqrt(sum), s.RoundingNoise())
@@ -51,7 +80,7 @@ func Calibrate(s Set) (time.Duration, error) {
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
 	v := make([]uint64, l.n)
-	newStream([32]byte{}).uniform(l.q[0], v)
+	limb.NewStream([32]byte{}).Uniform(l.q[0], v)
 	best := time.Duration(math.MaxInt64)
 	for range 16 {
 		start := time.Now()

@@ -33,7 +33,15 @@ const (
 	Small  Set = 1 // 2048 slots, 1 level: scorecards; |result| < 2^13, error about 0.003
 	Medium Set = 2 // 4096 slots, 3 levels: a small perceptron; |result| < 2^13
 	Deep   Set = 3 // 8192 slots, 7 levels: a small convolutional network; |result| < 2^11
+
+	// For a committee's key (privacy/ckks/committee). What is below their results
+	// is headroom: for the mask, and for noise 2^70 times a result's own.
+	Shared     Set = 4 // 8192 slots, 1 level: a model without products; |result| < 2^20
+	SharedDeep Set = 5 // 16384 slots, 9 levels of which a product takes three: a small perceptron; |result| < 2^20
 )
+
+// MaxMembers bounds a committee: noise under a committee's key is counted for that many.
+const MaxMembers = 16
 
 // A spec is what a Set stands for: ring degree 2^logN, ciphertext primes q,
 // key-switching primes p, and the fixed-point scales of inputs and of every
@@ -43,24 +51,46 @@ type spec struct {
 	logN        int
 	q, p        []uint64
 	input, work float64
+
+	drop int // primes that a product of ciphertexts is divided by; 0: it has no room for any
+
+	// For a committee: values are the integers that encode them times 2^lift,
+	// results stay at the level floor, and their noise is planned to be under 2^noise
+	// at the work scale. 0 in the other sets.
+	lift  uint
+	floor int
+	noise int
 }
 
 func (s Set) spec() (spec, bool) {
 	switch s {
 	case Small:
 		return spec{
-			"small", 12, []uint64{0x3ffffea001, 0xfff0001}, []uint64{0xfffffdc001}, 1 << 28, 1 << 24,
+			"small", 12, []uint64{0x3ffffea001, 0xfff0001}, []uint64{0xfffffdc001}, 1 << 28, 1 << 24, 1, 0, 0, 0,
 		}, true
 	case Medium:
 		return spec{
 			"medium", 13, []uint64{0x3ffffffffc001, 0xffffc4001, 0xffff00001, 0xfffeec001},
-			[]uint64{0x3fffffffcc001}, 1 << 36, 1 << 36,
+			[]uint64{0x3fffffffcc001}, 1 << 36, 1 << 36, 1, 0, 0, 0,
 		}, true
 	case Deep:
 		return spec{
 			"deep", 14, []uint64{0x3ffffffdf0001, 0x3ffff48001, 0x3ffff28001, 0x3fffe80001,
 				0x3fffe08001, 0x3fffd18001, 0x3fffcf0001, 0x3fffce8001},
-			[]uint64{0x3ffffffd48001, 0x3ffffffd20001}, 1 << 38, 1 << 38,
+			[]uint64{0x3ffffffd48001, 0x3ffffffd20001}, 1 << 38, 1 << 38, 1, 0, 0, 0,
+		}, true
+	case Shared:
+		return spec{
+			"shared", 14, []uint64{0x3ffffffdf0001, 0x3ffff48001, 0x3ffff28001, 0x3fffe80001,
+				0x3fffe08001, 0x3fffd18001},
+			[]uint64{0x3ffffffd48001, 0x3ffffffd20001}, 1 << 38, 1 << 38, 0, 82, 4, 30,
+		}, true
+	case SharedDeep:
+		return spec{
+			"shared-deep", 15, []uint64{0xfffffcf0001, 0xffffe80001, 0xffffc40001, 0xffffb20001, 0xffff940001,
+				0xffff8a0001, 0xffff820001, 0xffff780001, 0xffff750001, 0xffff690001, 0xffff5b0001,
+				0xffff580001, 0xffff550001, 0xffff4b0001},
+			[]uint64{0x3ffffffdf0001, 0x3ffffffd20001, 0x3ffffffcd0001}, 1 << 40, 1 << 40, 3, 80, 4, 36,
 		}, true
 	}
 	return spec{}, false
@@ -84,17 +114,44 @@ func (s Set) Slots() int { p, _ := s.spec(); return 1 << p.logN >> 1 }
 func (s Set) Levels() int { p, _ := s.spec(); return len(p.q) - 1 }
 
 // InputScale returns the fixed-point scale of fresh ciphertexts.
-func (s Set) InputScale() float64 { p, _ := s.spec(); return p.input }
+func (s Set) InputScale() float64 { p, _ := s.spec(); return p.input * s.Lift() }
 
 // WorkScale returns the scale a linear step should leave its result at.
-func (s Set) WorkScale() float64 { p, _ := s.spec(); return p.work }
+func (s Set) WorkScale() float64 { p, _ := s.spec(); return p.work * s.Lift() }
+
+// Lift returns how much larger the message in a ciphertext is than the integers
+// that encode it: a power of two, 1 but for a committee's sets. A transform's bias is lifted
+// too, its terms are not.
+func (s Set) Lift() float64 { p, _ := s.spec(); return math.Ldexp(1, int(p.lift)) }
+
+// Floor returns the level results are stored at.
+func (s Set) Floor() int { p, _ := s.spec(); return p.floor }
+
+// Drop returns how many levels a product of ciphertexts takes, 0 where it has
+// no room for any.
+func (s Set) Drop() int { p, _ := s.spec(); return p.drop }
+
+// Moduli returns the tables of the ciphertext primes, then of the key-switching
+// primes (SpecialPrimes of them). They are shared and read-only.
+func (s Set) Moduli() ([]*rns.Modulus, error) {
+	l, err := newLattice(s)
+	if err != nil {
+		return nil, err
+	}
+	return append([]*rns.Modulus(nil), l.moduli...), nil
+}
 
 // Prime returns the prime that the rescaling from level to level-1 divides by.
 func (s Set) Prime(level int) uint64 { p, _ := s.spec(); return p.q[level] }
 
-// MaxResult returns the largest magnitude a level-0 value at scale may have.
+// MaxResult returns the largest magnitude a result at scale may have. For a committee
+// it is 2^20, far below what the primes hold: the shares of a result are
+// truncated, which goes wrong for values near the ring's size.
 func (s Set) MaxResult(scale float64) float64 {
 	p, _ := s.spec()
+	if p.lift > 0 {
+		return 1 << 20 * p.work * s.Lift() / scale
+	}
 	return float64(p.q[0]) / 2 / scale
 }
 
@@ -127,19 +184,19 @@ func Check(logN int, primes []uint64) error {
 	limit, ok := maxLogQP(logN)
 	if !ok {
 		return notice.New(notice.Unsupported, fmt.Sprintf("no security estimate for lattice degree 2^%d", logN),
-			"use one of the sets small, medium, deep")
+			"use one of the sets small, medium, deep, shared, shared-deep")
 	}
 	var total float64
 	for _, q := range primes {
 		if bits.Len64(q) > 50 {
-			return notice.New(notice.Unsupported, "a lattice prime is over 50 bits", "use one of the sets small, medium, deep")
+			return notice.New(notice.Unsupported, "a lattice prime is over 50 bits", "use one of the sets small, medium, deep, shared, shared-deep")
 		}
 		total += math.Log2(float64(q))
 	}
 	if !(total <= limit) || len(primes) == 0 {
 		return notice.New(notice.Denied, fmt.Sprintf(
 			"lattice parameters of %.0f bits at degree 2^%d are under 128-bit security (at most %.0f)", total, logN, limit),
-			"use one of the sets small, medium, deep")
+			"use one of the sets small, medium, deep, shared, shared-deep")
 	}
 	return nil
 }
@@ -150,7 +207,8 @@ type lattice struct {
 	set      Set
 	n        int
 	moduli   []*rns.Modulus // of q, then of p
-	tensored []*rns.Basis   // by level: a product's division by P and the level's prime together
+	tensored []*rns.Basis   // by level: the division by P and the level's prime together
+	products []*rns.Basis   // by level, nil where there is no room: the same for a product of ciphertexts, which may take several primes
 	rescaled []*rns.Basis   // by level: the division by the level's prime alone
 	switched *rns.Basis     // the division by P alone
 	split    [][]*rns.Basis // by digit and its number of primes less one: to all others
@@ -168,7 +226,7 @@ func newLattice(s Set) (*lattice, error) {
 }
 
 //nolint:gochecknoglobals // tables that follow from constants, made when they are first needed
-var lattices [Deep + 1]struct {
+var lattices [SharedDeep + 1]struct {
 	once sync.Once
 	*lattice
 	err error
@@ -197,6 +255,14 @@ func (sp spec) lattice(s Set) (*lattice, error) {
 	for level := range q {
 		l.rescaled = append(l.rescaled, rns.NewBasis(q[level:level+1], q[:level]))
 		l.tensored = append(l.tensored, rns.NewBasis(append([]*rns.Modulus{q[level]}, special...), q[:level]))
+		switch kept := level + 1 - sp.drop; {
+		case sp.drop == 0 || kept < 1:
+			l.products = append(l.products, nil)
+		case sp.drop == 1:
+			l.products = append(l.products, l.tensored[level])
+		default:
+			l.products = append(l.products, rns.NewBasis(append(append([]*rns.Modulus(nil), q[kept:level+1]...), special...), q[:kept]))
+		}
 	}
 	for d := range sp.digits(len(q) - 1) {
 		var bases []*rns.Basis
@@ -248,3 +314,10 @@ func (sp spec) digits(levelQ int) int { return (levelQ + len(sp.p)) / len(sp.p) 
 
 // SpecialPrimes returns how many primes a key-switching digit spans.
 func (s Set) SpecialPrimes() int { p, _ := s.spec(); return len(p.p) }
+
+// Chain returns the ciphertext primes of a level, with the key-switching primes
+// after them where keys is set.
+func (s Set) Chain(level int, keys bool) []uint64 { p, _ := s.spec(); return p.chain(level, keys) }
+
+// Digits returns how many digits a key for a level has.
+func (s Set) Digits(level int) int { p, _ := s.spec(); return p.digits(level) }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 )
 
@@ -81,6 +82,9 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 		}
 		if !t.Bias.IsZero() {
 			p.bias = l.plaintext(t.Bias, t.Level-1, false)
+			for j, v := range p.bias {
+				ms[j].Scale(v, v, l.lifted(ms[j]))
+			}
 		}
 		out[i] = p
 	}
@@ -114,10 +118,15 @@ func (l *lattice) plaintext(v Integers, level int, extended bool) [][]uint64 {
 	small := make([]int64, l.n)
 	v.unpack(small)
 	primes, ms := l.chain(level, extended), l.at(level, extended)
-	limbs := newLimbs(len(primes), l.n)
-	lift(small, primes, limbs)
+	limbs := limb.New(len(primes), l.n)
+	limb.Lift(small, primes, limbs)
 	for i, m := range ms {
 		m.NTT(limbs[i], limbs[i])
 	}
 	return limbs
+}
+
+// lifted returns 2^lift modulo a prime.
+func (l *lattice) lifted(m *rns.Modulus) rns.Scalar {
+	return m.Scalar(m.Product(1<<(l.lift/2), 1<<(l.lift-l.lift/2)))
 }

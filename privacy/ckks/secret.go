@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"manx/privacy"
+	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
@@ -35,6 +36,10 @@ func NewSecretKey(s Set, seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.lift > 0 {
+		return nil, notice.New(notice.Unsupported, "the set "+l.name+" is for a committee's key, which nobody holds whole",
+			"encrypt under the committee's public key")
+	}
 	return l.secretKey(seed)
 }
 
@@ -47,11 +52,11 @@ func (l *lattice) secretKey(seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 	if raw == [32]byte{} {
 		return nil, notice.New(notice.Invalid, "the keyring holds no seed for encrypted computing", "make a keyring with `manx keys new`")
 	}
-	o := &opened{lattice: l, seed: derive(raw, "key", uint64(l.set)), ecd: ecd, small: make([]int64, l.n)}
-	newStream(derive(o.seed, "secret")).ternary(o.small)
+	o := &opened{lattice: l, seed: limb.Derive(raw, "key", uint64(l.set)), ecd: ecd, small: make([]int64, l.n)}
+	limb.NewStream(limb.Derive(o.seed, "secret")).Ternary(o.small)
 
-	o.eval = newLimbs(len(l.moduli), l.n)
-	lift(o.small, l.chain(len(l.q)-1, true), o.eval)
+	o.eval = limb.New(len(l.moduli), l.n)
+	limb.Lift(o.small, l.chain(len(l.q)-1, true), o.eval)
 	for i, m := range l.moduli {
 		m.NTT(o.eval[i], o.eval[i])
 		m.Montgomery(o.eval[i], o.eval[i])
@@ -64,22 +69,11 @@ func (l *lattice) secretKey(seed privacy.Secret[[32]byte]) (*SecretKey, error) {
 // prime holds them.
 func (o *opened) squared() []int64 {
 	m, t := o.moduli[0], make([]uint64, o.n)
-	lift(o.small, o.q[:1], [][]uint64{t})
+	limb.Lift(o.small, o.q[:1], [][]uint64{t})
 	m.NTT(t, t)
 	m.Mul(t, t, o.eval[0])
 	m.INTT(t, t)
-	return centre(t, m.Q)
-}
-
-func centre(v []uint64, q uint64) []int64 {
-	out := make([]int64, len(v))
-	for i, x := range v {
-		out[i] = int64(x)
-		if x > q/2 {
-			out[i] -= int64(q)
-		}
-	}
-	return out
+	return limb.Centre(t, m.Q)
 }
 
 // Set returns the parameters the key is for.
@@ -103,16 +97,16 @@ func (k *SecretKey) Encrypt(values privacy.Secret[[]float64], level int) (*Ciphe
 		return nil, notice.Because(err, notice.Invalid, "the model's input does not fit a ciphertext", "check the input against the model's card")
 	}
 	errors := make([]int64, o.n)
-	newStream(freshSeed()).noise(errors)
+	limb.NewStream(limb.FreshSeed()).Noise(errors)
 	for i := range message {
 		message[i] += errors[i]
 	}
-	seed := freshSeed()
+	seed := limb.FreshSeed()
 	primes := o.chain(level, false)
-	c := &Ciphertext{set: k.set, level: level, seed: &seed, c0: newLimbs(len(primes), o.n), c1: newLimbs(len(primes), o.n)}
-	expand(seed, primes, c.c1)
+	c := &Ciphertext{set: k.set, level: level, seed: &seed, c0: limb.New(len(primes), o.n), c1: limb.New(len(primes), o.n)}
+	limb.Expand(seed, primes, c.c1)
 	minusProduct(o.at(level, false), c.c1, o.eval, c.c0)
-	addSmall(c.c0, message, primes)
+	limb.AddSmall(c.c0, message, primes)
 	return c, nil
 }
 
@@ -128,20 +122,6 @@ func minusProduct(ms []*rns.Modulus, a, s, out [][]uint64) {
 	}
 }
 
-// addSmall adds signed integers to coefficients.
-func addSmall(limbs [][]uint64, v []int64, primes []uint64) {
-	for i, q := range primes {
-		row := limbs[i]
-		for j, x := range v {
-			t := row[j] + residue(x, q)
-			if t >= q {
-				t -= q
-			}
-			row[j] = t
-		}
-	}
-}
-
 // Decrypt returns the slots of c, whose values are at scale. Every computation
 // here is on real numbers, so imaginary parts over tolerance mean that c was not
 // computed as agreed, or under another key: an error of kind Integrity. The
@@ -154,12 +134,12 @@ func (k *SecretKey) Decrypt(c *Ciphertext, scale, tolerance float64) (privacy.Se
 		return privacy.Secret[[]float64]{}, notice.New(notice.Invalid, "the result was computed under other parameters",
 			"do not pay for this job: run `manx job show` and dispute it")
 	}
-	t := newLimbs(1, o.n)
+	t := limb.New(1, o.n)
 	minusProduct(o.moduli[:1], c.c1, o.eval, t)
 	o.moduli[0].Sub(t[0], c.c0[0], t[0])
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out, imaginary, err := o.ecd.values(centre(t[0], o.q[0]), scale)
+	out, imaginary, err := o.ecd.values(limb.Centre(t[0], o.q[0]), scale)
 	if err != nil {
 		return privacy.Secret[[]float64]{}, fmt.Errorf("decrypt: %w", err)
 	}
