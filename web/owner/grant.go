@@ -19,7 +19,31 @@ import (
 // release services of two organisations. Repeating it after an interruption
 // gives nothing twice; the grant returned is the one on the ledger, whose end is
 // then the one that the first try named.
-func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (none ledger.Grant, err error) {
+func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (ledger.Grant, error) {
+	return p.GrantWith(ctx, body, func(g ledger.Grant) error {
+		if body.Access != ledger.Read {
+			return nil
+		}
+		r, err := Get[ledger.Record](ctx, p.Client, body.Record)
+		if err != nil {
+			return err
+		}
+		for v := range r.Versions {
+			key, err := p.RecordKey(ctx, body.Record, v+1)
+			if err != nil {
+				return err
+			}
+			if err := p.giveParts(ctx, g, v+1, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// GrantWith gives a permission and does what goes with it. Interrupted in either,
+// the same again goes on with the same grant.
+func (p *Party) GrantWith(ctx context.Context, body ledger.GiveGrant, also func(g ledger.Grant) error) (none ledger.Grant, err error) {
 	// Who repeats a command that counts in days from now names a later end.
 	named := body
 	named.Until = 0
@@ -43,20 +67,8 @@ func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (none ledger.G
 	if err != nil {
 		return none, err
 	}
-	if body.Access == ledger.Read {
-		r, err := Get[ledger.Record](ctx, p.Client, body.Record)
-		if err != nil {
-			return none, err
-		}
-		for v := range r.Versions {
-			key, err := p.RecordKey(ctx, body.Record, v+1)
-			if err != nil {
-				return none, err
-			}
-			if err := p.giveParts(ctx, g, v+1, key); err != nil {
-				return none, err
-			}
-		}
+	if err := also(g); err != nil {
+		return none, err
 	}
 	return g, done()
 }
