@@ -154,4 +154,3 @@ func (p *Party) Destroyed(ctx context.Context, g ledger.Grant) (out []ledger.Des
 	}
 	return out, nil
 }
-

@@ -11,18 +11,20 @@ package holder
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
 
 	"manx/ledger"
 	"manx/privacy/mpc"
-	"manx/privacy/mpc/link"
+	"manx/privacy/notice"
 	"manx/storage/wraps"
 	"manx/web/owner"
 )
@@ -42,11 +44,22 @@ type Program interface {
 	Run(s *mpc.Session, input mpc.Share) (mpc.Share, error)
 }
 
+// A Wire reaches the other holders. It is authenticated: a connection is with who
+// has the private key.
+type Wire interface {
+	// Dial connects to a holder for a session.
+	Dial(ctx context.Context, address string, key ed25519.PublicKey, session [32]byte) (net.Conn, error)
+	// Await returns the connection that a holder dials for a session.
+	Await(ctx context.Context, key ed25519.PublicKey, session [32]byte) (net.Conn, error)
+	// Admit says whose connections are let in, and nobody else's.
+	Admit(keys ...ed25519.PublicKey)
+}
+
 // A Holder works until Run ends. Its fields are set before.
 type Holder struct {
 	Party        *owner.Party   // role ledger.Holder
 	Organisation ledger.PartyID // in whose seat
-	Link         *link.Listener // where the other two reach it
+	Wire         Wire           // to the other two
 	Engine       Engine
 	Store        wraps.Store // of its own, which can really delete
 	Journals     string      // a folder: what was sent, a file a session
@@ -57,8 +70,8 @@ type Holder struct {
 
 	mu      sync.Mutex
 	running map[ledger.JobID]*run
-	wanted  map[ledger.GrantID]bool // whose share is not here yet
-	kept    map[ledger.GrantID]bool // for which something is here
+	wanted  map[ledger.GrantID]int         // whose share is not here yet, and how often it was asked for
+	kept    map[ledger.GrantID]ledger.Time // for which something may be here, and their end
 	work    sync.WaitGroup
 }
 
@@ -76,7 +89,7 @@ func (h *Holder) Run(ctx context.Context) error {
 	if h.Now == nil {
 		h.Now = time.Now
 	}
-	h.running, h.wanted, h.kept = map[ledger.JobID]*run{}, map[ledger.GrantID]bool{}, map[ledger.GrantID]bool{}
+	h.running, h.wanted, h.kept = map[ledger.JobID]*run{}, map[ledger.GrantID]int{}, map[ledger.GrantID]ledger.Time{}
 	defer h.work.Wait()
 	defer h.stopAll()
 	for {
@@ -99,7 +112,7 @@ const heightName = "state/height"
 // may be told of. State is read again, so that events that come late or twice do
 // no harm.
 func (h *Holder) follow(ctx context.Context) error {
-	if err := h.sweep(ctx); err != nil {
+	if err := errors.Join(h.admit(ctx), h.sweep(ctx)); err != nil {
 		return err
 	}
 	from, err := h.height(ctx)
@@ -133,6 +146,9 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 	if e.Key == ledger.NowKey {
 		return h.beat(ctx, e.Height)
 	}
+	if e.Name == ledger.SeatTaken {
+		return h.admit(ctx)
+	}
 	id, word := idOf(e.Key)
 	switch word {
 	case "job":
@@ -142,6 +158,26 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 	case "rec":
 		return h.sweep(ctx) // erased, perhaps
 	}
+	return nil
+}
+
+// admit lets in those who sit for the other organisations.
+func (h *Holder) admit(ctx context.Context) error {
+	g := h.Party.Home.Network.Genesis
+	var keys []ed25519.PublicKey
+	for _, o := range g.Organisations {
+		s, err := h.Party.Seat(ctx, g, o.ID)
+		if notice.Is(err, notice.Unavailable) && errors.Is(err, fs.ErrNotExist) {
+			continue // nobody sits there
+		}
+		if err != nil {
+			return err
+		}
+		if o.ID != h.Organisation {
+			keys = append(keys, s.Key)
+		}
+	}
+	h.Wire.Admit(keys...)
 	return nil
 }
 
@@ -161,27 +197,28 @@ func idOf(k ledger.Key) (id, word string) {
 // beat takes shares that were not left yet, destroys what has expired, and
 // remembers how far the ledger was read, where nothing is under way.
 func (h *Holder) beat(ctx context.Context, at ledger.Height) error {
+	info, err := h.Party.Info(ctx)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
-	var wanted, kept []ledger.GrantID
+	var due []ledger.GrantID
 	for g := range h.wanted {
-		wanted = append(wanted, g)
+		due = append(due, g)
 	}
-	for g := range h.kept {
-		kept = append(kept, g)
+	waits := len(h.wanted)+len(h.running) > 0
+	for g, until := range h.kept {
+		if until <= info.Now {
+			due = append(due, g)
+		}
 	}
-	idle := len(h.running) == 0
 	h.mu.Unlock()
-	for _, g := range wanted {
+	for _, g := range due {
 		if err := h.seeGrant(ctx, g); err != nil {
 			return err
 		}
 	}
-	for _, g := range kept {
-		if err := h.seeGrant(ctx, g); err != nil {
-			return err
-		}
-	}
-	if !idle || len(wanted) > 0 {
+	if waits {
 		return nil
 	}
 	b, err := json.Marshal(at)
@@ -190,6 +227,10 @@ func (h *Holder) beat(ctx context.Context, at ledger.Height) error {
 	}
 	return h.Store.Put(ctx, heightName, b)
 }
+
+// maxWanted is how many beats a share is waited for that its owner has not left;
+// after that it is asked for with the grant's first job.
+const maxWanted = 30
 
 // seeGrant takes the share that a live grant is about, or destroys what is kept
 // for one that permits nothing more.
@@ -208,26 +249,17 @@ func (h *Holder) seeGrant(ctx context.Context, id ledger.GrantID) error {
 	if over {
 		return h.destroy(ctx, g)
 	}
-	if !h.live(g) || g.Left() == 0 {
-		return nil // a job of it is under way
-	}
-	h.mark(h.kept, g.ID, true)
 	_, err = h.share(ctx, g)
-	h.mark(h.wanted, g.ID, err != nil)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kept[g.ID] = g.Until
+	if h.wanted[g.ID]++; err == nil || h.wanted[g.ID] > maxWanted {
+		delete(h.wanted, g.ID)
+	}
 	if err != nil {
 		h.Log.DebugContext(ctx, "no share yet", "grant", g.ID, "err", err)
 	}
 	return nil
-}
-
-func (h *Holder) mark(set map[ledger.GrantID]bool, g ledger.GrantID, in bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if in {
-		set[g] = true
-	} else {
-		delete(set, g)
-	}
 }
 
 // place returns where an organisation stands in a grant, or -1.
@@ -239,9 +271,6 @@ func place(g ledger.Grant, o ledger.PartyID) int {
 	}
 	return -1
 }
-
-// live reports whether a grant permits anything by the holder's own clock.
-func (h *Holder) live(g ledger.Grant) bool { return g.Live(ledger.Time(h.Now().Unix())) }
 
 // over reports whether nothing can be computed under a grant any more.
 func (h *Holder) over(ctx context.Context, g ledger.Grant) (bool, error) {

@@ -198,13 +198,26 @@ func (h *Holder) destroy(ctx context.Context, g ledger.Grant) error {
 	if err = errors.Join(err, os.RemoveAll(h.journals(g.ID))); err != nil {
 		return fmt.Errorf("destroy: %w", err)
 	}
-	_, err = h.Party.Do(ctx, ledger.DestroyShares{Grant: g.ID, Organisation: h.Organisation})
-	if err != nil && !notice.Is(err, notice.Conflict) {
+	if err := h.say(ctx, g); err != nil {
 		return err
 	}
-	h.mark(h.kept, g.ID, false)
-	h.mark(h.wanted, g.ID, false)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.kept, g.ID)
+	delete(h.wanted, g.ID)
 	return nil
+}
+
+// say signs that nothing is kept for a grant, unless the ledger has it.
+func (h *Holder) say(ctx context.Context, g ledger.Grant) error {
+	if _, err := h.Party.Read(ctx, ledger.DestroyedKey(g.ID, place(g, h.Organisation))); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	_, err := h.Party.Do(ctx, ledger.DestroyShares{Grant: g.ID, Organisation: h.Organisation})
+	if notice.Is(err, notice.Conflict) {
+		return nil
+	}
+	return err
 }
 
 // sweep compares all that is kept with the ledger, as after the holder was down.

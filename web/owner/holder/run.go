@@ -1,0 +1,330 @@
+package holder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"manx/ledger"
+	"manx/privacy"
+	"manx/privacy/mpc"
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+// A run is one try of a job under way.
+type run struct {
+	try  int
+	stop context.CancelCauseFunc
+}
+
+// seeJob acts on where a job stands in which the holder has a place. The holder at
+// place 0 begins the tries.
+func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
+	j, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
+	if err != nil {
+		return err
+	}
+	at := j.Place(h.Party.ID())
+	if at < 0 || j.Organisations[at] != h.Organisation {
+		return nil
+	}
+	h.mu.Lock()
+	r := h.running[id]
+	h.mu.Unlock()
+	switch {
+	case j.Stage.Over():
+		if r != nil {
+			r.stop(errors.New("the job is over"))
+		}
+		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
+	case j.Stage == ledger.Ready && at == 0 && r == nil:
+		h.start(ctx, j, at)
+	case j.Stage == ledger.Claimed && r == nil:
+		h.start(ctx, j, at)
+	case j.Stage == ledger.Claimed && at != 0 && r.try != j.Try:
+		r.stop(errors.New("another try has begun"))
+		h.start(ctx, j, at)
+	}
+	return nil
+}
+
+// start has a job done beside the other duties.
+func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
+	running, stop := context.WithCancelCause(ctx)
+	r := &run{j.Try, stop}
+	h.mu.Lock()
+	h.running[j.ID] = r
+	h.mu.Unlock()
+	h.work.Go(func() {
+		defer stop(nil)
+		var err error
+		if at == 0 {
+			err = h.lead(running, j)
+		} else {
+			err = h.compute(running, j, at)
+		}
+		if err != nil && ctx.Err() == nil {
+			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "try", j.Try, "err", errors.Join(err, context.Cause(running)))
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.running[j.ID] == r {
+			delete(h.running, j.ID)
+		}
+	})
+}
+
+func (h *Holder) stopAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.running {
+		r.stop(errors.New("the holder stops"))
+	}
+}
+
+// lead begins a job's tries, one after the other, until the job is over. A try
+// that was under way when this process began is left: it is never taken up again.
+func (h *Holder) lead(ctx context.Context, j ledger.Job) error {
+	var failed []error
+	for {
+		if _, err := h.check(ctx, j, 0); err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		if _, err := h.Party.Do(ctx, ledger.ClaimJob{Job: j.ID}); err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		var err error
+		if j, err = owner.Get[ledger.Job](ctx, h.Party.Client, j.ID); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		if r := h.running[j.ID]; r != nil {
+			r.try = j.Try
+		}
+		h.mu.Unlock()
+		if err = h.compute(ctx, j, 0); err == nil {
+			err = h.settled(ctx, j)
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		failed = append(failed, err)
+		h.Log.InfoContext(ctx, "a try of a job on shares failed", "job", j.ID, "try", j.Try, "err", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(failed...)
+		case <-time.After(time.Duration(j.Try) * retryAfter):
+		}
+	}
+}
+
+// settled waits until the other two have given their shares too.
+func (h *Holder) settled(ctx context.Context, j ledger.Job) error {
+	for end := time.Now().Add(h.Patience); ; {
+		now, err := owner.Get[ledger.Job](ctx, h.Party.Client, j.ID)
+		if err == nil && now.Stage.Over() {
+			return nil
+		}
+		if time.Now().After(end) {
+			return errors.New("not all holders gave their share of the result")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// A permit is what a job may be computed with, once all was checked.
+type permit struct {
+	grant   ledger.Grant
+	program Program
+	input   mpc.Share
+	budget  budget
+}
+
+// check refuses a job that the owner's own signature does not permit now, before
+// a share is touched. Of the ledger's word it needs only that the grant was not
+// revoked.
+func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, err error) {
+	refuse := func(k notice.Kind, text string) error {
+		return notice.New(k, text, "ask the record's owner: `manx credit share`")
+	}
+	g, err := owner.Get[ledger.Grant](ctx, h.Party.Client, j.Grant)
+	if err != nil {
+		return out, err
+	}
+	signed, err := h.signed(ctx, g)
+	if err != nil {
+		return out, err
+	}
+	info, err := h.Party.Info(ctx)
+	if err != nil {
+		return out, err
+	}
+	side := ledger.VerticalOf(g.Record)
+	switch {
+	case signed.To != j.Asker || signed.Model != j.Model || signed.Purpose != j.Purpose || g.Owner != j.Subject:
+		return out, refuse(notice.Denied, "the grant's owner signed for another asker, model or purpose")
+	case signed.Record != g.Record || signed.Version != g.Version || j.Record != g.Record || ledger.VerticalOf(j.ID) != side || ledger.VerticalOf(j.Model) != side:
+		return out, refuse(notice.Denied, "the grant's owner signed for another record")
+	case g.Revoked != 0:
+		return out, refuse(notice.Denied, "the grant was revoked")
+	case signed.Until <= info.Now || signed.Until <= ledger.Time(h.Now().Unix()):
+		return out, refuse(notice.Expired, "the grant has ended")
+	case place(g, h.Organisation) != at || j.Organisations[at] != h.Organisation:
+		return out, refuse(notice.Denied, "the grant gives this organisation another place")
+	}
+	g.Calls = signed.Calls
+	out.grant, out.budget = g, budget{h, g, j.ID}
+	h.mu.Lock()
+	err = out.budget.left(ctx)
+	h.mu.Unlock()
+	if err != nil {
+		return out, err
+	}
+	m, err := owner.Get[ledger.Model](ctx, h.Party.Client, j.Model)
+	if err != nil {
+		return out, err
+	}
+	m.Hash = signed.ModelHash
+	if out.program, err = h.Engine.Load(ctx, m); err != nil {
+		return out, err
+	}
+	out.input, err = h.share(ctx, g)
+	return out, err
+}
+
+// signed returns the grant as its owner signed it.
+func (h *Holder) signed(ctx context.Context, g ledger.Grant) (b ledger.GiveGrant, err error) {
+	kept, err := h.Party.Read(ctx, ledger.SignedKey(g.ID))
+	if err != nil {
+		return b, err
+	}
+	bad := func(cause error) error {
+		return notice.Because(cause, notice.Integrity, "the node shows a grant that its owner has not signed", "nothing was computed; do not trust this node, and tell the organisations")
+	}
+	var c ledger.Command
+	if err := json.Unmarshal(kept, &c); err != nil {
+		return b, bad(err)
+	}
+	if c.Network != h.Party.Home.Network.Genesis.ID() || c.Name != b.Command() || c.Author != g.Owner ||
+		ledger.NewGrantID(ledger.VerticalOf(c.Author), c.ID) != g.ID {
+		return b, bad(nil)
+	}
+	if err := h.Party.Signed(ctx, c); err != nil {
+		return b, err
+	}
+	if err := errors.Join(ledger.Decode(c.Body, &b), b.Check()); err != nil || b.Calls == 0 {
+		return b, bad(err)
+	}
+	return b, nil
+}
+
+// compute runs one session of a job and gives the holder's share of the result.
+func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) {
+	p, err := h.check(ctx, j, at)
+	if err != nil {
+		return err
+	}
+	if err := h.begin(ctx, j); err != nil {
+		return err
+	}
+	log, err := h.journal(j)
+	if err != nil {
+		return err
+	}
+	id := owner.SessionOf(h.Party.Home.Network.Genesis.ID(), j.ID, j.Try)
+	out, err := h.session(ctx, j, at, id, p, log)
+	if err = errors.Join(err, log.close()); err != nil {
+		return err
+	}
+	// The grant may have ended meanwhile; nothing leaves then.
+	if _, err := h.check(ctx, j, at); err != nil {
+		return err
+	}
+	out = out.Blind(p.input, id[:])
+	b, err := out.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	released, err := privacy.ReleaseShare(ctx, privacy.Hide(b), p.budget)
+	if err != nil {
+		return err
+	}
+	return h.Party.PostOutput(ctx, j, at, released, out.Digests())
+}
+
+// session computes with the other two.
+func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte, p permit, log *journal) (out mpc.Share, err error) {
+	cfg := mpc.Config{Session: id, Party: at, Journal: log, Patience: h.Patience, Security: mpc.SemiHonest}
+	if j.Security == ledger.WithAbort {
+		cfg.Security = mpc.WithAbort
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := h.connect(ctx, j, at, &cfg); err != nil {
+		return out, err
+	}
+	s, err := mpc.Open(ctx, cfg)
+	if err != nil {
+		return out, err
+	}
+	if out, err = p.program.Run(s, p.input); err == nil {
+		out, err = s.Output(out)
+	}
+	return out, errors.Join(err, s.Close())
+}
+
+// connect dials the next holder and waits for the one before.
+func (h *Holder) connect(ctx context.Context, j ledger.Job, at int, cfg *mpc.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, h.Patience)
+	defer cancel()
+	var seats [2]ledger.Seat // next, previous
+	for k := range seats {
+		i := (at + 1 + k) % ledger.Sharers
+		var err error
+		if seats[k], err = h.Party.Seat(ctx, h.Party.Home.Network.Genesis, j.Organisations[i]); err != nil {
+			return err
+		}
+		if seats[k].Holder != j.Holders[i] {
+			return fmt.Errorf("another holder sits for the organisation at place %d now", i)
+		}
+	}
+	var next, previous net.Conn
+	dialled := make(chan error, 1)
+	go func() {
+		var err error
+		next, err = h.dial(ctx, seats[0], cfg.Session)
+		dialled <- err
+	}()
+	previous, err := h.Wire.Await(ctx, seats[1].Key, cfg.Session)
+	err = errors.Join(err, <-dialled)
+	for _, c := range []net.Conn{next, previous} {
+		if err != nil && c != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	cfg.Next, cfg.Previous = next, previous
+	return err
+}
+
+// dial tries until the other holder, who may be starting, is there.
+func (h *Holder) dial(ctx context.Context, to ledger.Seat, session [32]byte) (net.Conn, error) {
+	for {
+		c, err := h.Wire.Dial(ctx, to.Address, to.Key, session)
+		if err == nil || ctx.Err() != nil {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
