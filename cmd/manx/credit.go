@@ -254,7 +254,15 @@ func creditScore(t *terminal) *cobra.Command {
 				return err
 			}
 			t.say(v, func(w io.Writer) {
-				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\nproof\tverified, %d bytes\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version, v.Proof)
+				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version)
+				if v.By == score.MPC {
+					fmt.Fprintf(w, "proof\tnone: %s\ngrant\t%s\n", v.Trust, v.Grant)
+				} else {
+					fmt.Fprintf(w, "proof\tverified, %d bytes\n", v.Proof)
+				}
+				if v.Differs != nil {
+					fmt.Fprintf(w, "warning\tthe share of %s did not fit; the other two agree\n", *v.Differs)
+				}
 				sayReasons(w, v.Reasons)
 			})
 			return nil
