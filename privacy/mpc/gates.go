@@ -49,6 +49,7 @@ func (s *Session) and(gates []gate) {
 	s.previous.flush()
 	s.next.receive(all.b)
 	if mask != nil {
+		xorInto(lhs, all.b)
 		s.keepGates(gates, lhs, mask)
 	}
 }

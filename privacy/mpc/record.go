@@ -5,6 +5,7 @@ type records struct {
 	products []product
 	gates    []gateRecord
 	words    int // of gates
+	terms    int // factors of products
 }
 
 // A product is k-term inner products of x and y: m of them if n is 0, otherwise
@@ -23,8 +24,12 @@ type gateRecord struct {
 }
 
 func (s *Session) keep(p product) {
-	if s.security == WithAbort {
-		s.records.products = append(s.records.products, p)
+	if s.security != WithAbort {
+		return
+	}
+	s.records.products = append(s.records.products, p)
+	if s.records.terms += p.x.len() + p.y.len(); s.records.terms > termsMax {
+		s.check()
 	}
 }
 
@@ -35,7 +40,7 @@ func (s *Session) keepGates(gates []gate, lhs, mask []uint64) {
 		s.records.gates = append(s.records.gates, gateRecord{g.x, g.y, lhs[at : at+n], mask[at : at+n]})
 		at += n
 	}
-	s.records.words += at
+	if s.records.words += at; s.records.words > wordsMax {
+		s.check()
+	}
 }
-
-func (s *Session) verify() {}
