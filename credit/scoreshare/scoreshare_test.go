@@ -15,7 +15,7 @@ import (
 
 // onShares runs a program on shares of features in three sessions and returns
 // what joining the outputs gives.
-func onShares(t testing.TB, p *Program, x credit.Features) []uint64 {
+func onShares(t testing.TB, p *Program, x credit.Features, security mpc.Security) []uint64 {
 	t.Helper()
 	shares, err := Deal(privacy.Hide(x))
 	if err != nil {
@@ -27,7 +27,7 @@ func onShares(t testing.TB, p *Program, x credit.Features) []uint64 {
 	for i, l := range link.Memory() {
 		go func() {
 			defer func() { done <- i }()
-			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: l.Next, Previous: l.Previous})
+			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: l.Next, Previous: l.Previous, Security: security})
 			if err != nil {
 				errs[i] = err
 				return
@@ -61,7 +61,12 @@ func same(t *testing.T, m *scorecard.Model, x credit.Features) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	score, reasons, err := Read(m, onShares(t, p, x))
+	compare(t, m, x, onShares(t, p, x, mpc.SemiHonest))
+}
+
+func compare(t *testing.T, m *scorecard.Model, x credit.Features, values []uint64) {
+	t.Helper()
+	score, reasons, err := Read(m, values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +114,22 @@ func TestInvariant7_SharesScoreAsInTheClear(t *testing.T) {
 			}
 		}
 		same(t, m, x)
+	}
+}
+
+// With abort as well.
+func TestInvariant7_SharesScoreWithAbort(t *testing.T) {
+	m, err := scorecard.ConsumerRisk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(3) {
+		x := credit.Sample(seed).Features().Reveal(reveal.Token{})
+		compare(t, m, x, onShares(t, p, x, mpc.WithAbort))
 	}
 }
 
@@ -181,7 +202,11 @@ func BenchmarkScore(b *testing.B) {
 		b.Fatal(err)
 	}
 	x := credit.Sample(1).Features().Reveal(reveal.Token{})
-	for b.Loop() {
-		onShares(b, p, x)
+	for _, security := range []mpc.Security{mpc.SemiHonest, mpc.WithAbort} {
+		b.Run(security.String(), func(b *testing.B) {
+			for b.Loop() {
+				onShares(b, p, x, security)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"manx/privacy/seal"
 	"manx/privacy/seal/sealtest"
 	"manx/storage/wraps"
+	"manx/test/webtest"
 	"manx/web/owner"
 	"manx/web/owner/holder"
 )
@@ -30,6 +32,7 @@ type seat struct {
 	key  ed25519.PrivateKey
 	dir  string
 	wire *holder.Switchboard
+	log  webtest.Log
 	stop func()
 }
 
@@ -69,6 +72,7 @@ func (s *scene) start(h *seat, i int) {
 	store, err := wraps.NewFolder(filepath.Join(h.dir, "shares"))
 	s.check(err)
 	h.Holder = &holder.Holder{Party: h.Party, Organisation: h.Organisation, Engine: h.Engine, Wire: h.wire, Store: store, Journals: filepath.Join(h.dir, "journals"),
+		Log:      slog.New(slog.NewTextHandler(&h.log, nil)),
 		Patience: 3 * time.Second, Now: func() time.Time { return time.Unix(int64(s.n.World.Now()), 0) }}
 	if address == "127.0.0.1:0" {
 		s.n.Story(s.t).Do(s.n.World.Organisations[i], ledger.TakeSeat{Holder: h.Party.ID(), Address: h.wire.Address(), Key: h.key.Public().(ed25519.PublicKey)})
@@ -92,11 +96,11 @@ func (s *scene) check(err error) {
 	}
 }
 
-// permit is what the borrower does before she goes: three scores within the hour.
-func (s *scene) permit() Permitted {
+// permit is what the borrower does before she goes: some scores within the hour.
+func (s *scene) permit(calls int) Permitted {
 	s.t.Helper()
 	g, err := Share(s.t.Context(), s.borrower, Permission{Lender: s.lender.ID(), Model: DefaultModel, Purpose: ledger.CreditTransaction,
-		Until: s.n.World.Now() + 3600, Calls: 3})
+		Until: s.n.World.Now() + 3600, Calls: calls})
 	s.check(err)
 	return g
 }
@@ -134,7 +138,7 @@ func TestAScoreWhileTheBorrowerIsAway(t *testing.T) {
 	ctx := t.Context()
 	seats := s.sit(s.here)
 	s.furnish(7)
-	g := s.permit()
+	g := s.permit(3)
 	quotes, _, err := Plan(ctx, s.lender, Question{Subject: s.borrower.ID(), Model: DefaultModel, Purpose: ledger.CreditTransaction})
 	s.check(err)
 	if quotes[0].By != MPC || quotes[0].Missing != "" || quotes[0].Fee != quotes[1].Fee || !strings.Contains(quotes[0].Trust, "collude") {
@@ -157,11 +161,19 @@ func TestAScoreWhileTheBorrowerIsAway(t *testing.T) {
 			t.Errorf("reason %d is %d, in the clear %d", i, v.Reasons[i].Code, want.Reasons[i].Code)
 		}
 	}
+	again, _, err := Ask(ctx, s.lender, Question{Subject: s.borrower.ID(), Model: DefaultModel, Purpose: ledger.CreditTransaction, Life: 3600, By: MPC, Security: ledger.WithAbort})
+	s.check(err)
+	if j := s.over(again); j.Stage != ledger.Settled || j.Security != ledger.WithAbort {
+		t.Errorf("the job with abort is %s", j.Stage)
+	}
+	if w, err := Score(ctx, s.lender, again); err != nil || w.Score != v.Score || !strings.Contains(w.Trust, "with-abort") {
+		t.Errorf("with abort: %+v, %v", w, err)
+	}
 	if _, err := Score(ctx, s.furnisher, id); !notice.Is(err, notice.Denied) {
 		t.Errorf("somebody else's score: %v", err)
 	}
 	for i, h := range seats {
-		if log, err := filepath.Glob(filepath.Join(h.dir, "journals", string(g.Grant), "*")); err != nil || len(log) != 1 {
+		if log, err := filepath.Glob(filepath.Join(h.dir, "journals", string(g.Grant), "*")); err != nil || len(log) != 2 {
 			t.Errorf("holder %d journaled %d sessions", i, len(log))
 		}
 	}
@@ -174,7 +186,7 @@ func TestAScoreWhileTheBorrowerIsAway(t *testing.T) {
 		return len(said) == ledger.Sharers
 	})
 	for i, h := range seats {
-		if n := s.shares(seats) + s.begun(h); n != 0 {
+		if n := s.shares(seats) + s.begun(h, id); n != 0 {
 			t.Errorf("holder %d keeps %d files", i, n)
 		}
 		if _, err := os.Stat(filepath.Join(h.dir, "journals", string(g.Grant))); !errors.Is(err, fs.ErrNotExist) {
@@ -194,14 +206,15 @@ func TestInvariant8_AKilledHolderCostsATry(t *testing.T) {
 			s := begin(t)
 			seats := s.sit(s.here)
 			s.furnish(7)
-			s.permit()
+			s.permit(3)
 			s.until("the shares are taken", func() bool { return s.shares(seats) == ledger.Sharers || s.beat() })
-			seats[(killed+1)%3].stop() // the try begins, and waits for this one
+			missing := 1 + killed%2
+			seats[missing].stop() // the try begins, and waits for this one
 			id := s.ask()
-			s.until("a session has begun", func() bool { return s.begun(seats[killed]) > 0 })
+			s.until("a session has begun", func() bool { return s.begun(seats[killed], id) > 0 })
 			seats[killed].stop()
 			s.start(seats[killed], killed)
-			s.start(seats[(killed+1)%3], (killed+1)%3)
+			s.start(seats[missing], missing)
 			j := s.over(id)
 			if j.Stage != ledger.Settled || j.Try < 2 {
 				t.Fatalf("the job is %s after try %d", j.Stage, j.Try)
@@ -230,8 +243,10 @@ func (s *scene) shares(seats [ledger.Sharers]*seat) (n int) {
 	return n
 }
 
-func (s *scene) begun(h *seat) int {
-	found, err := filepath.Glob(filepath.Join(h.dir, "shares", "grant", "*", "session-*"))
+// begun counts the sessions of a job that a holder has begun.
+func (s *scene) begun(h *seat, j ledger.JobID) int {
+	s.t.Helper()
+	found, err := filepath.Glob(filepath.Join(h.dir, "shares", "grant", "*", "session-"+string(j)+".*"))
 	s.check(err)
 	return len(found)
 }
@@ -243,7 +258,7 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 	ctx := t.Context()
 	seats := s.sit(s.here)
 	s.furnish(7)
-	g := s.permit()
+	g := s.permit(3)
 	other, err := scoreshareOf(credit.Sample(8))
 	s.check(err)
 	for i := range seats {
@@ -257,7 +272,7 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 	id := s.ask()
 	time.Sleep(500 * time.Millisecond)
 	for i := range seats {
-		if n := s.begun(seats[i]); n != 0 {
+		if n := s.begun(seats[i], id); n != 0 {
 			t.Errorf("holder %d began %d sessions", i, n)
 		}
 	}

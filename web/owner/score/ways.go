@@ -44,7 +44,23 @@ type Question struct {
 	Fee      ledger.Amount   // zero: the model's price
 	Life     ledger.Time     // how long the fee waits, in seconds
 	By       Way             // empty: the planner chooses
-	Security ledger.Security // of MPC; empty: semi-honest
+	Security ledger.Security // of MPC; empty: with abort
+}
+
+func (q Question) security() ledger.Security {
+	if q.Security == "" {
+		return ledger.WithAbort
+	}
+	return q.Security
+}
+
+// trust says what a computation on shares rests on.
+func trust(who string, s ledger.Security) string {
+	out := "no two of " + who + " collude"
+	if s == ledger.SemiHonest {
+		return out + ", and all three follow the protocol; the score has no proof"
+	}
+	return out + "; one that does not follow the protocol is found out; the score has no proof"
 }
 
 // Measured on two shared cores; docs/benchmarks.md says how.
@@ -82,11 +98,11 @@ func Plan(ctx context.Context, p *owner.Party, q Question) (quotes []Quote, m le
 		}
 		if away.Missing = unusable(ctx, p, g, info.Now); away.Missing == "" {
 			away.Grant = g.ID
-			away.Trust = "no two of these three organisations collude: " + names(p, g.Organisations[:]) + "; all three follow the protocol; the score has no proof"
+			away.Trust = trust(names(p, g.Organisations[:]), q.security())
 			return []Quote{away, present}, m, nil
 		}
 	}
-	away.Trust = "no two of three organisations collude; all three follow the protocol; the score has no proof"
+	away.Trust = trust("three organisations", q.security())
 	return []Quote{present, away}, m, nil
 }
 
@@ -154,10 +170,7 @@ func Ask(ctx context.Context, p *owner.Party, q Question) (ledger.JobID, Quote, 
 	}
 	body := ledger.RequestJob{Model: m.ID, Subject: q.Subject, Purpose: q.Purpose, Fee: chosen.Fee, Deadline: info.Now + q.Life}
 	if chosen.By == MPC {
-		if body.Security = q.Security; body.Security == "" {
-			body.Security = ledger.SemiHonest
-		}
-		body.Grant = chosen.Grant
+		body.Grant, body.Security = chosen.Grant, q.security()
 	}
 	id, done, err := p.RequestJob(ctx, body)
 	if err != nil {
