@@ -106,7 +106,8 @@ func creditRequest(t *terminal) *cobra.Command {
 		Long: `Ask for a consumer's score, for a permissible purpose. There are two ways, for the same price; --quote shows them
 and asks for nothing.
 mpc   three organisations compute on shares, at once, where the borrower permitted that beforehand (manx credit share);
-      she may be away. It rests on no two of the three colluding, and comes without a proof.
+      she may be away. It rests on no two of the three colluding, and comes without a proof. With abort, one that does
+      not follow the protocol is found out; semi-honest is faster, and trusts all three to follow it.
 ckks  waits for her consent; her device and a worker compute, and the score comes with a proof.
 Without --by, mpc is taken where she permitted it.`,
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, _ []string) error {
@@ -153,7 +154,7 @@ Without --by, mpc is taken where she permitted it.`,
 	f.StringVar(&purpose, "purpose", "", "credit-transaction or account-review (FCRA section 604)")
 	f.StringVar(&fee, "fee", "", "MAN to hold in escrow (default: the model's price)")
 	f.StringVar(&by, "by", "", "ckks or mpc (default: the planner chooses)")
-	f.StringVar(&security, "security", "", "of mpc: semi-honest (default) or with-abort")
+	f.StringVar(&security, "security", "", "of mpc: with-abort (default) or semi-honest")
 	f.BoolVar(&quote, "quote", false, "show the ways there are, with price, time and trust, and ask for nothing")
 	f.IntVar(&minutes, "minutes", 24*60, "how long the request waits before the fee comes back")
 	_ = c.MarkFlagRequired("subject")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"manx/ledger"
@@ -159,6 +160,33 @@ func (p *Party) Revoke(ctx context.Context, g ledger.GrantID) error {
 		return err
 	}
 	return done()
+}
+
+// SignedGrant returns a grant given beforehand as its owner signed it, whatever
+// the node says of it. Whether she revoked it since, only the ledger tells.
+func (p *Party) SignedGrant(ctx context.Context, g ledger.Grant) (b ledger.GiveGrant, err error) {
+	kept, err := p.Read(ctx, ledger.SignedKey(g.ID))
+	if err != nil {
+		return b, err
+	}
+	bad := func(cause error) error {
+		return notice.Because(cause, notice.Integrity, "the node shows a grant that its owner has not signed", "nothing was done; do not trust this node, and tell the organisations")
+	}
+	var c ledger.Command
+	if err := json.Unmarshal(kept, &c); err != nil {
+		return b, bad(err)
+	}
+	if c.Network != p.Home.Network.Genesis.ID() || c.Name != b.Command() || c.Author != g.Owner ||
+		ledger.NewGrantID(ledger.VerticalOf(c.Author), c.ID) != g.ID {
+		return b, bad(nil)
+	}
+	if err := p.Signed(ctx, c); err != nil {
+		return b, err
+	}
+	if err := errors.Join(ledger.Decode(c.Body, &b), b.Check()); err != nil || b.Calls == 0 {
+		return b, bad(err)
+	}
+	return b, nil
 }
 
 // TakeOwnPart fetches the grantee's own part of a version's key. Alone it opens

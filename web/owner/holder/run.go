@@ -2,7 +2,6 @@ package holder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -159,7 +158,7 @@ func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, e
 	if err != nil {
 		return out, err
 	}
-	signed, err := h.signed(ctx, g)
+	signed, err := h.Party.SignedGrant(ctx, g)
 	if err != nil {
 		return out, err
 	}
@@ -198,32 +197,6 @@ func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, e
 	}
 	out.input, err = h.share(ctx, g)
 	return out, err
-}
-
-// signed returns the grant as its owner signed it.
-func (h *Holder) signed(ctx context.Context, g ledger.Grant) (b ledger.GiveGrant, err error) {
-	kept, err := h.Party.Read(ctx, ledger.SignedKey(g.ID))
-	if err != nil {
-		return b, err
-	}
-	bad := func(cause error) error {
-		return notice.Because(cause, notice.Integrity, "the node shows a grant that its owner has not signed", "nothing was computed; do not trust this node, and tell the organisations")
-	}
-	var c ledger.Command
-	if err := json.Unmarshal(kept, &c); err != nil {
-		return b, bad(err)
-	}
-	if c.Network != h.Party.Home.Network.Genesis.ID() || c.Name != b.Command() || c.Author != g.Owner ||
-		ledger.NewGrantID(ledger.VerticalOf(c.Author), c.ID) != g.ID {
-		return b, bad(nil)
-	}
-	if err := h.Party.Signed(ctx, c); err != nil {
-		return b, err
-	}
-	if err := errors.Join(ledger.Decode(c.Body, &b), b.Check()); err != nil || b.Calls == 0 {
-		return b, bad(err)
-	}
-	return b, nil
 }
 
 // compute runs one session of a job and gives the holder's share of the result.

@@ -153,7 +153,7 @@ func TestAScoreWhileTheBorrowerIsAway(t *testing.T) {
 	want := s.card.Score(credit.Sample(7).Features().Reveal(reveal.Token{}))
 	v, err := Score(ctx, s.lender, id)
 	s.check(err)
-	if v.By != MPC || v.Score != want.Points || len(v.Reasons) != len(want.Reasons) || v.Differs != nil || !strings.Contains(v.Trust, "semi-honest") {
+	if v.By != MPC || v.Score != want.Points || len(v.Reasons) != len(want.Reasons) || v.Differs != nil || !strings.Contains(v.Trust, "with-abort") {
 		t.Errorf("%+v, in the clear %d", v, want.Points)
 	}
 	for i := range v.Reasons {
@@ -161,13 +161,13 @@ func TestAScoreWhileTheBorrowerIsAway(t *testing.T) {
 			t.Errorf("reason %d is %d, in the clear %d", i, v.Reasons[i].Code, want.Reasons[i].Code)
 		}
 	}
-	again, _, err := Ask(ctx, s.lender, Question{Subject: s.borrower.ID(), Model: DefaultModel, Purpose: ledger.CreditTransaction, Life: 3600, By: MPC, Security: ledger.WithAbort})
+	again, _, err := Ask(ctx, s.lender, Question{Subject: s.borrower.ID(), Model: DefaultModel, Purpose: ledger.CreditTransaction, Life: 3600, By: MPC, Security: ledger.SemiHonest})
 	s.check(err)
-	if j := s.over(again); j.Stage != ledger.Settled || j.Security != ledger.WithAbort {
-		t.Errorf("the job with abort is %s", j.Stage)
+	if j := s.over(again); j.Stage != ledger.Settled || j.Security != ledger.SemiHonest {
+		t.Errorf("the semi-honest job is %s", j.Stage)
 	}
-	if w, err := Score(ctx, s.lender, again); err != nil || w.Score != v.Score || !strings.Contains(w.Trust, "with-abort") {
-		t.Errorf("with abort: %+v, %v", w, err)
+	if w, err := Score(ctx, s.lender, again); err != nil || w.Score != v.Score || !strings.Contains(w.Trust, "semi-honest") {
+		t.Errorf("semi-honest: %+v, %v", w, err)
 	}
 	if _, err := Score(ctx, s.furnisher, id); !notice.Is(err, notice.Denied) {
 		t.Errorf("somebody else's score: %v", err)

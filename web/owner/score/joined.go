@@ -21,7 +21,11 @@ func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (
 	if err != nil {
 		return v, err
 	}
-	if g.To != p.ID() || g.Owner != j.Subject || g.ModelHash != m.Hash || g.Purpose != j.Purpose {
+	signed, err := p.SignedGrant(ctx, g)
+	if err != nil {
+		return v, err
+	}
+	if signed.To != p.ID() || g.Owner != j.Subject || signed.ModelHash != m.Hash || signed.Purpose != j.Purpose || signed.Record != j.Record {
 		return v, notice.New(notice.Integrity, "the grant that the node shows is not for this request", "do not use this score; check the address of the node")
 	}
 	r, err := owner.Get[ledger.Record](ctx, p.Client, j.Record)
@@ -39,10 +43,7 @@ func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (
 	if v.Score, v.Reasons, err = scoreshare.Read(card, values); err != nil {
 		return v, err
 	}
-	v.Trust = "computed on shares by " + names(p, j.Organisations) + ", " + string(j.Security) + ": no two of them colluded"
-	if j.Security == ledger.SemiHonest {
-		v.Trust += ", and all three followed the protocol"
-	}
+	v.Trust = "on shares, " + string(j.Security) + ": " + trust(names(p, j.Organisations), j.Security)
 	if differs != "" {
 		v.Differs = &differs
 	}
