@@ -9,22 +9,20 @@ type knot struct{ at, c0, c1, c2 uint64 }
 // curvature is how many more fractional bits c2 has than Fraction.
 const curvature = 8
 
-// sigmoidEnds cut [0, 11] so that parabolas through the ends and middles are
-// within 2·10^-4 of the curve.
-var sigmoidEnds = []float64{0, 0.5, 1, 1.5, 2, 2.75, 3.5, 4.25, 5, 6, 7.25, 9, 11}
-
-// sigmoidSpline returns the knots: Newton's interpolation on each piece.
+// sigmoidSpline returns the knots: Newton's interpolation at the ends and the
+// middle of each piece, within 2·10^-4 of the curve.
 func sigmoidSpline() []knot {
+	ends := []float64{0, 0.5, 1, 1.5, 2, 2.75, 3.5, 4.25, 5, 6, 7.25, 9, 11}
 	f := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	var knots []knot
-	for i := 0; i+1 < len(sigmoidEnds); i++ {
-		a, b := sigmoidEnds[i], sigmoidEnds[i+1]
+	for i := 0; i+1 < len(ends); i++ {
+		a, b := ends[i], ends[i+1]
 		m := (a + b) / 2
 		d := (f(m) - f(a)) / (m - a)
 		c2 := ((f(b)-f(m))/(b-m) - d) / (b - a)
 		knots = append(knots, knot{constant(a), constant(f(a) - d*a + c2*a*m), constant(d - c2*(a+m)), constant(c2 * (1 << curvature))})
 	}
-	return append(knots, knot{at: constant(sigmoidEnds[len(sigmoidEnds)-1]), c0: one})
+	return append(knots, knot{at: constant(ends[len(ends)-1]), c0: one})
 }
 
 // Sigmoid returns 1/(1+e^-x) of fixed-point numbers, |x| < 2^30, within 3·10^-4:

@@ -148,7 +148,7 @@ func (p *proof) foldSingles(c *challenges, products []product, places int) {
 // cross adds the weighted sums of x_g·y_h' + y_g·x_h' for all pairs of groups.
 func (r *spot) cross(pairs, each []uint64) {
 	const block = 64
-	sums := make([]uint64, groups*groups*block)
+	sums := make([]uint64, groups*groups*min(block, r.places))
 	for from := 0; from < r.places; from += block {
 		n := min(block, r.places-from)
 		for g := range groups {

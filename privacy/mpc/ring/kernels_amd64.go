@@ -4,11 +4,9 @@ package ring
 
 import "golang.org/x/sys/cpu"
 
-// What this CPU has: AVX-512 with 64-bit products, and carry-less products.
-var (
-	vector    = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ
-	carryless = cpu.X86.HasPCLMULQDQ && cpu.X86.HasAVX
-)
+func haveAVX512() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ }
+
+func haveCarryless() bool { return cpu.X86.HasPCLMULQDQ && cpu.X86.HasAVX2 }
 
 // tileColumns and tileRows are what the kernel keeps of z in registers.
 const (
@@ -28,7 +26,7 @@ func dotAVX512(x, y *uint64, n int) uint64
 
 func mulAdd(z, x, y []uint64, m, k, n int) {
 	switch {
-	case !vector || m*k*n < 512:
+	case !haveAVX512() || m*k*n < 512:
 		mulAddGo(z, x, y, m, k, n)
 	case n < 8:
 		mulAddNarrow(z, x, y, m, k, n)
@@ -101,21 +99,21 @@ func gfMulEachASM(out, v *uint64, n int)
 func gfCrossASM(w, a, b, c, d *uint64, n int) (lo, hi uint64)
 
 func clmul(a, b uint64) (lo, hi uint64) {
-	if !carryless {
+	if !haveCarryless() {
 		return clmulGo(a, b)
 	}
 	return clmulASM(a, b)
 }
 
 func gfDot(u, v []uint64) (lo, hi uint64) {
-	if !carryless {
+	if !haveCarryless() {
 		return gfDotGo(u, v)
 	}
 	return gfDotASM(&u[0], &v[0], len(u))
 }
 
 func gfMulAdd(out, v []uint64, c uint64) {
-	if !carryless {
+	if !haveCarryless() {
 		gfMulAddGo(out, v, c)
 		return
 	}
@@ -123,7 +121,7 @@ func gfMulAdd(out, v []uint64, c uint64) {
 }
 
 func gfMulEach(out, v []uint64) {
-	if !carryless {
+	if !haveCarryless() {
 		gfMulEachGo(out, v)
 		return
 	}
@@ -131,7 +129,7 @@ func gfMulEach(out, v []uint64) {
 }
 
 func gfCross(w, a, b, c, d []uint64) (lo, hi uint64) {
-	if !carryless {
+	if !haveCarryless() {
 		return gfCrossGo(w, a, b, c, d)
 	}
 	return gfCrossASM(&w[0], &a[0], &b[0], &c[0], &d[0], len(w))
