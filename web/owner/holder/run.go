@@ -37,7 +37,7 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 	switch {
 	case j.Stage.Over():
 		if r != nil {
-			r.stop(errors.New("the job is over"))
+			r.stop(errOver)
 		}
 		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
 	case j.Stage == ledger.Ready && at == 0 && r == nil:
@@ -51,6 +51,8 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 	return nil
 }
 
+var errOver = errors.New("the job is over")
+
 // start has a job done beside the other duties.
 func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
 	running, stop := context.WithCancelCause(ctx)
@@ -61,13 +63,17 @@ func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
 	h.work.Go(func() {
 		defer stop(nil)
 		var err error
+		began := time.Now()
 		if at == 0 {
 			err = h.lead(running, j)
 		} else {
 			err = h.compute(running, j, at)
 		}
-		if err != nil && ctx.Err() == nil {
-			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "try", j.Try, "err", errors.Join(err, context.Cause(running)))
+		switch cause := context.Cause(running); {
+		case err == nil, errors.Is(cause, errOver):
+			h.Log.InfoContext(ctx, "a job on shares is over", "job", j.ID, "took", time.Since(began).Round(time.Millisecond))
+		case ctx.Err() == nil:
+			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "err", errors.Join(err, cause))
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
