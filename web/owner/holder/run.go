@@ -14,7 +14,7 @@ import (
 	"manx/web/owner"
 )
 
-// A run is one try of a job under way.
+// A run is a try of a job, under way or, where the job is not over, behind.
 type run struct {
 	try  int
 	stop context.CancelCauseFunc
@@ -38,6 +38,7 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 	case j.Stage.Over():
 		if r != nil {
 			r.stop(errOver)
+			h.forget(id, r)
 		}
 		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
 	case j.Stage == ledger.Ready && at == 0 && r == nil:
@@ -75,12 +76,18 @@ func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
 		case ctx.Err() == nil:
 			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "err", errors.Join(err, cause))
 		}
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if h.running[j.ID] == r {
-			delete(h.running, j.ID)
+		if at == 0 { // the others keep in mind which try they took part in
+			h.forget(j.ID, r)
 		}
 	})
+}
+
+func (h *Holder) forget(j ledger.JobID, r *run) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running[j] == r {
+		delete(h.running, j)
+	}
 }
 
 func (h *Holder) stopAll() {
@@ -94,37 +101,46 @@ func (h *Holder) stopAll() {
 // lead begins a job's tries, one after the other, until the job is over. A try
 // that was under way when this process began is left: it is never taken up again.
 func (h *Holder) lead(ctx context.Context, j ledger.Job) error {
-	var failed []error
-	for {
-		if _, err := h.check(ctx, j, 0); err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		if _, err := h.Party.Do(ctx, ledger.ClaimJob{Job: j.ID}); err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		var err error
-		if j, err = owner.Get[ledger.Job](ctx, h.Party.Client, j.ID); err != nil {
+	for wait := retryAfter; ; wait += retryAfter {
+		err := h.try(ctx, j.ID)
+		if err == nil || ctx.Err() != nil || final(err) {
 			return err
 		}
-		h.mu.Lock()
-		if r := h.running[j.ID]; r != nil {
-			r.try = j.Try
-		}
-		h.mu.Unlock()
-		if err = h.compute(ctx, j, 0); err == nil {
-			err = h.settled(ctx, j)
-		}
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		failed = append(failed, err)
-		h.Log.InfoContext(ctx, "a try of a job on shares failed", "job", j.ID, "try", j.Try, "err", err)
+		h.Log.InfoContext(ctx, "a try of a job on shares failed", "job", j.ID, "err", err)
 		select {
 		case <-ctx.Done():
-			return errors.Join(failed...)
-		case <-time.After(time.Duration(j.Try) * retryAfter):
+			return err
+		case <-time.After(wait):
 		}
 	}
+}
+
+// final reports whether trying again is in vain. A share that is not there yet may
+// come, and another holder may start again.
+func final(err error) bool {
+	n, ok := errors.AsType[*notice.Error](err)
+	return ok && n.Kind != notice.Unavailable && n.Kind != notice.Internal && n.Kind != notice.NotFound
+}
+
+// try begins a try and takes part in it.
+func (h *Holder) try(ctx context.Context, id ledger.JobID) error {
+	j, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
+	if err != nil {
+		return err
+	}
+	if _, err := h.check(ctx, j, 0); err != nil {
+		return err
+	}
+	if _, err := h.Party.Do(ctx, ledger.ClaimJob{Job: id}); err != nil {
+		return err
+	}
+	if j, err = owner.Get[ledger.Job](ctx, h.Party.Client, id); err != nil {
+		return err
+	}
+	if err := h.compute(ctx, j, 0); err != nil {
+		return err
+	}
+	return h.settled(ctx, j)
 }
 
 // settled waits until the other two have given their shares too.
