@@ -63,9 +63,9 @@ func trust(who string, s ledger.Security) string {
 	return out + "; one that does not follow the protocol is found out; the score has no proof"
 }
 
-// Measured on two shared cores; docs/benchmarks.md says how.
+// Upper ends of what docs/benchmarks.md has, in whole seconds.
 const (
-	secondsCKKS = 12
+	secondsCKKS = 1
 	secondsMPC  = 1
 )
 
