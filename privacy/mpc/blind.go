@@ -8,15 +8,16 @@ import "crypto/sha256"
 // alike, and the third, who could otherwise try values out, cannot.
 func (s Share) Blind(in Share, context []byte) Share {
 	d := &dealt{party: s.Party(), vec: s.vec()}
-	if in.v == nil {
-		return Share{d}
+	from := in.v()
+	if from == nil {
+		return hide(d)
 	}
 	for k := range d.blinds {
 		h := sha256.New()
 		h.Write([]byte("manx/mpc/blinding/v1\x00"))
-		h.Write(in.v.blinds[k][:])
+		h.Write(from.blinds[k][:])
 		h.Write(context)
 		h.Sum(d.blinds[k][:0])
 	}
-	return Share{d}
+	return hide(d)
 }

@@ -17,22 +17,22 @@ func (s *Session) sign(x vec) vec {
 		runs := make([]carry, 63)
 		w := ring.Words(x.len())
 		// The lowest runs' AND: party 0 and 2 know a, and each a part of b.
-		known := make([]uint64, 0, 63*w)
+		var known []uint64
 		if s.party != pivot {
 			low, part := s.common(a)[:63*w], s.other(b, true)
-			known = known[:63*w]
+			known = s.temporaryWords(63 * w)
 			for k, v := range low {
 				known[k] = v & part[k]
 			}
 		}
 		s.round()
 		makes := planes(s.spread(known, 63*w, true), w)
-		passes := planes(xor(a, b), w)
+		passes := planes(s.xor(a, b), w)
 		for k := range runs {
 			runs[k] = carry{makes[k], passes[k]}
 		}
 		runs[0].pass = vec{}
-		return xor(passes[63], s.carryOut(runs))
+		return s.xor(passes[63], s.carryOut(runs))
 	})
 }
 
@@ -46,10 +46,10 @@ func (s *Session) signOfThree(c [Parties][]vec) vec {
 	s.and(gates)
 	runs := make([]carry, 62)
 	for k := range runs {
-		runs[k] = carry{gates[k].z, xor(sum[k+1], up[k])}
+		runs[k] = carry{gates[k].z, s.xor(sum[k+1], up[k])}
 	}
 	runs[0].pass = vec{}
-	return xor(xor(sum[63], up[62]), s.carryOut(runs))
+	return s.xor(s.xor(sum[63], up[62]), s.carryOut(runs))
 }
 
 // saveCarries turns three numbers into two: their bitwise sum, and the carries
@@ -57,14 +57,14 @@ func (s *Session) signOfThree(c [Parties][]vec) vec {
 func (s *Session) saveCarries(c [Parties][]vec, n int) (sum, up []vec) {
 	gates := make([]gate, n)
 	for k := range gates {
-		gates[k] = gate{x: xor(c[0][k], c[2][k]), y: xor(c[1][k], c[2][k])}
+		gates[k] = gate{x: s.xor(c[0][k], c[2][k]), y: s.xor(c[1][k], c[2][k])}
 	}
 	s.and(gates)
 	for k := range c[0] {
-		sum = append(sum, xor(xor(c[0][k], c[1][k]), c[2][k]))
+		sum = append(sum, s.xor(s.xor(c[0][k], c[1][k]), c[2][k]))
 	}
 	for k, g := range gates {
-		up = append(up, xor(g.z, c[2][k]))
+		up = append(up, s.xor(g.z, c[2][k]))
 	}
 	return sum, up
 }
@@ -82,14 +82,14 @@ func (s *Session) zero(x vec) vec {
 				gates[k] = gate{x: sum[k+1], y: up[k]}
 			}
 			s.and(gates)
-			differ = []vec{sum[0], xor(xor(sum[1], up[0]), sum[0])}
+			differ = []vec{sum[0], s.xor(s.xor(sum[1], up[0]), sum[0])}
 			for k := 2; k < 64; k++ {
-				d := xor(xor(sum[k], up[k-1]), gates[k-2].z)
-				differ = append(differ, xor(d, xor(sum[k-1], up[k-2])))
+				d := s.xor(s.xor(sum[k], up[k-1]), gates[k-2].z)
+				differ = append(differ, s.xor(d, s.xor(sum[k-1], up[k-2])))
 			}
 		} else {
 			a, b := s.summands(x, true) // x0 and -(x1+x2)
-			differ = planes(xor(a, b), w)
+			differ = planes(s.xor(a, b), w)
 		}
 		same := make([]vec, 64)
 		for k, d := range differ {
@@ -101,18 +101,41 @@ func (s *Session) zero(x vec) vec {
 
 // inBlocks applies f to at most sliceValues values at a time.
 func (s *Session) inBlocks(x vec, f func(vec) vec) vec {
-	if x.len() == 0 {
-		return vec{}
-	}
-	if x.len() <= sliceValues {
-		return f(x)
-	}
-	out := newVec(0)
+	out := newVec(ring.Words(x.len()))
 	for from := 0; from < x.len(); from += sliceValues {
-		z := f(x.part(from, min(from+sliceValues, x.len())))
-		out.a, out.b = append(out.a, z.a...), append(out.b, z.b...)
+		to := min(from+sliceValues, x.len())
+		z := f(x.part(from, to))
+		copy(out.a[from/64:], z.a)
+		copy(out.b[from/64:], z.b)
+		s.scratch.used = 0
 	}
 	return out
+}
+
+// scratch is memory for what a comparison needs while it runs: fresh memory for
+// each would cost more than the arithmetic.
+type scratch struct {
+	words []uint64
+	used  int
+}
+
+// temporary returns a vector of n words, of any contents, that lasts to the end
+// of a block: longer in sessions with abort, which record their gates.
+func (s *Session) temporary(n int) vec {
+	return vec{s.temporaryWords(n), s.temporaryWords(n)}
+}
+
+func (s *Session) temporaryWords(n int) []uint64 {
+	c := &s.scratch
+	if s.security == WithAbort {
+		return make([]uint64, n)
+	}
+	if len(c.words)-c.used < n {
+		// What was handed out of the old memory stays with who has it.
+		c.words, c.used = make([]uint64, max(2*len(c.words), 1<<16, n)), 0
+	}
+	c.used += n
+	return c.words[c.used-n : c.used : c.used]
 }
 
 // slices returns the planes of each component, each as a sharing with the other
@@ -136,7 +159,7 @@ func (s *Session) slices(x vec, low, n int) (c [Parties][]vec) {
 // -(x1+x2). One round, 8 bytes from the pivot.
 func (s *Session) summands(x vec, negated bool) (a, b vec) {
 	w := ring.Words(x.len())
-	bits := make([]uint64, 64*w)
+	bits := s.temporaryWords(64 * w)
 	if s.party == pivot {
 		u := s.other(x, false)
 		if negated {

@@ -36,7 +36,7 @@ func (s *Session) mul(x, y vec) vec {
 		r.hide(out)
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: x.len(), k: 1, n: 0})
+	s.keepTerms(r, x, y, 1)
 	return z
 }
 
@@ -101,7 +101,7 @@ func (s *Session) dot(x, y vec, k int) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: z.len(), k: k, n: 0})
+	s.keepTerms(r, x, y, k)
 	return z
 }
 

@@ -36,6 +36,9 @@ func (s *Session) deal(values []uint64, n int, boolean bool) vec {
 // of the exclusive or. The pivot passes nil.
 func (s *Session) spread(known []uint64, n int, boolean bool) vec {
 	z := newVec(n)
+	if boolean {
+		z = s.temporary(n)
+	}
 	switch s.party {
 	case pivot:
 		s.mine.fill(z.a)
@@ -45,12 +48,12 @@ func (s *Session) spread(known []uint64, n int, boolean bool) vec {
 		s.ours.fill(z.b)
 		s.mask(z.a, known, z.b, boolean)
 		s.previous.send(z.a)
-		z.a = s.merge(z.a, s.previous, boolean)
+		s.merge(z.a, s.previous, boolean)
 	case 2:
 		s.mine.fill(z.a)
 		s.mask(z.b, known, z.a, boolean)
 		s.next.send(z.b)
-		z.b = s.merge(z.b, s.next, boolean)
+		s.merge(z.b, s.next, boolean)
 	}
 	return z
 }
@@ -65,17 +68,19 @@ func (s *Session) mask(out, known, mask []uint64, boolean bool) {
 	}
 }
 
-func (s *Session) merge(sent []uint64, from *channel, boolean bool) []uint64 {
-	got := make([]uint64, len(sent))
-	from.receive(got)
-	for i := range got {
+// merge adds what a peer sent to what was sent to it, frame by frame.
+func (s *Session) merge(sum []uint64, from *channel, boolean bool) {
+	var got [frameWords]uint64
+	for len(sum) > 0 {
+		n := min(len(sum), frameWords)
+		from.receive(got[:n])
 		if boolean {
-			got[i] ^= sent[i]
+			xorInto(sum[:n], got[:n])
 		} else {
-			got[i] += sent[i]
+			ring.Add(sum[:n], sum[:n], got[:n])
 		}
+		sum = sum[n:]
 	}
-	return got
 }
 
 // common returns component 0 at the parties that know it, nil at the pivot.
