@@ -83,7 +83,7 @@ func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID,
 	if err != nil {
 		return err
 	}
-	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Engine: score.Engine{Party: p}, Store: store,
+	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Engine: score.NewEngine(p), Store: store,
 		Journals: filepath.Join(p.Home.Dir, "journals"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	return h.Run(ctx)
 }

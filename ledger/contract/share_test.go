@@ -44,6 +44,7 @@ func TestGrantsBeforehand(t *testing.T) {
 		"another model":                  {a.Lender, another, notice.Denied},
 		"another subject":                {a.Lender, of, notice.Denied},
 		"no security":                    {a.Lender, free, notice.Invalid},
+		"a health model without a plan":  {s.Party(ledger.Health, ledger.Scientist), ledger.PublishModel{Vertical: ledger.Health, Name: "n", Version: "1", Card: ledgertest.Ref("c"), Accepts: []ledger.Kind{ledger.Study}, Features: []string{"x"}}, notice.Invalid},
 		"no calls and no request":        {a.Borrower, give(func(b *ledger.GiveGrant) { b.Calls = 0 }), notice.Invalid},
 		"more calls than may be":         {a.Borrower, give(func(b *ledger.GiveGrant) { b.Calls = ledger.MaxCalls + 1 }), notice.Invalid},
 		"a version that is none":         {a.Borrower, give(func(b *ledger.GiveGrant) { b.Version = 2 }), notice.Conflict},

@@ -52,7 +52,7 @@ func (s *scene) sit(url func(i int) string) (out [ledger.Sharers]*seat) {
 		s.check(p.Register(s.t.Context(), ledger.Holder, "a holder"))
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		s.check(err)
-		out[i] = &seat{key: key, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party(), Engine: Engine{p}}}
+		out[i] = &seat{key: key, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party(), Engine: NewEngine(p)}}
 		s.start(out[i], i)
 		s.t.Cleanup(func() { out[i].stop() })
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"manx/credit/scoreshare"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -13,7 +12,7 @@ import (
 // joined opens a score that three organisations computed on shares. What the
 // ledger says of the grant is compared with what its owner signed.
 func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (v Verified, err error) {
-	card, err := model(ctx, p, m)
+	shared, err := shareable(ctx, p, m)
 	if err != nil {
 		return v, err
 	}
@@ -32,15 +31,15 @@ func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (
 	if err != nil {
 		return v, err
 	}
-	values, differs, err := p.Joined(ctx, j, scoreshare.Results)
+	values, differs, err := p.Joined(ctx, j, shared.results)
 	if err != nil {
 		return v, err
 	}
 	v = Verified{By: MPC, Job: j.ID, Model: m.Name, Version: m.Version, Grant: g.ID, Try: j.Try, Accepted: true}
 	d := r.Commitment.Date
 	v.Date = fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
-	v.Low, v.High = card.Range()
-	if v.Score, v.Reasons, err = scoreshare.Read(card, values); err != nil {
+	v.Low, v.High = shared.low, shared.high
+	if v.Score, v.Reasons, err = shared.read(values); err != nil {
 		return v, err
 	}
 	v.Trust = "on shares, " + string(j.Security) + ": " + trust(names(p, j.Organisations), j.Security)

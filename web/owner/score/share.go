@@ -118,11 +118,10 @@ func Share(ctx context.Context, p *owner.Party, w Permission) (out Permitted, er
 	if err != nil {
 		return out, err
 	}
-	card, err := model(ctx, p, m)
-	if err != nil {
+	if _, err := shareable(ctx, p, m); err != nil {
 		return out, err
 	}
-	r, wit, err := witness(ctx, p, card, ledger.Job{Record: w.Record})
+	r, wit, err := witness(ctx, p, nil, ledger.Job{Record: w.Record})
 	if err != nil {
 		return out, err
 	}

@@ -82,6 +82,9 @@ func Plan(ctx context.Context, p *owner.Party, q Question) (quotes []Quote, m le
 	}
 	present := Quote{By: CKKS, Fee: fee, Seconds: secondsCKKS, Waits: "the borrower's consent, and her device while it computes",
 		Trust: "nobody but the borrower opens anything; the score comes with a proof"}
+	if m.Plan.IsZero() {
+		present.Missing = "the model is computed on shares only, and has no proof"
+	}
 	away := Quote{By: MPC, Fee: fee, Seconds: secondsMPC}
 	info, err := p.Info(ctx)
 	if err != nil {
