@@ -27,6 +27,7 @@ type loan struct {
 	record                      ledger.RecordID
 	model                       ledger.Model
 	first                       ledger.JobID
+	score                       int // of the first request
 }
 
 // credit tells the second story.
@@ -36,7 +37,7 @@ func (t *teller) credit(ctx context.Context) error {
 		fmt.Fprintf(t.Out, "\nStory 2: a borrower's score\n")
 	}
 	l := &loan{teller: t}
-	for _, f := range []func(context.Context) error{l.join, l.furnish, l.ask, l.consent, l.verify, l.replay, l.ended, l.dispute, l.wall} {
+	for _, f := range []func(context.Context) error{l.join, l.furnish, l.ask, l.consent, l.verify, l.replay, l.ended, l.dispute, l.away, l.wall} {
 		if err := f(ctx); err != nil {
 			return err
 		}
@@ -155,6 +156,7 @@ func (l *loan) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		l.score = v.Score
 		say("%d of %d to %d, file of %s, %s %s", v.Score, v.Low, v.High, v.Date, v.Model, v.Version)
 		for _, r := range v.Reasons {
 			say("reason: %s / %s", r.English, r.Chinese)
