@@ -85,9 +85,9 @@ func TestInvariant8_AScoreWhileTheBorrowerIsAway(t *testing.T) {
 	if quote.By != score.MPC || quote.Grant != permitted.Grant {
 		t.Errorf("the planner chose %+v", quote)
 	}
-	eventually(t, "a try has begun", time.Minute, func() (bool, error) {
-		j, err := owner.Get[ledger.Job](ctx, lender.Client, job)
-		return j.Stage == ledger.Claimed, err
+	eventually(t, "the second organisation has begun its session", time.Minute, func() (bool, error) {
+		begun, err := filepath.Glob(filepath.Join(net.nodeDir(), "children", "party-credit", "shares", "grant", string(permitted.Grant), "session-*"))
+		return len(begun) > 0, err
 	})
 	check(t, syscall.Kill(net.holders[1], syscall.SIGKILL))
 	check(t, syscall.Kill(net.holders[2], syscall.SIGCONT))
