@@ -120,6 +120,44 @@ func TestStepRefuses(t *testing.T) {
 	}
 }
 
+func TestSharedFeePays(t *testing.T) {
+	terms, parts := SharedFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Asked: begin, Last: last},
+		[ledger.Sharers]ledger.PartyID{"health", "credit", "exchange"})
+	for name, c := range map[string]struct {
+		in   Input
+		want map[ledger.PartyID]string
+	}{
+		"one result": {Input{At: last - 1, By: Sharers, Party: "a holder", Choice: Result},
+			map[ledger.PartyID]string{"health": "0.13", "credit": "0.13", "exchange": "0.23", "subject": "0.2", "owner": "0.31"}},
+		"they differ": {Input{At: begin, By: Sharers, Party: "a holder", Choice: Wrong}, map[ledger.PartyID]string{"asker": "1"}},
+		"withdrawn":   {Input{At: begin, By: Subject, Party: "subject", Choice: Withdraw}, map[ledger.PartyID]string{"asker": "1"}},
+		"not signed":  {Input{At: last}, map[ledger.PartyID]string{"asker": "1"}},
+	} {
+		s, err := Open(ledger.MAN(1), terms, parts, begin, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, out, err := s.Step(c.in)
+		if err != nil || !n.Over() || paidSum(t, n) != ledger.MAN(1) {
+			t.Fatalf("%s: over %v, %v", name, n.Over(), err)
+		}
+		got := map[ledger.PartyID]ledger.Amount{}
+		for _, o := range out {
+			if got[o.To], err = got[o.To].Add(o.Amount); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for who, a := range c.want {
+			if got[who].String() != a {
+				t.Errorf("%s: paid %s to %s, want %s", name, got[who], who, a)
+			}
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%s: paid %v", name, got)
+		}
+	}
+}
+
 // Every choice and every lapse from every reachable state ends by the last
 // deadline, and loses nothing on the way.
 func TestInvariant4_EveryPathEndsByTheDeadline(t *testing.T) {

@@ -10,6 +10,11 @@ const (
 	ModelOwner Role = "model-owner"
 	Exchange   Role = "exchange"
 	Judges     Role = "judges" // a majority of the organisations
+
+	Sharers Role = "sharers" // the three organisations of a job on shares, together
+	First   Role = "first"   // each of them by its place
+	Second  Role = "second"
+	Third   Role = "third"
 )
 
 // The choices of a job's fee.
@@ -87,4 +92,23 @@ func JobFee(f Fee) (Terms, []Part) {
 		Cases: []Case{{Worker, Result, done}, {Subject, Withdraw, refund}},
 		Until: due, Then: refund,
 	}}, append(parties, Part{Subject, f.Subject})
+}
+
+// SharedFee returns the terms of the fee of a job that three organisations
+// compute on shares, by place, and who plays their roles. There is nothing for
+// the asker to accept: the three sign one result, or differ.
+//
+//   - All three signed the same result: 13% to each of the three, 20% to the
+//     subject, 10% to the exchange, the rest to the model's owner.
+//   - They differ, the subject withdraws before, or they have not signed by Last:
+//     back to the asker.
+func SharedFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Part) {
+	refund := Terms{Close: &Close{To: Asker}}
+	paid := Terms{Pay: &Pay{Shares: []Share{{First, 1300}, {Second, 1300}, {Third, 1300}, {Subject, 2000}, {Exchange, 1000}},
+		Then: Terms{Close: &Close{To: ModelOwner}}}}
+	return Terms{When: &When{
+			Cases: []Case{{Sharers, Result, paid}, {Sharers, Wrong, refund}, {Subject, Withdraw, refund}},
+			Until: f.Last, Then: refund,
+		}}, []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Subject, f.Subject},
+			{First, organisations[0]}, {Second, organisations[1]}, {Third, organisations[2]}}
 }

@@ -18,6 +18,9 @@ const (
 	FieldDisputed       = "credit.disputed"
 	GrantGiven          = "grant.given" // Grant
 	GrantRevoked        = "grant.revoked"
+	GrantUsed           = "grant.used"      // a call on it was made
+	SharesDestroyed     = "grant.destroyed" // Destroyed
+	SeatTaken           = "seat.taken"      // Command
 	CoinMade            = "coin.made"       // Coin
 	CoinSpent           = "coin.spent"      // no body
 	ModelPublished      = "model.published" // Model
@@ -26,6 +29,7 @@ const (
 	JobConsented        = "job.consented" // its grant is given
 	JobReady            = "job.ready"
 	JobClaimed          = "job.claimed"
+	JobShared           = "job.shared" // a holder posted its share of the result
 	JobDone             = "job.done"
 	JobAnswered         = "job.answered"
 	JobDisputed         = "job.disputed"

@@ -60,7 +60,20 @@ type Grant struct {
 	From    Time     `json:"from"`
 	Until   Time     `json:"until"`
 	Revoked Time     `json:"revoked,omitempty"` // 0 while it is not
+
+	// Of a grant to compute given beforehand, for requests that are yet to come.
+	Calls         int              `json:"calls,omitempty"`        // how many; 0 in every other grant
+	Version       int              `json:"version,omitempty"`      // of the record, whose shares it is about
+	ModelHash     Hash             `json:"model_hash,omitzero"`    // of Model
+	Organisations [Sharers]PartyID `json:"organisations,omitzero"` // who hold the shares
+	Jobs          []JobID          `json:"jobs,omitempty"`         // the calls so far
 }
+
+// Left returns how many calls a grant given beforehand still allows.
+func (g Grant) Left() int { return max(g.Calls-len(g.Jobs), 0) }
+
+// MaxCalls bounds the calls of one grant.
+const MaxCalls = 64
 
 // Live reports whether g permits anything at contract time now.
 func (g Grant) Live(now Time) bool { return g.Revoked == 0 && now < g.Until }
@@ -74,6 +87,11 @@ type GiveGrant struct {
 	Model   ModelID  `json:"model,omitempty"`
 	Job     JobID    `json:"job,omitempty"` // consent to this request
 	Until   Time     `json:"until"`
+
+	// To compute without a Job is to permit requests that are yet to come.
+	Calls     int  `json:"calls,omitempty"`     // how many, 1 to MaxCalls
+	Version   int  `json:"version,omitempty"`   // of the record: its latest
+	ModelHash Hash `json:"model_hash,omitzero"` // of Model, so that the owner's signature covers what is computed
 }
 
 // Command implements Body.
@@ -92,14 +110,36 @@ func (b GiveGrant) Check() error {
 		return fmt.Errorf("record, grantee and purpose must be of one vertical: %w", ErrWall)
 	case b.Access != Read && b.Access != Compute:
 		return errors.New("access is read or compute")
-	case b.Access == Compute && (CheckID(b.Model, "model") != nil || CheckID(b.Job, "job") != nil):
-		return errors.New("a grant to compute names a model and the request it consents to")
-	case b.Access == Compute && (VerticalOf(b.Model) != v || VerticalOf(b.Job) != v):
+	case b.Access == Compute && CheckID(b.Model, "model") != nil, b.Access == Compute && b.Calls == 0 && CheckID(b.Job, "job") != nil:
+		return errors.New("a grant to compute names a model, and the request it consents to or how many are to come")
+	case b.Access == Compute && (VerticalOf(b.Model) != v || b.Job != "" && VerticalOf(b.Job) != v):
 		return fmt.Errorf("record, model and request must be of one vertical: %w", ErrWall)
+	case b.Calls != 0:
+		return b.checkBeforehand()
+	case b.Version != 0 || !b.ModelHash.IsZero():
+		return errors.New("only a grant to compute for calls to come names a version and a model's hash")
 	case b.Access == Read && (b.Model != "" || b.Job != ""):
 		return errors.New("a grant to read names no model and no request")
 	case b.Access == Read && v == Credit:
 		return errors.New("a credit file is never read by another party; grant compute")
+	case b.Until <= 0:
+		return errors.New("a grant has an end")
+	}
+	return nil
+}
+
+func (b GiveGrant) checkBeforehand() error {
+	switch {
+	case b.Access != Compute || b.Job != "":
+		return errors.New("calls to come are permitted by a grant to compute that names no request")
+	case b.Purpose.Vertical() != Credit:
+		return errors.New("only a credit file is computed on beforehand; a study needs its patient's consent to each request")
+	case b.Calls < 1 || b.Calls > MaxCalls:
+		return fmt.Errorf("a grant allows 1 to %d calls", MaxCalls)
+	case b.Version < 1 || b.Version > MaxVersions:
+		return errors.New("a record's version is counted from 1")
+	case b.ModelHash.IsZero():
+		return errors.New("a grant for calls to come names the hash of its model")
 	case b.Until <= 0:
 		return errors.New("a grant has an end")
 	}

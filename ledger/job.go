@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"manx/storage"
 )
@@ -48,14 +49,31 @@ type Job struct {
 	Answer   storage.Ref    `json:"answer,omitzero"` // the release, sealed to the asker
 	Digest   Digest         `json:"digest,omitzero"` // of the released statement
 	At       map[Stage]Time `json:"at"`              // when each stage was reached
+
+	// Of a job on shares, whose grant was given beforehand.
+	Organisations []PartyID     `json:"organisations,omitempty"` // who compute, by place
+	Holders       []PartyID     `json:"holders,omitempty"`       // who held their seats when it was asked
+	Security      Security      `json:"security,omitempty"`
+	Try           int           `json:"try,omitempty"`    // counts the sessions that were begun
+	Shares        []PostedShare `json:"shares,omitempty"` // of the result of this try, by place
 }
+
+// Shared reports whether three organisations compute the job on shares.
+func (j Job) Shared() bool { return len(j.Holders) == Sharers }
+
+// Place returns the place of a holder in the job, or -1.
+func (j Job) Place(holder PartyID) int { return slices.Index(j.Holders, holder) }
+
+// MaxTries bounds the sessions of one job on shares.
+const MaxTries = 8
 
 // EscrowKey returns where the money of a job is kept.
 func EscrowKey(j JobID) Key { return KeyOf(j) + "/escrow" }
 
 // RequestJob asks for a model and holds its fee. Where the author owns the
 // record, Record, Inputs and EvalKeys are given at once; otherwise the subject
-// consents (GiveGrant with Job) and posts them with PostInput.
+// consents (GiveGrant with Job) and posts them with PostInput, or has given a
+// grant beforehand, which Grant names: nothing is waited for then.
 type RequestJob struct {
 	Model    ModelID       `json:"model"`
 	Subject  PartyID       `json:"subject"`
@@ -67,6 +85,8 @@ type RequestJob struct {
 	Version  int           `json:"version,omitempty"`
 	Inputs   []storage.Ref `json:"inputs,omitempty"`
 	EvalKeys storage.Ref   `json:"eval_keys,omitzero"`
+	Grant    GrantID       `json:"grant,omitempty"`    // given beforehand: the job starts at once, on shares
+	Security Security      `json:"security,omitempty"` // of a job on shares
 }
 
 // MaxInputs bounds the ciphertext packs of a job.
@@ -96,11 +116,28 @@ func (b RequestJob) Check() error {
 		return errors.New("a job has a deadline")
 	case (b.Record == "") != (len(b.Inputs) == 0):
 		return errors.New("a record and its encrypted input come together")
+	case b.Grant == "" && b.Security != "":
+		return errors.New("only a job on shares, by a grant given beforehand, chooses a security")
+	}
+	if b.Grant != "" {
+		return b.checkShared(v)
 	}
 	if b.Record != "" {
 		return checkInput(v, b.Record, b.Version, b.Inputs, b.EvalKeys)
 	}
 	return nil
+}
+
+func (b RequestJob) checkShared(v Vertical) error {
+	switch {
+	case VerticalOf(b.Grant) != v:
+		return fmt.Errorf("model and grant must be of one vertical: %w", ErrWall)
+	case b.Record != "":
+		return errors.New("a job on shares names its grant, and the grant names the record")
+	case !b.Security.Valid():
+		return errors.New("a job on shares is semi-honest or with-abort")
+	}
+	return CheckID(b.Grant, "grant")
 }
 
 func checkInput(v Vertical, r RecordID, version int, in []storage.Ref, keys storage.Ref) error {
@@ -149,7 +186,8 @@ func (DenyJob) Command() string { return "job.deny" }
 // Check implements Body.
 func (b DenyJob) Check() error { return CheckID(b.Job, "job") }
 
-// ClaimJob says that the author, a worker, computes the job.
+// ClaimJob says that the author, a worker, computes the job. Of a job on shares
+// the holder at place 0 says so, which begins a try.
 type ClaimJob struct {
 	Job JobID `json:"job"`
 }

@@ -14,14 +14,14 @@ type Model struct {
 	Owner    PartyID     `json:"owner"`
 	Name     string      `json:"name"`
 	Version  string      `json:"version"`
-	Hash     Hash        `json:"hash"`              // of the model
-	Plan     storage.Ref `json:"plan"`              // manifest of the encrypted run's plan
-	PlanHash Hash        `json:"plan_hash"`         // of the plan's bytes
-	Card     storage.Ref `json:"card"`              // the model card, one blob
-	Keys     Hash        `json:"keys,omitzero"`     // hash of the verifying key of proofs about it
-	KeysRef  storage.Ref `json:"keys_ref,omitzero"` // manifest of the proving keys
-	Accepts  []Kind      `json:"accepts"`           // record kinds it may run on
-	Features []string    `json:"features"`          // input features by schema name
+	Hash     Hash        `json:"hash"`               // of the model
+	Plan     storage.Ref `json:"plan,omitzero"`      // manifest of the encrypted run's plan; none: it runs on shares only
+	PlanHash Hash        `json:"plan_hash,omitzero"` // of the plan's bytes
+	Card     storage.Ref `json:"card"`               // the model card, one blob
+	Keys     Hash        `json:"keys,omitzero"`      // hash of the verifying key of proofs about it
+	KeysRef  storage.Ref `json:"keys_ref,omitzero"`  // manifest of the proving keys
+	Accepts  []Kind      `json:"accepts"`            // record kinds it may run on
+	Features []string    `json:"features"`           // input features by schema name
 	Price    Amount      `json:"price"`
 	Retired  bool        `json:"retired,omitempty"`
 }
@@ -32,8 +32,8 @@ type PublishModel struct {
 	Name     string      `json:"name"`
 	Version  string      `json:"version"`
 	Hash     Hash        `json:"hash"`
-	Plan     storage.Ref `json:"plan"`
-	PlanHash Hash        `json:"plan_hash"`
+	Plan     storage.Ref `json:"plan,omitzero"` // none: it runs on shares only
+	PlanHash Hash        `json:"plan_hash,omitzero"`
 	Card     storage.Ref `json:"card"`
 	Keys     Hash        `json:"keys,omitzero"`
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`
@@ -52,8 +52,8 @@ func (b PublishModel) Check() error {
 		return errors.New("a model serves health or credit")
 	case b.Name == "" || len(b.Name) > 64 || b.Version == "" || len(b.Version) > 32:
 		return errors.New("a model has a name of at most 64 bytes and a version of at most 32")
-	case b.Plan.IsZero() || b.Card.IsZero():
-		return errors.New("a model has a plan and a card")
+	case b.Card.IsZero() || b.Plan.IsZero() && (b.Vertical != Credit || !b.PlanHash.IsZero()):
+		return errors.New("a model has a plan and a card; only a credit model that runs on shares has no plan")
 	case len(b.Accepts) == 0 || len(b.Accepts) > 8 || len(b.Features) == 0 || len(b.Features) > 256:
 		return errors.New("a model names the record kinds it accepts and its features")
 	case slices.ContainsFunc(b.Accepts, func(k Kind) bool { return k.Vertical() != b.Vertical }):

@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// A Role is what a party does. Roles other than Person, Scientist and Worker
-// are admitted by the organisation that serves their vertical.
+// A Role is what a party does. Roles other than Person, Scientist, Worker and
+// Holder are admitted by the organisation that serves their vertical.
 type Role string
 
 // The roles.
@@ -18,6 +18,7 @@ const (
 	Furnisher Role = "furnisher" // signs credit files as true
 	Scientist Role = "scientist" // owns models
 	Worker    Role = "worker"    // evaluates models; Common
+	Holder    Role = "holder"    // holds shares and computes on them, in an organisation's seat; Common
 	Governor  Role = "organisation"
 )
 
@@ -69,14 +70,14 @@ func (b RegisterParty) Check() error {
 		if b.Name != "" {
 			return errors.New("a person has no name on the ledger")
 		}
-	case Hospital, Lender, Furnisher, Scientist, Worker:
+	case Hospital, Lender, Furnisher, Scientist, Worker, Holder:
 		if b.Name == "" || len(b.Name) > 80 {
 			return errors.New("a name of 1 to 80 bytes is needed")
 		}
 	default:
 		return errors.New("there is no such role")
 	}
-	if !b.Vertical.Valid() || (b.Vertical == Common) != (b.Role == Worker) {
+	if !b.Vertical.Valid() || (b.Vertical == Common) != (b.Role == Worker || b.Role == Holder) {
 		return errors.New("the role does not belong to the vertical")
 	}
 	if b.Role == Hospital && b.Vertical != Health || (b.Role == Lender || b.Role == Furnisher) && b.Vertical != Credit {

@@ -27,8 +27,15 @@ type Receipt struct {
 	Hash      Hash          `json:"hash,omitzero"`
 	Digest    Digest        `json:"digest,omitzero"` // of what was released
 	Worker    PartyID       `json:"worker,omitempty"`
-	Payments  []Output      `json:"payments"` // they sum to the fee
-	At        Time          `json:"at"`
+
+	// Of a job on shares: who computed, what was assumed of them, and in which try.
+	Organisations []PartyID `json:"organisations,omitempty"`
+	Holders       []PartyID `json:"holders,omitempty"`
+	Security      Security  `json:"security,omitempty"`
+	Try           int       `json:"try,omitempty"`
+
+	Payments []Output `json:"payments"` // they sum to the fee
+	At       Time     `json:"at"`
 }
 
 // A Leaf is where a job's receipt stands in the tree (RFC 6962 hashing).

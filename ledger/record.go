@@ -132,6 +132,7 @@ type Commitment struct {
 	Sequence  uint64   `json:"sequence"`
 	Date      int      `json:"date"`               // yyyymmdd the file speaks of
 	Disputed  []string `json:"disputed,omitempty"` // fields the subject disputes, by schema name
+	Sharing   Sharing  `json:"sharing,omitzero"`   // of its features, where the network has three organisations
 }
 
 // CommitmentKey is where the latest commitment is kept.
@@ -146,6 +147,7 @@ type CommitFile struct {
 	Value    Hash    `json:"value"`
 	Sequence uint64  `json:"sequence"` // one more than the latest, from 1
 	Date     int     `json:"date"`
+	Sharing  Sharing `json:"sharing,omitzero"`
 }
 
 // Command implements Body.
@@ -158,6 +160,11 @@ func (b CommitFile) Check() error {
 	}
 	if b.Sequence == 0 || b.Value == (Hash{}) {
 		return errors.New("a commitment needs a value and a sequence number from 1")
+	}
+	if !b.Sharing.IsZero() {
+		if err := b.Sharing.check(); err != nil {
+			return err
+		}
 	}
 	return CheckID(b.Subject, "p")
 }

@@ -120,3 +120,21 @@ func TestNoticeHidesItsCause(t *testing.T) {
 		}
 	}
 }
+
+// A share leaves when its budget is spent, and never prints.
+func TestInvariant1_SharesLeaveOnBudget(t *testing.T) {
+	b := &budget{left: 1}
+	r, err := privacy.ReleaseShare(t.Context(), privacy.Hide([]byte("share 123")), b)
+	if err != nil || string(r.Bytes()) != "share 123" {
+		t.Fatalf("%q, %v", r.Bytes(), err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		if got := fmt.Sprintf(verb, struct{ r privacy.ReleasedShare }{r}); strings.Contains(got, "123") || strings.Contains(got, "313233") {
+			t.Errorf("%s printed %q", verb, got)
+		}
+	}
+	r, err = privacy.ReleaseShare(t.Context(), privacy.Hide([]byte("share 123")), b)
+	if !notice.Is(err, notice.Exhausted) || r.Bytes() != nil {
+		t.Errorf("a share without budget: %q, %v", r.Bytes(), err)
+	}
+}

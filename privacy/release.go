@@ -65,3 +65,29 @@ func Release(ctx context.Context, raw Secret[[]float64], p Policy, b Budget) (Re
 	}
 	return Released{out}, nil
 }
+
+// A ReleasedShare is one party's share of a result that may leave it. What the
+// shares join to was rounded and bounded inside the computation, where the values
+// were still shared, so there is nothing here to round. Only ReleaseShare makes
+// one.
+type ReleasedShare struct{ get func() []byte }
+
+// Bytes returns a copy of the share.
+func (r ReleasedShare) Bytes() []byte {
+	if r.get == nil {
+		return nil
+	}
+	return slices.Clone(r.get())
+}
+
+// Format implements fmt.Formatter: it prints "[share]".
+func (ReleasedShare) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "[share]") }
+
+// ReleaseShare spends the budget and lets a share of a result leave.
+func ReleaseShare(ctx context.Context, raw Secret[[]byte], b Budget) (ReleasedShare, error) {
+	if err := b.Spend(ctx); err != nil {
+		return ReleasedShare{}, fmt.Errorf("spend release budget: %w", err)
+	}
+	out := slices.Clone(raw.Reveal(reveal.Token{}))
+	return ReleasedShare{func() []byte { return out }}, nil
+}

@@ -45,8 +45,8 @@ func (s *server) state(c *gin.Context) {
 // heartbeat keeps an idle event stream alive and finds clients that left.
 const heartbeat = 15 * time.Second
 
-// events streams ledger events from a height on. Workers see all (they look for
-// jobs); everybody else only what names them.
+// events streams ledger events from a height on. Workers and holders see all
+// (they look for jobs); everybody else only what names them.
 func (s *server) events(c *gin.Context) {
 	from, err := strconv.ParseUint(c.DefaultQuery("from", "1"), 10, 64)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *server) events(c *gin.Context) {
 			if err != nil {
 				return
 			}
-			if p.Role != ledger.Worker && !bytes.Contains(e.Body, []byte(`"`+string(p.ID)+`"`)) {
+			if p.Role != ledger.Worker && p.Role != ledger.Holder && !bytes.Contains(e.Body, []byte(`"`+string(p.ID)+`"`)) {
 				continue
 			}
 			select {

@@ -37,7 +37,7 @@ func (t *teller) credit(ctx context.Context) error {
 		fmt.Fprintf(t.Out, "\nStory 2: a borrower's score\n")
 	}
 	l := &loan{teller: t}
-	for _, f := range []func(context.Context) error{l.join, l.furnish, l.ask, l.consent, l.verify, l.claim, l.replay, l.ended, l.dispute, l.wall} {
+	for _, f := range []func(context.Context) error{l.join, l.furnish, l.ask, l.consent, l.verify, l.claim, l.replay, l.ended, l.dispute, l.away, l.wall} {
 		if err := f(ctx); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,8 @@ import (
 )
 
 func creditCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, request, consent, deny, score, prove, verify, dispute"}
-	c.AddCommand(creditFurnish(t), creditAdd(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditNonce(t), creditProve(t), creditVerify(t), creditDispute(t))
+	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, share, request, consent, deny, score, prove, verify, dispute"}
+	c.AddCommand(creditFurnish(t), creditAdd(t), creditShare(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditNonce(t), creditProve(t), creditVerify(t), creditDispute(t))
 	return c
 }
 
@@ -98,9 +99,17 @@ func creditAdd(t *terminal) *cobra.Command {
 }
 
 func creditRequest(t *terminal) *cobra.Command {
-	var subject, model, purpose, fee string
+	var subject, model, purpose, fee, by, security string
 	var minutes int
+	var quote bool
 	c := &cobra.Command{Use: "request", Short: "As a lender: ask for a consumer's score, for a permissible purpose", Args: cobra.NoArgs,
+		Long: `Ask for a consumer's score, for a permissible purpose. There are two ways, for the same price; --quote shows them
+and asks for nothing.
+mpc   three organisations compute on shares, at once, where the borrower permitted that beforehand (manx credit share);
+      she may be away. It rests on no two of the three colluding, and comes without a proof. With abort, one that does
+      not follow the protocol is found out; semi-honest is faster, and trusts all three to follow it.
+ckks  waits for her consent; her device and a worker compute, and the score comes with a proof.
+Without --by, mpc is taken where she permitted it.`,
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, _ []string) error {
 			var amount ledger.Amount
 			about, err := partyNamed(subject)
@@ -115,11 +124,26 @@ func creditRequest(t *terminal) *cobra.Command {
 					return usage{err}
 				}
 			}
-			id, err := score.Request(ctx, p, about, model, ledger.Purpose(purpose), amount, ledger.Time(minutes)*60)
+			if by != "" && !slices.Contains(score.Ways(), score.Way(by)) {
+				return usage{errors.New("--by is ckks or mpc")}
+			}
+			if security != "" && !ledger.Security(security).Valid() {
+				return usage{errors.New("--security is semi-honest or with-abort")}
+			}
+			q := score.Question{Subject: about, Model: model, Purpose: ledger.Purpose(purpose), Fee: amount, Life: ledger.Time(minutes) * 60,
+				By: score.Way(by), Security: ledger.Security(security)}
+			if quote {
+				return t.quote(ctx, p, q)
+			}
+			id, chosen, err := score.Ask(ctx, p, q)
 			if err != nil {
 				return err
 			}
-			t.say(map[string]any{"ok": true, "job": id, "subject": subject, "purpose": purpose}, func(w io.Writer) {
+			t.say(map[string]any{"ok": true, "job": id, "subject": subject, "purpose": purpose, "by": chosen.By, "trust": chosen.Trust}, func(w io.Writer) {
+				if chosen.By == score.MPC {
+					fmt.Fprintf(w, "%s\tis computed now; then: manx credit score %s\nrests on\t%s\n", id, id, chosen.Trust)
+					return
+				}
 				fmt.Fprintf(w, "%s\twaits for consent; then: manx credit score %s\n", id, id)
 			})
 			return nil
@@ -129,6 +153,9 @@ func creditRequest(t *terminal) *cobra.Command {
 	f.StringVar(&model, "model", score.DefaultModel, "name or id of the scorecard")
 	f.StringVar(&purpose, "purpose", "", "credit-transaction or account-review (FCRA section 604)")
 	f.StringVar(&fee, "fee", "", "MAN to hold in escrow (default: the model's price)")
+	f.StringVar(&by, "by", "", "ckks or mpc (default: the planner chooses)")
+	f.StringVar(&security, "security", "", "of mpc: with-abort (default) or semi-honest")
+	f.BoolVar(&quote, "quote", false, "show the ways there are, with price, time and trust, and ask for nothing")
 	f.IntVar(&minutes, "minutes", 24*60, "how long the request waits before the fee comes back")
 	_ = c.MarkFlagRequired("subject")
 	_ = c.MarkFlagRequired("purpose")
@@ -228,7 +255,15 @@ func creditScore(t *terminal) *cobra.Command {
 				return err
 			}
 			t.say(v, func(w io.Writer) {
-				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\nproof\tverified, %d bytes\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version, v.Proof)
+				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version)
+				if v.By == score.MPC {
+					fmt.Fprintf(w, "proof\tnone: %s\ngrant\t%s\n", v.Trust, v.Grant)
+				} else {
+					fmt.Fprintf(w, "proof\tverified, %d bytes\n", v.Proof)
+				}
+				if v.Differs != nil {
+					fmt.Fprintf(w, "warning\tthe share of %s did not fit; the other two agree\n", *v.Differs)
+				}
 				sayReasons(w, v.Reasons)
 			})
 			return nil

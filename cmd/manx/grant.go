@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,10 +60,20 @@ func grantCommand(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if grants == nil {
-				grants = []ledger.Grant{}
+			gone := map[ledger.GrantID][]ledger.Destroyed{}
+			for _, g := range grants {
+				if g.Calls == 0 || g.Live(info.Now) && g.Left() > 0 {
+					continue
+				}
+				said, err := p.Destroyed(ctx, g)
+				if err != nil {
+					return err
+				}
+				if len(said) > 0 {
+					gone[g.ID] = said
+				}
 			}
-			t.say(map[string]any{"ok": true, "grants": grants}, func(w io.Writer) {
+			t.say(map[string]any{"ok": true, "grants": listOf(grants), "destroyed": gone}, func(w io.Writer) {
 				if len(grants) == 0 {
 					fmt.Fprintln(w, "no permissions yet: give one with `manx grant add RECORD PARTY`")
 				}
@@ -71,6 +83,12 @@ func grantCommand(t *terminal) *cobra.Command {
 						state = "revoked " + when(g.Revoked)
 					} else if !g.Live(info.Now) {
 						state = "ended " + when(g.Until)
+					}
+					if g.Calls > 0 {
+						state += "; " + count(g.Left(), "call") + " left of " + strconv.Itoa(g.Calls)
+					}
+					if n := len(gone[g.ID]); n > 0 {
+						state += "; " + count(n, "share") + " destroyed"
 					}
 					fmt.Fprintf(w, "%s\t%s to %s\t%s for %s\t%s\n", g.ID, g.Record, g.To, g.Access, g.Purpose, state)
 				}
@@ -94,12 +112,50 @@ func grantCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.say(map[string]any{"ok": true, "grant": id, "revoked_at": g.Revoked}, func(w io.Writer) {
+				destroyed, err := awaitDestroyed(ctx, p, g)
+				if err != nil {
+					return err
+				}
+				t.say(map[string]any{"ok": true, "grant": id, "revoked_at": g.Revoked, "destroyed": listOf(destroyed)}, func(w io.Writer) {
 					fmt.Fprintf(w, "%s\tis void; what was opened before cannot be unseen\n", id)
+					for _, d := range destroyed {
+						o, _ := p.Home.Network.Genesis.Organisation(d.Organisation)
+						fmt.Fprintf(w, "%s\tsigned at %s that its share is destroyed\n", o.Name, when(d.At))
+					}
+					if n := len(shared(g)); len(destroyed) < n {
+						fmt.Fprintf(w, "%s\tnot signed yet: `manx grant list` shows it later\n", count(n-len(destroyed), "organisation"))
+					}
 				})
 				return nil
 			})
 		}}
 	c.AddCommand(add, list, revoke)
 	return c
+}
+
+// shared returns who holds shares for a grant.
+func shared(g ledger.Grant) []ledger.PartyID {
+	if g.Calls == 0 {
+		return nil
+	}
+	return g.Organisations[:]
+}
+
+// awaitDestroyed waits a little for every organisation that held a share to sign
+// that it is destroyed, and returns those that did.
+func awaitDestroyed(ctx context.Context, p *owner.Party, g ledger.Grant) (said []ledger.Destroyed, err error) {
+	for try := 0; len(said) < len(shared(g)) && try < 25; try++ {
+		if said, err = p.Destroyed(ctx, g); err != nil {
+			return nil, err
+		}
+		if len(said) == len(shared(g)) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return said, nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return said, nil
 }

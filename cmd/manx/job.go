@@ -48,7 +48,7 @@ func jobCommand(t *terminal) *cobra.Command {
 				return err
 			}
 			t.say(map[string]any{"ok": true, "job": j}, func(w io.Writer) {
-				fmt.Fprintf(w, "job\t%s\nmodel\t%s\nstage\t%s: %s\nasked by\t%s\nabout\t%s\nfee\t%s MAN\nends by\t%s\n", j.ID, j.Model, j.Stage, next(j.Stage), j.Asker, j.Subject, j.Fee, when(j.Deadline))
+				fmt.Fprintf(w, "job\t%s\nmodel\t%s\nstage\t%s: %s\nasked by\t%s\nabout\t%s\nfee\t%s MAN\nends by\t%s\n", j.ID, j.Model, j.Stage, next(j), j.Asker, j.Subject, j.Fee, when(j.Deadline))
 				for _, s := range []ledger.Stage{ledger.Asked, ledger.Ready, ledger.Claimed, ledger.Done, ledger.Answered, ledger.Disputed, ledger.Settled, ledger.Refunded} {
 					if at, ok := j.At[s]; ok {
 						fmt.Fprintf(w, "  %s\t%s\n", s, when(at))
@@ -76,9 +76,12 @@ func jobCommand(t *terminal) *cobra.Command {
 	return c
 }
 
-// next says in words what a stage waits for.
-func next(s ledger.Stage) string {
-	switch s {
+// next says in words what a job waits for.
+func next(j ledger.Job) string {
+	if j.Shared() && !j.Stage.Over() {
+		return "three organisations compute on shares"
+	}
+	switch j.Stage {
 	case ledger.Asked:
 		return "the subject consents (manx credit consent) or denies"
 	case ledger.Ready:
@@ -155,7 +158,15 @@ func receiptCommand(t *terminal) *cobra.Command {
 
 func (t *terminal) sayReceipt(r ledger.Receipt, file string) {
 	t.say(map[string]any{"ok": true, "receipt": r, "file": file}, func(w io.Writer) {
-		fmt.Fprintf(w, "verified\t%s, %s at %s\nmodel\t%s\nmodel hash\t%s\nplan hash\t%s\nworker\t%s\nresult\t%s\n", r.Job, r.Outcome, when(r.At), r.Model, r.ModelHash, r.PlanHash, r.Worker, r.Result)
+		fmt.Fprintf(w, "verified\t%s, %s at %s\nmodel\t%s\nmodel hash\t%s\n", r.Job, r.Outcome, when(r.At), r.Model, r.ModelHash)
+		if len(r.Organisations) > 0 {
+			fmt.Fprintf(w, "on shares\t%s, in try %d\ngrant\t%s\n", r.Security, r.Try, r.Grant)
+			for i, o := range r.Organisations {
+				fmt.Fprintf(w, "computed\t%s, by %s\n", o, r.Holders[i])
+			}
+		} else {
+			fmt.Fprintf(w, "plan hash\t%s\nworker\t%s\nresult\t%s\n", r.PlanHash, r.Worker, r.Result)
+		}
 		for _, p := range r.Payments {
 			fmt.Fprintf(w, "paid\t%s MAN to %s\n", p.Amount, p.To)
 		}

@@ -27,13 +27,14 @@ type nodeFlags struct {
 	workers       int
 	choice        node.Choice
 	detach        bool
+	parties       bool
 }
 
 func upCommand(t *terminal) *cobra.Command {
 	var n nodeFlags
 	c := &cobra.Command{Use: "up", Short: "Run a node, with embedded parts or on Fabric, Kubo and PostgreSQL", Args: cobra.NoArgs,
-		Long: `Run a node: ledger, six storage nodes, three organisations' release services, the queue and a worker process, all
-under --data (MANX_DATA, default ./manx-node), until SIGTERM. Prints its address when it serves; its own models are on
+		Long: `Run a node: ledger, six storage nodes, three organisations' release services and holders of shares, the queue and a
+worker process, all under --data (MANX_DATA, default ./manx-node), until SIGTERM. Prints its address when it serves; its own models are on
 offer soon after.
 
 The embedded ledger is one party's word. --ledger fabric, --storage ipfs and --db postgres run the same node on a
@@ -53,6 +54,7 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f := c.Flags()
 	f.StringVar(&n.listen, "listen", "127.0.0.1:8420", "loopback address; port 0 takes a free one")
 	f.IntVar(&n.workers, "workers", 1, "worker processes; -1 for none")
+	f.BoolVar(&n.parties, "parties", true, "start the three organisations' holders of shares")
 	f.StringVar(&n.level, "log", "warn", "debug, info, warn or error")
 	f.StringVar(&n.choice.Ledger, "ledger", "", "embedded (default) or fabric")
 	f.StringVar(&n.choice.Storage, "storage", "", "embedded (default) or ipfs")
@@ -85,7 +87,7 @@ func (t *terminal) nodeOptions(n nodeFlags) (node.Options, error) {
 		return node.Options{}, fmt.Errorf("data folder: %w", err)
 	}
 	return node.Options{
-		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Version: version, Choice: n.choice,
+		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, NoParties: !n.parties, Version: version, Choice: n.choice,
 		Log:      slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: l})),
 		Progress: t.tell,
 	}, nil
@@ -103,7 +105,7 @@ func (t *terminal) up(ctx context.Context, o node.Options) error {
 	if err != nil {
 		return err
 	}
-	t.say(map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "parts": n.Parts(), "pid": os.Getpid()}, func(w io.Writer) {
+	t.say(map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}, func(w io.Writer) {
 		fmt.Fprintf(w, "address\t%s\nnetwork\t%s\nledger\t%s\nstop\tCtrl-C or SIGTERM\n", n.Address, n.Genesis.ID(), n.Kind)
 		partsTable(w, n.Parts())
 	})
@@ -129,7 +131,7 @@ func (t *terminal) upDetached(ctx context.Context, o node.Options, n nodeFlags) 
 	}
 	t.tell("starting the node")
 	s.Path, s.Env, s.Patience = o.Manx, os.Environ(), 2*time.Minute
-	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--quiet",
+	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--parties=" + strconv.FormatBool(n.parties), "--quiet",
 		"--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
 	address := ""
 	s.Ready = func(ctx context.Context) error {

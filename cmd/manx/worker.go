@@ -51,6 +51,18 @@ func workerCommand(t *terminal) *cobra.Command {
 
 // asWorker opens or makes a worker's home and runs f as that worker.
 func (t *terminal) asWorker(ctx context.Context, f func(ctx context.Context, w *pool.Worker) error) error {
+	return t.asParty(ctx, ledger.Worker, "worker", func(ctx context.Context, p *owner.Party) error {
+		w, err := newWorker(ctx, p)
+		if err != nil {
+			return err
+		}
+		return f(ctx, w)
+	})
+}
+
+// asParty opens or makes the home of who serves both verticals, and runs f as that
+// party.
+func (t *terminal) asParty(ctx context.Context, r ledger.Role, name string, f func(ctx context.Context, p *owner.Party) error) error {
 	dir, err := t.dir()
 	if err != nil {
 		return err
@@ -68,14 +80,10 @@ func (t *terminal) asWorker(ctx context.Context, f func(ctx context.Context, w *
 		return err
 	}
 	defer p.Close()
-	if err := p.Register(ctx, ledger.Worker, "worker "+filepath.Base(dir)); err != nil {
+	if err := p.Register(ctx, r, name+" "+filepath.Base(dir)); err != nil {
 		return err
 	}
-	w, err := newWorker(ctx, p)
-	if err != nil {
-		return err
-	}
-	return f(ctx, w)
+	return f(ctx, p)
 }
 
 func newWorker(ctx context.Context, p *owner.Party) (*pool.Worker, error) {

@@ -14,11 +14,13 @@ import (
 	"strings"
 	"time"
 
+	"manx/credit"
 	"manx/credit/scorecard"
 	"manx/credit/scoreproof"
 	"manx/ledger"
 	"manx/ml"
 	"manx/ml/ckks"
+	"manx/ml/consumertrees"
 	"manx/ml/lungct"
 	points "manx/ml/scorecard"
 	"manx/privacy/notice"
@@ -35,7 +37,7 @@ func (n *Node) PublishModels(ctx context.Context, say func(string)) error {
 	for _, m := range []struct {
 		name    string
 		publish func(context.Context, func(string)) error
-	}{{lungct.Name, n.publishLungCT}, {"consumer-risk", n.publishConsumerRisk}} {
+	}{{lungct.Name, n.publishLungCT}, {"consumer-risk", n.publishConsumerRisk}, {consumertrees.Name, n.publishTrees}} {
 		for {
 			err := m.publish(ctx, say)
 			if err == nil {
@@ -198,6 +200,42 @@ func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error 
 			return fmt.Errorf("encode scorecard: %w", err)
 		}
 		return publish(ctx, p, points.Graph(m), body, owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}, say)
+	})
+}
+
+// publishTrees offers boosted trees, which run on shares only.
+func (n *Node) publishTrees(ctx context.Context, say func(string)) error {
+	definition, card, err := consumertrees.Published()
+	if err != nil {
+		return err
+	}
+	body := ledger.PublishModel{Vertical: ledger.Credit, Name: card.Name, Version: card.Version, Accepts: []ledger.Kind{ledger.File}, Features: credit.FeatureNames()}
+	if err := body.Hash.UnmarshalText([]byte(card.Hash)); err != nil {
+		return err
+	}
+	if body.Price, err = ledger.ParseAmount(card.Price); err != nil {
+		return err
+	}
+	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
+		if done, err := offered(ctx, p, body.Name, body.Version, body.Hash); done || err != nil {
+			return err
+		}
+		raw, err := json.Marshal(card)
+		if err != nil {
+			return fmt.Errorf("encode card: %w", err)
+		}
+		published, err := json.Marshal(owner.Published{Card: raw, Trees: definition})
+		if err != nil {
+			return fmt.Errorf("encode card: %w", err)
+		}
+		if body.Card, err = p.Vault.Write(ctx, bytes.NewReader(published)); err != nil {
+			return err
+		}
+		if _, err := p.Do(ctx, body); err != nil {
+			return err
+		}
+		say(body.Name + " " + body.Version + " is on offer for " + body.Price.String() + " MAN a call, on shares")
+		return nil
 	})
 }
 

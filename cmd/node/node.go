@@ -28,8 +28,10 @@ type Options struct {
 	Addr    string // to listen on; 127.0.0.1:0 chooses a free port
 	Manx    string // the manx binary, which workers are started from; manx-contract lies beside it
 	Workers int    // worker processes; -1 for none, 0 means 1
-	Log     *slog.Logger
-	Version string
+
+	NoParties bool // without the organisations' holders of shares
+	Log       *slog.Logger
+	Version   string
 
 	Choice                     // of ledger, storage and database
 	Tied     bool              // the real parts it starts end with this process
@@ -63,6 +65,7 @@ type Node struct {
 	Genesis ledger.Genesis
 	Kind    string // of ledger, in words
 	Workers []int  // process ids
+	Holders []int  // of the organisations' holders of shares, by place
 
 	opts   Options
 	real   real
@@ -170,7 +173,10 @@ func (n *Node) start(ctx, running context.Context) error {
 	})); err != nil {
 		return err
 	}
-	return n.startWorkers(running)
+	if err := n.startWorkers(running); err != nil {
+		return err
+	}
+	return n.startParties(running, k)
 }
 
 func (n *Node) serve(running context.Context, h http.Handler) error {

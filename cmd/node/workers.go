@@ -20,8 +20,9 @@ import (
 	"manx/storage/durable"
 )
 
-// Workers are always processes of their own: an embedded node starts them as
-// children, with a folder each, and starts them again when they end.
+// Workers and holders of shares are always processes of their own: an embedded
+// node starts them as children, with a folder each, and starts them again when
+// they end.
 
 // startWorkers starts the node's own workers.
 func (n *Node) startWorkers(running context.Context) error {
@@ -35,7 +36,7 @@ func (n *Node) startWorkers(running context.Context) error {
 			return err
 		}
 		started := make(chan int, 1)
-		n.group.Go(func() error { n.keepWorker(running, dir, pass, started); return nil })
+		n.group.Go(func() error { n.keepChild(running, dir, pass, started, "worker", "run"); return nil })
 		n.Workers = append(n.Workers, <-started)
 	}
 	return nil
@@ -66,10 +67,10 @@ func (n *Node) child(ctx context.Context, dir, passFile string, args ...string) 
 	return c
 }
 
-// keepWorker runs a worker process until running ends.
-func (n *Node) keepWorker(running context.Context, dir, pass string, started chan<- int) {
+// keepChild runs a manx process until running ends, and tells the first one's id.
+func (n *Node) keepChild(running context.Context, dir, pass string, started chan<- int, args ...string) {
 	for first := true; running.Err() == nil; first = false {
-		c := n.child(running, dir, pass, "worker", "run")
+		c := n.child(running, dir, pass, args...)
 		log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
 			c.Stdout, c.Stderr = log, log
@@ -88,7 +89,7 @@ func (n *Node) keepWorker(running context.Context, dir, pass string, started cha
 		if running.Err() != nil {
 			return
 		}
-		n.opts.Log.WarnContext(running, "worker ended and is started again", slog.String("folder", dir), slog.Any("error", err))
+		n.opts.Log.WarnContext(running, "a child process ended and is started again", slog.String("folder", dir), slog.Any("error", err))
 		select {
 		case <-running.Done():
 		case <-time.After(time.Second):

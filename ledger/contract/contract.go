@@ -5,8 +5,11 @@
 //
 // Everything with an id is kept under ledger.KeyOf(id). Beside it: a job's
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
-// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"),
-// commitments (ledger.CommitmentKey), applied commands
+// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), who
+// computes on shares for an organisation (ledger.SeatKey), the owner's signature
+// on a grant given beforehand (ledger.SignedKey) and the holders' word that its
+// shares are destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey),
+// applied commands
 // ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
 // the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
 // checkpoint. Only clock, supply and tree size are written by many.
@@ -122,6 +125,10 @@ func (t *txn) dispatch() error {
 		return run(t, giveGrant)
 	case "grant.revoke":
 		return run(t, revokeGrant)
+	case "grant.destroyed":
+		return run(t, destroyShares)
+	case "seat.take":
+		return run(t, takeSeat)
 	case "coin.send":
 		return run(t, sendCoins)
 	case "coin.issue":
@@ -169,6 +176,8 @@ func (t *txn) dispatchJob() error {
 		return run(t, claimJob)
 	case "job.result":
 		return run(t, postResult)
+	case "job.share":
+		return run(t, postShare)
 	case "job.answer":
 		return run(t, answerJob)
 	case "job.accept":

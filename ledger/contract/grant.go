@@ -33,7 +33,12 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 		Access: b.Access, Model: b.Model, Job: b.Job, From: t.now, Until: b.Until,
 	}
 	end := g.Until
-	if b.Access == ledger.Compute {
+	switch {
+	case b.Calls > 0:
+		if err := t.beforehand(&g, b, r); err != nil {
+			return err
+		}
+	case b.Access == ledger.Compute:
 		j, err := t.consents(b, r)
 		if err != nil {
 			return err
@@ -87,11 +92,16 @@ func revokeGrant(t *txn, b ledger.RevokeGrant) error {
 	return t.revoke(g)
 }
 
-// revoke voids a grant and withdraws the data of the job that rests on it.
+// revoke voids a grant and withdraws the data of the jobs that rest on it.
 func (t *txn) revoke(g ledger.Grant) error {
 	g.Revoked = t.now
 	if err := t.save(ledger.KeyOf(g.ID), g, ledger.GrantRevoked); err != nil {
 		return err
+	}
+	for _, id := range g.Jobs {
+		if err := t.withdraw(id); err != nil {
+			return err
+		}
 	}
 	if g.Job == "" {
 		return nil

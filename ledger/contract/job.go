@@ -18,10 +18,14 @@ func requestJob(t *txn, b ledger.RequestJob) error {
 		return checked(ledger.ErrWall)
 	case m.Retired:
 		return refuse(notice.Expired, "the model is no longer on offer", "choose another: `manx model list`")
+	case m.Plan.IsZero() && b.Grant == "":
+		return refuse(notice.Unsupported, "the model is computed on shares only, which its subject permits beforehand", "ask her to: `manx credit share`; or choose another: `manx model list`")
 	case b.Fee.Cmp(m.Price) < 0:
 		return refuse(notice.Invalid, "the fee is below the model's price", "offer the price: `manx model show`")
 	case b.Deadline-t.now < MinJob || b.Deadline-t.now > MaxJob:
 		return refuse(notice.Invalid, "a job's deadline lies 8 seconds to 90 days ahead", "give another deadline")
+	case self && b.Grant != "":
+		return refuse(notice.Invalid, "the owner needs no grant", "")
 	case self && b.Record == "":
 		return refuse(notice.Invalid, "a job on one's own record names it and its encrypted input", "run `manx diagnose`")
 	case !self && b.Record != "":
@@ -46,6 +50,11 @@ func requestJob(t *txn, b ledger.RequestJob) error {
 			return err
 		}
 	}
+	if b.Grant != "" {
+		if err := t.share(&j, m, b); err != nil {
+			return err
+		}
+	}
 	if err := t.fund(&j, m, b.Fund); err != nil {
 		return err
 	}
@@ -62,9 +71,11 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	if err != nil {
 		return refuse(notice.Exhausted, "the coins given do not cover the fee", "see what you hold: `manx wallet balance`")
 	}
-	terms, parties := escrow.JobFee(escrow.Fee{
-		Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline,
-	})
+	fee := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline}
+	terms, parties := escrow.JobFee(fee)
+	if j.Shared() {
+		terms, parties = escrow.SharedFee(fee, [ledger.Sharers]ledger.PartyID(j.Organisations))
+	}
 	e, err := escrow.Open(j.Fee, terms, parties, t.now, j.Deadline)
 	if err != nil {
 		return err
@@ -93,12 +104,8 @@ func (t *txn) input(j *ledger.Job, m ledger.Model, id ledger.RecordID, version i
 		return refuse(notice.NotFound, "the record has no such version", "read it: `manx study show`")
 	}
 	if r.Kind == ledger.File {
-		c, err := t.commitment(r.Commitment.Furnisher, r.Owner)
-		if err != nil {
+		if err := t.current(r, version); err != nil {
 			return err
-		}
-		if version != latest || c.Sequence != r.Commitment.Sequence {
-			return refuse(notice.Conflict, "the furnisher has signed a later version of this credit file; only the latest counts", "add the latest one: `manx credit add`")
 		}
 	}
 	j.Record, j.Version, j.Inputs, j.EvalKeys = id, version, in, keys
@@ -159,6 +166,9 @@ func claimJob(t *txn, b ledger.ClaimJob) error {
 	if err != nil {
 		return err
 	}
+	if j.Shared() {
+		return t.beginTry(j)
+	}
 	switch {
 	case t.author.Role != ledger.Worker:
 		return refuse(notice.Denied, "only a worker claims jobs", "register as one: `manx worker run`")
@@ -182,7 +192,7 @@ func postResult(t *txn, b ledger.PostResult) error {
 	if err != nil {
 		return err
 	}
-	if j.Stage != ledger.Claimed {
+	if j.Stage != ledger.Claimed || j.Shared() {
 		return stage(j)
 	}
 	if j.Worker != t.cmd.Author {

@@ -152,7 +152,12 @@ func commitFile(t *txn, b ledger.CommitFile) error {
 	if b.Sequence != was.Sequence+1 {
 		return refuse(notice.Conflict, "the commitment's number does not follow the latest one's", "read the latest commitment and sign the next")
 	}
-	c := ledger.Commitment{Furnisher: t.cmd.Author, Subject: b.Subject, Value: b.Value, Sequence: b.Sequence, Date: b.Date}
+	for _, o := range b.Sharing.Organisations {
+		if _, ok := t.genesis.Organisation(o); !ok && !b.Sharing.IsZero() {
+			return refuse(notice.Denied, "shares are dealt to organisations of the network only", "read who they are: `manx audit`")
+		}
+	}
+	c := ledger.Commitment{Furnisher: t.cmd.Author, Subject: b.Subject, Value: b.Value, Sequence: b.Sequence, Date: b.Date, Sharing: b.Sharing}
 	return t.save(k, c, ledger.FileCommitted)
 }
 

@@ -29,13 +29,14 @@ type cast struct {
 	records []ledger.RecordID
 	grants  []ledger.GrantID
 	jobs    []ledger.JobID
+	sharers [ledger.Sharers]ledgertest.Sharer
 	past    []ledger.Command
 	done    map[string]int
 }
 
 func newCast(t testing.TB, r *rand.Rand) *cast {
 	s, m := begin(t)
-	c := &cast{Story: s, m: m, r: r, done: map[string]int{}}
+	c := &cast{Story: s, m: m, r: r, done: map[string]int{}, sharers: s.Seats()}
 	var furnisher *ledgertest.Key
 	for _, who := range []struct {
 		v ledger.Vertical
@@ -57,7 +58,7 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 		case who.r == ledger.Person && who.v == ledger.Health:
 			c.records = append(c.records, s.Study(k), s.Study(k))
 		case who.r == ledger.Person:
-			c.records = append(c.records, s.File(k, furnisher))
+			c.records = append(c.records, s.SharedFile(k, furnisher))
 		}
 		if who.v != ledger.Common {
 			for range 4 {
@@ -122,7 +123,12 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		return c.key(p)
 	}
 	ref, h, now := ledgertest.Ref("x"), ledger.Hash{1}, c.World.Now()
-	switch c.r.IntN(21) {
+	switch c.r.IntN(24) {
+	case 21, 22:
+		return c.beforehand(rec, right)
+	case 23:
+		holder := pick(c.r, c.sharers[:])
+		return holder.Holder, ledger.DestroyShares{Grant: pick(c.r, c.grants), Organisation: holder.Organisation.Party()}
 	case 0:
 		k, to := pick(c.r, c.parties), pick(c.r, c.parties)
 		return k, ledger.SendCoins{In: c.coins(k.Party(), 3), Out: []ledger.Output{{To: to.Party(), Amount: ledger.MAN(uint32(c.r.IntN(4)))}}}
@@ -189,10 +195,40 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 	}
 }
 
+// beforehand permits requests that are yet to come, or makes one.
+func (c *cast) beforehand(rec ledger.RecordID, right func(ledger.PartyID) ledger.Signer) (ledger.Signer, ledger.Body) {
+	lender, model, now := c.parties[5], pick(c.r, c.models), c.World.Now()
+	m := ledgertest.Read[ledger.Model](c.Story, ledger.KeyOf(model))
+	for _, g := range c.grants {
+		if gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(g)); gr.Calls > 0 && gr.Live(now) && c.r.IntN(2) == 0 {
+			return right(gr.To), ledger.RequestJob{Model: gr.Model, Subject: gr.Owner, Purpose: gr.Purpose, Fund: c.coins(gr.To, 1), Fee: ledger.MAN(2),
+				Deadline: now + 1000, Grant: g, Security: ledger.SemiHonest}
+		}
+	}
+	return right(c.owner(rec).Party()), ledger.GiveGrant{Record: rec, To: lender.Party(), Purpose: ledger.CreditTransaction, Access: ledger.Compute, Model: model,
+		Calls: 1 + c.r.IntN(3), Version: 1, ModelHash: m.Hash, Until: now + 900}
+}
+
+// share has the holders of a job on shares begin a try, or post the next share.
+func (c *cast) share(j ledger.Job) (ledger.Signer, ledger.Body) {
+	if j.Stage == ledger.Ready || c.r.IntN(8) == 0 {
+		return c.sharers[0].Holder, ledger.ClaimJob{Job: j.ID}
+	}
+	at := max(slices.IndexFunc(j.Shares, func(p ledger.PostedShare) bool { return p.Hash.IsZero() }), 0)
+	d := [2]ledger.Hash{{byte(at + 1)}, {byte((at+1)%ledger.Sharers + 1)}}
+	if c.r.IntN(9) == 0 {
+		d[0][1] = 1 // it lies, or computed on something else
+	}
+	return c.sharers[at].Holder, ledger.PostShare{Job: j.ID, Try: j.Try, PostedShare: ledger.PostedShare{Output: ledgertest.Ref("x"), Hash: ledger.Hash{1}, Digests: d}}
+}
+
 // progress takes a job a step further, as its parties would.
 func (c *cast) progress(j ledger.Job) (ledger.Signer, ledger.Body) {
 	ref, h := ledgertest.Ref("x"), ledger.Hash{1}
 	worker := c.parties[len(c.parties)-1-c.r.IntN(2)]
+	if j.Shared() {
+		return c.share(j)
+	}
 	switch j.Stage {
 	case ledger.Asked:
 		if j.Grant == "" {
@@ -274,7 +310,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 		}
 	}
 	t.Logf("applied %v", done)
-	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register"} {
+	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share"} {
 		if done[n] == 0 && !testing.Short() {
 			t.Errorf("no %s was ever applied", n)
 		}

@@ -100,11 +100,16 @@ func (t *txn) receipt(j ledger.Job, paid []ledger.Output) error {
 	if err != nil {
 		return err
 	}
-	b, err := receipt.Encode(ledger.Receipt{
+	r := ledger.Receipt{
 		Version: 1, Network: t.cmd.Network, Job: j.ID, Outcome: j.Stage, Asker: j.Asker, Subject: j.Subject,
 		Model: j.Model, ModelHash: m.Hash, PlanHash: m.PlanHash, Card: m.Card, Purpose: j.Purpose, Grant: j.Grant, Record: j.Record,
 		Inputs: j.Inputs, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker, Payments: paid, At: t.now,
-	})
+	}
+	if j.Shared() {
+		r.PlanHash = ledger.Hash{} // no encrypted run's plan was used
+		r.Organisations, r.Holders, r.Security, r.Try = j.Organisations, j.Holders, j.Security, j.Try
+	}
+	b, err := receipt.Encode(r)
 	if err != nil {
 		return err
 	}

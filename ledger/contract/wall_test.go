@@ -138,6 +138,9 @@ func TestInvariant5_PersonasAreNotJoined(t *testing.T) {
 		s.Do(c.Lender, ledger.AcceptJob{Job: c.Job})
 		s.Do(c.Borrower, ledger.EraseRecord{Record: c.Record})
 	}
+	away := s.Beforehand() // the health organisation computes on shares of a credit file
+	s.ComputeAway(away, s.AskAway(away, 3600))
+	s.Do(away.Borrower, ledger.RevokeGrant{Grant: away.Grant})
 	s.Proved(one.Job)
 
 	alice := one.Patient
@@ -165,6 +168,9 @@ func TestInvariant5_PersonasAreNotJoined(t *testing.T) {
 	// after coin, to a health and a credit persona by turns.
 	change := s.Fund(orgs[0], ledger.MAN(9))
 	serve := map[string]bool{string(s.World.Genesis.ID()): true}
+	for _, h := range away.Sharers {
+		serve[string(h.Holder.Party())], serve[base64.StdEncoding.EncodeToString(h.Holder.Public())] = true, true
+	}
 	for _, k := range append(orgs, one.Worker, two.Worker) {
 		serve[string(k.Party())], serve[base64.StdEncoding.EncodeToString(k.Public())] = true, true
 	}
@@ -250,4 +256,4 @@ func (g graph) join(node, text string, serve map[string]bool) {
 
 // fixed are words of the tests and the dictionary, the same for everybody.
 var fixed = map[string]bool{"credit-transaction": true, ledgertest.Ref("plan").String(): true, ledgertest.Ref("card").String(): true,
-	ledgertest.Ref("keys").String(): true, ledgertest.Ref("result").String(): true, ledgertest.Ref("answer").String(): true}
+	ledgertest.Ref("keys").String(): true, ledgertest.Ref("result").String(): true, ledgertest.Ref("answer").String(): true, ledgertest.Ref("output").String(): true}

@@ -20,16 +20,17 @@ import (
 // time: a story counts from where it began.
 func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 	for name, tell := range map[string]func(*Story){
-		"a diagnosis is paid for and has a receipt":   diagnosis,
-		"a score is asked, consented to and answered": score,
-		"Invariant8_the same command again":           again,
-		"Invariant8_lost":                             func(s *Story) { broken(s, faulty.Lost) },
-		"Invariant8_lostReply":                        func(s *Story) { broken(s, faulty.Reply) },
-		"a refusal writes nothing":                    refusal,
-		"events replay and follow":                    events,
-		"many at once":                                manyAtOnce,
-		"absent state":                                absent,
-		"a tick off the clock":                        skewed,
+		"a diagnosis is paid for and has a receipt":     diagnosis,
+		"a score is asked, consented to and answered":   score,
+		"a score is computed while its subject is away": away,
+		"Invariant8_the same command again":             again,
+		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
+		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },
+		"a refusal writes nothing":                      refusal,
+		"events replay and follow":                      events,
+		"many at once":                                  manyAtOnce,
+		"absent state":                                  absent,
+		"a tick off the clock":                          skewed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, w := open(t)

@@ -74,6 +74,15 @@ func Model() (*tree.Model, ml.Card, error) {
 	return m, card, nil
 }
 
+// Published returns the trees in XGBoost's JSON, as Model reads them, and their
+// card: what a node offers.
+func Published() (definition []byte, card ml.Card, err error) {
+	if _, card, err = Model(); err != nil {
+		return nil, card, err
+	}
+	return file(bundle.TreesFile), card, nil
+}
+
 // Measured returns the results that the card quotes.
 func Measured() (Results, error) {
 	var r Results

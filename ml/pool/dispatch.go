@@ -118,6 +118,9 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	o := d.open[id]
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
+		if job.Shared() {
+			return nil // three organisations compute it, not a worker
+		}
 		if o == nil {
 			o = &openJob{since: at}
 			d.open[id] = o

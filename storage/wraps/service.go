@@ -87,6 +87,12 @@ func (s *Service) Do(ctx context.Context, q Request) ([]byte, error) {
 		return party(ctx, s, c, s.putPart, PutPart.service)
 	case "part.take":
 		return party(ctx, s, c, s.takePart, TakePart.service)
+	case "share.put":
+		return party(ctx, s, c, s.putShare, PutShare.service)
+	case "share.take":
+		return party(ctx, s, c, s.takeShare, TakeShare.service)
+	case "share.drop":
+		return party(ctx, s, c, s.dropShare, DropShare.service)
 	case "backup.put":
 		return kit(ctx, s, c, func(ctx context.Context, c ledger.Command, b PutBackup) ([]byte, error) {
 			return s.putBackup(ctx, c, b, q.Attached)
@@ -203,7 +209,7 @@ func (s *Service) dropWrap(ctx context.Context, c ledger.Command, b DropWrap) ([
 }
 
 func (s *Service) putPart(ctx context.Context, c ledger.Command, b PutPart) ([]byte, error) {
-	g, err := s.live(ctx, b.Grant, b.Version)
+	g, err := s.live(ctx, b.Grant, ledger.Read, b.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +234,7 @@ func (s *Service) putPart(ctx context.Context, c ledger.Command, b PutPart) ([]b
 		}
 		// The grant may have ended since it was read, and its event been seen
 		// before the part was there.
-		if _, err := s.live(ctx, b.Grant, b.Version); err != nil {
+		if _, err := s.live(ctx, b.Grant, ledger.Read, b.Version); err != nil {
 			return errors.Join(err, s.Store.Destroy(ctx, name))
 		}
 		return nil
@@ -236,7 +242,7 @@ func (s *Service) putPart(ctx context.Context, c ledger.Command, b PutPart) ([]b
 }
 
 func (s *Service) takePart(ctx context.Context, c ledger.Command, b TakePart) ([]byte, error) {
-	g, err := s.live(ctx, b.Grant, b.Version)
+	g, err := s.live(ctx, b.Grant, ledger.Read, b.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -251,8 +257,8 @@ func (s *Service) takePart(ctx context.Context, c ledger.Command, b TakePart) ([
 	return p, err
 }
 
-// live returns a grant to read that permits something now.
-func (s *Service) live(ctx context.Context, id ledger.GrantID, version int) (g ledger.Grant, err error) {
+// live returns a grant that permits an access now.
+func (s *Service) live(ctx context.Context, id ledger.GrantID, access ledger.Access, version int) (g ledger.Grant, err error) {
 	if err := s.read(ctx, ledger.KeyOf(id), &g); errors.Is(err, fs.ErrNotExist) {
 		return g, notice.Because(err, notice.Denied, "there is no such grant", "`manx grant list` shows yours; ask the record's owner for one")
 	} else if err != nil {
@@ -263,8 +269,10 @@ func (s *Service) live(ctx context.Context, id ledger.GrantID, version int) (g l
 		return g, err
 	}
 	switch {
-	case g.Access != ledger.Read:
+	case g.Access != access && access == ledger.Read:
 		return g, notice.New(notice.Denied, "the grant is to compute on the record, not to read it", "ask the record's owner for a grant to read: `manx grant add`")
+	case g.Access != access:
+		return g, notice.New(notice.Denied, "the grant is to read the record, not to compute on it", "permit that: `manx credit share`")
 	case g.Revoked != 0:
 		return g, notice.New(notice.Denied, "the grant was revoked by the record's owner", "ask the owner for a new one: `manx grant add`")
 	case !g.Live(now):

@@ -17,7 +17,7 @@ const (
 	retryAfter = time.Second
 )
 
-// Watch destroys wraps and parts when what permits them ends. It begins with
+// Watch destroys wraps, parts and shares when what permits them ends. It begins with
 // all that is kept, in case the service was down when a grant ended, and goes
 // on until ctx ends. It returns nil then; any other trouble is logged and tried
 // again.
@@ -91,7 +91,7 @@ func (s *Service) see(ctx context.Context, e ledger.Event) error {
 		if err != nil {
 			return err
 		}
-		if g.Access != ledger.Read || g.Revoked == 0 {
+		if g.Revoked == 0 {
 			return nil
 		}
 		return s.destroyGrant(ctx, g.Record, ledger.GrantID(id))
@@ -153,7 +153,8 @@ func (s *Service) expire(ctx context.Context) error {
 }
 
 // Sweep compares everything that is kept with the ledger and destroys what
-// nothing permits: parts of grants that have ended, and all of erased records.
+// nothing permits: parts and shares of grants that have ended, and all of erased
+// records.
 // Requests go on meanwhile: reading the ledger for all that is kept takes a while,
 // and what has ended does not come to life again.
 func (s *Service) Sweep(ctx context.Context) error {

@@ -10,6 +10,10 @@
 // grantee that kept header, shards and its own part, but had not asked for the
 // others, cannot open the record any more.
 //
+// It is also the inbox of the holder that sits for the organisation: a share of a
+// record's features, sealed to the holder, waits there until the holder takes it,
+// or what permits it ends.
+//
 // It opens nothing: it has no key. A request is a signed ledger.Command whose
 // body names the one service it is for; it is never submitted to the ledger.
 // Asking for a part changes nothing, so who replays a request gets what was
@@ -142,6 +146,50 @@ func (TakePart) Command() string { return "part.take" }
 
 // Check implements ledger.Body.
 func (b TakePart) Check() error { return checkPart(b.Grant, b.Version, b.Part) }
+
+// PutShare leaves a share of the features of the author's record for the holder
+// that sits for the organisation, sealed to it, under a grant to compute.
+type PutShare struct {
+	Service ledger.PartyID `json:"service"`
+	Grant   ledger.GrantID `json:"grant"`
+	Sealed  []byte         `json:"sealed"`
+}
+
+// Command implements ledger.Body.
+func (PutShare) Command() string { return "share.put" }
+
+// Check implements ledger.Body.
+func (b PutShare) Check() error {
+	if len(b.Sealed) == 0 || len(b.Sealed) > MaxPart {
+		return fmt.Errorf("a sealed share has 1 to %d bytes", MaxPart)
+	}
+	return ledger.CheckID(b.Grant, "grant")
+}
+
+// TakeShare asks, as the holder that sits for the organisation, for what was left
+// under a grant.
+type TakeShare struct {
+	Service ledger.PartyID `json:"service"`
+	Grant   ledger.GrantID `json:"grant"`
+}
+
+// Command implements ledger.Body.
+func (TakeShare) Command() string { return "share.take" }
+
+// Check implements ledger.Body.
+func (b TakeShare) Check() error { return ledger.CheckID(b.Grant, "grant") }
+
+// DropShare says that the holder keeps the share itself: the inbox destroys it.
+type DropShare struct {
+	Service ledger.PartyID `json:"service"`
+	Grant   ledger.GrantID `json:"grant"`
+}
+
+// Command implements ledger.Body.
+func (DropShare) Command() string { return "share.drop" }
+
+// Check implements ledger.Body.
+func (b DropShare) Check() error { return ledger.CheckID(b.Grant, "grant") }
 
 // PutBackup keeps a recovery backup, which is attached. It is signed by the
 // kit's store key, not by a party, so that a backup names nobody; Author is

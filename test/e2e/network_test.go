@@ -80,6 +80,7 @@ type network struct {
 	address   string // the node's own
 	node      *exec.Cmd
 	worker    *exec.Cmd
+	holders   []int // processes of the node's three organisations
 	wire      *wire
 	front     *httptest.Server // the wire: what owners and the worker reach the node by
 	parties   map[string]*owner.Party
@@ -112,7 +113,10 @@ func (n *network) startNode(listen string) error {
 		return err
 	}
 	n.node = c
-	var up struct{ Address string }
+	var up struct {
+		Address string
+		Holders []int
+	}
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &up)
@@ -121,7 +125,7 @@ func (n *network) startNode(listen string) error {
 		b, _ := os.ReadFile(n.path("node.log"))
 		return fmt.Errorf("the node did not start: %w\n%s%s", err, line, b)
 	}
-	n.address = up.Address
+	n.address, n.holders = up.Address, up.Holders
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return nil
 }

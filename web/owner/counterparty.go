@@ -15,29 +15,61 @@ import (
 // So a node cannot put its own key in the place of the one that something is
 // sealed to. It could hide the newest rotation.
 func (p *Party) Counterparty(ctx context.Context, id ledger.PartyID) (ledger.Party, error) {
-	on, err := Get[ledger.Party](ctx, p.Client, id)
+	on, chain, err := p.chain(ctx, id)
 	if err != nil {
 		return on, err
 	}
+	proved, err := ledger.VerifyChain(p.Home.Network.Genesis, id, chain)
+	if err != nil || !proved.Key.Equal(on.Key) || proved.Sealing != on.Sealing {
+		return on, unproved(err, id)
+	}
+	return proved, nil
+}
+
+func unproved(err error, id ledger.PartyID) error {
+	return notice.Because(err, notice.Integrity, "the keys that the node shows for "+string(id)+" are not proved by that party's own signatures",
+		"nothing was sealed or sent; do not trust this node, and tell the organisations")
+}
+
+// Signed reports whether the author of a command signed it with one of the keys
+// that it has had, each of which is proved as Counterparty's are.
+func (p *Party) Signed(ctx context.Context, c ledger.Command) error {
+	_, chain, err := p.chain(ctx, c.Author)
+	if err != nil {
+		return err
+	}
+	for n := range chain {
+		proved, err := ledger.VerifyChain(p.Home.Network.Genesis, c.Author, chain[:n+1])
+		if err != nil {
+			return unproved(err, c.Author)
+		}
+		if c.SignedBy(proved.Key) {
+			return nil
+		}
+	}
+	return notice.New(notice.Integrity, "a command that the node shows is not signed by its author", "nothing was done; do not trust this node, and tell the organisations")
+}
+
+// chain fetches what the node says of a party, and the commands that gave it its
+// keys.
+func (p *Party) chain(ctx context.Context, id ledger.PartyID) (on ledger.Party, _ []ledger.Command, err error) {
+	if on, err = Get[ledger.Party](ctx, p.Client, id); err != nil {
+		return on, nil, err
+	}
 	if on.Rotated < 0 || on.Rotated >= ledger.MaxChain {
-		return on, notice.New(notice.Integrity, "the node tells of a party that cannot be", "check the address of the node")
+		return on, nil, notice.New(notice.Integrity, "the node tells of a party that cannot be", "check the address of the node")
 	}
 	chain := make([]ledger.Command, on.Rotated+1)
 	for i := range chain {
 		b, err := p.Read(ctx, ledger.ChainKey(id, i))
 		if err != nil {
-			return on, err
+			return on, nil, err
 		}
 		if err := json.Unmarshal(b, &chain[i]); err != nil {
-			return on, fmt.Errorf("signed keys: %w", err)
+			return on, nil, fmt.Errorf("signed keys: %w", err)
 		}
 	}
-	proved, err := ledger.VerifyChain(p.Home.Network.Genesis, id, chain)
-	if err != nil || !proved.Key.Equal(on.Key) || proved.Sealing != on.Sealing {
-		return on, notice.Because(err, notice.Integrity, "the keys that the node shows for "+string(id)+" are not proved by that party's own signatures",
-			"nothing was sealed or sent; do not trust this node, and tell the organisations")
-	}
-	return proved, nil
+	return on, chain, nil
 }
 
 // RecipientOf returns the proved recipient of what is sealed to another party.

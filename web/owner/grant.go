@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"manx/ledger"
@@ -19,7 +20,31 @@ import (
 // release services of two organisations. Repeating it after an interruption
 // gives nothing twice; the grant returned is the one on the ledger, whose end is
 // then the one that the first try named.
-func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (none ledger.Grant, err error) {
+func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (ledger.Grant, error) {
+	return p.GrantWith(ctx, body, func(g ledger.Grant) error {
+		if body.Access != ledger.Read {
+			return nil
+		}
+		r, err := Get[ledger.Record](ctx, p.Client, body.Record)
+		if err != nil {
+			return err
+		}
+		for v := range r.Versions {
+			key, err := p.RecordKey(ctx, body.Record, v+1)
+			if err != nil {
+				return err
+			}
+			if err := p.giveParts(ctx, g, v+1, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// GrantWith gives a permission and does what goes with it. Interrupted in either,
+// the same again goes on with the same grant.
+func (p *Party) GrantWith(ctx context.Context, body ledger.GiveGrant, also func(g ledger.Grant) error) (none ledger.Grant, err error) {
 	// Who repeats a command that counts in days from now names a later end.
 	named := body
 	named.Until = 0
@@ -43,20 +68,8 @@ func (p *Party) Grant(ctx context.Context, body ledger.GiveGrant) (none ledger.G
 	if err != nil {
 		return none, err
 	}
-	if body.Access == ledger.Read {
-		r, err := Get[ledger.Record](ctx, p.Client, body.Record)
-		if err != nil {
-			return none, err
-		}
-		for v := range r.Versions {
-			key, err := p.RecordKey(ctx, body.Record, v+1)
-			if err != nil {
-				return none, err
-			}
-			if err := p.giveParts(ctx, g, v+1, key); err != nil {
-				return none, err
-			}
-		}
+	if err := also(g); err != nil {
+		return none, err
 	}
 	return g, done()
 }
@@ -147,6 +160,33 @@ func (p *Party) Revoke(ctx context.Context, g ledger.GrantID) error {
 		return err
 	}
 	return done()
+}
+
+// SignedGrant returns a grant given beforehand as its owner signed it, whatever
+// the node says of it. Whether she revoked it since, only the ledger tells.
+func (p *Party) SignedGrant(ctx context.Context, g ledger.Grant) (b ledger.GiveGrant, err error) {
+	kept, err := p.Read(ctx, ledger.SignedKey(g.ID))
+	if err != nil {
+		return b, err
+	}
+	bad := func(cause error) error {
+		return notice.Because(cause, notice.Integrity, "the node shows a grant that its owner has not signed", "nothing was done; do not trust this node, and tell the organisations")
+	}
+	var c ledger.Command
+	if err := json.Unmarshal(kept, &c); err != nil {
+		return b, bad(err)
+	}
+	if c.Network != p.Home.Network.Genesis.ID() || c.Name != b.Command() || c.Author != g.Owner ||
+		ledger.NewGrantID(ledger.VerticalOf(c.Author), c.ID) != g.ID {
+		return b, bad(nil)
+	}
+	if err := p.Signed(ctx, c); err != nil {
+		return b, err
+	}
+	if err := errors.Join(ledger.Decode(c.Body, &b), b.Check()); err != nil || b.Calls == 0 {
+		return b, bad(err)
+	}
+	return b, nil
 }
 
 // TakeOwnPart fetches the grantee's own part of a version's key. Alone it opens

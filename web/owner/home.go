@@ -111,6 +111,12 @@ func PinnedNetwork(dir string) (ledger.Genesis, error) {
 	return n.Genesis, err
 }
 
+// PinnedAddress returns where a home's node is, without its keys.
+func PinnedAddress(dir string) (string, error) {
+	n, err := readNetwork(dir)
+	return n.Address, err
+}
+
 // Close locks the keyring again.
 func (h *Home) Close() error { return h.Keys.Close() }
 

@@ -152,7 +152,11 @@ func (p *Party) evaluationKeys(ctx context.Context, plan *ckks.Plan, key *he.Sec
 // requestName names a request by what is asked, not by its ciphertexts, which
 // differ with every try.
 func requestName(b ledger.RequestJob) string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s|%s|%s|%s|%d", b.Model, b.Subject, b.Purpose, b.Record, b.Version))
+	what := fmt.Appendf(nil, "%s|%s|%s|%s|%d", b.Model, b.Subject, b.Purpose, b.Record, b.Version)
+	if b.Grant != "" {
+		what = fmt.Appendf(what, "|%s", b.Grant)
+	}
+	h := sha256.Sum256(what)
 	return "request/" + hex.EncodeToString(h[:16])
 }
 

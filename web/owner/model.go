@@ -18,6 +18,7 @@ type Published struct {
 	Card      json.RawMessage `json:"card"`
 	Scorecard json.RawMessage `json:"scorecard,omitempty"` // of a points model: its bins, points and reasons
 	Graph     storage.Ref     `json:"graph,omitzero"`      // manifest of the model as ONNX, where its owner shows it
+	Trees     json.RawMessage `json:"trees,omitempty"`     // of boosted trees in points: XGBoost's JSON
 }
 
 const maxCard = 1 << 20

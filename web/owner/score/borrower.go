@@ -3,6 +3,7 @@ package score
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,6 +64,17 @@ func Add(ctx context.Context, p *owner.Party, sealed []byte) (a Added, err error
 	if err := current(f, o, c); err != nil {
 		return a, err
 	}
+	objects := []vault.Object{object(fileObject, in.File), object(openingObject, in.Opening)}
+	if len(in.Shares) > 0 {
+		if _, err := readShares(in.Shares, f, c.Sharing); err != nil {
+			return a, err
+		}
+		kept, err := json.Marshal(in.Shares)
+		if err != nil {
+			return a, fmt.Errorf("encode shares: %w", err)
+		}
+		objects = append(objects, object(sharesObject, kept))
+	}
 	name := "file/" + string(in.Furnisher)
 	var prev ledger.RecordID
 	if kept, ok := p.Keys.Kept(name); ok {
@@ -73,7 +85,7 @@ func Add(ctx context.Context, p *owner.Party, sealed []byte) (a Added, err error
 			prev = ""
 		}
 	}
-	d, err := p.Vault.Add(ctx, vault.Version{Kind: string(ledger.File), Objects: []vault.Object{object(fileObject, in.File), object(openingObject, in.Opening)}})
+	d, err := p.Vault.Add(ctx, vault.Version{Kind: string(ledger.File), Objects: objects})
 	if err != nil {
 		return a, err
 	}

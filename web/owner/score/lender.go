@@ -25,27 +25,20 @@ type Verified struct {
 	Reasons  []scorecard.Reason `json:"reasons"` // at most four, weightiest first
 	Proof    int                `json:"proof_bytes"`
 	Accepted bool               `json:"accepted"` // the escrow has paid
+
+	// Of a score computed on shares.
+	By      Way             `json:"by"`
+	Trust   string          `json:"trust,omitempty"` // what was assumed
+	Grant   ledger.GrantID  `json:"grant,omitempty"`
+	Try     int             `json:"try,omitempty"`
+	Differs *ledger.PartyID `json:"differs,omitempty"` // whose share did not fit; the other two agree
 }
 
-// Request asks for a subject's score for a permissible purpose and holds the
-// fee in escrow until the answer verifies, or the deadline passes.
+// Request is Ask for an answer that waits for the borrower's consent and comes
+// with a proof.
 func Request(ctx context.Context, p *owner.Party, subject ledger.PartyID, name string, purpose ledger.Purpose, fee ledger.Amount, life ledger.Time) (ledger.JobID, error) {
-	m, err := p.ModelNamed(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	if fee.IsZero() {
-		fee = m.Price
-	}
-	info, err := p.Info(ctx)
-	if err != nil {
-		return "", err
-	}
-	id, done, err := p.RequestJob(ctx, ledger.RequestJob{Model: m.ID, Subject: subject, Purpose: purpose, Fee: fee, Deadline: info.Now + life})
-	if err != nil {
-		return "", err
-	}
-	return id, done()
+	id, _, err := Ask(ctx, p, Question{Subject: subject, Model: name, Purpose: purpose, Fee: fee, Life: life, By: CKKS})
+	return id, err
 }
 
 // Score opens and verifies the answer to a request of the lender's, and accepts
@@ -63,6 +56,9 @@ func Score(ctx context.Context, p *owner.Party, id ledger.JobID) (v Verified, er
 	if err != nil {
 		return v, err
 	}
+	if j.Shared() {
+		return joined(ctx, p, j, m)
+	}
 	a, err := Open(ctx, p, id)
 	if err != nil {
 		return v, err
@@ -74,7 +70,7 @@ func Score(ctx context.Context, p *owner.Party, id ledger.JobID) (v Verified, er
 	if err != nil {
 		return v, err
 	}
-	v = Verified{Job: id, Score: a.Statement.Score, Date: dateOf(a.Statement.Date), Model: m.Name, Version: m.Version, Proof: len(a.Proof)}
+	v = Verified{By: CKKS, Job: id, Score: a.Statement.Score, Date: dateOf(a.Statement.Date), Model: m.Name, Version: m.Version, Proof: len(a.Proof)}
 	v.Low, v.High = card.Range()
 	if v.Reasons, err = reasons(a.Statement.Reasons); err != nil {
 		return v, err
@@ -130,6 +126,12 @@ func ready(p *owner.Party, j ledger.Job) error {
 	switch {
 	case j.Asker != p.ID():
 		return notice.New(notice.Denied, "the score is for whoever asked for it", "ask for one yourself: `manx credit request`")
+	case j.Shared() && j.Stage == ledger.Refunded:
+		return notice.New(notice.Expired, "the borrower withdrew the grant, or the three organisations did not agree on a result before the deadline; the fee went back", "ask again: `manx credit request --subject "+string(j.Subject)+"`")
+	case j.Shared() && j.Stage != ledger.Settled:
+		return notice.New(notice.Unavailable, "the score is being computed", "try again in a moment; `manx job show "+string(j.ID)+"` says where it stands")
+	case j.Shared():
+		return nil
 	case j.Stage == ledger.Refunded:
 		return notice.New(notice.Expired, "the borrower denied the request, withdrew the consent, or did not answer before the deadline; the fee went back", "ask again: `manx credit request --subject "+string(j.Subject)+"`")
 	case j.Stage == ledger.Asked:

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"manx/cmd/node"
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+	"manx/storage/durable"
+	"manx/storage/wraps"
+	"manx/web/owner"
+	"manx/web/owner/holder"
+	"manx/web/owner/score"
+)
+
+func partyCommand(t *terminal) *cobra.Command {
+	var organisation, listen string
+	c := &cobra.Command{Use: "party", Short: "Hold shares for an organisation, and compute on them with two others"}
+	run := &cobra.Command{Use: "run", Short: "Take part in computations on shares until stopped", Args: cobra.NoArgs,
+		Long: `Hold shares for an organisation and compute on them with the holders of two others, until stopped. One of the
+three alone learns nothing; any two together could learn every input. The folder keeps keys, shares and journals of
+its own. Where it listens is written to seat.json there: the organisation signs that, and a node that ` + "`manx up`" + `
+started does so for its own three.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			org, err := partyNamed(organisation)
+			if err != nil {
+				return err
+			}
+			err = t.asParty(cmd.Context(), ledger.Holder, "holder of shares", func(ctx context.Context, p *owner.Party) error {
+				return t.hold(ctx, p, org, listen)
+			})
+			if cmd.Context().Err() != nil {
+				return nil //nolint:nilerr // stopped as asked, perhaps while it was starting
+			}
+			return err
+		}}
+	run.Flags().StringVar(&organisation, "organisation", "", "PartyID of the organisation (`manx party status` lists them)")
+	run.Flags().StringVar(&listen, "listen", "", "address for the other two (default: the last one, or a free loopback port)")
+	_ = run.MarkFlagRequired("organisation")
+	status := &cobra.Command{Use: "status", Short: "Who computes on shares for each organisation, and whether it answers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.seats(cmd.Context()) }}
+	c.AddCommand(run, status)
+	return c
+}
+
+// hold runs a holder in this folder.
+func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID, listen string) (err error) {
+	if _, ok := p.Home.Network.Genesis.Organisation(org); !ok {
+		return notice.New(notice.NotFound, "the network has no such organisation", "`manx party status` lists them")
+	}
+	key, err := wireKey(p)
+	if err != nil {
+		return err
+	}
+	wire, err := t.listen(ctx, listen, key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, wire.Close()) }()
+	seat := ledger.TakeSeat{Holder: p.ID(), Address: wire.Address(), Key: key.Public().(ed25519.PublicKey)}
+	b, err := json.Marshal(seat)
+	if err != nil {
+		return fmt.Errorf("encode seat: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(p.Home.Dir, node.SeatFile), append(b, '\n')); err != nil {
+		return err
+	}
+	store, err := wraps.NewFolder(filepath.Join(p.Home.Dir, "shares"))
+	if err != nil {
+		return err
+	}
+	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Engine: score.NewEngine(p), Store: store,
+		Journals: filepath.Join(p.Home.Dir, "journals"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	return h.Run(ctx)
+}
+
+// wireKey returns the key of the holder's certificate, made once.
+func wireKey(p *owner.Party) (ed25519.PrivateKey, error) {
+	const name = "wire"
+	if kept, ok := p.Keys.Kept(name); ok {
+		if seed := kept.Reveal(reveal.Token{}); len(seed) == ed25519.SeedSize {
+			return ed25519.NewKeyFromSeed(seed), nil
+		}
+	}
+	seed := make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(seed)
+	return ed25519.NewKeyFromSeed(seed), p.Keys.Keep(name, seed)
+}
+
+// listen opens the holder's switchboard where it was last, unless it is told
+// where.
+func (t *terminal) listen(ctx context.Context, address string, key ed25519.PrivateKey) (*holder.Switchboard, error) {
+	dir, err := t.dir()
+	if err != nil {
+		return nil, err
+	}
+	const free = "127.0.0.1:0"
+	last := free
+	if b, err := os.ReadFile(filepath.Join(dir, node.SeatFile)); err == nil {
+		var was ledger.TakeSeat
+		if err := json.Unmarshal(b, &was); err == nil && was.Check() == nil {
+			last = was.Address
+		}
+	}
+	if address != "" {
+		last = address
+	}
+	s, err := holder.Listen(ctx, last, key)
+	if err != nil && address == "" {
+		s, err = holder.Listen(ctx, free, key)
+	}
+	if err != nil {
+		return nil, notice.Because(err, notice.Conflict, "the holder cannot listen on "+last, "choose another address with --listen")
+	}
+	return s, nil
+}
+
+// A seatRow is what `manx party status` says of an organisation.
+type seatRow struct {
+	Organisation ledger.PartyID `json:"organisation"`
+	Name         string         `json:"name"`
+	Holder       ledger.PartyID `json:"holder,omitempty"`
+	Address      string         `json:"address,omitempty"`
+	Answers      bool           `json:"answers"`
+}
+
+// seats lists the organisations' seats. It needs no keys.
+func (t *terminal) seats(ctx context.Context) error {
+	dir, err := t.dir()
+	if err != nil {
+		return err
+	}
+	address := t.address()
+	if address == "" {
+		if address, err = owner.PinnedAddress(dir); err != nil {
+			return err
+		}
+	}
+	info, err := owner.Pin(ctx, address)
+	if err != nil {
+		return err
+	}
+	c := owner.NewClient(address, info.Genesis.ID(), nil)
+	defer c.Close()
+	rows := []seatRow{}
+	for _, o := range info.Genesis.Organisations {
+		row := seatRow{Organisation: o.ID, Name: o.Name}
+		s, err := c.Seat(ctx, info.Genesis, o.ID)
+		if err != nil && !notice.Is(err, notice.Unavailable) {
+			return err
+		}
+		if err == nil {
+			row.Holder, row.Address, row.Answers = s.Holder, s.Address, answers(ctx, s.Address)
+		}
+		rows = append(rows, row)
+	}
+	t.say(map[string]any{"ok": true, "seats": rows}, func(w io.Writer) {
+		for _, r := range rows {
+			switch {
+			case r.Holder == "":
+				fmt.Fprintf(w, "%s\t%s\tnobody computes on shares for it\n", r.Name, r.Organisation)
+			case r.Answers:
+				fmt.Fprintf(w, "%s\t%s\t%s\tat %s\n", r.Name, r.Organisation, r.Holder, r.Address)
+			default:
+				fmt.Fprintf(w, "%s\t%s\t%s\tdoes not answer at %s\n", r.Name, r.Organisation, r.Holder, r.Address)
+			}
+		}
+	})
+	return nil
+}
+
+func answers(ctx context.Context, address string) bool {
+	c, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", address)
+	return err == nil && c.Close() == nil
+}

@@ -1,0 +1,222 @@
+// Package scoreshare scores a credit file whose features are shared among three
+// parties (privacy/mpc): points, the score, and at most four reasons, exactly as
+// credit/scorecard gives them in the clear. The scorecard is public to the
+// parties; features, bins, points and reasons stay shared, and only who joins the
+// output shares reads score and reasons.
+//
+// It does not check who may compute, and it proves nothing to who reads the
+// result: that is the callers'.
+package scoreshare
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"manx/credit"
+	"manx/credit/scorecard"
+	"manx/privacy"
+	"manx/privacy/mpc"
+	"manx/privacy/notice"
+	"manx/privacy/reveal"
+)
+
+// Values is how many values are shared of a file: one a feature of the schema, as
+// integers, so that a furnisher's shares serve every scorecard.
+const Values = credit.FeatureCount
+
+// Results is how many values the result has: the score, then the codes of the
+// reasons, the weightiest first, 0 for none.
+const Results = 1 + scorecard.MaxReasons
+
+// Deal shares a file's features, on the device of who knows them.
+func Deal(x privacy.Secret[credit.Features]) ([mpc.Parties]mpc.Share, error) {
+	f := x.Reveal(reveal.Token{})
+	values := make([]uint64, Values)
+	for i, v := range f {
+		values[i] = uint64(v)
+	}
+	return mpc.Deal(values)
+}
+
+// Dealt reports whether shares are of these features.
+func Dealt(shares [mpc.Parties]mpc.Share, x privacy.Secret[credit.Features]) error {
+	got, err := mpc.Join(shares[:]...)
+	f := x.Reveal(reveal.Token{})
+	if err != nil || !slices.EqualFunc(got, f[:], func(a uint64, b int64) bool { return a == uint64(b) }) {
+		return notice.Because(err, notice.Integrity, "the furnisher's shares are not of the credit file beside them", "ask the furnisher to sign it again: `manx credit furnish`")
+	}
+	return nil
+}
+
+// A Program is a scorecard made ready.
+type Program struct {
+	at     []int    // the schema's index of each feature scored
+	of     []int    // for each bound: its feature's index in the schema
+	upTo   []uint64 // bounds, feature by feature
+	steps  []uint64 // features x bounds: what passing a bound adds to the lost points
+	first  []uint64 // lost points of each feature's first bin
+	base   uint64
+	before [][2]int // pairs of features, the first before the second
+}
+
+// New readies a scorecard.
+func New(m *scorecard.Model) (*Program, error) {
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	p := &Program{base: uint64(m.Base)}
+	names := credit.FeatureNames()
+	for _, f := range m.Features {
+		at := slices.Index(names, f.Name)
+		p.at, p.first = append(p.at, at), append(p.first, uint64(f.Lost[0]))
+		for _, v := range f.UpTo {
+			p.of, p.upTo = append(p.of, at), append(p.upTo, uint64(v))
+		}
+	}
+	p.steps = make([]uint64, len(p.at)*len(p.upTo))
+	bound := 0
+	for i, f := range m.Features {
+		for b := range f.UpTo {
+			p.steps[i*len(p.upTo)+bound] = uint64(int64(f.Lost[b+1] - f.Lost[b]))
+			bound++
+		}
+		for j := range i {
+			p.before = append(p.before, [2]int{j, i})
+		}
+	}
+	return p, nil
+}
+
+// weight orders reasons: lost points first, then the schema's order. It is above
+// the number of features.
+const weight = 16
+
+// Run computes the result on one party's share of the features, with the two
+// others. Comparisons: the bounds, then the pairs of features and the features,
+// then four times the features for equality, each in one batch.
+func (p *Program) Run(s *mpc.Session, x mpc.Share) (out mpc.Share, err error) {
+	if x.Len() != Values {
+		return out, errors.New("score on shares: a share of another number of features")
+	}
+	c := chain{s: s}
+	n := len(p.at)
+	passed := c.less(s.Public(p.upTo), x.Gather(p.of))
+	lost := c.add(c.matrix(p.steps, passed, n), p.first)
+	score := c.add(c.scale(c.sum(lost), -1), []uint64{p.base})
+
+	// A feature's rank is how many others lost more; ties fall to the schema.
+	ties := make([]uint64, n)
+	for i := range ties {
+		ties[i] = uint64(n - i)
+	}
+	key := c.add(c.scale(lost, weight), ties)
+	left, right := make([]int, len(p.before)), make([]int, len(p.before))
+	for i, pair := range p.before {
+		left[i], right[i] = pair[0], pair[1]
+	}
+	order := c.less(c.concat(c.gather(key, left), s.Public(make([]uint64, n))), c.concat(c.gather(key, right), lost))
+	rank := make([]uint64, n*len(p.before))
+	ahead := make([]uint64, n)
+	for k, pair := range p.before { // order[k] is 1 where the second goes first
+		rank[pair[0]*len(p.before)+k] = 1
+		rank[pair[1]*len(p.before)+k] = ^uint64(0)
+		ahead[pair[1]]++
+	}
+	ranks := c.add(c.matrix(rank, c.slice(order, 0, len(p.before)), n), ahead)
+	losing := c.slice(order, len(p.before), len(p.before)+n)
+
+	// Slot k holds the feature of rank k, if it lost anything.
+	var again []int
+	var slots []uint64
+	codes := make([]uint64, scorecard.MaxReasons*scorecard.MaxReasons*n)
+	for k := range scorecard.MaxReasons {
+		for i := range n {
+			again, slots = append(again, i), append(slots, uint64(k))
+			codes[k*scorecard.MaxReasons*n+k*n+i] = uint64(p.at[i] + 1)
+		}
+	}
+	chosen := c.mul(c.equal(c.gather(ranks, again), s.Public(slots)), c.gather(losing, again))
+	return c.concat(score, c.matrix(codes, chosen, scorecard.MaxReasons)), c.err
+}
+
+// Read returns what a joined result says under a scorecard. One that no file can
+// have is an error.
+func Read(m *scorecard.Model, values []uint64) (score int, reasons []scorecard.Reason, err error) {
+	bad := func(cause error) error {
+		return notice.Because(cause, notice.Integrity, "the three organisations' shares do not make a score of this model", "do not use it; ask again: `manx credit request`")
+	}
+	if len(values) != Results {
+		return 0, nil, bad(fmt.Errorf("%d values", len(values)))
+	}
+	low, high := m.Range()
+	if values[0] < uint64(low) || values[0] > uint64(high) {
+		return 0, nil, bad(errors.New("out of range"))
+	}
+	reasons = []scorecard.Reason{}
+	for k, code := range values[1:] {
+		if code == 0 {
+			continue
+		}
+		r, ok := scorecard.ReasonOf(int(min(code, 1<<16)))
+		if !ok || k > len(reasons) || slices.ContainsFunc(reasons, func(o scorecard.Reason) bool { return o.Code == r.Code }) {
+			return 0, nil, bad(errors.New("no reason"))
+		}
+		reasons = append(reasons, r)
+	}
+	return int(values[0]), reasons, nil
+}
+
+// A chain runs steps until one fails.
+type chain struct {
+	s   *mpc.Session
+	err error
+}
+
+func (c *chain) do(f func() (mpc.Share, error)) (out mpc.Share) {
+	if c.err == nil {
+		out, c.err = f()
+	}
+	return out
+}
+
+func (c *chain) less(x, y mpc.Share) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.Less(x, y) })
+}
+
+func (c *chain) equal(x, y mpc.Share) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.Equal(x, y) })
+}
+
+func (c *chain) mul(x, y mpc.Share) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.Mul(x, y) })
+}
+
+func (c *chain) add(x mpc.Share, v []uint64) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.AddPublic(x, v) })
+}
+
+func (c *chain) scale(x mpc.Share, by int64) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.Scale(x, uint64(by)) })
+}
+
+func (c *chain) sum(x mpc.Share) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.Sum(x, x.Len()) })
+}
+
+// matrix returns the product of a public matrix of rows with a vector.
+func (c *chain) matrix(public []uint64, x mpc.Share, rows int) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return c.s.PublicMatMul(public, x, rows, x.Len(), 1) })
+}
+
+func (c *chain) concat(x, y mpc.Share) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return mpc.Concat(x, y) })
+}
+
+func (c *chain) gather(x mpc.Share, at []int) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return x.Gather(at), nil })
+}
+
+func (c *chain) slice(x mpc.Share, from, to int) mpc.Share {
+	return c.do(func() (mpc.Share, error) { return x.Slice(from, to), nil })
+}

@@ -1,0 +1,325 @@
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"manx/ledger"
+	"manx/privacy"
+	"manx/privacy/mpc"
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+// A run is a try of a job, under way or, where the job is not over, behind.
+type run struct {
+	try  int
+	stop context.CancelCauseFunc
+}
+
+// seeJob acts on where a job stands in which the holder has a place. The holder at
+// place 0 begins the tries.
+func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
+	j, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
+	if err != nil {
+		return err
+	}
+	at := j.Place(h.Party.ID())
+	if at < 0 || j.Organisations[at] != h.Organisation {
+		return nil
+	}
+	h.mu.Lock()
+	r := h.running[id]
+	h.mu.Unlock()
+	switch {
+	case j.Stage.Over():
+		if r != nil {
+			r.stop(errOver)
+			h.forget(id, r)
+		}
+		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
+	case j.Stage == ledger.Ready && at == 0 && r == nil:
+		h.start(ctx, j, at)
+	case j.Stage == ledger.Claimed && r == nil:
+		h.start(ctx, j, at)
+	case j.Stage == ledger.Claimed && at != 0 && r.try != j.Try:
+		r.stop(errors.New("another try has begun"))
+		h.start(ctx, j, at)
+	}
+	return nil
+}
+
+var errOver = errors.New("the job is over")
+
+// start has a job done beside the other duties.
+func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
+	running, stop := context.WithCancelCause(ctx)
+	r := &run{j.Try, stop}
+	h.mu.Lock()
+	h.running[j.ID] = r
+	h.mu.Unlock()
+	h.work.Go(func() {
+		defer stop(nil)
+		var err error
+		began := time.Now()
+		if at == 0 {
+			err = h.lead(running, j)
+		} else {
+			err = h.compute(running, j, at)
+		}
+		switch cause := context.Cause(running); {
+		case err == nil, errors.Is(cause, errOver):
+			h.Log.InfoContext(ctx, "a job on shares is over", "job", j.ID, "took", time.Since(began).Round(time.Millisecond))
+		case ctx.Err() == nil:
+			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "err", errors.Join(err, cause))
+		}
+		if at == 0 { // the others keep in mind which try they took part in
+			h.forget(j.ID, r)
+		}
+	})
+}
+
+func (h *Holder) forget(j ledger.JobID, r *run) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running[j] == r {
+		delete(h.running, j)
+	}
+}
+
+func (h *Holder) stopAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.running {
+		r.stop(errors.New("the holder stops"))
+	}
+}
+
+// lead begins a job's tries, one after the other, until the job is over. A try
+// that was under way when this process began is left: it is never taken up again.
+func (h *Holder) lead(ctx context.Context, j ledger.Job) error {
+	for wait := retryAfter; ; wait += retryAfter {
+		err := h.try(ctx, j.ID)
+		if err == nil || ctx.Err() != nil || final(err) {
+			return err
+		}
+		h.Log.InfoContext(ctx, "a try of a job on shares failed", "job", j.ID, "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// final reports whether trying again is in vain. A share that is not there yet may
+// come, and another holder may start again.
+func final(err error) bool {
+	n, ok := errors.AsType[*notice.Error](err)
+	return ok && n.Kind != notice.Unavailable && n.Kind != notice.Internal && n.Kind != notice.NotFound
+}
+
+// try begins a try and takes part in it.
+func (h *Holder) try(ctx context.Context, id ledger.JobID) error {
+	j, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
+	if err != nil {
+		return err
+	}
+	if _, err := h.check(ctx, j, 0); err != nil {
+		return err
+	}
+	if _, err := h.Party.Do(ctx, ledger.ClaimJob{Job: id}); err != nil {
+		return err
+	}
+	if j, err = owner.Get[ledger.Job](ctx, h.Party.Client, id); err != nil {
+		return err
+	}
+	if err := h.compute(ctx, j, 0); err != nil {
+		return err
+	}
+	return h.settled(ctx, j)
+}
+
+// settled waits until the other two have given their shares too.
+func (h *Holder) settled(ctx context.Context, j ledger.Job) error {
+	for end := time.Now().Add(h.Patience); ; {
+		now, err := owner.Get[ledger.Job](ctx, h.Party.Client, j.ID)
+		if err == nil && now.Stage.Over() {
+			return nil
+		}
+		if time.Now().After(end) {
+			return errors.New("not all holders gave their share of the result")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// A permit is what a job may be computed with, once all was checked.
+type permit struct {
+	grant   ledger.Grant
+	program Program
+	input   mpc.Share
+	budget  budget
+}
+
+// check refuses a job that the owner's own signature does not permit now, before
+// a share is touched. Of the ledger's word it needs only that the grant was not
+// revoked.
+func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, err error) {
+	refuse := func(k notice.Kind, text string) error {
+		return notice.New(k, text, "ask the record's owner: `manx credit share`")
+	}
+	g, err := owner.Get[ledger.Grant](ctx, h.Party.Client, j.Grant)
+	if err != nil {
+		return out, err
+	}
+	signed, err := h.Party.SignedGrant(ctx, g)
+	if err != nil {
+		return out, err
+	}
+	info, err := h.Party.Info(ctx)
+	if err != nil {
+		return out, err
+	}
+	side := ledger.VerticalOf(g.Record)
+	switch {
+	case signed.To != j.Asker || signed.Model != j.Model || signed.Purpose != j.Purpose || g.Owner != j.Subject:
+		return out, refuse(notice.Denied, "the grant's owner signed for another asker, model or purpose")
+	case signed.Record != g.Record || signed.Version != g.Version || j.Record != g.Record || ledger.VerticalOf(j.ID) != side || ledger.VerticalOf(j.Model) != side:
+		return out, refuse(notice.Denied, "the grant's owner signed for another record")
+	case g.Revoked != 0:
+		return out, refuse(notice.Denied, "the grant was revoked")
+	case signed.Until <= info.Now || signed.Until <= ledger.Time(h.Now().Unix()):
+		return out, refuse(notice.Expired, "the grant has ended")
+	case place(g, h.Organisation) != at || j.Organisations[at] != h.Organisation:
+		return out, refuse(notice.Denied, "the grant gives this organisation another place")
+	}
+	g.Calls = signed.Calls
+	out.grant, out.budget = g, budget{h, g, j.ID}
+	h.mu.Lock()
+	err = out.budget.left(ctx)
+	h.mu.Unlock()
+	if err != nil {
+		return out, err
+	}
+	m, err := owner.Get[ledger.Model](ctx, h.Party.Client, j.Model)
+	if err != nil {
+		return out, err
+	}
+	m.Hash = signed.ModelHash
+	if out.program, err = h.Engine.Load(ctx, m); err != nil {
+		return out, err
+	}
+	out.input, err = h.share(ctx, g)
+	return out, err
+}
+
+// compute runs one session of a job and gives the holder's share of the result.
+func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) {
+	p, err := h.check(ctx, j, at)
+	if err != nil {
+		return err
+	}
+	if err := h.begin(ctx, j); err != nil {
+		return err
+	}
+	log, err := h.journal(j)
+	if err != nil {
+		return err
+	}
+	id := owner.SessionOf(h.Party.Home.Network.Genesis.ID(), j.ID, j.Try)
+	out, err := h.session(ctx, j, at, id, p, log)
+	if err = errors.Join(err, log.close()); err != nil {
+		return err
+	}
+	// The grant may have ended meanwhile; nothing leaves then.
+	if _, err := h.check(ctx, j, at); err != nil {
+		return err
+	}
+	out = out.Blind(p.input, id[:])
+	b, err := out.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	released, err := privacy.ReleaseShare(ctx, privacy.Hide(b), p.budget)
+	if err != nil {
+		return err
+	}
+	return h.Party.PostOutput(ctx, j, at, released, out.Digests())
+}
+
+// session computes with the other two.
+func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte, p permit, log *journal) (out mpc.Share, err error) {
+	cfg := mpc.Config{Session: id, Party: at, Journal: log, Patience: h.Patience, Security: mpc.SemiHonest}
+	if j.Security == ledger.WithAbort {
+		cfg.Security = mpc.WithAbort
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := h.connect(ctx, j, at, &cfg); err != nil {
+		return out, err
+	}
+	s, err := mpc.Open(ctx, cfg)
+	if err != nil {
+		return out, err
+	}
+	if out, err = p.program.Run(s, p.input); err == nil {
+		out, err = s.Output(out)
+	}
+	return out, errors.Join(err, s.Close())
+}
+
+// connect dials the next holder and waits for the one before.
+func (h *Holder) connect(ctx context.Context, j ledger.Job, at int, cfg *mpc.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, h.Patience)
+	defer cancel()
+	var seats [2]ledger.Seat // next, previous
+	for k := range seats {
+		i := (at + 1 + k) % ledger.Sharers
+		var err error
+		if seats[k], err = h.Party.Seat(ctx, h.Party.Home.Network.Genesis, j.Organisations[i]); err != nil {
+			return err
+		}
+		if seats[k].Holder != j.Holders[i] {
+			return fmt.Errorf("another holder sits for the organisation at place %d now", i)
+		}
+	}
+	var next, previous net.Conn
+	dialled := make(chan error, 1)
+	go func() {
+		var err error
+		next, err = h.dial(ctx, seats[0], cfg.Session)
+		dialled <- err
+	}()
+	previous, err := h.Wire.Await(ctx, seats[1].Key, cfg.Session)
+	err = errors.Join(err, <-dialled)
+	for _, c := range []net.Conn{next, previous} {
+		if err != nil && c != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}
+	cfg.Next, cfg.Previous = next, previous
+	return err
+}
+
+// dial tries until the other holder, who may be starting, is there.
+func (h *Holder) dial(ctx context.Context, to ledger.Seat, session [32]byte) (net.Conn, error) {
+	for {
+		c, err := h.Wire.Dial(ctx, to.Address, to.Key, session)
+		if err == nil || ctx.Err() != nil {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
