@@ -22,29 +22,55 @@ import (
 )
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
-// a squaring between each two), where its results are, and what the key holder
-// applies to the input first and to the results last. It holds the model's weights as integers and is immutable.
+// a squaring between each two) of one network or of several whose results are
+// added, where its results are, and what the key holder applies to the input
+// first and to the results last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
 	model  [32]byte
 	name   string
 	length int       // numbers of the model's input
 	gather [][]int32 // for each ciphertext and slot, which number, or -1 for 0
-	stages []*he.Transform
-	output []int32 // slots of the results
-	scale  float64 // of the results
+	network
+	beside []network // over the same input, with as many stages; their results are added
+	output []int32   // slots of the results
+	scale  float64   // of the results
 	// precision is what Precision returns.
 	precision float64
 	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
 	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
 }
 
+// A network is the linear steps from an input to results, the values between
+// each two squared.
+type network struct{ stages []*he.Transform }
+
+// networks returns all that a plan adds up.
+func (p *Plan) networks() []network { return append([]network{p.network}, p.beside...) }
+
+// transforms returns the linear steps of all networks, one network after another,
+// and how many ciphertexts each takes.
+func (p *Plan) transforms() (all []*he.Transform, inputs []int) {
+	for _, n := range p.networks() {
+		for k, t := range n.stages {
+			all = append(all, t)
+			if k == 0 {
+				inputs = append(inputs, len(p.gather))
+			} else {
+				inputs = append(inputs, 1)
+			}
+		}
+	}
+	return all, inputs
+}
+
 // Bounds on a plan from a stranger.
 const (
-	maxPlan    = 256 << 20
-	maxStages  = 8
-	maxResults = 1 << 14
-	maxReady   = 1 << 30 // bytes of a Worker
+	maxPlan     = 256 << 20
+	maxStages   = 8
+	maxNetworks = 16
+	maxResults  = 1 << 14
+	maxReady    = 2 << 30 // bytes of a Worker
 )
 
 // slack is how far over the expected precision a result's imaginary parts may
@@ -54,6 +80,9 @@ const slack = 16
 
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
+	if len(p.beside) >= maxNetworks {
+		return fmt.Errorf("%d networks", 1+len(p.beside))
+	}
 	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || 2*len(p.stages)-1 > p.set.Levels() {
 		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
 	}
@@ -70,12 +99,15 @@ func (p *Plan) check() error {
 			}
 		}
 	}
-	for k, t := range p.stages {
-		inputs := 1
-		if k == 0 {
-			inputs = len(p.gather)
+	for _, n := range p.beside {
+		if len(n.stages) != len(p.stages) {
+			return fmt.Errorf("networks of %d and %d stages", len(p.stages), len(n.stages))
 		}
-		if err := t.Check(p.set, inputs); err != nil {
+	}
+	all, inputs := p.transforms()
+	for i, t := range all {
+		k := i % len(p.stages)
+		if err := t.Check(p.set, inputs[i]); err != nil {
 			return fmt.Errorf("stage %d: %w", k, err)
 		}
 		if t.Level != 2*(len(p.stages)-k)-1 {
@@ -130,11 +162,12 @@ func (p *Plan) Precision() float64 { return p.precision }
 func (p *Plan) Inputs() int { return len(p.gather) }
 
 // Steps returns how many steps Evaluate reports.
-func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
+func (p *Plan) Steps() int { return (1 + len(p.beside)) * (2*len(p.stages) - 1) }
 
 // Ready returns the bytes of memory a Worker holds for the plan.
 func (p *Plan) Ready() (total int64) {
-	for _, t := range p.stages {
+	all, _ := p.transforms()
+	for _, t := range all {
 		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
 	}
 	return total
@@ -146,7 +179,8 @@ func (p *Plan) Needs() he.Needs {
 	for _, t := range p.stages[1:] {
 		squares = append(squares, t.Level+1)
 	}
-	return he.NeedsOf(p.stages, squares)
+	all, _ := p.transforms()
+	return he.NeedsOf(all, squares)
 }
 
 // Encrypt applies what the plan leaves to the owner (First) to the model's input,

@@ -45,6 +45,7 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 type planStep struct {
 	work
 	square       bool
+	stage        int // of all networks' stages; the one after a squaring
 	level, terms int
 	needs        he.Needs // the keys that it uses
 }
@@ -56,13 +57,15 @@ func (s planStep) cpu(unit time.Duration) time.Duration {
 func (p *Plan) steps() (out []planStep) {
 	c := cost{p.set.SpecialPrimes()}
 	m := newMarks(p.set.Slots())
-	for k, t := range p.stages {
+	all, inputs := p.transforms()
+	for i, t := range all {
+		k := i % len(p.stages)
 		if k > 0 {
 			level := t.Level + 1
-			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
+			out = append(out, planStep{work: work{time: c.square(level)}, square: true, stage: i, level: level, needs: he.NeedsOf(nil, []int{level})})
 		}
 		steps := make([]step, 0, len(t.Terms))
-		for input := range p.gather {
+		for input := range inputs[i] {
 			for _, x := range t.Terms {
 				if x.Input == input {
 					steps = append(steps, step{x.Input, x.Baby, x.Fine, x.Coarse})
@@ -70,10 +73,10 @@ func (p *Plan) steps() (out []planStep) {
 			}
 		}
 		w := c.of(p.set, steps, len(t.Folds), t.Level, m, nil)
-		if k == 0 { // inputs are transformed first
+		if i == 0 { // inputs are transformed first
 			w.time += float64(2 * len(p.gather) * (t.Level + 1))
 		}
-		out = append(out, planStep{work: w, level: t.Level, terms: len(steps), needs: he.NeedsOf(p.stages[k:k+1], nil)})
+		out = append(out, planStep{work: w, stage: i, level: t.Level, terms: len(steps), needs: he.NeedsOf(all[i:i+1], nil)})
 	}
 	return out
 }
@@ -95,12 +98,12 @@ func (c *Compiled) Layers(unit time.Duration) (out []Layer) {
 	for _, n := range c.Needs() {
 		all[n.Rotation] = n.Level
 	}
-	for i, s := range c.steps() {
+	for _, s := range c.steps() {
 		l := Layer{Level: s.level, Terms: s.terms, Rotations: s.rotations, CPU: s.cpu(unit)}
 		if s.square {
 			l.Name = "square"
 		} else {
-			l.Name, l.Precision = strings.Join(c.ops[i/2], ", "), c.precision[i/2]
+			l.Name, l.Precision = strings.Join(c.ops[s.stage], ", "), c.precision[s.stage]
 			if l.Name == "" {
 				l.Name = "identity"
 			}

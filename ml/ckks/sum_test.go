@@ -1,0 +1,78 @@
+package ckks
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"manx/ml"
+	"manx/privacy"
+)
+
+// Networks of one shape cost what one costs, so many times, but keys and input
+// are one network's: neither grows with their number.
+func TestSumOfNetworksSharesKeysAndInput(t *testing.T) {
+	d := roll(9)
+	one := compile(t, chain("one", []int{1, 12, 12}, pictureNet(d)...))
+	three := compile(t, sum("three", nil, pictureNet(d), pictureNet(d), pictureNet(d)))
+	if !slices.Equal(three.Needs(), one.Needs()) {
+		t.Errorf("keys %v, one network needs %v", three.Needs(), one.Needs())
+	}
+	if three.Ready() != 3*one.Ready() || three.Steps() != 3*one.Steps() {
+		t.Errorf("%d bytes and %d steps; one network: %d and %d", three.Ready(), three.Steps(), one.Ready(), one.Steps())
+	}
+	q, r := three.Quote(time.Microsecond, 1), one.Quote(time.Microsecond, 1)
+	if q.InputUp != r.InputUp || q.Keys != r.Keys || q.ResultOut != r.ResultOut || q.CPU > 3*r.CPU || q.CPU < 2*r.CPU {
+		t.Errorf("quoted %+v; one network: %+v", q, r)
+	}
+}
+
+// What the layers are called and where one of them is refused is told in the
+// numbers of the whole graph.
+func TestSumOfNetworksNamesItsLayers(t *testing.T) {
+	d := roll(10)
+	c, err := CompileWithin(sum("two", nil, pictureNet(d), pictureNet(d)), [32]byte{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers := c.Layers(time.Microsecond)
+	if len(layers) != 10 || layers[0].Name != layers[5].Name || layers[5].Name != "Conv" || layers[9].Name != "Linear" || layers[0].Keys == 0 || layers[5].Keys != 0 {
+		t.Errorf("layers %+v", layers)
+	}
+	bad := pictureNet(d)
+	bad[1] = ml.Poly{Coeffs: [][]float64{{0, 1, 1e-9}}}
+	if _, err := Compile(sum("two", nil, pictureNet(d), bad), [32]byte{}); err == nil || !strings.Contains(err.Error(), "layer 8, Poly") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// One network's vectors are given back before the next begins: a second
+// evaluation takes none that the first did not leave.
+func TestSumOfNetworksGivesBackItsVectors(t *testing.T) {
+	d := roll(11)
+	p := compile(t, sum("two", nil, []ml.Op{d.linear(16, 50), d.poly(16), d.linear(2, 16)}, []ml.Op{d.linear(9, 50), d.poly(9), d.linear(2, 9)}))
+	k := secretKey(t, p.Set())
+	e := evaluator(t, k, p)
+	w, err := NewWorker(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cts, err := p.Encrypt(k, privacy.Hide(d.vector(50, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	for range 3 { // the first fills the evaluator's store of vectors
+		runtime.ReadMemStats(&before)
+		if _, err := w.Evaluate(t.Context(), e, cts, nil); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+	}
+	limb := uint64(16 * p.Set().Slots())
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4*limb {
+		t.Errorf("an evaluation takes %d bytes; its result has 2 limbs of %d", grown, limb)
+	}
+}
