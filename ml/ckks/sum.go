@@ -1,6 +1,7 @@
 package ckks
 
 import (
+	"errors"
 	"slices"
 
 	"manx/ml"
@@ -18,11 +19,8 @@ type summand struct {
 
 // summands cuts a graph that ends in sums into networks that have nothing in
 // common but the input, each with an activation: that is how an average of
-// several networks looks. It returns nil where there are not two such.
+// several networks looks. It returns nil where there are not two such. g is checked.
 func summands(g ml.Graph, r Ranges) (out []summand) {
-	if g.Output < 1 || g.Output > len(g.Nodes) {
-		return nil
-	}
 	var leaves []int // of the tree of sums at the end
 	last := make([]bool, len(g.Nodes)+1)
 	for open := []int{g.Output}; len(open) > 0; {
@@ -67,9 +65,6 @@ func part(g ml.Graph, r Ranges, leaf int, taken []bool) (s summand, ok bool) {
 		}
 		taken[v] = true
 		for _, a := range g.Nodes[v-1].Args {
-			if a < 0 || a >= v {
-				return s, false
-			}
 			mine[a] = true
 		}
 	}
@@ -106,7 +101,7 @@ func compileSum(g ml.Graph, parts []summand, model [32]byte, r Ranges) (*Compile
 	for _, s := range parts {
 		c, err := compileBody(s.g, model, s.r)
 		if err != nil {
-			if l, ok := err.(layerError); ok { //nolint:errorlint // as made here, and wrapped by nobody
+			if l, ok := errors.AsType[layerError](err); ok {
 				l.index = s.at[l.index+1] - 1
 				return nil, l
 			}

@@ -2,8 +2,8 @@
 // normalisation, learned quadratics and average pooling, which run under CKKS, ReLU
 // and max pooling, which do not, and dense layers, by Adam on one core; and averages
 // of them. The result is an ml.Graph with the normalisation folded away. It is no
-// general framework (docs/adr/0004): no
-// devices, no graph of arbitrary operations, no other losses.
+// general framework (docs/adr/0004): no devices, no graph of arbitrary operations,
+// no other losses.
 package train
 
 import (
