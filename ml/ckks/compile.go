@@ -29,8 +29,7 @@ const margin = 1.5
 // model is the hash by which the exchange knows the graph. Graphs of Conv,
 // Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
 // linear part compile where every tensor between activations fits the slots and
-// the depth fits 7 levels: at most four linear parts and three activations. So
-// does a sum of such networks of one depth that have only the input in common.
+// the depth fits 7 levels: at most four linear parts and three activations.
 // Polynomials at the start, and a Softmax, Sigmoid or Tanh at the end, are left
 // to the key holder. The rest is a
 // notice that says which layer is not covered, and why.
@@ -50,6 +49,7 @@ type Compiled struct {
 	*Plan
 	ops       [][]string // of each stage, the names of its operations
 	precision []float64  // of each stage, before its squaring
+	others    []*Compiled
 }
 
 // CompileWithin is Compile for values that lie within r, which has one entry
@@ -64,13 +64,7 @@ func CompileWithin(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	}
 	body, final := splitFinal(g)
 	first, body, r := splitFirst(body, r)
-	var out *Compiled
-	var err error
-	if parts := summands(body, r); parts != nil {
-		out, err = compileSum(body, parts, model, r)
-	} else {
-		out, err = compileBody(body, model, r)
-	}
+	out, err := compileNetworks(body, model, r)
 	if err != nil {
 		return nil, named(err, len(namesOf(first)))
 	}
@@ -111,8 +105,9 @@ func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.holds(g, r); err != nil {
-		return nil, err
+	if most := set.MaxResult(p.scale); r != nil && margin*r[g.Output] > most {
+		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
 	}
 	if p.Ready() > maxReady {
 		largest := 0
@@ -133,16 +128,6 @@ func compileBody(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
 		out.ops = append(out.ops, names)
 	}
 	return out, nil
-}
-
-// holds returns nil where the parameters hold g's results, which are within r.
-func (p *Plan) holds(g ml.Graph, r Ranges) error {
-	most := p.set.MaxResult(p.scale)
-	if r == nil || margin*r[g.Output] <= most {
-		return nil
-	}
-	return inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
-		fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
 }
 
 // chooseSet returns the smallest set with the levels and slots stages need.

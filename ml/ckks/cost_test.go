@@ -37,7 +37,7 @@ func TestPlansStayWithinTheirBudgets(t *testing.T) {
 		p := compile(t, c.g)
 		q := p.Quote(time.Millisecond, 1)
 		var transforms float64
-		for _, s := range p.steps() {
+		for _, s := range p.sumSteps() {
 			transforms += s.time
 		}
 		if transforms > c.transforms || q.Keys > c.keys || int64(p.Inputs()) != c.input || q.InputUp > c.up {

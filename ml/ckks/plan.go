@@ -22,55 +22,30 @@ import (
 )
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
-// a squaring between each two) of one network or of several whose results are
-// added, where its results are, and what the key holder applies to the input
-// first and to the results last. It holds the model's weights as integers and is immutable.
+// a squaring between each two), where its results are, and what the key holder
+// applies to the input first and to the results last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
 	model  [32]byte
 	name   string
 	length int       // numbers of the model's input
 	gather [][]int32 // for each ciphertext and slot, which number, or -1 for 0
-	network
-	beside []network // over the same input, with as many stages; their results are added
-	output []int32   // slots of the results
-	scale  float64   // of the results
+	stages []*he.Transform
+	output []int32 // slots of the results
+	scale  float64 // of the results
 	// precision is what Precision returns.
 	precision float64
 	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
 	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
-}
-
-// A network is the linear steps from an input to results, the values between
-// each two squared.
-type network struct{ stages []*he.Transform }
-
-// networks returns all that a plan adds up.
-func (p *Plan) networks() []network { return append([]network{p.network}, p.beside...) }
-
-// transforms returns the linear steps of all networks, one network after another,
-// and how many ciphertexts each takes.
-func (p *Plan) transforms() (all []*he.Transform, inputs []int) {
-	for _, n := range p.networks() {
-		for k, t := range n.stages {
-			all = append(all, t)
-			if k == 0 {
-				inputs = append(inputs, len(p.gather))
-			} else {
-				inputs = append(inputs, 1)
-			}
-		}
-	}
-	return all, inputs
+	beside    []*Plan   // plans on the same ciphertexts whose results are added; see sum.go
 }
 
 // Bounds on a plan from a stranger.
 const (
-	maxPlan     = 256 << 20
-	maxStages   = 8
-	maxNetworks = 16
-	maxResults  = 1 << 14
-	maxReady    = 2 << 30 // bytes of a Worker
+	maxPlan    = 256 << 20
+	maxStages  = 8
+	maxResults = 1 << 14
+	maxReady   = 2 << 30 // bytes of a Worker
 )
 
 // slack is how far over the expected precision a result's imaginary parts may
@@ -80,9 +55,6 @@ const slack = 16
 
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
-	if len(p.beside) >= maxNetworks {
-		return fmt.Errorf("%d networks", 1+len(p.beside))
-	}
 	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || 2*len(p.stages)-1 > p.set.Levels() {
 		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
 	}
@@ -99,15 +71,12 @@ func (p *Plan) check() error {
 			}
 		}
 	}
-	for _, n := range p.beside {
-		if len(n.stages) != len(p.stages) {
-			return fmt.Errorf("networks of %d and %d stages", len(p.stages), len(n.stages))
+	for k, t := range p.stages {
+		inputs := 1
+		if k == 0 {
+			inputs = len(p.gather)
 		}
-	}
-	all, inputs := p.transforms()
-	for i, t := range all {
-		k := i % len(p.stages)
-		if err := t.Check(p.set, inputs[i]); err != nil {
+		if err := t.Check(p.set, inputs); err != nil {
 			return fmt.Errorf("stage %d: %w", k, err)
 		}
 		if t.Level != 2*(len(p.stages)-k)-1 {
@@ -131,7 +100,7 @@ func (p *Plan) check() error {
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
 		return fmt.Errorf("precision %g", p.precision)
 	}
-	if err := errors.Join(p.checkFirst(), p.checkFinal()); err != nil {
+	if err := errors.Join(p.checkFirst(), p.checkFinal(), p.checkSum()); err != nil {
 		return err
 	}
 	return p.Needs().Check(p.set)
@@ -156,31 +125,41 @@ func (p *Plan) Hash() [32]byte {
 // Precision returns the largest error the compiler expects of a result, in the
 // model's own units: six standard deviations of the noise, for inputs up to 1
 // and values before activations up to 4 in magnitude.
-func (p *Plan) Precision() float64 { return p.precision }
+func (p *Plan) Precision() float64 {
+	total := p.precision
+	for _, b := range p.beside {
+		total += b.precision
+	}
+	return total
+}
 
 // Inputs returns how many ciphertexts one input takes.
 func (p *Plan) Inputs() int { return len(p.gather) }
 
 // Steps returns how many steps Evaluate reports.
-func (p *Plan) Steps() int { return (1 + len(p.beside)) * (2*len(p.stages) - 1) }
+func (p *Plan) Steps() int { return (2*len(p.stages) - 1) * (1 + len(p.beside)) }
 
 // Ready returns the bytes of memory a Worker holds for the plan.
 func (p *Plan) Ready() (total int64) {
-	all, _ := p.transforms()
-	for _, t := range all {
+	for _, t := range p.stages {
 		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
+	}
+	for _, b := range p.beside {
+		total += b.Ready()
 	}
 	return total
 }
 
 // Needs lists the evaluation keys a worker needs.
 func (p *Plan) Needs() he.Needs {
+	if len(p.beside) > 0 {
+		return p.sumNeeds()
+	}
 	var squares []int
 	for _, t := range p.stages[1:] {
 		squares = append(squares, t.Level+1)
 	}
-	all, _ := p.transforms()
-	return he.NeedsOf(all, squares)
+	return he.NeedsOf(p.stages, squares)
 }
 
 // Encrypt applies what the plan leaves to the owner (First) to the model's input,
@@ -222,7 +201,7 @@ func (p *Plan) Encrypt(k *he.SecretKey, input privacy.Secret[[]float64]) ([]*he.
 // plan leaves to the key holder (Final) has been applied to them. They are a raw
 // decryption: only privacy.Release may let them go further than the key holder.
 func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
-	slots, err := k.Decrypt(result, p.scale, slack*p.precision)
+	slots, err := k.Decrypt(result, p.scale, slack*p.Precision())
 	if err != nil {
 		return privacy.Secret[[]float64]{}, err
 	}

@@ -12,12 +12,11 @@ import (
 	"manx/privacy/notice"
 )
 
-// Versions of a plan. Each is written as the first that can say it, which earlier
-// releases read: 1 where one network leaves the key holder nothing to apply.
+// Versions of a plan. One that leaves the key holder nothing to apply is written
+// as version 1, which earlier releases read.
 const (
 	planVersion = 1
 	endsVersion = 2
-	sumVersion  = 3
 )
 
 // WriteTo writes p's one encoding.
@@ -32,14 +31,13 @@ const (
 // Version 2 goes on with what the key holder applies, at least one operation:
 // those to the input, then those to the results (appendFirst, appendFinal).
 //
-// Version 3 does so with any number of such operations, and goes on with how many
-// further networks there are, at least one, and each one's stages.
+// A sum of networks is written as all their plans: writeSum.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	if len(p.beside) > 0 {
+		return p.writeSum(w)
+	}
 	version := byte(planVersion)
-	switch {
-	case len(p.beside) > 0:
-		version = sumVersion
-	case p.first != nil || p.final != nil:
+	if p.first != nil || p.final != nil {
 		version = endsVersion
 	}
 	b := append([]byte{'m', 'x', 'p', version, byte(p.set)}, p.model[:]...)
@@ -61,31 +59,25 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 		b = b[:0]
 		return err
 	}
-	steps := func(n network) error {
-		number(len(n.stages))
-		for _, t := range n.stages {
-			number(t.Level)
-			number(len(t.Folds))
-			for _, f := range t.Folds {
-				number(f)
-			}
-			b = t.Bias.AppendTo(b)
-			number(len(t.Terms))
-			for _, m := range t.Terms {
-				number(m.Input)
-				number(m.Baby)
-				number(m.Fine)
-				number(m.Coarse)
-				b = m.Plain.AppendTo(b)
-				if err := flush(); err != nil {
-					return fmt.Errorf("write plan: %w", err)
-				}
+	number(len(p.stages))
+	for _, t := range p.stages {
+		number(t.Level)
+		number(len(t.Folds))
+		for _, f := range t.Folds {
+			number(f)
+		}
+		b = t.Bias.AppendTo(b)
+		number(len(t.Terms))
+		for _, m := range t.Terms {
+			number(m.Input)
+			number(m.Baby)
+			number(m.Fine)
+			number(m.Coarse)
+			b = m.Plain.AppendTo(b)
+			if err := flush(); err != nil {
+				return total, fmt.Errorf("write plan: %w", err)
 			}
 		}
-		return nil
-	}
-	if err := steps(p.network); err != nil {
-		return total, err
 	}
 	number(len(p.output))
 	for _, s := range p.output {
@@ -93,7 +85,7 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
-	if version >= endsVersion {
+	if version == endsVersion {
 		all := func(ns ...int) {
 			for _, n := range ns {
 				number(n)
@@ -101,14 +93,6 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 		}
 		appendFirst(all, func(x float64) { b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x)) }, p.first)
 		appendFinal(all, p.final)
-	}
-	if version == sumVersion {
-		number(len(p.beside))
-		for _, n := range p.beside {
-			if err := steps(n); err != nil {
-				return total, err
-			}
-		}
 	}
 	if err := flush(); err != nil {
 		return total, fmt.Errorf("write plan: %w", err)
@@ -122,7 +106,10 @@ func ReadPlan(b []byte) (*Plan, error) {
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
-	if len(b) > 3 && string(b[:3]) == "mxp" && (b[3] < planVersion || b[3] > sumVersion) {
+	if bytes.HasPrefix(b, []byte(sumMagic)) {
+		return readSum(b)
+	}
+	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != endsVersion {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")
 	}
 	r := &reader{r: bytes.NewReader(b)}
@@ -228,43 +215,28 @@ func (r *reader) plan() *Plan {
 		}
 		p.gather = append(p.gather, g)
 	}
-	p.network = r.network(p.set)
-	if r.err != nil {
-		return p
-	}
-	for n := r.number("results", maxResults); n > 0 && r.err == nil; n-- {
-		p.output = append(p.output, int32(r.number("result", slots)))
-	}
-	p.scale, p.precision = r.real(), r.real()
-	if h[3] >= endsVersion && r.err == nil {
-		p.first, p.final = r.first(), r.final()
-	}
-	if h[3] == sumVersion {
-		for n := r.number("networks", maxNetworks); n > 0 && r.err == nil; n-- {
-			p.beside = append(p.beside, r.network(p.set))
-		}
-	}
-	return p
-}
-
-// network reads the stages of one network.
-func (r *reader) network(set he.Set) (out network) {
-	slots := set.Slots()
 	for range r.number("stages", maxStages) {
 		t := &he.Transform{Level: r.number("level", 64)}
 		for range r.number("folds", 16) {
 			t.Folds = append(t.Folds, r.number("fold", slots))
 		}
-		t.Bias = r.integers(set)
+		t.Bias = r.integers(p.set)
 		for n := r.number("terms", 1<<12); n > 0 && r.err == nil; n-- {
 			m := he.Term{Input: r.number("input", 64), Baby: r.number("step", slots), Fine: r.number("step", slots), Coarse: r.number("step", slots)}
-			m.Plain = r.integers(set)
+			m.Plain = r.integers(p.set)
 			t.Terms = append(t.Terms, m)
 		}
 		if r.err != nil {
-			return out
+			return p
 		}
-		out.stages = append(out.stages, t)
+		p.stages = append(p.stages, t)
 	}
-	return out
+	for n := r.number("results", maxResults); n > 0 && r.err == nil; n-- {
+		p.output = append(p.output, int32(r.number("result", slots)))
+	}
+	p.scale, p.precision = r.real(), r.real()
+	if h[3] == endsVersion && r.err == nil {
+		p.first, p.final = r.first(), r.final()
+	}
+	return p
 }

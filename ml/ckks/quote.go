@@ -27,10 +27,10 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 		InputUp:   int64(len(p.gather)) * he.CiphertextSize(p.set, p.stages[0].Level, true),
 		ResultOut: he.CiphertextSize(p.set, 0, false),
 		Keys:      p.Needs().Size(p.set),
-		Precision: p.precision,
+		Precision: p.Precision(),
 	}
 	q.Plan, _ = p.WriteTo(nowhere{})
-	for _, s := range p.steps() {
+	for _, s := range p.sumSteps() {
 		cpu := s.cpu(unit)
 		q.CPU += cpu
 		// A step is spread over limbs: as many cores are busy.
@@ -45,7 +45,6 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 type planStep struct {
 	work
 	square       bool
-	stage        int // of all networks' stages; the one after a squaring
 	level, terms int
 	needs        he.Needs // the keys that it uses
 }
@@ -57,15 +56,13 @@ func (s planStep) cpu(unit time.Duration) time.Duration {
 func (p *Plan) steps() (out []planStep) {
 	c := cost{p.set.SpecialPrimes()}
 	m := newMarks(p.set.Slots())
-	all, inputs := p.transforms()
-	for i, t := range all {
-		k := i % len(p.stages)
+	for k, t := range p.stages {
 		if k > 0 {
 			level := t.Level + 1
-			out = append(out, planStep{work: work{time: c.square(level)}, square: true, stage: i, level: level, needs: he.NeedsOf(nil, []int{level})})
+			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
 		}
 		steps := make([]step, 0, len(t.Terms))
-		for input := range inputs[i] {
+		for input := range p.gather {
 			for _, x := range t.Terms {
 				if x.Input == input {
 					steps = append(steps, step{x.Input, x.Baby, x.Fine, x.Coarse})
@@ -73,10 +70,10 @@ func (p *Plan) steps() (out []planStep) {
 			}
 		}
 		w := c.of(p.set, steps, len(t.Folds), t.Level, m, nil)
-		if i == 0 { // inputs are transformed first
+		if k == 0 { // inputs are transformed first
 			w.time += float64(2 * len(p.gather) * (t.Level + 1))
 		}
-		out = append(out, planStep{work: w, stage: i, level: t.Level, terms: len(steps), needs: he.NeedsOf(all[i:i+1], nil)})
+		out = append(out, planStep{work: w, level: t.Level, terms: len(steps), needs: he.NeedsOf(p.stages[k:k+1], nil)})
 	}
 	return out
 }
@@ -92,18 +89,28 @@ type Layer struct {
 	Precision float64       `json:"precision"`           // error expected of its values, 0 for a squaring
 }
 
-// Layers says of each step what it is and costs on a machine of that unit.
+// Layers says of each step what it is and costs on a machine of that unit, one
+// network of a sum after another.
 func (c *Compiled) Layers(unit time.Duration) (out []Layer) {
 	all := map[int]int{} // the level of each key that is sent
 	for _, n := range c.Needs() {
 		all[n.Rotation] = n.Level
 	}
-	for _, s := range c.steps() {
+	out = c.layers(unit, all)
+	for _, b := range c.others {
+		out = append(out, b.layers(unit, all)...)
+	}
+	return out
+}
+
+// layers is Layers of the first network; all are the keys no layer before it uses.
+func (c *Compiled) layers(unit time.Duration, all map[int]int) (out []Layer) {
+	for i, s := range c.steps() {
 		l := Layer{Level: s.level, Terms: s.terms, Rotations: s.rotations, CPU: s.cpu(unit)}
 		if s.square {
 			l.Name = "square"
 		} else {
-			l.Name, l.Precision = strings.Join(c.ops[s.stage], ", "), c.precision[s.stage]
+			l.Name, l.Precision = strings.Join(c.ops[i/2], ", "), c.precision[i/2]
 			if l.Name == "" {
 				l.Name = "identity"
 			}

@@ -1,10 +1,17 @@
 package ckks
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 
 	"manx/ml"
+	he "manx/privacy/ckks"
 	"manx/privacy/notice"
 )
 
@@ -93,10 +100,14 @@ func part(g ml.Graph, r Ranges, leaf int, taken []bool) (s summand, ok bool) {
 	return s, ok
 }
 
-// compileSum compiles each network of a sum and puts them side by side: they take
-// the same ciphertexts, and their results lie in the same slots at one scale.
-// Networks of one shape need the same evaluation keys.
-func compileSum(g ml.Graph, parts []summand, model [32]byte, r Ranges) (*Compiled, error) {
+// compileNetworks compiles a graph, or each network of a sum. Those must take the
+// same ciphertexts, and their results lie in the same slots at one scale. Networks
+// of one shape do, and need the same evaluation keys.
+func compileNetworks(g ml.Graph, model [32]byte, r Ranges) (*Compiled, error) {
+	parts := summands(g, r)
+	if parts == nil {
+		return compileBody(g, model, r)
+	}
 	var out *Compiled
 	for _, s := range parts {
 		c, err := compileBody(s.g, model, s.r)
@@ -111,18 +122,169 @@ func compileSum(g ml.Graph, parts []summand, model [32]byte, r Ranges) (*Compile
 			out = c
 			continue
 		}
-		p := c.Plan
-		if p.set != out.set || p.scale != out.scale || len(p.stages) != len(out.stages) || !slices.Equal(p.output, out.output) ||
-			!slices.EqualFunc(p.gather, out.gather, slices.Equal[[]int32]) {
-			return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+		if err := out.fits(c.Plan); err != nil {
+			return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.Because(err, notice.Unsupported,
 				"the model adds up networks that do not run under the same parameters on the same packing", "use networks of one shape"))
 		}
-		out.beside = append(out.beside, p.network)
-		out.ops, out.precision = append(out.ops, c.ops...), append(out.precision, c.precision...)
-		out.Plan.precision += p.precision
+		out.beside, out.others = append(out.beside, c.Plan), append(out.others, c)
 	}
-	if err := out.holds(g, r); err != nil {
-		return nil, err
+	if most := out.set.MaxResult(out.scale); r != nil && margin*r[g.Output] > most {
+		return nil, inLayer(g.Output-1, g.Nodes[g.Output-1].Op, notice.New(notice.Unsupported,
+			fmt.Sprintf("its results reach %.3g and the parameters hold %.3g", r[g.Output], most), "scale the last layer's weights down"))
 	}
 	return out, nil
+}
+
+// maxNetworks bounds a sum.
+const maxNetworks = 16
+
+// fits returns nil where b's results can be added to p's.
+func (p *Plan) fits(b *Plan) error {
+	switch {
+	case b.set != p.set || b.model != p.model || b.length != p.length:
+		return errors.New("plans of unlike models")
+	case len(b.stages) != len(p.stages) || b.stages[0].Level != p.stages[0].Level:
+		return errors.New("plans of unlike depth")
+	case b.scale != p.scale || !slices.Equal(b.output, p.output):
+		return errors.New("results at unlike scales, or in other slots")
+	case !slices.EqualFunc(b.gather, p.gather, slices.Equal[[]int32]):
+		return errors.New("plans that take other ciphertexts")
+	case b.first != nil || b.final != nil || len(b.beside) > 0:
+		return errors.New("a summand that is more than a network")
+	}
+	return nil
+}
+
+// checkSum reports whether the plans of a sum belong together.
+func (p *Plan) checkSum() error {
+	if len(p.beside) >= maxNetworks {
+		return fmt.Errorf("%d networks", 1+len(p.beside))
+	}
+	for _, b := range p.beside {
+		if err := errors.Join(p.fits(b), b.check()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone returns the plan of the first network of a sum.
+func (p *Plan) alone() *Plan {
+	one := *p
+	one.beside = nil
+	return &one
+}
+
+// sumNeeds returns what any network of a sum needs, each at its highest level.
+func (p *Plan) sumNeeds() (out he.Needs) {
+	most := map[int]int{}
+	for _, one := range append([]*Plan{p.alone()}, p.beside...) {
+		for _, n := range one.Needs() {
+			most[n.Rotation] = max(most[n.Rotation], n.Level)
+		}
+	}
+	for rotation, level := range most {
+		out = append(out, he.Need{Rotation: rotation, Level: level})
+	}
+	slices.SortFunc(out, func(a, b he.Need) int { return cmp.Compare(a.Rotation, b.Rotation) })
+	return out
+}
+
+// sumSteps returns the steps of all networks.
+func (p *Plan) sumSteps() []planStep {
+	out := p.steps()
+	for _, b := range p.beside {
+		out = append(out, b.steps()...)
+	}
+	return out
+}
+
+// sum runs one network after another, so that the values of one are held at a
+// time, and adds up their results.
+func (w *Worker) sum(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, tick func()) (*he.Value, error) {
+	total, err := w.run(ctx, e, in, tick)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range w.beside {
+		v, err := b.run(ctx, e, in, tick)
+		if err != nil {
+			e.Free(total)
+			return nil, err
+		}
+		both, err := e.Add(ctx, total, v)
+		e.Free(total)
+		e.Free(v)
+		if err != nil {
+			return nil, err
+		}
+		total = both
+	}
+	return total, nil
+}
+
+// sumMagic begins a sum of plans.
+const sumMagic = "mxs\x01"
+
+// writeSum writes a sum: "mxs" 1, the number of networks, and each one's plan
+// after its length in bytes. What the key holder applies is in the first.
+func (p *Plan) writeSum(w io.Writer) (total int64, err error) {
+	parts := append([]*Plan{p.alone()}, p.beside...)
+	head := binary.AppendUvarint([]byte(sumMagic), uint64(len(parts)))
+	for _, one := range parts {
+		size, err := one.WriteTo(nowhere{})
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(binary.AppendUvarint(head, uint64(size)))
+		if total += int64(n); err != nil {
+			return total, fmt.Errorf("write plan: %w", err)
+		}
+		written, err := one.WriteTo(w)
+		if total += written; err != nil {
+			return total, err
+		}
+		head = nil
+	}
+	return total, nil
+}
+
+// readSum reads what writeSum wrote, from a stranger.
+func readSum(b []byte) (*Plan, error) {
+	r := &reader{r: bytes.NewReader(b[len(sumMagic):])}
+	var parts []*Plan
+	for n := r.number("networks", maxNetworks); n > 0 && r.err == nil; n-- {
+		size := r.number("length", r.r.Len())
+		if r.err == nil && size > r.r.Len() {
+			r.err = io.ErrUnexpectedEOF
+		}
+		if r.err != nil {
+			break
+		}
+		part := r.bytes("plan", size)
+		if bytes.HasPrefix(part, []byte(sumMagic)) {
+			return nil, badPlan(errors.New("a sum of sums"))
+		}
+		one, err := ReadPlan(part)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, one)
+	}
+	if r.err == nil && (len(parts) < 2 || r.r.Len() > 0) {
+		r.err = fmt.Errorf("%d networks, and %d bytes after them", len(parts), r.r.Len())
+	}
+	if r.err != nil {
+		return nil, badPlan(r.err)
+	}
+	p := parts[0]
+	p.beside = parts[1:]
+	if err := p.check(); err != nil {
+		return nil, badPlan(err)
+	}
+	same := &comparer{want: b}
+	if _, err := p.WriteTo(same); err != nil || len(same.want) > 0 {
+		return nil, badPlan(errors.New("not the plan's one encoding"))
+	}
+	return p, nil
 }

@@ -1,6 +1,8 @@
 package ckks
 
 import (
+	"bytes"
+	"encoding/binary"
 	"runtime"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	"manx/ml"
 	"manx/privacy"
+	"manx/privacy/notice"
 )
 
 // Networks of one shape cost what one costs, so many times, but keys and input
@@ -74,5 +77,46 @@ func TestSumOfNetworksGivesBackItsVectors(t *testing.T) {
 	limb := uint64(16 * p.Set().Slots())
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4*limb {
 		t.Errorf("an evaluation takes %d bytes; its result has 2 limbs of %d", grown, limb)
+	}
+}
+
+// A sum from a stranger: plans that do not belong together, and sums in sums, are
+// refused before anything is run.
+func TestSumsFromStrangers(t *testing.T) {
+	d := roll(12)
+	part := func(model byte, ops ...ml.Op) []byte {
+		p, err := Compile(chain("", []int{6}, ops...), [32]byte{model})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if _, err := p.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	sumOf := func(parts ...[]byte) []byte {
+		b := binary.AppendUvarint([]byte(sumMagic), uint64(len(parts)))
+		for _, p := range parts {
+			b = append(binary.AppendUvarint(b, uint64(len(p))), p...)
+		}
+		return b
+	}
+	one, deep := part(1, d.linear(2, 6), d.poly(2)), part(1, d.linear(2, 6), d.poly(2), d.linear(2, 2), d.poly(2))
+	if _, err := ReadPlan(sumOf(one, one)); err != nil {
+		t.Fatal(err)
+	}
+	nested := one
+	for range 10000 {
+		nested = sumOf(nested, nil)
+	}
+	for name, b := range map[string][]byte{
+		"one network": sumOf(one), "none": sumOf(), "another model": sumOf(one, part(2, d.linear(2, 6), d.poly(2))), "another depth": sumOf(one, deep),
+		"other results": sumOf(one, part(1, d.linear(3, 6), d.poly(3))), "sums in sums": nested, "a summand with an end": sumOf(one, part(1, d.linear(2, 6), d.poly(2), ml.Softmax{})),
+		"too many": sumOf(slices.Repeat([][]byte{one}, maxNetworks+1)...), "cut": sumOf(one, one)[:len(one)+20], "more": append(sumOf(one, one), 0),
+	} {
+		if _, err := ReadPlan(b); !notice.Is(err, notice.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

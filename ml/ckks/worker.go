@@ -3,27 +3,39 @@ package ckks
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	he "manx/privacy/ckks"
 	"manx/privacy/notice"
 )
 
-// A Worker evaluates one plan. It holds the plan's plaintexts ready, Plan.Ready
-// bytes, and no key; it is safe for concurrent use.
+// A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
+// times the plan's bytes, and no key; it is safe for concurrent use.
 type Worker struct {
-	plan  *Plan
-	ready []*he.Prepared // one network's after another's
+	plan   *Plan
+	ready  []*he.Prepared
+	beside []*Worker // as Plan.beside
 }
 
 // NewWorker readies a plan, on GOMAXPROCS goroutines.
 func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
-	all, inputs := p.transforms()
-	ready, err := he.Prepare(ctx, p.set, all, inputs)
+	inputs := make([]int, len(p.stages))
+	for i := range inputs {
+		inputs[i] = 1
+	}
+	inputs[0] = len(p.gather)
+	ready, err := he.Prepare(ctx, p.set, p.stages, inputs)
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{p, ready}, nil
+	w := &Worker{plan: p, ready: ready}
+	for _, b := range p.beside {
+		other, err := NewWorker(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		w.beside = append(w.beside, other)
+	}
+	return w, nil
 }
 
 // Evaluate runs the plan on one input under one owner's evaluation keys. The
@@ -35,71 +47,54 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model's plan takes %d ciphertexts and was given %d", w.plan.Inputs(), len(in)),
 			"encrypt the input again with `manx diagnose` or `manx credit score`")
 	}
-	inputs := make([]*he.Value, 0, len(in))
-	defer func() {
-		for _, v := range inputs {
-			e.Free(v)
-		}
-	}()
-	for _, c := range in {
-		v, err := e.Load(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		inputs = append(inputs, v)
-	}
 	step := 0
-	tick := func() {
+	sum, err := w.sum(ctx, e, in, func() {
 		if step++; progress != nil {
 			progress(step)
 		}
-	}
-	var sum *he.Value
-	for ready := range slices.Chunk(w.ready, len(w.plan.stages)) {
-		v, err := run(ctx, e, ready, inputs, tick)
-		if err == nil && sum != nil {
-			var both *he.Value
-			both, err = e.Add(ctx, sum, v)
-			e.Free(v)
-			v = both
-		}
-		if sum != nil {
-			e.Free(sum)
-		}
-		if err != nil {
-			return nil, err
-		}
-		sum = v
-		tick()
+	})
+	if err != nil {
+		return nil, err
 	}
 	defer e.Free(sum)
 	return e.Store(sum), nil
 }
 
-// run evaluates one network and calls tick after each step but the last. Its
-// inputs stay as they are.
-func run(ctx context.Context, e *he.Evaluator, ready []*he.Prepared, inputs []*he.Value, tick func()) (*he.Value, error) {
-	var v *he.Value
-	for k, t := range ready {
-		from := inputs
-		if k > 0 {
-			tick()
-			square, err := e.Multiply(ctx, v, v)
+// run evaluates the first network and calls tick after each step.
+func (w *Worker) run(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, tick func()) (*he.Value, error) {
+	values := make([]*he.Value, 0, len(in))
+	free := func() {
+		for _, v := range values {
 			e.Free(v)
-			if err != nil {
-				return nil, fmt.Errorf("squaring %d: %w", k-1, err)
-			}
-			from = []*he.Value{square}
-			tick()
 		}
-		var err error
-		v, err = e.Apply(ctx, t, from)
-		if k > 0 {
-			e.Free(from[0])
+	}
+	defer func() { free() }()
+	for _, c := range in {
+		v, err := e.Load(ctx, c)
+		if err != nil {
+			return nil, err
 		}
+		values = append(values, v)
+	}
+	for k, t := range w.ready {
+		v, err := e.Apply(ctx, t, values)
 		if err != nil {
 			return nil, fmt.Errorf("stage %d: %w", k, err)
 		}
+		free()
+		values = append(values[:0], v)
+		tick()
+		if k+1 < len(w.ready) {
+			square, err := e.Multiply(ctx, v, v)
+			if err != nil {
+				return nil, fmt.Errorf("squaring %d: %w", k, err)
+			}
+			free()
+			values = append(values[:0], square)
+			tick()
+		}
 	}
-	return v, nil
+	out := values[0]
+	values = values[:0]
+	return out, nil
 }
