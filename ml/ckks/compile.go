@@ -47,9 +47,10 @@ func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
 // A Compiled plan comes with what is known of it only when it is made.
 type Compiled struct {
 	*Plan
+	others []*Compiled // the further networks of a sum
+
 	ops       [][]string // of each stage, the names of its operations
 	precision []float64  // of each stage, before its squaring
-	others    []*Compiled
 }
 
 // CompileWithin is Compile for values that lie within r, which has one entry

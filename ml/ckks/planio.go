@@ -19,7 +19,7 @@ const (
 	endsVersion = 2
 )
 
-// WriteTo writes p's one encoding.
+// WriteTo writes p's one encoding; for a sum of networks, see writeSum.
 //
 // Version 1: "mxp" 1, set, the model's hash, the name after its length; then
 // unsigned varints: numbers of the input, ciphertexts, and for each slot the
@@ -30,8 +30,6 @@ const (
 //
 // Version 2 goes on with what the key holder applies, at least one operation:
 // those to the input, then those to the results (appendFirst, appendFinal).
-//
-// A sum of networks is written as all their plans: writeSum.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	if len(p.beside) > 0 {
 		return p.writeSum(w)
@@ -103,11 +101,11 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 // ReadPlan reads what WriteTo wrote, from a stranger: memory stays within a few
 // times len(b). Bytes that are not a plan's one encoding are an error.
 func ReadPlan(b []byte) (*Plan, error) {
-	if len(b) > maxPlan {
-		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
-	}
 	if bytes.HasPrefix(b, []byte(sumMagic)) {
 		return readSum(b)
+	}
+	if len(b) > maxPlan {
+		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
 	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != endsVersion {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")

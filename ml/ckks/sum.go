@@ -199,6 +199,22 @@ func (p *Plan) sumSteps() []planStep {
 	return out
 }
 
+// NewWorker readies a plan, on GOMAXPROCS goroutines.
+func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
+	w, err := newWorker(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range p.beside {
+		other, err := newWorker(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		w.beside = append(w.beside, other)
+	}
+	return w, nil
+}
+
 // sum runs one network after another, so that the values of one are held at a
 // time, and adds up their results.
 func (w *Worker) sum(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, tick func()) (*he.Value, error) {
@@ -251,6 +267,9 @@ func (p *Plan) writeSum(w io.Writer) (total int64, err error) {
 
 // readSum reads what writeSum wrote, from a stranger.
 func readSum(b []byte) (*Plan, error) {
+	if len(b) > maxPlan {
+		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
+	}
 	r := &reader{r: bytes.NewReader(b[len(sumMagic):])}
 	var parts []*Plan
 	for n := r.number("networks", maxNetworks); n > 0 && r.err == nil; n-- {

@@ -11,13 +11,14 @@ import (
 // A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
 // times the plan's bytes, and no key; it is safe for concurrent use.
 type Worker struct {
-	plan   *Plan
-	ready  []*he.Prepared
 	beside []*Worker // as Plan.beside
+
+	plan  *Plan
+	ready []*he.Prepared
 }
 
-// NewWorker readies a plan, on GOMAXPROCS goroutines.
-func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
+// newWorker readies the first network of a plan.
+func newWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	inputs := make([]int, len(p.stages))
 	for i := range inputs {
 		inputs[i] = 1
@@ -27,15 +28,7 @@ func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{plan: p, ready: ready}
-	for _, b := range p.beside {
-		other, err := NewWorker(ctx, b)
-		if err != nil {
-			return nil, err
-		}
-		w.beside = append(w.beside, other)
-	}
-	return w, nil
+	return &Worker{plan: p, ready: ready}, nil
 }
 
 // Evaluate runs the plan on one input under one owner's evaluation keys. The
