@@ -98,6 +98,7 @@ func TestErrorsWithoutANode(t *testing.T) {
 		{"model train pneumonia-xray --data-set " + notThere, 1, "PneumoniaMNIST"},
 		{"model train heart --data-set " + notThere, 1, "Heart Disease"},
 		{"model train consumer-risk-mlp --data-set " + notThere, 1, "credit card clients"},
+		{"model train consumer-risk-trees --data-set " + notThere, 1, "credit card clients"},
 		{"worker rerun nonsense", 2, "not the id of a job"},
 		{"audit", 4, noKeys},
 		{"keys show", 4, noKeys},

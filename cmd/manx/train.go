@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"manx/ml/consumerrisk"
+	"manx/ml/consumertrees"
 	"manx/ml/heart"
 	"manx/ml/lungct"
 	"manx/ml/pneumonia"
@@ -30,6 +31,9 @@ func recipes() map[string]recipe {
 		},
 		consumerrisk.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return consumerrisk.Publish(ctx, data, out, consumerrisk.Options{Seed: seed}, p)
+		},
+		consumertrees.Name: func(ctx context.Context, data, out string, _ uint64, p train.Progress) (any, error) {
+			return consumertrees.Publish(ctx, data, out, p)
 		},
 		heart.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return heart.Publish(ctx, data, out, heart.Options{Seed: seed}, p)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"manx/credit"
@@ -15,6 +17,29 @@ const (
 	maxTrainingRows  = 1 << 20
 	maxTrainingBytes = 256 << 20
 )
+
+const trainingFile = "taiwan_default.csv"
+
+// LoadTraining reads the training rows from the file taiwan_default.csv in dir;
+// model is whose training it is for, as `manx model train` names it.
+func LoadTraining(dir, model string) ([]Row, error) {
+	f, err := os.Open(filepath.Join(dir, trainingFile))
+	if err != nil {
+		return nil, notice.Because(err, notice.Invalid, "the folder does not hold the credit card clients as this training reads them",
+			"give the folder that holds "+trainingFile+": `manx model train "+model+" --data-set DIR`")
+	}
+	defer func() { _ = f.Close() }()
+	return ReadTraining(f)
+}
+
+// Defaults says of each row whether it defaulted.
+func Defaults(rows []Row) []bool {
+	out := make([]bool, len(rows))
+	for i, r := range rows {
+		out[i] = r.Bad
+	}
+	return out
+}
 
 // ReadTraining reads the rows of "Default of credit card clients" (UCI,
 // doi:10.24432/C55S3H) from CSV with the columns CREDIT_LIMIT, PAYMENTDELAY_1 to

@@ -19,6 +19,7 @@ import (
 // The names of the files, as Write writes them and models embed them.
 const (
 	ModelFile   = "model.onnx"
+	TreesFile   = "model.json" // of boosted trees, which have no integer weights
 	WeightsFile = "weights.bin"
 	ResultsFile = "results.json"
 	CardFile    = "card.json"
@@ -78,6 +79,11 @@ func Write(dir string, g ml.Graph, results any, card ml.Card) error {
 	if files[CardFile], err = Encode(card); err != nil {
 		return err
 	}
+	return Save(dir, files)
+}
+
+// Save writes files by name into the folder dir, which it makes.
+func Save(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // published, not secret
 		return fmt.Errorf("bundle: %w", err)
 	}

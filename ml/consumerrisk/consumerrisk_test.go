@@ -62,7 +62,7 @@ func TestTheScorecardIsMeasuredAlike(t *testing.T) {
 
 func data(t *testing.T) []scorecard.Row {
 	t.Helper()
-	all, err := load(realdata.Path(t, "credit"))
+	all, err := scorecard.LoadTraining(realdata.Path(t, "credit"), Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +98,14 @@ func TestInvariant7_EncryptedFilesEqualTheClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	encrypted.Equal(t, g, card.Precision.Bound, inputs(5))
+	encrypted.OnShares(t, g, card.Ranges, 2e-4, inputs(5))
 	all := data(t)
 	var in [][]float64
 	for _, i := range encrypted.Sample(t, len(all), 10) {
 		in = append(in, Input(all[i].Features))
 	}
 	encrypted.Equal(t, g, card.Precision.Bound, in)
+	encrypted.OnShares(t, g, card.Ranges, 2e-4, in)
 }
 
 // Invariant 5: every input comes from one of the schema's features, none of which

@@ -3,15 +3,12 @@ package consumerrisk
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"manx/credit/scorecard"
 	"manx/ml"
 	"manx/ml/bundle"
 	"manx/ml/train"
 	"manx/ml/validation"
-	"manx/privacy/notice"
 )
 
 // Folds is the number of folds of the cross-validation.
@@ -26,19 +23,6 @@ type Options struct{ Seed uint64 }
 // recipe is the training recipe of consumer-risk-mlp; the card quotes it.
 func recipe(o Options) train.Options {
 	return train.Options{Epochs: 15, Batch: 256, Rate: 5e-3, Warmup: 0.1, Decay: 0.1, Limit: 4, Cost: 0.02, Seed: o.Seed}
-}
-
-const fileName = "taiwan_default.csv"
-
-// load reads the training rows from the file taiwan_default.csv in dir.
-func load(dir string) ([]scorecard.Row, error) {
-	f, err := os.Open(filepath.Join(dir, fileName))
-	if err != nil {
-		return nil, notice.Because(err, notice.Invalid, "the folder does not hold the credit card clients as this training reads them",
-			"give the folder that holds "+fileName+": `manx model train "+Name+" --data-set DIR`")
-	}
-	defer func() { _ = f.Close() }()
-	return scorecard.ReadTraining(f)
 }
 
 // fit trains the network on the rows.
@@ -76,16 +60,16 @@ type Results struct {
 	ShippedAUC float64 `json:"auc_shipped_on_its_training_rows"`
 }
 
-// Publish trains on all rows of the file in dir, measures the recipe beside the
+// Publish trains on all rows of the data set in dir, measures the recipe beside the
 // scorecard's, and writes the model, its integer weights, the results and the
 // card into out. The same seed gives the same files on one processor
 // architecture.
 func Publish(ctx context.Context, dir, out string, o Options, progress train.Progress) (Results, error) {
-	all, err := load(dir)
+	all, err := scorecard.LoadTraining(dir, Name)
 	if err != nil {
 		return Results{}, err
 	}
-	r := Results{Seed: o.Seed, Epochs: recipe(o).Epochs, Rows: len(all), Bad: validation.Count(positives(all))}
+	r := Results{Seed: o.Seed, Epochs: recipe(o).Epochs, Rows: len(all), Bad: validation.Count(scorecard.Defaults(all))}
 	if err := r.crossValidate(ctx, all, o, progress); err != nil {
 		return Results{}, err
 	}
@@ -107,12 +91,12 @@ func (r *Results) ship(ctx context.Context, all []scorecard.Row, o Options, prog
 	if err != nil {
 		return ml.Graph{}, err
 	}
-	r.Shipped, r.ShippedAUC = shipped, validation.Round(validation.AUC(z, positives(all), nil))
+	r.Shipped, r.ShippedAUC = shipped, validation.Round(validation.AUC(z, scorecard.Defaults(all), nil))
 	return g, nil
 }
 
 func (r *Results) crossValidate(ctx context.Context, all []scorecard.Row, o Options, progress train.Progress) error {
-	positive := positives(all)
+	positive := scorecard.Defaults(all)
 	fold := validation.Stratified(positive, Folds, foldSeed)
 	risk := make([]float64, len(all)) // fewer points are more of it
 	z, auc, err := validation.CrossValidate(ctx, fold, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
@@ -132,36 +116,9 @@ func (r *Results) crossValidate(ctx context.Context, all []scorecard.Row, o Opti
 		return err
 	}
 	r.FoldAUC = auc
-	n, s := meanOfFolds(fold, z, positive), meanOfFolds(fold, risk, positive)
+	n, s := validation.MeanOfFolds(fold, Folds, z, positive), validation.MeanOfFolds(fold, Folds, risk, positive)
 	r.AUC, r.ScorecardAUC = validation.Bootstrap(len(all), n), validation.Bootstrap(len(all), s)
 	r.Gain = validation.Bootstrap(len(all), func(d []float64) float64 { return n(d) - s(d) })
 	r.Calibration = validation.Round(validation.Calibration(validation.Probabilities(z), positive))
 	return nil
-}
-
-// meanOfFolds returns the mean of the folds' AUC as a function of how often each
-// row counts.
-func meanOfFolds(fold []int, score []float64, positive []bool) func([]float64) float64 {
-	var at [Folds][]int
-	for i, k := range fold {
-		at[k] = append(at[k], i)
-	}
-	var auc [Folds]func([]float64) float64
-	for k, rows := range at {
-		auc[k] = validation.Ranked(validation.Pick(score, rows), validation.Pick(positive, rows))
-	}
-	return func(draws []float64) (s float64) {
-		for k, of := range auc {
-			s += of(validation.Pick(draws, at[k])) / Folds
-		}
-		return s
-	}
-}
-
-func positives(set []scorecard.Row) []bool {
-	out := make([]bool, len(set))
-	for i, r := range set {
-		out[i] = r.Bad
-	}
-	return out
 }

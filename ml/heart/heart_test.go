@@ -88,12 +88,14 @@ func TestInvariant7_EncryptedPatientsEqualTheClear(t *testing.T) {
 		inputs = append(inputs, x)
 	}
 	encrypted.Equal(t, g, card.Precision.Bound, inputs)
+	encrypted.OnShares(t, g, card.Ranges, 2e-4, inputs)
 	all := data(t)
 	inputs = nil
 	for _, i := range encrypted.Sample(t, len(all), 20) {
 		inputs = append(inputs, all[i].x)
 	}
 	encrypted.Equal(t, g, card.Precision.Bound, inputs)
+	encrypted.OnShares(t, g, card.Ranges, 2e-4, inputs)
 }
 
 func TestInputOfAPatient(t *testing.T) {

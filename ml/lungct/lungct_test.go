@@ -12,6 +12,7 @@ import (
 	"manx/ml/train"
 	"manx/ml/validation"
 	"manx/privacy/notice"
+	"manx/test/encrypted"
 	"manx/test/realdata"
 )
 
@@ -99,6 +100,14 @@ func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
 		}
 		fold[s.group] = r.FoldOfRow[i]
 	}
+}
+
+func TestInvariant7_OnSharesEqualsTheClear(t *testing.T) {
+	g, card, err := Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted.OnShares(t, g, card.Ranges, 1e-3, [][]float64{synthetic(0), synthetic(3)})
 }
 
 func TestTrainingIsReproducible(t *testing.T) {

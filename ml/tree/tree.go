@@ -1,6 +1,7 @@
 // Package tree describes gradient boosted trees as data, reads them from
-// XGBoost's and LightGBM's files, and evaluates them in the clear: the input and
-// the oracle of a runtime on shares. It trains nothing and encrypts nothing.
+// XGBoost's and LightGBM's files, writes the former, evaluates them in the clear
+// and says which feature cost what: the input and the oracle of a runtime on
+// shares. It trains nothing (ml/boost does) and encrypts nothing.
 package tree
 
 import (
@@ -126,23 +127,23 @@ func (m *Model) Margins(x []float64) ([]float64, error) {
 	}
 	y := append([]float64(nil), m.Base...)
 	for _, t := range m.Trees {
-		y[t.Class] += t.leaf(x).Value
+		y[t.Class] += t.Nodes[t.Reach(x)].Value
 	}
 	return y, nil
 }
 
-// leaf walks from the root down.
-func (t Tree) leaf(x []float64) Node {
-	n := t.Nodes[0]
-	for !n.Leaf() {
-		v := x[n.Feature]
-		if v <= n.Threshold || n.MissingLeft && math.IsNaN(v) {
-			n = t.Nodes[n.Left]
+// Reach returns which node of t, a leaf, x comes to. x holds a value for every
+// feature that t asks for, NaN where it is missing.
+func (t Tree) Reach(x []float64) int {
+	i := 0
+	for n := t.Nodes[0]; !n.Leaf(); n = t.Nodes[i] {
+		if v := x[n.Feature]; v <= n.Threshold || n.MissingLeft && math.IsNaN(v) {
+			i = n.Left
 		} else {
-			n = t.Nodes[n.Right]
+			i = n.Right
 		}
 	}
-	return n
+	return i
 }
 
 // Predict returns what the model says of x: its margins through its link.

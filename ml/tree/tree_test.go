@@ -172,7 +172,7 @@ func TestEveryTreeEndsInTheLeafThatLightGBMNames(t *testing.T) {
 	for i, x := range rows {
 		for k, tree := range m.Trees {
 			want, err := strconv.ParseFloat(values[k][int(leaves[i][k])], 64)
-			if got := tree.leaf(x).Value; err != nil || got != want {
+			if got := tree.Nodes[tree.Reach(x)].Value; err != nil || got != want {
 				t.Errorf("row %d, tree %d: %v, not %v (%v)", i, k, got, want, err)
 			}
 		}
@@ -216,13 +216,13 @@ func TestThresholdsCompareAsInFloat32(t *testing.T) {
 		}
 	}
 	for _, f := range thresholds {
-		tried := []float64{math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, below(f)}
+		tried := []float64{math.Inf(1), math.Inf(-1), 0, math.MaxFloat64, -math.MaxFloat64, Below(f)}
 		for _, v := range []float32{f, math.Nextafter32(f, float32(math.Inf(1))), math.Nextafter32(f, float32(math.Inf(-1)))} {
 			tried = append(tried, float64(v), float64(v)/2+float64(f)/2)
 		}
 		for _, v := range tried {
 			for _, x := range []float64{v, math.Nextafter(v, math.Inf(1)), math.Nextafter(v, math.Inf(-1))} {
-				if (x <= below(f)) != (float32(x) < f) {
+				if (x <= Below(f)) != (float32(x) < f) {
 					t.Fatalf("%b against %b", x, f)
 				}
 			}

@@ -158,7 +158,7 @@ func (b *booster) model() (*Model, error) {
 		if !(base > 0 && base < 1) {
 			return nil, bad("base score", "its base score is no probability")
 		}
-		base = math.Log(base / (1 - base))
+		base = Logit(float32(base))
 	case "reg:squarederror":
 	case "multi:softprob", "multi:softmax":
 		m.Link = Softmax
@@ -210,16 +210,16 @@ func (t boostedTree) plant(class int) (Tree, error) {
 		if t.Left[i] == -1 {
 			return branch{Node: Node{Value: float64(t.Conditions[i])}, leaf: true}, true
 		}
-		node := Node{Feature: t.Features[i], Threshold: below(t.Conditions[i]), MissingLeft: bool(t.DefaultLeft[i])}
+		node := Node{Feature: t.Features[i], Threshold: Below(t.Conditions[i]), MissingLeft: bool(t.DefaultLeft[i])}
 		return branch{Node: node, left: t.Left[i], right: t.Right[i]}, true
 	})
 }
 
-// below returns the float64 with v <= below(t) exactly where float32(v) < t:
+// Below returns the float64 with v <= Below(t) exactly where float32(v) < t:
 // XGBoost rounds values to float32 and goes left below its threshold. It is the
 // middle of t and the float32 before it, or the float64 before that where a
 // value in the middle is rounded up, to the even one, which is t.
-func below(t float32) float64 {
+func Below(t float32) float64 {
 	before := math.Nextafter32(t, float32(math.Inf(-1)))
 	if math.IsInf(float64(before), -1) {
 		return -0x1.ffffffp127 // rounded to minus infinity
@@ -230,6 +230,19 @@ func below(t float32) float64 {
 	}
 	return math.Nextafter(middle, math.Inf(-1))
 }
+
+// Above returns the float32 whose Below the threshold is, and false where there
+// is none: then the model compares float64 values, as LightGBM's do.
+func Above(threshold float64) (float32, bool) {
+	t := float32(threshold)
+	if math.IsInf(float64(t), -1) || Below(t) != threshold {
+		t = math.Nextafter32(t, float32(math.Inf(1)))
+	}
+	return t, Below(t) == threshold
+}
+
+// Logit is the margin of a probability, as XGBoost keeps it: in float32.
+func Logit(p float32) float64 { return math.Log(float64(p) / (1 - float64(p))) }
 
 func number(s string, limit int) (int, error) {
 	n, err := strconv.Atoi(s)

@@ -49,6 +49,25 @@ func Ranked(score []float64, positive []bool) func(weight []float64) float64 {
 	}
 }
 
+// MeanOfFolds returns the mean of k folds' AUC as a function of how often each
+// row counts, for Bootstrap. fold says which fold a row is in.
+func MeanOfFolds(fold []int, k int, score []float64, positive []bool) func([]float64) float64 {
+	at := make([][]int, k)
+	for i, f := range fold {
+		at[f] = append(at[f], i)
+	}
+	auc := make([]func([]float64) float64, k)
+	for f, rows := range at {
+		auc[f] = Ranked(Pick(score, rows), Pick(positive, rows))
+	}
+	return func(draws []float64) (s float64) {
+		for f, of := range auc {
+			s += of(Pick(draws, at[f])) / float64(k)
+		}
+		return s
+	}
+}
+
 // Rounds is how often Bootstrap draws.
 const Rounds = 2000
 

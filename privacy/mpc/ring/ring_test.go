@@ -1,0 +1,170 @@
+package ring
+
+import (
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func words(r *rand.Rand, n int) []uint64 {
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = r.Uint64()
+	}
+	return out
+}
+
+func TestMulAddEqualsGo(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, d := range [][3]int{{1, 1, 1}, {1, 300, 1}, {5, 77, 3}, {6, 256, 32}, {7, 257, 33}, {13, 600, 95}, {64, 64, 64}, {2, 1000, 8}, {1, 3, 1000}} {
+		m, k, n := d[0], d[1], d[2]
+		x, y, z := words(r, m*k), words(r, k*n), words(r, m*n)
+		want := slices.Clone(z)
+		mulAddGo(want, x, y, m, k, n)
+		MulAdd(z, x, y, m, k, n)
+		if !slices.Equal(z, want) {
+			t.Errorf("%v differ", d)
+		}
+	}
+}
+
+// gfSlow is schoolbook multiplication and division, on big integers.
+func gfSlow(a, b uint64) uint64 {
+	product := new(big.Int)
+	for i := range 64 {
+		if a>>i&1 == 1 {
+			product.Xor(product, new(big.Int).Lsh(new(big.Int).SetUint64(b), uint(i)))
+		}
+	}
+	modulus := new(big.Int).SetBit(big.NewInt(gfTail), 64, 1)
+	for product.BitLen() > 64 {
+		product.Xor(product, new(big.Int).Lsh(modulus, uint(product.BitLen()-65)))
+	}
+	return product.Uint64()
+}
+
+func TestGF(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	edge := []uint64{0, 1, 2, 1 << 63, ^uint64(0), gfTail}
+	for i := range 300 {
+		a, b := r.Uint64(), r.Uint64()
+		if i < 36 {
+			a, b = edge[i/6], edge[i%6]
+		}
+		if got, want := GFMul(a, b), gfSlow(a, b); got != want {
+			t.Fatalf("%x times %x: %x, want %x", a, b, got, want)
+		}
+		if gfReduce(clmulGo(a, b)) != GFMul(a, b) || GFTimesX(a) != GFMul(a, 2) {
+			t.Fatalf("%x and %x: Go differs", a, b)
+		}
+	}
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 63, 130} {
+		w, a, b, c, d := words(r, n), words(r, n), words(r, n), words(r, n), words(r, n)
+		lo, hi := gfDotGo(a, b)
+		if GFDot(a, b) != gfReduce(lo, hi) {
+			t.Errorf("dot of %d differs", n)
+		}
+		acc := [2]uint64{1, 2}
+		GFCross(&acc, w, a, b, c, d)
+		lo, hi = gfCrossGo(w, a, b, c, d)
+		if acc != [2]uint64{1 ^ lo, 2 ^ hi} {
+			t.Errorf("cross of %d differs", n)
+		}
+		out, want := slices.Clone(a), slices.Clone(a)
+		GFMulAdd(out, b, 0xdeadbeefcafef00d)
+		gfMulAddGo(want, b, 0xdeadbeefcafef00d)
+		if !slices.Equal(out, want) {
+			t.Errorf("mulAdd of %d differs", n)
+		}
+		GFMulEach(out, c)
+		gfMulEachGo(want, c)
+		if !slices.Equal(out, want) {
+			t.Errorf("mulEach of %d differs", n)
+		}
+	}
+	var images [64]uint64
+	copy(images[:], words(r, 64))
+	m := NewGFMap(&images)
+	for range 100 {
+		v, want := r.Uint64(), uint64(0)
+		for i := range 64 {
+			want ^= images[i] & -(v >> i & 1)
+		}
+		if m.Of(v) != want {
+			t.Fatal("map differs")
+		}
+	}
+}
+
+// TestGalois: a commutative ring whose elements modulo 2 are GF(2^64).
+func TestGalois(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	mul := func(a, b []uint64) []uint64 {
+		out := make([]uint64, Degree)
+		GaloisMulAdd(out, a, b)
+		return out
+	}
+	for range 10 {
+		a, b, c := words(r, Degree), words(r, Degree), words(r, Degree)
+		if !slices.Equal(mul(a, b), mul(b, a)) || !slices.Equal(mul(mul(a, b), c), mul(a, mul(b, c))) {
+			t.Fatal("neither commutative nor associative")
+		}
+		scaled := make([]uint64, Degree)
+		GaloisScale(scaled, a, b)
+		if !slices.Equal(scaled, mul(a, b)) {
+			t.Fatal("scale differs")
+		}
+		u, v := words(r, 5*Degree), words(r, 5*Degree)
+		dot, want := make([]uint64, Degree), make([]uint64, Degree)
+		GaloisDot(dot, u, v)
+		for i := range 5 {
+			GaloisMulAdd(want, u[i*Degree:(i+1)*Degree], v[i*Degree:(i+1)*Degree])
+		}
+		if !slices.Equal(dot, want) {
+			t.Fatal("dot differs")
+		}
+		x, y := r.Uint64(), r.Uint64()
+		lx, ly := make([]uint64, Degree), make([]uint64, Degree)
+		Lift(lx, x)
+		Lift(ly, y)
+		var low uint64
+		for i, w := range mul(lx, ly) {
+			low |= w & 1 << i
+		}
+		if low != GFMul(x, y) {
+			t.Fatal("modulo 2 it is not the field")
+		}
+	}
+}
+
+func TestSlice(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, n := range []int{1, 63, 64, 65, 200} {
+		x := words(r, n)
+		out := make([]uint64, 64*Words(n))
+		Slice(out, x, 0, 64)
+		for p := range 64 {
+			for i := range n {
+				if Bit(out[p*Words(n):], i) != x[i]>>p&1 {
+					t.Fatalf("bit %d of %d", p, i)
+				}
+			}
+		}
+		top := make([]uint64, 2*Words(n))
+		Slice(top, x, 62, 2)
+		if !slices.Equal(top, out[62*Words(n):]) {
+			t.Fatal("the two highest planes differ")
+		}
+	}
+}
+
+func BenchmarkMulAdd(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const n = 256
+	x, y, z := words(r, n*n), words(r, n*n), make([]uint64, n*n)
+	for b.Loop() {
+		MulAdd(z, x, y, n, n, n)
+	}
+	b.ReportMetric(float64(n*n*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gmul/s")
+}
