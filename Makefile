@@ -42,6 +42,9 @@ bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 	$(GO) test -run '^$$' -bench 'Transform|BesideLattigo|SumsOfFeatures' -benchtime 31x -timeout 60m ./privacy/ckks
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 60m ./ml/ckks
 
+bench-mpc: ## three-party computation: three processes on loopback, then on slow links
+	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
+
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index
@@ -55,4 +58,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-real fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real fuzz train clean

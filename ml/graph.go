@@ -1,6 +1,6 @@
 // Package ml describes models as one graph of operations that runs unchanged
-// in the clear (ml/clear, the oracle), under CKKS (ml/ckks) and, later, under
-// MPC. It runs nothing itself and knows neither health nor credit.
+// in the clear (ml/clear, the oracle), under CKKS (ml/ckks) and on shares among
+// three parties (ml/mpc). It runs nothing itself and knows neither health nor credit.
 package ml
 
 import "strconv"
@@ -21,8 +21,9 @@ type Node struct {
 	Args []int
 }
 
-// An Op is one of the types below. Encrypted runtimes cover Conv, Linear, Poly,
-// AveragePool, Flatten and Add; they refuse the others, or replace them.
+// An Op is one of the types below. Under CKKS run Conv, Linear, Poly,
+// AveragePool, Flatten and Add; the others are refused there, or replaced. On
+// shares all run but Softmax inside a model.
 type Op interface{ op() }
 
 // Conv is a 2-D cross-correlation with zero padding, as in ONNX Conv.

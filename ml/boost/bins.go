@@ -60,11 +60,26 @@ func cutColumn(x [][]float64, f, limit int) column {
 	return c
 }
 
-// between returns a number above low and at most high, the middle where float32
-// has one.
+// between returns a number above low and at most high: of the middle half of the
+// gap the float32 with the shortest fraction, which costs least to compare with
+// on shares (ml/mpc), or high where float32 has none.
 func between(low, high float32) float32 {
-	if m := float32(float64(low)/2 + float64(high)/2); m > low {
-		return m
+	gap := float64(high) - float64(low)
+	from, to := float32(float64(low)+gap/4), float32(float64(low)+3*gap/4)
+	if from <= low || to > high || from > to {
+		return high
 	}
-	return high
+	// A number that is shorter than both ends ends where they first differ.
+	for keep := range 24 {
+		if m := shorten(to, keep); m >= from {
+			return m
+		}
+	}
+	return to
+}
+
+// shorten rounds v down, toward minus infinity, to keep bits after the leading one.
+func shorten(v float32, keep int) float32 {
+	fraction, exponent := math.Frexp(float64(v)) // 1/2 <= |fraction| < 1
+	return float32(math.Ldexp(math.Floor(math.Ldexp(fraction, keep+1)), exponent-keep-1))
 }

@@ -201,6 +201,27 @@ func TestBinsKeepWhatIsDistinct(t *testing.T) {
 	}
 }
 
+// Cuts lie in the middle half of a gap where there is one, and are short there.
+func TestCutsAreShort(t *testing.T) {
+	for _, c := range []struct{ low, high, want float32 }{
+		{0, 1, 0.5}, {7, 8, 7.5}, {19500, 20500, 19968}, {-1, 0, -0.25}, {-1, 1, 0.5}, {-20500, -19500, -19968}, {1, 1.0000001, 1.0000001}, {100, 1100, 512}, {16777215, 16777216, 16777216},
+	} {
+		if got := between(c.low, c.high); got != c.want {
+			t.Errorf("between %v and %v: %v, not %v", c.low, c.high, got, c.want)
+		}
+	}
+	rng := rand.New(rand.NewPCG(2, 3))
+	for range 10000 {
+		low, high := float32(rng.NormFloat64()*math.Exp(10*rng.NormFloat64())), float32(rng.NormFloat64())
+		if low >= high {
+			low, high = high, low
+		}
+		if got := between(low, high); low != high && !(got > low && got <= high) {
+			t.Fatalf("between %v and %v: %v", low, high, got)
+		}
+	}
+}
+
 func TestWhatCannotBeTrainedIsRefused(t *testing.T) {
 	x, y := [][]float64{{1}, {2}, {3}}, []bool{true, false, true}
 	good := Options{Trees: 1, Depth: 1, Rate: 1, Bins: 4}

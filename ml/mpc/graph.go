@@ -3,6 +3,7 @@ package mpc
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"manx/ml"
 	"manx/ml/clear"
@@ -24,13 +25,16 @@ type Network struct {
 	hasFinal    bool
 	shapes      [][]int
 	steps       []step
+	scale       int // bits after the point of the result
 }
 
 // A step computes one value from shares of earlier ones, rows of them.
 type step struct {
-	name string
-	run  func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error)
-	cost func() cost
+	name  string
+	run   func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error)
+	cost  cost
+	lower []int // by how many bits each argument is truncated first
+	scale int   // bits after the point of what it yields
 }
 
 // CompileNetwork compiles g. ranges are calibrated: of values of g, the input
@@ -59,7 +63,7 @@ func CompileNetwork(g ml.Graph, ranges []ml.Range) (*Network, error) {
 	if !ok {
 		return nil, notice.New(notice.Invalid, "the model's input has no calibrated range", "run it on inputs of its kind first: a card's ranges will do")
 	}
-	values := []interval{{}}
+	values, scales := []interval{{}}, []int{mpc.Fraction}
 	for range ml.Size(n.shapes[0]) {
 		values[0].low, values[0].high = append(values[0].low, in.Low), append(values[0].high, in.High)
 	}
@@ -78,14 +82,54 @@ func CompileNetwork(g ml.Graph, ranges []ml.Range) (*Network, error) {
 		if top := out.most(); !(top < limit) {
 			return nil, overflows(fmt.Sprintf("operation %d (%s) may reach %.3g", i, named(node.Op), top))
 		}
-		st, err := compile(node.Op, shapes, n.shapes[i+1], args, out)
+		before := make([]int, len(args))
+		for k, a := range node.Args {
+			before[k] = scales[a]
+		}
+		st, err := scaled(node.Op, shapes, n.shapes[i+1], args, before)
 		if err != nil {
 			return nil, refused(i, node.Op, err)
 		}
 		n.steps = append(n.steps, st)
-		values = append(values, out)
+		values, scales = append(values, out), append(scales, st.scale)
 	}
+	n.scale = scales[n.body.Output]
 	return n, nil
+}
+
+// scaled compiles an operation. What has more bits after the point than the
+// engine's stays so while it may: a truncation is left for when there is no room
+// for products, and at the end the receiver divides.
+func scaled(op ml.Op, in [][]int, out []int, args []interval, before []int) (step, error) {
+	lower := make([]int, len(args))
+	for k, s := range before {
+		lower[k] = s - mpc.Fraction
+	}
+	switch op := op.(type) {
+	case ml.Activation:
+		if op.Kind == ml.ReLU {
+			lower = nil
+		}
+	case ml.MaxPool, ml.Flatten, ml.Reshape, ml.Pad:
+		lower = nil
+	case ml.Conv, ml.Linear, ml.AveragePool:
+		if st, err := compile(op, in, out, args, before[0]); err == nil {
+			return st, nil
+		}
+	}
+	if lower == nil {
+		return compile(op, in, out, args, before[0])
+	}
+	st, err := compile(op, in, out, args, mpc.Fraction)
+	if slices.Max(lower) > 0 {
+		st.lower = lower
+		for k, bits := range lower {
+			if bits > 0 {
+				st.cost = st.cost.plus(some(truncation, len(args[k].low)))
+			}
+		}
+	}
+	return st, err
 }
 
 func named(op ml.Op) string { return fmt.Sprintf("%T", op)[len("ml."):] }
@@ -118,7 +162,7 @@ func (n *Network) Inputs() int { return ml.Size(n.shapes[0]) }
 func (n *Network) Outputs() int { return ml.Size(n.shapes[n.body.Output]) }
 
 // Run evaluates the network on shares of rows of Input and returns shares of rows
-// of fixed-point numbers, for Session.Output and then Final.
+// of numbers, for Session.Output and then Final.
 func (n *Network) Run(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
 	if rows < 1 || x.Len() != rows*n.Inputs() {
 		return mpc.Share{}, fmt.Errorf("mpc: %d values are no %d rows of %d", x.Len(), rows, n.Inputs())
@@ -128,6 +172,12 @@ func (n *Network) Run(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) 
 		args := make([]mpc.Share, len(n.body.Nodes[i].Args))
 		for k, a := range n.body.Nodes[i].Args {
 			args[k] = values[a]
+			if st.lower != nil {
+				var err error
+				if args[k], err = s.Truncate(args[k], st.lower[k]); err != nil {
+					return mpc.Share{}, fmt.Errorf("operation %d (%s): %w", i, st.name, err)
+				}
+			}
 		}
 		y, err := st.run(s, args, rows)
 		if err != nil {
@@ -146,7 +196,7 @@ func (n *Network) Final(out []uint64) ([]float64, error) {
 	}
 	y := make([]float64, len(out))
 	for i, v := range out {
-		y[i] = mpc.Real(v)
+		y[i] = math.Ldexp(float64(int64(v)), -n.scale)
 	}
 	if n.hasFinal {
 		return clear.Run(n.final, y)
@@ -154,14 +204,19 @@ func (n *Network) Final(out []uint64) ([]float64, error) {
 	return y, nil
 }
 
-// fraction returns how many bits after the point weights may have where sums of
-// products stay within top: as many as the engine's truncation leaves room for.
-func fraction(top float64) (int, error) {
-	f := 61 - mpc.Fraction - max(int(math.Ceil(math.Log2(max(top, 1)))), 0)
-	if f < 12 {
+// fraction returns how many bits after the point weights may have where their
+// factors have scale and sums of products stay within top: as many as the
+// engine's numbers leave room for. Of factors that were not truncated it asks for more room,
+// as it is cheaper to truncate those than to lose what weights say.
+func fraction(top float64, scale int) (int, error) {
+	f, least, most := 61-scale-max(int(math.Ceil(math.Log2(max(top, 1)))), 0), 12, 20
+	if scale > mpc.Fraction {
+		least = 16
+	}
+	if f < least {
 		return 0, fmt.Errorf("sums of products may reach %.3g, which leaves %d bits for weights", top, f)
 	}
-	return min(f, 24), nil
+	return min(f, most), nil
 }
 
 // fixed returns x with f bits after the point.

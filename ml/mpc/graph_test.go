@@ -92,11 +92,12 @@ func TestOperationsOnShares(t *testing.T) {
 		{Input: picture, Output: 3, Nodes: []ml.Node{{Op: ml.Activation{Kind: ml.ReLU}, Args: []int{0}}, {Op: ml.Add{}, Args: []int{0, 1}}, {Op: ml.Concat{Axis: 2}, Args: []int{0, 2, 1}}}},
 		{Input: vector, Output: 2, Nodes: []ml.Node{{Op: ml.Linear{Out: 4, In: 12, Weights: random(rng, 48, 1), Bias: random(rng, 4, 1)}, Args: []int{0}}, {Op: ml.Softmax{}, Args: []int{1}}}},
 	} {
+		// Truncation is off by 2^-16 or twice that; a cubic multiplies it by x² = 16.
 		var inputs [][]float64
 		for range 3 {
 			inputs = append(inputs, random(rng, ml.Size(g.Input), 4))
 		}
-		t.Run(named(g.Nodes[len(g.Nodes)-1].Op), func(t *testing.T) { near(t, g, []ml.Range{{Low: -4, High: 4}}, inputs, 2e-4, false) })
+		t.Run(named(g.Nodes[len(g.Nodes)-1].Op), func(t *testing.T) { near(t, g, []ml.Range{{Low: -4, High: 4}}, inputs, 7e-4, false) })
 	}
 	// Splines of the engine: inside a model, where nobody may see what goes in.
 	for kind, bound := range map[ml.Kind]float64{ml.Sigmoid: 4e-4, ml.Tanh: 8e-4} {
@@ -163,11 +164,11 @@ func TestInvariant7_NetworksOnSharesEqualTheClear(t *testing.T) {
 	for _, c := range []struct {
 		parts []string
 		size  float64 // of inputs, from 0
-		bound float64
+		bound float64 // MNIST's outputs are in the thousands
 	}{
-		{[]string{"onnx-mnist", "mnist_cntk_opset8.onnx"}, 255, 2e-3},
-		{[]string{"onnx-mnist", "mnist_opset12.onnx"}, 255, 2e-3},
-		{[]string{"cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"}, 1, 5e-4},
+		{[]string{"onnx-mnist", "mnist_cntk_opset8.onnx"}, 255, 1e-2},
+		{[]string{"onnx-mnist", "mnist_opset12.onnx"}, 255, 1e-2},
+		{[]string{"cnn-ct-iqoth", "ct_lung_malignancy_64x64.onnx"}, 1, 2e-3},
 	} {
 		t.Run(fmt.Sprint(c.parts), func(t *testing.T) {
 			g := imported(t, c.parts...)

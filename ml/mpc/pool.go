@@ -29,33 +29,31 @@ func windows(in []int, kernel, stride, before [2]int, out []int) (at []int) {
 	return at
 }
 
-func maxima(at []int, group int) (step, error) {
+func maxima(at []int, group, scale int) step {
 	n := len(at) / group
-	return step{name: "MaxPool", cost: func() cost {
-		var c cost
-		for g := group; g > 1; g = (g + 1) / 2 {
-			c = c.plus(rectifiers(n * (g / 2)))
-		}
-		return c
-	}, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+	var c cost
+	for g := group; g > 1; g = (g + 1) / 2 {
+		c = c.plus(some(rectifier, n*(g/2)))
+	}
+	return step{name: "MaxPool", scale: scale, cost: c, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		y, err := pick(s, x[0], rows, at)
 		if err != nil {
 			return mpc.Share{}, err
 		}
 		return s.Max(y, group)
-	}}, nil
+	}}
 }
 
-func averages(at []int, group int, x interval) (step, error) {
-	f, err := fraction(x.most() + 1)
+func averages(at []int, group int, x interval, scale int) (step, error) {
+	f, err := fraction(x.most()+1, scale)
 	if err != nil {
 		return step{}, err
 	}
-	n, share := len(at)/group, fixed(1/float64(group), f)
+	share := fixed(1/float64(group), f)
 	if math.Log2(float64(group)) > float64(f)/2 {
 		return step{}, fmt.Errorf("windows of %d values", group)
 	}
-	return step{name: "AveragePool", cost: func() cost { return truncations(n) }, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: "AveragePool", scale: scale + f, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		y, err := pick(s, x[0], rows, at)
 		if err == nil {
 			y, err = s.Sum(y, group)
@@ -63,10 +61,7 @@ func averages(at []int, group int, x interval) (step, error) {
 		if err == nil {
 			y, err = s.Scale(y, share)
 		}
-		if err != nil {
-			return mpc.Share{}, err
-		}
-		return s.Truncate(y, f)
+		return y, err
 	}}, nil
 }
 
@@ -86,8 +81,8 @@ func padded(op ml.Pad, in, out []int) (at []int) {
 }
 
 // concat joins the arguments of each row.
-func concat(op ml.Concat, in [][]int) step {
-	return step{name: named(op), cost: free, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
+func concat(op ml.Concat, in [][]int, scale int) step {
+	return step{name: named(op), scale: scale, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) {
 		all, err := mpc.Concat(x...)
 		if err != nil {
 			return mpc.Share{}, err

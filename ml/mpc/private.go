@@ -67,9 +67,25 @@ func (h Shape) columns() int {
 // Hide shares a model on the device of its owner. missing says whether values
 // may be missing. Thresholds must be XGBoost's: of float32.
 func Hide(m *tree.Model, missing bool) (Shape, [mpc.Parties]HiddenModel, error) {
-	var none [mpc.Parties]HiddenModel
+	var out [mpc.Parties]HiddenModel
+	f, err := filled(m, missing)
+	if err != nil {
+		return Shape{}, out, err
+	}
+	choices, err1 := mpc.Deal(f.choices)
+	thresholds, err2 := mpc.Deal(f.thresholds)
+	leaves, err3 := mpc.DealBits(f.leaves)
+	base, err4 := mpc.Deal(f.base)
+	for i := range out {
+		out[i] = HiddenModel{choices[i], thresholds[i], leaves[i], base[i]}
+	}
+	return f.h, out, errors.Join(err1, err2, err3, err4)
+}
+
+// filled returns the numbers that a model is.
+func filled(m *tree.Model, missing bool) (filling, error) {
 	if err := m.Check(); err != nil {
-		return Shape{}, none, err
+		return filling{}, err
 	}
 	h := Shape{Features: m.Features, Missing: missing, Classes: len(m.Base), Depth: 1}
 	for math.Ldexp(float64(len(m.Trees)), -h.Fraction-1) > Tolerance {
@@ -91,37 +107,24 @@ func Hide(m *tree.Model, missing bool) (Shape, [mpc.Parties]HiddenModel, error) 
 	}
 	span := math.RoundToEven(math.Ldexp(most, h.Fraction))
 	if !(span < 1<<40) {
-		return Shape{}, none, overflows(fmt.Sprintf("leaves span %.3g", most))
+		return filling{}, overflows(fmt.Sprintf("leaves span %.3g", most))
 	}
 	h.LeafBits = circuit.Width(uint64(span))
 	if err := h.Check(); err != nil {
-		return Shape{}, none, err
+		return filling{}, err
 	}
 	f := filling{h: h, trees: len(m.Trees)}
 	f.choices, f.thresholds = make([]uint64, h.questions()*f.trees*h.columns()), make([]uint64, h.questions()*f.trees)
 	f.leaves = make([]uint64, h.leaves()*f.trees)
 	for i, t := range m.Trees {
 		if err := f.fill(t, i, 0, 0, least[i]); err != nil {
-			return Shape{}, none, err
+			return filling{}, err
 		}
 	}
-	starts := make([]uint64, len(base))
-	for c, v := range base {
-		starts[c] = fixed(v, h.Fraction)
+	for _, v := range base {
+		f.base = append(f.base, fixed(v, h.Fraction))
 	}
-	return deal(h, f, starts)
-}
-
-func deal(h Shape, f filling, starts []uint64) (Shape, [mpc.Parties]HiddenModel, error) {
-	var out [mpc.Parties]HiddenModel
-	choices, err1 := mpc.Deal(f.choices)
-	thresholds, err2 := mpc.Deal(f.thresholds)
-	leaves, err3 := mpc.DealBits(f.leaves)
-	base, err4 := mpc.Deal(starts)
-	for i := range out {
-		out[i] = HiddenModel{choices[i], thresholds[i], leaves[i], base[i]}
-	}
-	return h, out, errors.Join(err1, err2, err3, err4)
+	return f, nil
 }
 
 func deepest(t tree.Tree, at int) int {
@@ -135,9 +138,9 @@ func deepest(t tree.Tree, at int) int {
 // A filling writes trees as complete ones: question p has the children 2p+1 and
 // 2p+2, and leaves follow the questions.
 type filling struct {
-	h                           Shape
-	trees                       int
-	choices, thresholds, leaves []uint64
+	h                                 Shape
+	trees                             int
+	choices, thresholds, leaves, base []uint64
 }
 
 // fill writes the subtree at node as place p and below. A leaf that is not deep enough
@@ -207,9 +210,23 @@ func (h Shape) Margins(out []uint64) ([]float64, error) {
 	return y, nil
 }
 
-// program is what happens in one complete tree: the signs of its questions'
+// HiddenTrees are the trees of a shape, compiled.
+type HiddenTrees struct {
+	Shape
+	program *circuit.Program
+}
+
+// Compile makes of h what a session runs.
+func (h Shape) Compile() (*HiddenTrees, error) {
+	if err := h.Check(); err != nil {
+		return nil, err
+	}
+	return &HiddenTrees{h, h.circuit()}, nil
+}
+
+// circuit is what happens in one complete tree: the signs of its questions'
 // differences are the way, and the leaf at its end is what is left of all.
-func (h Shape) program() *circuit.Program {
+func (h Shape) circuit() *circuit.Program {
 	b := circuit.New()
 	left := make([]circuit.Bit, h.questions())
 	for p := range left {
@@ -236,20 +253,16 @@ const hiddenRows = 128
 // Run evaluates the trees of a shared model on shares of rows of Keys and
 // returns shares of rows of margins, for Session.Output and then Margins. Nobody
 // but who dealt it learns anything of the model but its shape.
-func (h Shape) Run(s *mpc.Session, m HiddenModel, x mpc.Share, rows int) (mpc.Share, error) {
-	if err := h.Check(); err != nil {
-		return mpc.Share{}, err
-	}
+func (h *HiddenTrees) Run(s *mpc.Session, m HiddenModel, x mpc.Share, rows int) (mpc.Share, error) {
 	trees, columns := len(h.Class), h.columns()
 	if rows < 1 || x.Len() != rows*columns || m.Choices.Len() != h.questions()*trees*columns || m.Thresholds.Len() != h.questions()*trees ||
 		m.Leaves.Len() != h.leaves()*trees || m.Base.Len() != h.Classes {
 		return mpc.Share{}, errors.New("mpc: shares of another shape than the model's")
 	}
-	p := h.program()
 	var out []mpc.Share
 	for from := 0; from < rows; from += hiddenRows {
 		n := min(hiddenRows, rows-from)
-		z, err := h.block(s, p, m, x.Slice(from*columns, (from+n)*columns), n)
+		z, err := h.block(s, m, x.Slice(from*columns, (from+n)*columns), n)
 		if err != nil {
 			return mpc.Share{}, err
 		}
@@ -258,7 +271,7 @@ func (h Shape) Run(s *mpc.Session, m HiddenModel, x mpc.Share, rows int) (mpc.Sh
 	return mpc.Concat(out...)
 }
 
-func (h Shape) block(s *mpc.Session, p *circuit.Program, m HiddenModel, x mpc.Share, rows int) (mpc.Share, error) {
+func (h *HiddenTrees) block(s *mpc.Session, m HiddenModel, x mpc.Share, rows int) (mpc.Share, error) {
 	trees, columns := len(h.Class), h.columns()
 	asked, err := s.MatMul(m.Choices, transposed(x, rows, columns), h.questions()*trees, columns, rows)
 	if err != nil {
@@ -272,45 +285,15 @@ func (h Shape) block(s *mpc.Session, p *circuit.Program, m HiddenModel, x mpc.Sh
 	if err != nil {
 		return mpc.Share{}, err
 	}
-	leaves, err := s.Evaluate(p, in, trees*rows) // tree by tree
+	leaves, err := s.Evaluate(h.program, in, trees*rows) // tree by tree
 	if err != nil {
 		return mpc.Share{}, err
 	}
-	return h.sum(s, m.Base, leaves, rows)
-}
-
-// sum adds the leaves that rows reached, tree by tree, to where margins start.
-func (h Shape) sum(s *mpc.Session, base, leaves mpc.Share, rows int) (mpc.Share, error) {
-	of := make([][]int, h.Classes) // trees
-	longest := 0
-	for t, c := range h.Class {
-		of[c] = append(of[c], t)
-		longest = max(longest, len(of[c]))
-	}
-	nothing := leaves.Len()
-	leaves, err := mpc.Concat(leaves, s.Public([]uint64{0}))
+	y, err := sumByClass(s, leaves, h.Class, h.Classes, rows)
 	if err != nil {
 		return mpc.Share{}, err
 	}
-	// For each row and class its trees, filled up to equally many.
-	var at []int
-	for r := range rows {
-		for _, trees := range of {
-			for k := range longest {
-				if k < len(trees) {
-					at = append(at, trees[k]*rows+r)
-				} else {
-					at = append(at, nothing)
-				}
-			}
-		}
-	}
-	y, err := s.Sum(leaves.Gather(at), longest)
-	if err != nil {
-		return mpc.Share{}, err
-	}
-	starts := transposed(each(base, rows), h.Classes, rows)
-	return s.Add(y, starts)
+	return s.Add(y, transposed(each(m.Base, rows), h.Classes, rows))
 }
 
 // each repeats every value as often as there are rows.

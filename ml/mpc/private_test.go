@@ -19,6 +19,10 @@ func hiddenEqual(t *testing.T, m *tree.Model, missing bool, rows [][]float64, se
 	if err != nil {
 		t.Fatal(err)
 	}
+	trees, err := h.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var flat []uint64
 	for _, x := range rows {
 		k, err := h.Keys(x)
@@ -28,7 +32,7 @@ func hiddenEqual(t *testing.T, m *tree.Model, missing bool, rows [][]float64, se
 		flat = append(flat, k...)
 	}
 	got := mpctest.Run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
-		return h.Run(s, model[s.Party()], in[0], len(rows))
+		return trees.Run(s, model[s.Party()], in[0], len(rows))
 	}, flat)
 	for i, x := range rows {
 		y, err := h.Margins(got[i*h.Classes : (i+1)*h.Classes])
@@ -106,7 +110,7 @@ func TestWhatCannotBeHiddenIsRefused(t *testing.T) {
 		t.Error("a short row was shared")
 	}
 	for _, h := range []Shape{{}, {Features: 1, Depth: 9, Classes: 1, Class: []int{0}}, {Features: 1, Depth: 1, Classes: 1, Class: []int{1}}} {
-		if h.Check() == nil {
+		if _, err := h.Compile(); err == nil {
 			t.Errorf("%+v was taken", h)
 		}
 	}

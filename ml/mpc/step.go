@@ -10,42 +10,40 @@ import (
 )
 
 // compile makes a step of an operation whose arguments and result have the
-// given shapes and bounds.
-func compile(op ml.Op, in [][]int, out []int, args []interval, result interval) (step, error) {
+// given shapes; bounds are of the arguments, which have scale bits after the point.
+func compile(op ml.Op, in [][]int, out []int, args []interval, scale int) (step, error) {
 	switch op := op.(type) {
 	case ml.Conv:
-		return convolution(op, in[0], out, args[0])
+		return convolution(op, in[0], out, args[0], scale)
 	case ml.Linear:
-		return dense(op, args[0])
+		return dense(op, args[0], scale)
 	case ml.Poly:
-		return horner(op, args[0], result)
+		return horner(op, args[0])
 	case ml.Activation:
-		return activation(op, ml.Size(out))
+		return activation(op, ml.Size(out), scale)
 	case ml.AveragePool:
 		w := windows(in[0], [2]int{op.Kernel, op.Kernel}, [2]int{op.Kernel, op.Kernel}, [2]int{}, out)
-		return averages(w, op.Kernel*op.Kernel, args[0])
+		return averages(w, op.Kernel*op.Kernel, args[0], scale)
 	case ml.MaxPool:
-		return maxima(windows(in[0], op.Kernel, op.Stride, op.Before, out), op.Kernel[0]*op.Kernel[1])
+		return maxima(windows(in[0], op.Kernel, op.Stride, op.Before, out), op.Kernel[0]*op.Kernel[1], scale), nil
 	case ml.Flatten, ml.Reshape:
-		return step{name: named(op), run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }, cost: free}, nil
+		return step{name: named(op), scale: scale, run: func(_ *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return x[0], nil }}, nil
 	case ml.Pad:
-		return gather(named(op), padded(op, in[0], out)), nil
+		return gather(named(op), padded(op, in[0], out), scale), nil
 	case ml.Concat:
-		return concat(op, in), nil
+		return concat(op, in, scale), nil
 	case ml.Add:
-		return step{name: named(op), run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }, cost: free}, nil
+		return step{name: named(op), scale: scale, run: func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Add(x[0], x[1]) }}, nil
 	}
 	return step{}, errors.New("it has no form on shares")
 }
-
-func free() cost { return cost{} }
 
 // none stands for a zero among the indices that gather takes.
 const none = -1
 
 // gather makes a step that takes values of one argument by index, of each row.
-func gather(name string, at []int) step {
-	return step{name: name, cost: free, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
+func gather(name string, at []int, scale int) step {
+	return step{name: name, scale: scale, run: func(s *mpc.Session, x []mpc.Share, rows int) (mpc.Share, error) { return pick(s, x[0], rows, at) }}
 }
 
 // pick takes the values at the indices, none being a zero, of each of the rows.
@@ -70,7 +68,7 @@ func pick(s *mpc.Session, x mpc.Share, rows int, at []int) (mpc.Share, error) {
 
 // convolution is a product of the patches under the kernel with its weights
 // (im2col): a row for each place, a column for each channel.
-func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
+func convolution(op ml.Conv, in, out []int, x interval, scale int) (step, error) {
 	k, places, depth := op.Kernel, out[1]*out[2], op.In*op.Kernel*op.Kernel
 	patches := make([]int, 0, places*depth)
 	for oy := range out[1] {
@@ -95,16 +93,16 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 			turned = append(turned, p*op.Out+c)
 		}
 	}
-	product, err := product(op.Weights, op.Bias, op.Out, depth, x.most())
+	multiply, f, err := multiplier(op.Weights, op.Bias, op.Out, depth, x.most(), scale)
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: func() cost { return truncations(op.Out * places) }, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+	return step{name: named(op), scale: scale + f, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
 		cols, err := pick(s, args[0], rows, patches)
 		if err != nil {
 			return mpc.Share{}, err
 		}
-		y, err := product(s, cols, rows*places)
+		y, err := multiply(s, cols, rows*places)
 		if err != nil {
 			return mpc.Share{}, err
 		}
@@ -112,19 +110,20 @@ func convolution(op ml.Conv, in, out []int, x interval) (step, error) {
 	}}, nil
 }
 
-func dense(op ml.Linear, x interval) (step, error) {
-	product, err := product(op.Weights, op.Bias, op.Out, op.In, x.most())
+func dense(op ml.Linear, x interval, scale int) (step, error) {
+	multiply, f, err := multiplier(op.Weights, op.Bias, op.Out, op.In, x.most(), scale)
 	if err != nil {
 		return step{}, err
 	}
-	return step{name: named(op), cost: func() cost { return truncations(op.Out) }, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
-		return product(s, args[0], rows)
+	return step{name: named(op), scale: scale + f, run: func(s *mpc.Session, args []mpc.Share, rows int) (mpc.Share, error) {
+		return multiply(s, args[0], rows)
 	}}, nil
 }
 
-// product returns what multiplies rows of depth values, at most top each, with
-// the transpose of weights (out rows of depth), adds the bias and truncates.
-func product(weights, bias []float64, out, depth int, top float64) (func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), error) {
+// multiplier returns what multiplies rows of depth values, at most top each, with
+// the transpose of weights (out rows of depth) and adds the bias, and by how many
+// bits the result has more after the point: no message.
+func multiplier(weights, bias []float64, out, depth int, top float64, scale int) (multiply func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error), f int, err error) {
 	sum := 0.0
 	for o := range out {
 		row := math.Abs(bias[o])
@@ -133,19 +132,25 @@ func product(weights, bias []float64, out, depth int, top float64) (func(s *mpc.
 		}
 		sum = max(sum, row)
 	}
-	f, err := fraction(sum)
-	if err != nil {
-		return nil, err
+	if f, err = fraction(sum, scale); err != nil {
+		return nil, 0, err
 	}
-	w, b := make([]uint64, depth*out), make([]uint64, out)
+	w, turned, b := make([]uint64, depth*out), make([]uint64, depth*out), make([]uint64, out)
 	for o := range out {
 		for i := range depth {
-			w[i*out+o] = fixed(weights[o*depth+i], f)
+			w[o*depth+i] = fixed(weights[o*depth+i], f)
+			turned[i*out+o] = w[o*depth+i]
 		}
-		b[o] = fixed(bias[o], f+mpc.Fraction)
+		b[o] = fixed(bias[o], f+scale)
 	}
 	return func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
-		y, err := s.MatMulPublic(x, w, rows, depth, out)
+		var y mpc.Share
+		var err error
+		if rows == 1 { // inner products with rows of weights, as they lie in memory
+			y, err = s.PublicMatMul(w, x, out, depth, 1)
+		} else {
+			y, err = s.MatMulPublic(x, turned, rows, depth, out)
+		}
 		if err != nil {
 			return mpc.Share{}, err
 		}
@@ -153,15 +158,12 @@ func product(weights, bias []float64, out, depth int, top float64) (func(s *mpc.
 		for range rows {
 			each = append(each, b...)
 		}
-		if y, err = s.AddPublic(y, each); err != nil {
-			return mpc.Share{}, err
-		}
-		return s.Truncate(y, f)
-	}, nil
+		return s.AddPublic(y, each)
+	}, f, nil
 }
 
 // horner evaluates polynomials of up to the same degree, one for each value.
-func horner(op ml.Poly, x, result interval) (step, error) {
+func horner(op ml.Poly, x interval) (step, error) {
 	size, degree, most := len(x.low), 0, 0.0
 	for _, k := range op.Coeffs {
 		degree = max(degree, len(k)-1)
@@ -186,7 +188,7 @@ func horner(op ml.Poly, x, result interval) (step, error) {
 			return step{}, fmt.Errorf("a partial result may reach %.3g", t*v)
 		}
 	}
-	f, err := fraction(most)
+	f, err := fraction(most, mpc.Fraction)
 	if err != nil {
 		return step{}, err
 	}
@@ -223,16 +225,14 @@ func horner(op ml.Poly, x, result interval) (step, error) {
 		}
 		return t, nil
 	}
-	return step{name: named(op), run: run, cost: func() cost {
-		return truncations(size).times(degree).plus(products(size).times(max(degree-1, 0)))
-	}}, nil
+	return step{name: named(op), scale: mpc.Fraction, run: run, cost: some(truncation, size).times(min(degree, 1)).plus(some(product, size).times(max(degree-1, 0)))}, nil
 }
 
-func activation(op ml.Activation, size int) (step, error) {
-	st := step{name: op.Kind.String(), cost: func() cost { return sigmoids(size) }}
+func activation(op ml.Activation, size, scale int) (step, error) {
+	st := step{name: op.Kind.String(), scale: scale, cost: some(sigmoid, size)}
 	switch op.Kind {
 	case ml.ReLU:
-		st.cost = func() cost { return rectifiers(size) }
+		st.cost = some(rectifier, size)
 		st.run = func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.ReLU(x[0]) }
 	case ml.Sigmoid:
 		st.run = func(s *mpc.Session, x []mpc.Share, _ int) (mpc.Share, error) { return s.Sigmoid(x[0]) }

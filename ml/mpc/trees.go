@@ -1,8 +1,10 @@
 package mpc
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"manx/ml/tree"
 	"manx/privacy/mpc/circuit"
@@ -16,6 +18,12 @@ type Trees struct {
 	columns []column
 	program *circuit.Program
 	outputs int
+	most    []uint64 // of each output
+
+	// short is for a few rows: it ends in a number for each tree, and these, as
+	// nothing but sums is asked of them, are added up as numbers, in no rounds.
+	short *circuit.Program
+	class []int // of each tree; nil where there is no short program
 
 	// Of margins: where a class starts, and bits after the point.
 	base     []float64
@@ -44,12 +52,10 @@ func CompileMargins(m *tree.Model) (*Trees, error) {
 		t.fraction++
 	}
 	b, x := t.begin()
+	var each []circuit.Number
 	numbers, top := make([][]circuit.Number, len(m.Base)), make([]uint64, len(m.Base))
 	for i, tr := range m.Trees {
-		at, err := t.reach(b, x, tr)
-		if err != nil {
-			return nil, err
-		}
+		at := t.reach(b, x, tr)
 		least, most := math.Inf(1), math.Inf(-1)
 		for _, n := range tr.Nodes {
 			if n.Leaf() {
@@ -68,12 +74,14 @@ func CompileMargins(m *tree.Model) (*Trees, error) {
 		}
 		t.base[tr.Class] += least
 		top[tr.Class] += uint64(span)
-		numbers[tr.Class] = append(numbers[tr.Class], b.Choose(cases, circuit.Width(uint64(span))))
+		leaf := b.Choose(cases, circuit.Width(uint64(span)))
+		numbers[tr.Class], each, t.class = append(numbers[tr.Class], leaf), append(each, leaf), append(t.class, tr.Class)
 	}
 	var out []circuit.Number
 	for c := range numbers {
 		out = append(out, b.Sum(numbers[c], top[c]))
 	}
+	t.short, t.most = b.Build(each...), top
 	return t.end(b, out)
 }
 
@@ -95,10 +103,7 @@ func CompilePoints(p *tree.Points, bits []int, reasons int) (*Trees, error) {
 	var totals []circuit.Number
 	byFeature, top := make([][]circuit.Number, p.Features), make([]uint64, p.Features+1)
 	for i, tr := range p.Trees {
-		at, err := t.reach(b, x, tr)
-		if err != nil {
-			return nil, err
-		}
+		at := t.reach(b, x, tr)
 		choose := func(f int, points func(leaf []int) int) circuit.Number {
 			most := 0
 			var cases []circuit.Case
@@ -125,12 +130,14 @@ func CompilePoints(p *tree.Points, bits []int, reasons int) (*Trees, error) {
 		}
 	}
 	out := []circuit.Number{b.Sum(totals, top[p.Features])}
+	t.most = append(t.most, top[p.Features])
 	if reasons > 0 {
 		lost := make([]circuit.Number, p.Features)
 		for f := range lost {
 			lost[f] = b.Sum(byFeature[f], top[f])
 		}
 		out = append(out, weightiest(b, lost, reasons)...)
+		t.most = append(t.most, slices.Repeat([]uint64{uint64(p.Features)}, reasons)...)
 	}
 	return t.end(b, out)
 }
@@ -153,7 +160,7 @@ func (t *Trees) end(b *circuit.Builder, out []circuit.Number) (*Trees, error) {
 }
 
 // reach returns for each node of a tree whether a row comes to it.
-func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) ([]circuit.Bit, error) {
+func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) []circuit.Bit {
 	at := make([]circuit.Bit, len(tr.Nodes))
 	at[0] = circuit.True
 	for i, n := range tr.Nodes {
@@ -171,7 +178,7 @@ func (t *Trees) reach(b *circuit.Builder, x []circuit.Number, tr tree.Tree) ([]c
 		at[n.Left] = b.And(at[i], left)
 		at[n.Right] = b.Xor(at[i], at[n.Left])
 	}
-	return at, nil
+	return at
 }
 
 // weightiest returns the n features that lost most, each as its number and one,
@@ -235,8 +242,11 @@ func (t *Trees) Keys(x []float64) ([]uint64, error) {
 
 // Margins returns the margins that the numbers of a row stand for.
 func (t *Trees) Margins(out []uint64) ([]float64, error) {
-	if t.points || len(out) != t.outputs {
-		return nil, fmt.Errorf("mpc: %d numbers are no margins of this model", len(out))
+	if t.points {
+		return nil, errors.New("mpc: a model in points gives no margins")
+	}
+	if err := t.possible(out); err != nil {
+		return nil, err
 	}
 	y := append([]float64(nil), t.base...)
 	for c, v := range out {
@@ -248,18 +258,32 @@ func (t *Trees) Margins(out []uint64) ([]float64, error) {
 // Points returns the score that the numbers of a row stand for, and the features
 // that lost most, the weightiest first.
 func (t *Trees) Points(out []uint64) (score int, reasons []int, err error) {
-	if !t.points || len(out) != t.outputs {
-		return 0, nil, fmt.Errorf("mpc: %d numbers are no points of this model", len(out))
+	if !t.points {
+		return 0, nil, errors.New("mpc: a model of margins gives no points")
+	}
+	if err := t.possible(out); err != nil {
+		return 0, nil, err
 	}
 	for _, v := range out[1:] {
-		if v > uint64(len(t.columns)) {
-			return 0, nil, fmt.Errorf("mpc: a reason that there is not")
-		}
 		if v > 0 {
 			reasons = append(reasons, int(v)-1)
 		}
 	}
 	return t.top - int(out[0]), reasons, nil
+}
+
+// possible refuses numbers that no input gives: parties that joined in the
+// result did not run this model.
+func (t *Trees) possible(out []uint64) error {
+	if len(out) != t.outputs {
+		return fmt.Errorf("mpc: %d numbers are no result of this model", len(out))
+	}
+	for i, v := range out {
+		if v > t.most[i] {
+			return notice.New(notice.Integrity, "the result is none that this model gives", "ask the parties again; one of them, or the session, was not what it should be")
+		}
+	}
+	return nil
 }
 
 func overflows(what string) error {

@@ -2,6 +2,7 @@ package mpc
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"io"
 	"math"
@@ -205,9 +206,11 @@ func TestInvariant7_TreesOnSharesEqualTheClear(t *testing.T) {
 				sameMargins(t, m, trees, rows[i], out)
 			}
 			for _, security := range securities(false) {
-				got := mpctest.Run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], len(rows)) }, flat)
-				for i, x := range rows {
-					sameMargins(t, m, trees, x, got[i*trees.Outputs():(i+1)*trees.Outputs()])
+				for _, n := range []int{2, len(rows)} { // few rows take another program than many
+					got := mpctest.Run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return trees.Run(s, in[0], n) }, flat[:n*m.Features])
+					for i, x := range rows[:n] {
+						sameMargins(t, m, trees, x, got[i*trees.Outputs():(i+1)*trees.Outputs()])
+					}
 				}
 			}
 		})
@@ -243,6 +246,14 @@ func TestQuestionsAreExactAtTheirThresholds(t *testing.T) {
 // grown trains trees on features that decide together, some values missing.
 func grown(t testing.TB, trees, depth, features int) (*tree.Model, [][]float64) {
 	t.Helper()
+	m, x, err := grow(trees, depth, features)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, x
+}
+
+func grow(trees, depth, features int) (*tree.Model, [][]float64, error) {
 	rng := rand.New(rand.NewPCG(8, uint64(features)))
 	var x [][]float64
 	var y []bool
@@ -260,11 +271,8 @@ func grown(t testing.TB, trees, depth, features int) (*tree.Model, [][]float64) 
 		}
 		x, y = append(x, row), append(y, rng.Float64() < 1/(1+math.Exp(-z)))
 	}
-	m, err := boost.Fit(t.Context(), x, y, boost.Options{Trees: trees, Depth: depth, Rate: 0.1, Lambda: 1, MinWeight: 0.1, Bins: 64}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, x
+	m, err := boost.Fit(context.Background(), x, y, boost.Options{Trees: trees, Depth: depth, Rate: 0.1, Lambda: 1, MinWeight: 0.1, Bins: 64}, nil)
+	return m, x, err
 }
 
 func TestWhatCannotBeSharedIsRefused(t *testing.T) {
@@ -287,8 +295,10 @@ func TestWhatCannotBeSharedIsRefused(t *testing.T) {
 	if _, err := CompileMargins(wide); !notice.Is(err, notice.Unsupported) {
 		t.Errorf("leaves of 1e30: %v", err)
 	}
-	if _, _, err := trees.Points([]uint64{1, 2, 3, 4, 200}); err == nil {
-		t.Error("a reason that there is not was read")
+	for _, out := range [][]uint64{{1, 2, 3, 4, 200}, {1 << 20, 1, 2, 3, 4}, {^uint64(0), 0, 0, 0, 0}, {1, 2, 3}} {
+		if _, _, err := trees.Points(out); err == nil {
+			t.Errorf("%v was read as points", out)
+		}
 	}
 	if _, err := trees.Margins([]uint64{1}); err == nil {
 		t.Error("margins of a model in points were read")

@@ -124,7 +124,7 @@ func TestInvariant7_EncryptedRadiographsEqualTheClear(t *testing.T) {
 	for _, i := range at {
 		inputs = append(inputs, val[i].input())
 	}
-	encrypted.OnShares(t, g, card.Ranges, 1e-3, inputs)
+	encrypted.OnShares(t, g, card.Ranges, 2e-3, inputs)
 	out := encrypted.Equal(t, g, card.Precision.Bound, inputs)
 	if len(at) == len(val) {
 		auc := validation.Round(validation.AUC(out, positives(val), nil))

@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"manx/privacy/mpc/ring"
 )
 
 // A message is cut into frames: length of the payload (4 bytes, at most
@@ -38,7 +40,6 @@ type channel struct {
 	queue    []frame
 	spare    [][]byte
 	open     []byte // a frame that more words fit in
-	openStep string
 	finished bool
 	once     sync.Once
 }
@@ -184,6 +185,21 @@ func (c *channel) receive(words []uint64) {
 			return
 		}
 		words = words[n:]
+	}
+}
+
+// combine adds what the peer sends to sum, or exclusive-ors it, frame by frame.
+func (c *channel) combine(sum []uint64, boolean bool) {
+	var got [frameWords]uint64
+	for len(sum) > 0 {
+		n := min(len(sum), frameWords)
+		c.receive(got[:n])
+		if boolean {
+			xorInto(sum[:n], got[:n])
+		} else {
+			ring.Add(sum[:n], sum[:n], got[:n])
+		}
+		sum = sum[n:]
 	}
 }
 

@@ -41,6 +41,7 @@ type evaluation struct {
 	s     *Session
 	p     *circuit.Program
 	w     int      // words of a plane
+	n     int      // rows of this block
 	slots []uint64 // of slot i, both components: from 2·w·i
 	sent  []uint64 // of a round, component i of all its ANDs
 	got   []uint64 // component i+1
@@ -62,10 +63,13 @@ func (e *evaluation) block(x vec, rows, from, to int) vec {
 		copy(in.a[j*n:(j+1)*n], x.a[j*rows+from:])
 		copy(in.b[j*n:(j+1)*n], x.b[j*rows+from:])
 	}
+	e.n = n
 	e.load(in, n)
 	for _, r := range e.p.Rounds {
 		switch {
 		case len(r.Ands) == 0:
+		case n <= narrowRows:
+			e.andNarrow(r.Ands)
 		case e.s.security == WithAbort:
 			e.andRecorded(r.Ands)
 		default:
@@ -188,12 +192,7 @@ func (e *evaluation) and(gates []circuit.And) {
 	sent, got := e.sent[:words], e.got[:words]
 	at := 0 // words that are hidden and on their way
 	for i, g := range gates {
-		if out := sent[i*w : (i+1)*w]; w == 1 {
-			x, y := e.slots[2*g.X:][:2], e.slots[2*g.Y:][:2]
-			out[0] = x[0]&(y[0]^y[1]) ^ x[1]&y[0]
-		} else {
-			andPart(out, e.slot(g.X), e.slot(g.Y))
-		}
+		andPart(sent[i*w:(i+1)*w], e.slot(g.X), e.slot(g.Y))
 		if done := (i + 1) * w; done-at >= blockWords || i+1 == len(gates) {
 			s.mine.xor(sent[at:done])
 			s.ours.xor(sent[at:done])
@@ -204,11 +203,6 @@ func (e *evaluation) and(gates []circuit.And) {
 	s.previous.flush()
 	s.next.receive(got)
 	for i, g := range gates {
-		if w == 1 {
-			z := e.slots[2*g.Z:][:2]
-			z[0], z[1] = sent[i], got[i]
-			continue
-		}
 		put(e, g.Z, vec{sent[i*w : (i+1)*w], got[i*w : (i+1)*w]})
 	}
 }

@@ -118,6 +118,29 @@ func TestInvariant7_OneLyingParty(t *testing.T) {
 	}
 }
 
+// TestInvariant7_OneFalseShare: a party that computes with another component than
+// was dealt, from the start, is found out, even if the program only adds.
+func TestInvariant7_OneFalseShare(t *testing.T) {
+	programs := map[string]computation{
+		"output": func(_ *mpc.Session, in []mpc.Share) (mpc.Share, error) { return in[0], nil },
+		"add":    func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Add(in[0], in[1]) },
+		"matrix": func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.MatMulFixed(in[1], in[0], 3, 1, 3) },
+		"relu":   func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.ReLU(in[0]) },
+	}
+	for name, f := range programs {
+		for liar := range mpc.Parties {
+			for component := range 2 {
+				in := deal(t, everyX, everyY)
+				in[liar][0] = altered(t, in[liar][0], component)
+				_, _, err := runOn(t.Context(), link.Memory(), mpc.WithAbort, f, in)
+				if !errors.Is(err, mpc.ErrCheat) {
+					t.Errorf("%s, party %d, component %d: %v", name, liar, component, err)
+				}
+			}
+		}
+	}
+}
+
 // TestSemiHonestAssumes: the same lie passes unnoticed where it is assumed away.
 func TestSemiHonestAssumes(t *testing.T) {
 	for security, noticed := range map[mpc.Security]bool{mpc.SemiHonest: false, mpc.WithAbort: true} {

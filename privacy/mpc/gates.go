@@ -17,7 +17,7 @@ func (s *Session) and(gates []gate) {
 	for _, g := range gates {
 		words += g.x.len()
 	}
-	all := newVec(words)
+	all := s.temporary(words)
 	var lhs, mask []uint64
 	if s.security == WithAbort {
 		lhs, mask = make([]uint64, words), make([]uint64, words)
@@ -62,12 +62,18 @@ func andPart(out []uint64, x, y vec) {
 	}
 }
 
-func xor(x, y vec) vec {
-	z := newVec(x.len())
-	for k := range z.a {
-		z.a[k], z.b[k] = x.a[k]^y.a[k], x.b[k]^y.b[k]
-	}
+func (s *Session) xor(x, y vec) vec {
+	z := s.temporary(x.len())
+	xorTo(z.a, x.a, y.a)
+	xorTo(z.b, x.b, y.b)
 	return z
+}
+
+func xorTo(z, x, y []uint64) {
+	x, y = x[:len(z)], y[:len(z)]
+	for k := range z {
+		z[k] = x[k] ^ y[k]
+	}
 }
 
 // not flips every bit: component 0's.
@@ -114,7 +120,7 @@ func (s *Session) carryOut(runs []carry) vec {
 				up = append(up, runs[i])
 				break
 			}
-			c := carry{make: xor(runs[i+1].make, gates[0].z)}
+			c := carry{make: s.xor(runs[i+1].make, gates[0].z)}
 			gates = gates[1:]
 			if i > 0 {
 				c.pass = gates[0].z

@@ -10,7 +10,7 @@ import (
 
 // Public returns a sharing of values that all three parties know.
 func (s *Session) Public(values []uint64) Share {
-	return Share{&dealt{party: s.party, vec: s.public(values)}}
+	return hide(&dealt{party: s.party, vec: s.public(values)})
 }
 
 // public puts values into component 0.

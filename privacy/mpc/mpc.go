@@ -106,6 +106,7 @@ type Session struct {
 	phase   *Phase
 	journal Journal
 	records records
+	scratch scratch
 	stop    func() bool
 
 	mu   sync.Mutex
@@ -185,7 +186,7 @@ func (s *Session) share(v vec) (Share, error) {
 	if err := s.failed(); err != nil {
 		return Share{}, err
 	}
-	return Share{&dealt{party: s.party, vec: v}}, nil
+	return hide(&dealt{party: s.party, vec: v}), nil
 }
 
 // enter begins a method: it names the step and makes sure that the shares are
@@ -193,7 +194,7 @@ func (s *Session) share(v vec) (Share, error) {
 func (s *Session) enter(step string, shares ...Share) error {
 	s.step = step
 	for _, x := range shares {
-		if x.v != nil && x.v.party != s.party {
+		if x.v() != nil && x.v().party != s.party {
 			return fmt.Errorf("mpc: %s: another party's share", step)
 		}
 		if x.Len() != shares[0].Len() {

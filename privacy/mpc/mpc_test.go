@@ -151,7 +151,10 @@ func TestExactOperations(t *testing.T) {
 func TestTruncate(t *testing.T) {
 	for _, security := range securities {
 		for _, bits := range []int{0, 1, 8, 13, 16, 28, 61} {
-			x := integers(777, 63)
+			x := integers(777, 63) // under 2^62
+			if bits == 61 {
+				x = integers(777, 62)
+			}
 			got, _ := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Truncate(in[0], bits) }, x)
 			for i := range x {
 				d := int64(got[i]) - int64(x[i])>>bits
@@ -180,6 +183,61 @@ func TestTruncateIsUnbiased(t *testing.T) {
 		if mean, want := sum/n, 5+20000.0/65536; math.Abs(mean-want) > 0.05 {
 			t.Errorf("%v: mean %v, want %v", security, mean, want)
 		}
+	}
+}
+
+// TestManyValues: more values than are worked on, or checked, at a time.
+func TestManyValues(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("a million values")
+	}
+	x := integers(1<<20+65, 64)
+	got, _ := run(t, mpc.SemiHonest, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Negative(in[0]) }, x)
+	for i := range x {
+		if got[i] != x[i]>>63 {
+			t.Fatalf("%d of %d", i, len(x))
+		}
+	}
+	x = x[:1<<19+3]
+	got, _ = run(t, mpc.WithAbort, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Mul(in[0], in[0]) }, x)
+	for i := range x {
+		if got[i] != x[i]*x[i] {
+			t.Fatalf("%d of %d", i, len(x))
+		}
+	}
+}
+
+// TestFixedMatrices: products and their truncation in one, at the ends of the range.
+func TestFixedMatrices(t *testing.T) {
+	const m, k, n = 13, 7, 11
+	x, y := integers(m*k, 29), integers(k*n, 29) // sums of 7 products stay under 2^59
+	for _, security := range securities {
+		got, _ := run(t, security, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
+			return s.MatMulFixed(in[0], in[1], m, k, n)
+		}, x, y)
+		for i := range m {
+			for j := range n {
+				var want uint64
+				for l := range k {
+					want += x[i*k+l] * y[l*n+j]
+				}
+				d := int64(got[i*n+j]) - int64(want)>>mpc.Fraction
+				if security == mpc.SemiHonest && (d < 0 || d > 1) || d < -1 || d > 2 {
+					t.Fatalf("%v: %d, %d differs by %d", security, i, j, d)
+				}
+			}
+		}
+	}
+	// Elementwise, up to 2^62.
+	a, b := integers(2000, 31), integers(2000, 31)
+	got, stats := run(t, mpc.SemiHonest, func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.MulFixed(in[0], in[1]) }, a, b)
+	for i := range a {
+		if d := int64(got[i]) - int64(a[i]*b[i])>>mpc.Fraction; d < 0 || d > 1 {
+			t.Fatalf("%d times %d: off by %d", int64(a[i]), int64(b[i]), d)
+		}
+	}
+	if stats.Online.Rounds != 4 {
+		t.Errorf("%d rounds, with the output's", stats.Online.Rounds)
 	}
 }
 

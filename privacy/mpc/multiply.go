@@ -22,38 +22,45 @@ func (s *Session) MulFixed(x, y Share) (Share, error) {
 	return s.share(s.mulFixed(x.vec(), y.vec()))
 }
 
-func (s *Session) mulFixed(x, y vec) vec { return s.truncate(s.mul(x, y), Fraction) }
-
 func (s *Session) mul(x, y vec) vec {
 	z := newVec(x.len())
 	r := s.begin(z)
 	for from := 0; from < x.len(); from += frameWords {
 		to := min(from+frameWords, x.len())
-		xa, xb, ya, yb, out := x.a[from:to], x.b[from:to], y.a[from:to], y.b[from:to], z.a[from:to]
-		for i := range out {
-			out[i] = xa[i]*(ya[i]+yb[i]) + xb[i]*ya[i]
-		}
-		r.hide(out)
+		mulPart(z.a[from:to], x.part(from, to), y.part(from, to))
+		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: x.len(), k: 1, n: 0})
+	s.keepTerms(r, x, y, 1)
 	return z
+}
+
+// mulPart computes this party's summand of x·y.
+func mulPart(out []uint64, x, y vec) {
+	xa, xb, ya, yb := x.a[:len(out)], x.b[:len(out)], y.a[:len(out)], y.b[:len(out)]
+	for i := range out {
+		out[i] = xa[i]*(ya[i]+yb[i]) + xb[i]*ya[i]
+	}
 }
 
 // MatMul returns the product of x (m rows of k) and y (k rows of n), row-major,
 // as integers: for fixed point, Truncate by Fraction. It sends as much as m·n
 // products, whatever k is.
 func (s *Session) MatMul(x, y Share, m, k, n int) (Share, error) {
-	if err := s.shape("matrix product", x.Len(), y.Len(), m, k, n); err != nil {
-		return Share{}, err
-	}
-	if err := s.enter("matrix product", x); err != nil {
-		return Share{}, err
-	}
-	if err := s.enter("matrix product", y); err != nil {
+	if err := s.matrices(x, y, m, k, n); err != nil {
 		return Share{}, err
 	}
 	return s.share(s.matMul(x.vec(), y.vec(), m, k, n))
+}
+
+func (s *Session) matrices(x, y Share, m, k, n int) error {
+	if err := s.shape("matrix product", x.Len(), y.Len(), m, k, n); err != nil {
+		return err
+	}
+	if err := s.enter("matrix product", x); err != nil {
+		return err
+	}
+	return s.enter("matrix product", y)
 }
 
 func (s *Session) matMul(x, y vec, m, k, n int) vec {
@@ -101,7 +108,7 @@ func (s *Session) dot(x, y vec, k int) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: z.len(), k: k, n: 0})
+	s.keepTerms(r, x, y, k)
 	return z
 }
 

@@ -13,9 +13,14 @@ const pivot = 1
 // pivot knows; others pass nil. It takes words from the pivot to party 2.
 func (s *Session) deal(values []uint64, n int, boolean bool) vec {
 	z := newVec(n)
+	if boolean {
+		z = s.temporary(n)
+		clear(z.a)
+		clear(z.b)
+	}
 	switch s.party {
 	case pivot:
-		s.mine.fill(z.a)
+		s.mine.xor(z.a)
 		for i, v := range values {
 			if boolean {
 				z.b[i] = v ^ z.a[i]
@@ -36,6 +41,9 @@ func (s *Session) deal(values []uint64, n int, boolean bool) vec {
 // of the exclusive or. The pivot passes nil.
 func (s *Session) spread(known []uint64, n int, boolean bool) vec {
 	z := newVec(n)
+	if boolean {
+		z = s.temporary(n)
+	}
 	switch s.party {
 	case pivot:
 		s.mine.fill(z.a)
@@ -45,12 +53,12 @@ func (s *Session) spread(known []uint64, n int, boolean bool) vec {
 		s.ours.fill(z.b)
 		s.mask(z.a, known, z.b, boolean)
 		s.previous.send(z.a)
-		z.a = s.merge(z.a, s.previous, boolean)
+		s.previous.combine(z.a, boolean)
 	case 2:
 		s.mine.fill(z.a)
 		s.mask(z.b, known, z.a, boolean)
 		s.next.send(z.b)
-		z.b = s.merge(z.b, s.next, boolean)
+		s.next.combine(z.b, boolean)
 	}
 	return z
 }
@@ -63,19 +71,6 @@ func (s *Session) mask(out, known, mask []uint64, boolean bool) {
 			out[i] = known[i] - mask[i]
 		}
 	}
-}
-
-func (s *Session) merge(sent []uint64, from *channel, boolean bool) []uint64 {
-	got := make([]uint64, len(sent))
-	from.receive(got)
-	for i := range got {
-		if boolean {
-			got[i] ^= sent[i]
-		} else {
-			got[i] += sent[i]
-		}
-	}
-	return got
 }
 
 // common returns component 0 at the parties that know it, nil at the pivot.

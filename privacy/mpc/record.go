@@ -33,6 +33,18 @@ func (s *Session) keep(p product) {
 	}
 }
 
+// keepTerms keeps inner products of k terms, in parts that can be checked alone.
+func (s *Session) keepTerms(r *reshare, x, y vec, k int) {
+	if s.security != WithAbort {
+		return
+	}
+	part := max(1, termsMax/2/k)
+	for from := 0; from < r.z.len(); from += part {
+		to := min(from+part, r.z.len())
+		s.keep(product{x: x.part(from*k, to*k), y: y.part(from*k, to*k), lhs: r.lhs[from:to], mask: r.mask[from:to], m: to - from, k: k})
+	}
+}
+
 func (s *Session) keepGates(gates []gate, lhs, mask []uint64) {
 	at := 0
 	for _, g := range gates {

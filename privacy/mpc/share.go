@@ -16,9 +16,20 @@ const Parties = 3
 // sum of three components; the party i has components i and i+1 mod 3 (Araki et
 // al., CCS 2016). One Share says nothing about the values, two say all.
 // It prints nothing of what it holds. The zero Share has no values.
-type Share struct{ v *dealt }
+type Share struct{ open func() *dealt }
 
-// dealt is behind a pointer, which fmt prints as an address at most.
+// hide makes a share of what a party has: behind a closure, which fmt cannot
+// look into.
+func hide(d *dealt) Share { return Share{func() *dealt { return d }} }
+
+// v returns what the party has, nil of the zero Share.
+func (s Share) v() *dealt {
+	if s.open == nil {
+		return nil
+	}
+	return s.open()
+}
+
 type dealt struct {
 	party int
 	vec
@@ -48,25 +59,25 @@ func (s Share) MarshalJSON() ([]byte, error) {
 
 // Len returns the number of values.
 func (s Share) Len() int {
-	if s.v == nil {
+	if s.v() == nil {
 		return 0
 	}
-	return s.v.len()
+	return s.v().len()
 }
 
 // Party returns whose share it is.
 func (s Share) Party() int {
-	if s.v == nil {
+	if s.v() == nil {
 		return 0
 	}
-	return s.v.party
+	return s.v().party
 }
 
 func (s Share) vec() vec {
-	if s.v == nil {
+	if s.v() == nil {
 		return vec{}
 	}
-	return s.v.vec
+	return s.v().vec
 }
 
 // Deal splits values into three parties' shares, with fresh randomness. It runs
@@ -92,7 +103,7 @@ func Deal(values []uint64) ([Parties]Share, error) {
 	var shares [Parties]Share
 	for i := range shares {
 		j := (i + 1) % Parties
-		shares[i] = Share{&dealt{i, vec{c[i], c[j]}, [2][32]byte{blinds[i], blinds[j]}}}
+		shares[i] = hide(&dealt{i, vec{c[i], c[j]}, [2][32]byte{blinds[i], blinds[j]}})
 	}
 	return shares, nil
 }
@@ -106,7 +117,7 @@ func DealBits(values []uint64) ([Parties]Share, error) {
 		return shares, err
 	}
 	// Components 0 and 1 are random; 2 follows from them.
-	c0, c1, c2 := shares[0].v.a, shares[1].v.a, shares[2].v.a
+	c0, c1, c2 := shares[0].v().a, shares[1].v().a, shares[2].v().a
 	for i, v := range values {
 		c2[i] = v ^ c0[i] ^ c1[i]
 	}
@@ -116,7 +127,7 @@ func DealBits(values []uint64) ([Parties]Share, error) {
 // Slice returns the values [from, to) of s, without a copy and without the
 // blindings: its digests hide nothing.
 func (s Share) Slice(from, to int) Share {
-	return Share{&dealt{party: s.Party(), vec: s.vec().part(from, to)}}
+	return hide(&dealt{party: s.Party(), vec: s.vec().part(from, to)})
 }
 
 // Concat returns the values of all shares, one after the other.
@@ -131,7 +142,7 @@ func Concat(shares ...Share) (Share, error) {
 		}
 		d.a, d.b = append(d.a, s.vec().a...), append(d.b, s.vec().b...)
 	}
-	return Share{d}, nil
+	return hide(d), nil
 }
 
 // Gather returns the values at the indices, in their order. An index out of
@@ -141,7 +152,7 @@ func (s Share) Gather(indices []int) Share {
 	for i, j := range indices {
 		out.a[i], out.b[i] = v.a[j], v.b[j]
 	}
-	return Share{&dealt{party: s.Party(), vec: out}}
+	return hide(&dealt{party: s.Party(), vec: out})
 }
 
 const (
@@ -152,14 +163,14 @@ const (
 // MarshalBinary returns the share as bytes: magic, party, n, two blindings, the
 // two components, little-endian. They are secret: seal them.
 func (s Share) MarshalBinary() ([]byte, error) {
-	if s.v == nil {
+	if s.v() == nil {
 		return nil, errors.New("mpc: an empty share has no bytes")
 	}
 	b := append(make([]byte, 0, shareHeader+16*s.Len()), shareMagic...)
-	b = append(b, byte(s.v.party))
+	b = append(b, byte(s.v().party))
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.Len()))
-	b = append(append(b, s.v.blinds[0][:]...), s.v.blinds[1][:]...)
-	for _, c := range [][]uint64{s.v.a, s.v.b} {
+	b = append(append(b, s.v().blinds[0][:]...), s.v().blinds[1][:]...)
+	for _, c := range [][]uint64{s.v().a, s.v().b} {
 		for _, v := range c {
 			b = binary.LittleEndian.AppendUint64(b, v)
 		}
@@ -167,7 +178,7 @@ func (s Share) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// ErrMalformed: bytes that are no share, message or hello.
+// ErrMalformed says: bytes that are no share, message or hello.
 var ErrMalformed = errors.New("mpc: malformed")
 
 // ReadShare reads what MarshalBinary wrote, if it is party's share of n values.
@@ -190,7 +201,7 @@ func ReadShare(b []byte, party, n int) (Share, error) {
 		d.a[i] = binary.LittleEndian.Uint64(b[8*i:])
 		d.b[i] = binary.LittleEndian.Uint64(b[8*(n+i):])
 	}
-	return Share{d}, nil
+	return hide(d), nil
 }
 
 // Digests returns the digests of the party's two components: SHA-256 of the
@@ -198,14 +209,14 @@ func ReadShare(b []byte, party, n int) (Share, error) {
 // digest from telling which values it is of; shares that Deal did not make have
 // none, and their digests hide nothing.
 func (s Share) Digests() [2][32]byte {
-	if s.v == nil {
+	if s.v() == nil {
 		return [2][32]byte{}
 	}
 	var out [2][32]byte
-	for k, c := range [][]uint64{s.v.a, s.v.b} {
+	for k, c := range [][]uint64{s.v().a, s.v().b} {
 		h := sha256.New()
-		h.Write([]byte{'c', byte((s.v.party + k) % Parties)})
-		h.Write(s.v.blinds[k][:])
+		h.Write([]byte{'c', byte((s.v().party + k) % Parties)})
+		h.Write(s.v().blinds[k][:])
 		var word [8]byte
 		for _, v := range c {
 			binary.LittleEndian.PutUint64(word[:], v)
@@ -225,7 +236,7 @@ func Digests(shares [Parties]Share) [Parties][32]byte {
 	return out
 }
 
-// ErrInconsistent: two parties gave different copies of one component.
+// ErrInconsistent says: two parties gave different copies of one component.
 var ErrInconsistent = errors.New("mpc: two parties' copies of a component differ")
 
 // An InconsistentError says which component differs, and who is to blame if
@@ -249,10 +260,10 @@ func (e *InconsistentError) Unwrap() error { return ErrInconsistent }
 func Join(shares ...Share) ([]uint64, error) {
 	var from [Parties]*dealt
 	for _, s := range shares {
-		if s.v == nil || from[s.v.party] != nil || s.Len() != shares[0].Len() {
+		if s.v() == nil || from[s.v().party] != nil || s.Len() != shares[0].Len() {
 			return nil, errors.New("mpc: values are joined from different parties' shares of one vector")
 		}
-		from[s.v.party] = s.v
+		from[s.v().party] = s.v()
 	}
 	if len(shares) < 2 {
 		return nil, errors.New("mpc: one share does not make a value")

@@ -49,7 +49,7 @@ func bytesOf(words []uint64) []byte {
 	if len(words) == 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words)) //nolint:gosec // words and their bytes, of which there are eight each
 }
 
 // littleEndian reports how this machine lays out a word.

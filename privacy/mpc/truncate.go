@@ -6,7 +6,7 @@ import (
 	"manx/privacy/mpc/ring"
 )
 
-// Truncate returns x/2^bits for |x| < 2^62, rounded at random to one of the two
+// Truncate returns x/2^bits for |x| < 2^62 - 2^bits, rounded at random to one of the two
 // multiples around it, the nearer one being likelier, so that the mean is right
 // within 2^-bits. In sessions with abort it may be one below or above those.
 //
@@ -135,10 +135,11 @@ func widthFor(bits int) int {
 func pack(words, values []uint64, width int) {
 	per := 64 / width
 	field := ^uint64(0) >> (64 - width)
-	for j := range words {
+	for j, masks := range words {
+		part := values[j*per : min((j+1)*per, len(values))]
 		var out uint64
-		for k := 0; k < per && j*per+k < len(values); k++ {
-			out |= (values[j*per+k] - words[j]>>(k*width)) & field << (k * width)
+		for k, v := range part {
+			out |= (v - masks>>(k*width)) & field << (k * width)
 		}
 		words[j] = out
 	}
@@ -148,8 +149,12 @@ func pack(words, values []uint64, width int) {
 func unpackWords(values, words []uint64, width int) {
 	per := 64 / width
 	field := ^uint64(0) >> (64 - width)
-	for i := range values {
-		values[i] = words[i/per] >> (i % per * width) & field
+	for j, w := range words {
+		part := values[j*per : min((j+1)*per, len(values))]
+		for k := range part {
+			part[k] = w & field
+			w >>= width
+		}
 	}
 }
 

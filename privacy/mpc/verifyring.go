@@ -83,15 +83,6 @@ type spot struct {
 	places, first int // how many places, and the first one's weight
 }
 
-// terms returns the k terms at a place of a group, nil beyond the end.
-func (r *spot) terms(v []uint64, g, place int) []uint64 {
-	o := g*r.places + place
-	if o >= r.m {
-		return nil
-	}
-	return v[o*r.k : (o+1)*r.k]
-}
-
 // foldSingles folds products and short inner products of 64 groups into one.
 func (p *proof) foldSingles(c *challenges, products []product, places int) {
 	b := c.begin(places)
@@ -125,7 +116,7 @@ func (p *proof) foldSingles(c *challenges, products []product, places int) {
 	up := func(t uint64, of []uint64) []uint64 { // t^g times the group's weight
 		powers, out := p.powers(t, groups), make([]uint64, groups*degree)
 		for g := range groups {
-			ring.GaloisMulAdd(out[g*degree:(g+1)*degree], lifted(of[g:g+1]), powers[g*degree:(g+1)*degree])
+			ring.GaloisWeigh(out[g*degree:(g+1)*degree], powers[g*degree:(g+1)*degree], of[g])
 		}
 		return out
 	}
@@ -147,7 +138,7 @@ func (p *proof) foldSingles(c *challenges, products []product, places int) {
 
 // cross adds the weighted sums of x_g·y_h' + y_g·x_h' for all pairs of groups.
 func (r *spot) cross(pairs, each []uint64) {
-	const block = 64
+	const block = 128
 	sums := make([]uint64, groups*groups*min(block, r.places))
 	for from := 0; from < r.places; from += block {
 		n := min(block, r.places-from)
@@ -155,20 +146,32 @@ func (r *spot) cross(pairs, each []uint64) {
 			for h := range groups {
 				out := sums[(g*groups+h)*n:][:n]
 				clear(out)
-				for k := range out {
-					xa, xb := r.terms(r.x.a, g, from+k), r.terms(r.x.b, h, from+k)
-					if xa == nil || xb == nil {
-						break // later places are beyond the end as well
-					}
-					ya, yb := r.terms(r.y.a, g, from+k), r.terms(r.y.b, h, from+k)
-					for l := range xa {
-						out[k] += xa[l]*yb[l] + ya[l]*xb[l]
-					}
+				// Places beyond the end of the later group have nothing.
+				have := min(n, r.m-max(g, h)*r.places-from)
+				if have <= 0 {
+					continue
 				}
+				i, j, terms := (g*r.places+from)*r.k, (h*r.places+from)*r.k, have*r.k
+				crossTerms(out[:have], r.x.a[i:i+terms], r.y.a[i:i+terms], r.x.b[j:j+terms], r.y.b[j:j+terms])
 			}
 		}
 		first := r.first + from
-		ring.MulAdd(pairs, sums, lifted(each[first:first+n]), groups*groups, n, degree)
+		ring.GaloisSums(pairs, sums[:groups*groups*n], each[first:first+n])
+	}
+}
+
+// crossTerms sets out to the sums of len(x)/len(out) terms x·v + y·u each.
+func crossTerms(out, x, y, u, v []uint64) {
+	y, u, v = y[:len(x)], u[:len(x)], v[:len(x)]
+	if len(x) == len(out) {
+		for i := range out {
+			out[i] = x[i]*v[i] + y[i]*u[i]
+		}
+		return
+	}
+	k := len(x) / len(out)
+	for i := range x {
+		out[i/k] += x[i]*v[i] + y[i]*u[i]
 	}
 }
 
@@ -187,34 +190,29 @@ func (r *spot) claims(claim []uint64, w weights, receiver bool) {
 		}
 	}
 	sums := make([]uint64, groups*degree)
-	ring.MulAdd(sums, left, lifted(w.each[r.first:r.first+r.places]), groups, r.places, degree)
+	ring.GaloisSums(sums, left, w.each[r.first:r.first+r.places])
 	ring.GaloisDot(claim, lifted(w.of), sums)
 }
 
 // folded appends the groups of each vector, folded with the table and weighted.
 func (r *spot) folded(out, table, each []uint64, vectors ...[]uint64) []uint64 {
-	row := make([]uint64, r.k*groups)
+	rows := make([]uint64, r.places*r.k*groups)
 	for _, v := range vectors {
-		for place := range r.places {
-			clear(row)
-			for g := range groups {
-				for l, w := range r.terms(v, g, place) {
-					row[l*groups+g] = w
-				}
-			}
-			elements := make([]uint64, r.k*degree)
-			ring.MulAdd(elements, row, table, r.k, groups, degree)
-			if each == nil {
-				out = append(out, elements...)
-				continue
-			}
-			weighted := make([]uint64, r.k*degree)
-			weight := lifted(each[r.first+place : r.first+place+1])
-			for l := range r.k {
-				ring.GaloisMulAdd(weighted[l*degree:(l+1)*degree], weight, elements[l*degree:(l+1)*degree])
-			}
-			out = append(out, weighted...)
+		clear(rows)
+		for o, n := 0, r.places*r.k; o < len(v); o++ {
+			rows[o%n*groups+o/n] = v[o]
 		}
+		elements := make([]uint64, r.places*r.k*degree)
+		ring.MulAdd(elements, rows, table, r.places*r.k, groups, degree)
+		if each == nil {
+			out = append(out, elements...)
+			continue
+		}
+		weighted := make([]uint64, len(elements))
+		for i := range r.places * r.k {
+			ring.GaloisWeigh(weighted[i*degree:(i+1)*degree], elements[i*degree:(i+1)*degree], each[r.first+i/r.k])
+		}
+		out = append(out, weighted...)
 	}
 	return out
 }

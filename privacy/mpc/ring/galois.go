@@ -1,5 +1,7 @@
 package ring
 
+import "math/bits"
+
 // The Galois ring GR(2^64, 64): polynomials of degree under 64 over Z_2^64,
 // modulo x^64 + x^4 + x^3 + x + 1, which is irreducible modulo 2. An element is
 // 64 words, a vector of elements one after the other. An element with
@@ -67,8 +69,57 @@ func GaloisDot(out, u, v []uint64) {
 	}
 }
 
-// GaloisScale adds c·v_i to out_i: one product with the matrix of c.
+// GaloisWeigh adds to out the product of the element a with the one whose
+// coefficients are the bits of w.
+func GaloisWeigh(out, a []uint64, w uint64) {
+	var c [2 * Degree]uint64
+	galoisShifts(&c, a[:Degree], w)
+	galoisReduce(&c)
+	for i := range Degree {
+		out[i] += c[i]
+	}
+}
+
+// GaloisSums adds, for every row of x, the sum of its values times the elements
+// whose coefficients are the bits of the weights at their places: an element a row.
+func GaloisSums(out, x, weights []uint64) {
+	if n := len(weights); n > 0 {
+		galoisSums(out, x, weights, len(x)/n)
+	}
+}
+
+func galoisSumsGo(out, x, weights []uint64, rows int) {
+	n := len(weights)
+	for r := range rows {
+		element := out[r*Degree : (r+1)*Degree]
+		for i, v := range x[r*n : (r+1)*n] {
+			w := weights[i]
+			for b := range element {
+				element[b] += v & -(w >> b & 1)
+			}
+		}
+	}
+}
+
+func galoisShiftsGo(c *[2 * Degree]uint64, a []uint64, w uint64) {
+	for ; w != 0; w &= w - 1 {
+		i := bits.TrailingZeros64(w)
+		row := c[i : i+Degree]
+		for j, v := range a[:Degree] {
+			row[j] += v
+		}
+	}
+}
+
+// GaloisScale adds c·v_i to out_i: many at a time as one product with the
+// matrix of c.
 func GaloisScale(out, v, c []uint64) {
+	if len(v) < 8*Degree {
+		for i := 0; i < len(v); i += Degree {
+			GaloisMulAdd(out[i:i+Degree], v[i:i+Degree], c)
+		}
+		return
+	}
 	m := make([]uint64, Degree*Degree) // row i is c·x^i
 	copy(m, c[:Degree])
 	for i := 1; i < Degree; i++ {

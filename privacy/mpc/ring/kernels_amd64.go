@@ -84,6 +84,34 @@ func mulAddTiles(z, x, y []uint64, m, k, n int) {
 }
 
 //go:noescape
+func shiftsAVX512(c, a *uint64, w uint64)
+
+func galoisShifts(c *[2 * Degree]uint64, a []uint64, w uint64) {
+	if !haveAVX512() {
+		galoisShiftsGo(c, a, w)
+		return
+	}
+	shiftsAVX512(&c[0], &a[0], w)
+}
+
+// sumsAVX512 does two rows.
+//
+//go:noescape
+func sumsAVX512(out, x, weights *uint64, n int)
+
+func galoisSums(out, x, weights []uint64, rows int) {
+	n := len(weights)
+	pairs := rows / 2 * 2
+	if !haveAVX512() {
+		pairs = 0
+	}
+	for r := 0; r < pairs; r += 2 {
+		sumsAVX512(&out[r*Degree], &x[r*n], &weights[0], n)
+	}
+	galoisSumsGo(out[pairs*Degree:], x[pairs*n:], weights, rows-pairs)
+}
+
+//go:noescape
 func clmulASM(a, b uint64) (lo, hi uint64)
 
 //go:noescape

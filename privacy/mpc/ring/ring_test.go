@@ -125,6 +125,32 @@ func TestGalois(t *testing.T) {
 			t.Fatal("dot differs")
 		}
 		x, y := r.Uint64(), r.Uint64()
+		weighed, lifted := make([]uint64, Degree), make([]uint64, Degree)
+		GaloisWeigh(weighed, a, x)
+		Lift(lifted, x)
+		if !slices.Equal(weighed, mul(lifted, a)) {
+			t.Fatal("weighing differs")
+		}
+		many := words(r, 9*Degree)
+		out := make([]uint64, 9*Degree)
+		GaloisScale(out, many, b)
+		for i := range 9 {
+			if !slices.Equal(out[i*Degree:(i+1)*Degree], mul(many[i*Degree:(i+1)*Degree], b)) {
+				t.Fatal("scaling many differs")
+			}
+		}
+		sums, weights, values := words(r, 3*Degree), words(r, 7), words(r, 21)
+		want = slices.Clone(sums)
+		GaloisSums(sums, values, weights)
+		for i, v := range values {
+			Lift(lifted, weights[i%7])
+			for b := range lifted {
+				want[i/7*Degree+b] += v * lifted[b]
+			}
+		}
+		if !slices.Equal(sums, want) {
+			t.Fatal("weighted sums differ")
+		}
 		lx, ly := make([]uint64, Degree), make([]uint64, Degree)
 		Lift(lx, x)
 		Lift(ly, y)
