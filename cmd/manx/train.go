@@ -14,6 +14,7 @@ import (
 	"manx/ml/consumertrees"
 	"manx/ml/heart"
 	"manx/ml/lungct"
+	"manx/ml/lungct/relu"
 	"manx/ml/pneumonia"
 	"manx/ml/train"
 	"manx/privacy/notice"
@@ -27,7 +28,10 @@ type recipe func(ctx context.Context, data, out string, seed uint64, p train.Pro
 func recipes() map[string]recipe {
 	return map[string]recipe{
 		lungct.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
-			return lungct.Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
+			return lungct.Polynomial().Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
+		},
+		relu.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
+			return relu.Recipe().Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
 		},
 		consumerrisk.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return consumerrisk.Publish(ctx, data, out, consumerrisk.Options{Seed: seed}, p)

@@ -58,6 +58,37 @@ func chain(name string, input []int, ops ...ml.Op) ml.Graph {
 	return g
 }
 
+// sum adds up chains over one input, after a common first operation if there is one.
+func sum(name string, first ml.Op, nets ...[]ml.Op) ml.Graph {
+	g := ml.Graph{Name: name, Input: []int{1, 12, 12}}
+	if l, ok := nets[0][0].(ml.Linear); ok {
+		g.Input = []int{l.In}
+	}
+	add := func(op ml.Op, args ...int) int {
+		g.Nodes = append(g.Nodes, ml.Node{Op: op, Args: args})
+		return len(g.Nodes)
+	}
+	begin := 0
+	if first != nil {
+		begin = add(first, 0)
+	}
+	for i, ops := range nets {
+		at := begin
+		for _, op := range ops {
+			at = add(op, at)
+		}
+		if i > 0 {
+			at = add(ml.Add{}, g.Output, at)
+		}
+		g.Output = at
+	}
+	return g
+}
+
+func pictureNet(d dice) []ml.Op {
+	return []ml.Op{d.conv(3, 1, 3, 2, 1), d.poly(3), ml.Flatten{}, d.linear(5, 108), d.poly(5), d.linear(1, 5)}
+}
+
 // lungCT is the founding model's shape with random weights.
 func lungCT(d dice) ml.Graph {
 	return chain("lung-ct", []int{1, 64, 64},
@@ -144,6 +175,8 @@ func TestInvariant7_EncryptedEqualsClear(t *testing.T) {
 		chain("digits", []int{1, 28, 28}, d.conv(5, 1, 5, 2, 0), d.poly(5), ml.Flatten{}, d.linear(30, 720), d.poly(30), d.linear(10, 30)),
 		mnist(d),
 		lungCT(d),
+		sum("two perceptrons", nil, []ml.Op{d.linear(16, 50), d.poly(16), d.linear(2, 16)}, []ml.Op{d.linear(9, 50), d.poly(9), d.linear(2, 9)}),
+		sum("three networks on pictures", ml.Poly{Coeffs: [][]float64{{.3, 1.2}}}, pictureNet(d), pictureNet(d), pictureNet(d)),
 	} {
 		t.Run(g.Name, func(t *testing.T) {
 			start := time.Now()

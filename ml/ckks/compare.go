@@ -46,7 +46,7 @@ func (p *Plan) Compare(ctx context.Context, g ml.Graph, inputs [][]float64, cloc
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Stated: p.precision}
+	c := Comparison{Stated: p.Precision()}
 	var sent bytes.Buffer
 	began := time.Now()
 	if err := k.WriteEvaluationKeys(ctx, &sent, p.Needs(), nil); err != nil {

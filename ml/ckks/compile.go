@@ -47,6 +47,8 @@ func Compile(g ml.Graph, model [32]byte) (*Plan, error) {
 // A Compiled plan comes with what is known of it only when it is made.
 type Compiled struct {
 	*Plan
+	others []*Compiled // the further networks of a sum
+
 	ops       [][]string // of each stage, the names of its operations
 	precision []float64  // of each stage, before its squaring
 }
@@ -76,7 +78,7 @@ func compileFor(g ml.Graph, model [32]byte, r Ranges, choose chooser) (*Compiled
 	}
 	body, final := splitFinal(g)
 	first, body, r := splitFirst(body, r)
-	out, err := compileBody(body, model, r, choose)
+	out, err := compileNetworks(body, model, r, choose)
 	if err != nil {
 		return nil, named(err, len(namesOf(first)))
 	}

@@ -16,6 +16,7 @@ func FuzzPlan(f *testing.F) {
 		compile(f, chain("steps", []int{12}, roll(1).linear(6, 12))),
 		compile(f, chain("softmax", []int{3}, roll(1).linear(4, 3), ml.Reshape{Shape: []int{2, 2, 1}}, ml.Softmax{Axis: 1})),
 		compile(f, chain("standardised", []int{2}, ml.Poly{Coeffs: [][]float64{{1, 2}, {0, 3}}}, roll(1).linear(1, 2))),
+		compile(f, sum("two", nil, []ml.Op{roll(1).linear(2, 3), roll(2).poly(2)}, []ml.Op{roll(3).linear(2, 3), roll(4).poly(2)})),
 	} {
 		var b bytes.Buffer
 		if _, err := p.WriteTo(&b); err != nil {

@@ -37,6 +37,7 @@ type Plan struct {
 	precision float64
 	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
 	final     *ml.Graph // what Decrypt applies to the results; nil: nothing
+	beside    []*Plan   // plans on the same ciphertexts whose results are added; see sum.go
 }
 
 // Bounds on a plan from a stranger.
@@ -44,7 +45,7 @@ const (
 	maxPlan    = 256 << 20
 	maxStages  = 8
 	maxResults = 1 << 14
-	maxReady   = 1 << 30 // bytes of a Worker
+	maxReady   = 2 << 30 // bytes of a Worker
 )
 
 // slack is how far over the expected precision a result's imaginary parts may
@@ -99,7 +100,7 @@ func (p *Plan) check() error {
 	if !(p.precision > 0 && p.precision < math.Inf(1)) {
 		return fmt.Errorf("precision %g", p.precision)
 	}
-	if err := errors.Join(p.checkFirst(), p.checkFinal()); err != nil {
+	if err := errors.Join(p.checkFirst(), p.checkFinal(), p.checkSum()); err != nil {
 		return err
 	}
 	return p.Needs().Check(p.set)
@@ -127,7 +128,13 @@ func (p *Plan) Hash() [32]byte {
 // Precision returns the largest error the compiler expects of a result, in the
 // model's own units: six standard deviations of the noise, for inputs up to 1
 // and values before activations up to 4 in magnitude.
-func (p *Plan) Precision() float64 { return p.precision }
+func (p *Plan) Precision() float64 {
+	total := p.precision
+	for _, b := range p.beside {
+		total += b.precision
+	}
+	return total
+}
 
 // Inputs returns how many ciphertexts one input takes.
 func (p *Plan) Inputs() int { return len(p.gather) }
@@ -142,18 +149,24 @@ func (p *Plan) Results() []int {
 }
 
 // Steps returns how many steps Evaluate reports.
-func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
+func (p *Plan) Steps() int { return (2*len(p.stages) - 1) * (1 + len(p.beside)) }
 
 // Ready returns the bytes of memory a Worker holds for the plan.
 func (p *Plan) Ready() (total int64) {
 	for _, t := range p.stages {
 		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
 	}
+	for _, b := range p.beside {
+		total += b.Ready()
+	}
 	return total
 }
 
 // Needs lists the evaluation keys a worker needs.
 func (p *Plan) Needs() he.Needs {
+	if len(p.beside) > 0 {
+		return p.sumNeeds()
+	}
 	var squares []int
 	for _, t := range p.stages[1:] {
 		squares = append(squares, t.Level+p.set.Drop())
@@ -207,7 +220,7 @@ func (p *Plan) Encrypt(k Encryptor, input privacy.Secret[[]float64]) ([]*he.Ciph
 // plan leaves to the key holder (Final) has been applied to them. They are a raw
 // decryption: only privacy.Release may let them go further than the key holder.
 func (p *Plan) Decrypt(k *he.SecretKey, result *he.Ciphertext) (privacy.Secret[[]float64], error) {
-	slots, err := k.Decrypt(result, p.scale, slack*p.precision)
+	slots, err := k.Decrypt(result, p.scale, slack*p.Precision())
 	if err != nil {
 		return privacy.Secret[[]float64]{}, err
 	}

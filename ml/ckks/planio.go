@@ -19,7 +19,7 @@ const (
 	endsVersion = 2
 )
 
-// WriteTo writes p's one encoding.
+// WriteTo writes p's one encoding; for a sum of networks, see writeSum.
 //
 // Version 1: "mxp" 1, set, the model's hash, the name after its length; then
 // unsigned varints: numbers of the input, ciphertexts, and for each slot the
@@ -31,6 +31,9 @@ const (
 // Version 2 goes on with what the key holder applies, at least one operation:
 // those to the input, then those to the results (appendFirst, appendFinal).
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	if len(p.beside) > 0 {
+		return p.writeSum(w)
+	}
 	version := byte(planVersion)
 	if p.first != nil || p.final != nil {
 		version = endsVersion
@@ -98,6 +101,9 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 // ReadPlan reads what WriteTo wrote, from a stranger: memory stays within a few
 // times len(b). Bytes that are not a plan's one encoding are an error.
 func ReadPlan(b []byte) (*Plan, error) {
+	if bytes.HasPrefix(b, []byte(sumMagic)) {
+		return readSum(b)
+	}
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}

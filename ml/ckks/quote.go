@@ -27,10 +27,10 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 		InputUp:   int64(len(p.gather)) * he.CiphertextSize(p.set, p.stages[0].Level, true),
 		ResultOut: he.CiphertextSize(p.set, p.set.Floor(), false),
 		Keys:      p.Needs().Size(p.set),
-		Precision: p.precision,
+		Precision: p.Precision(),
 	}
 	q.Plan, _ = p.WriteTo(nowhere{})
-	for _, s := range p.steps() {
+	for _, s := range p.sumSteps() {
 		cpu := s.cpu(unit)
 		q.CPU += cpu
 		// A step is spread over limbs: as many cores are busy.
@@ -89,12 +89,22 @@ type Layer struct {
 	Precision float64       `json:"precision"`           // error expected of its values, 0 for a squaring
 }
 
-// Layers says of each step what it is and costs on a machine of that unit.
+// Layers says of each step what it is and costs on a machine of that unit, one
+// network of a sum after another.
 func (c *Compiled) Layers(unit time.Duration) (out []Layer) {
 	all := map[int]int{} // the level of each key that is sent
 	for _, n := range c.Needs() {
 		all[n.Rotation] = n.Level
 	}
+	out = c.layers(unit, all)
+	for _, b := range c.others {
+		out = append(out, b.layers(unit, all)...)
+	}
+	return out
+}
+
+// layers is Layers of the first network; all are the keys no layer before it uses.
+func (c *Compiled) layers(unit time.Duration, all map[int]int) (out []Layer) {
 	for i, s := range c.steps() {
 		l := Layer{Level: s.level, Terms: s.terms, Rotations: s.rotations, CPU: s.cpu(unit)}
 		if s.square {

@@ -27,6 +27,10 @@ func TestCompileRefuses(t *testing.T) {
 		{"a layer wider than a ciphertext", chain("", []int{2, 80, 80}, d.conv(2, 2, 3, 1, 1), d.poly(2), ml.Flatten{}, d.linear(1, 12800)), notice.Unsupported},
 		{"a skip connection over an activation", ml.Graph{Input: []int{4}, Output: 3, Nodes: []ml.Node{
 			{Op: d.linear(4, 4), Args: []int{0}}, {Op: d.poly(4), Args: []int{1}}, {Op: ml.Add{}, Args: []int{1, 2}}}}, notice.Unsupported},
+		{"a sum of networks of unlike depth", sum("", nil, []ml.Op{d.linear(4, 4), d.poly(4), d.linear(1, 4)},
+			[]ml.Op{d.linear(4, 4), d.poly(4), d.linear(4, 4), d.poly(4), d.linear(1, 4)}), notice.Unsupported},
+		{"a sum with the input of a network", ml.Graph{Input: []int{4}, Output: 3, Nodes: []ml.Node{
+			{Op: d.linear(4, 4), Args: []int{0}}, {Op: d.poly(4), Args: []int{1}}, {Op: ml.Add{}, Args: []int{0, 2}}}}, notice.Unsupported},
 		{"a vanishing square term", chain("", []int{4}, d.linear(4, 4), ml.Poly{Coeffs: [][]float64{{0, 1, 1e-9}}}), notice.Unsupported},
 		{"straight and quadratic channels", chain("", []int{2}, d.linear(2, 2), ml.Poly{Coeffs: [][]float64{{0, 1, 0}, {0, 1, 1}}}), notice.Unsupported},
 		{"a shape that does not fit", chain("", []int{4}, d.linear(4, 5)), notice.Invalid},

@@ -11,12 +11,14 @@ import (
 // A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
 // times the plan's bytes, and no key; it is safe for concurrent use.
 type Worker struct {
+	beside []*Worker // as Plan.beside
+
 	plan  *Plan
 	ready []*he.Prepared
 }
 
-// NewWorker readies a plan, on GOMAXPROCS goroutines.
-func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
+// newWorker readies the first network of a plan.
+func newWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	inputs := make([]int, len(p.stages))
 	for i := range inputs {
 		inputs[i] = 1
@@ -26,7 +28,7 @@ func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{p, ready}, nil
+	return &Worker{plan: p, ready: ready}, nil
 }
 
 // Evaluate runs the plan on one input under one owner's evaluation keys. The
@@ -38,6 +40,21 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		return nil, notice.New(notice.Invalid, fmt.Sprintf("the model's plan takes %d ciphertexts and was given %d", w.plan.Inputs(), len(in)),
 			"encrypt the input again with `manx diagnose` or `manx credit score`")
 	}
+	step := 0
+	sum, err := w.sum(ctx, e, in, func() {
+		if step++; progress != nil {
+			progress(step)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer e.Free(sum)
+	return e.Store(sum), nil
+}
+
+// run evaluates the first network and calls tick after each step.
+func (w *Worker) run(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, tick func()) (*he.Value, error) {
 	values := make([]*he.Value, 0, len(in))
 	free := func() {
 		for _, v := range values {
@@ -51,12 +68,6 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 			return nil, err
 		}
 		values = append(values, v)
-	}
-	step := 0
-	tick := func() {
-		if step++; progress != nil {
-			progress(step)
-		}
 	}
 	for k, t := range w.ready {
 		v, err := e.Apply(ctx, t, values)
@@ -76,5 +87,7 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 			tick()
 		}
 	}
-	return e.Store(values[0]), nil
+	out := values[0]
+	values = values[:0]
+	return out, nil
 }

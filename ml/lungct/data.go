@@ -136,6 +136,20 @@ func picture(root *os.Root, name string) ([]float32, error) {
 	return out, nil
 }
 
+// Inputs returns the pictures in dir as the model's inputs, in the order of
+// labels.csv.
+func Inputs(dir string) ([][]float64, error) {
+	all, err := load(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float64, len(all))
+	for i, s := range all {
+		out[i] = s.input()
+	}
+	return out, nil
+}
+
 // input returns the picture as the model's input tensor.
 func (s slice) input() []float64 {
 	x := make([]float64, len(s.pixels))

@@ -2,6 +2,7 @@ package lungct
 
 import (
 	"context"
+	"fmt"
 
 	"manx/ml"
 	"manx/ml/train"
@@ -14,21 +15,65 @@ type Options struct {
 	Epochs int
 }
 
-// recipe is the training recipe of lung-ct; docs and the card quote it.
-func recipe(o Options) train.Options {
-	r := train.Options{Epochs: 25, Batch: 32, Rate: 2e-3, Warmup: 0.08, Decay: 1e-3, Limit: 4, Cost: 0.02,
-		Shift: 4, Flip: true, Jitter: 0.2, Seed: o.Seed}
-	if o.Epochs > 0 {
-		r.Epochs = o.Epochs
-	}
-	return r
+// A Recipe is a kind of network for these pictures and how it is trained: the
+// average of Members networks that differ in their seeds alone.
+type Recipe struct {
+	Name    string
+	Members int
+	Layers  []train.Layer
+	Options train.Options // without a seed
+
+	// Describe makes the card of what was measured.
+	Describe func(Results) ml.Card
 }
 
-// fit trains the network on the slices.
-func fit(ctx context.Context, set []slice, r train.Options, progress func(train.Epoch)) (ml.Graph, error) {
+// members returns the training options of each member. Members of one seed have
+// seeds in a row, which no other seed's have.
+func (r Recipe) members(o Options) []train.Options {
+	out := make([]train.Options, r.Members)
+	for k := range out {
+		out[k] = r.Options
+		out[k].Seed = (o.Seed-1)*uint64(r.Members) + 1 + uint64(k)
+		if o.Epochs > 0 {
+			out[k].Epochs = o.Epochs
+		}
+	}
+	return out
+}
+
+var shape = [3]int{1, Side, Side}
+
+// Untrained returns the network with random weights, for tests and benchmarks
+// of runtimes, and as the shape of the trained one; it finds nothing.
+func (r Recipe) Untrained(seed uint64) (ml.Graph, error) {
+	var nets []ml.Graph
+	for _, o := range r.members(Options{Seed: seed}) {
+		n, err := train.New(shape, r.Layers, o)
+		if err != nil {
+			return ml.Graph{}, err
+		}
+		g, err := n.Graph("")
+		if err != nil {
+			return ml.Graph{}, err
+		}
+		nets = append(nets, g)
+	}
+	return train.Mean(r.Name+"-untrained", nets)
+}
+
+// fit trains the members on the slices, one after another.
+func (r Recipe) fit(ctx context.Context, set []slice, o Options, progress train.Progress, stage string) ([]ml.Graph, error) {
 	var ex train.Examples
 	for _, s := range set {
 		ex.Add(s.pixels, s.malignant)
 	}
-	return train.Fit(ctx, Name, [3]int{1, Side, Side}, layers(), r, ex, progress)
+	var nets []ml.Graph
+	for k, opt := range r.members(o) {
+		g, err := train.Fit(ctx, r.Name, shape, r.Layers, opt, ex, progress.Of(fmt.Sprintf("%s, network %d of %d", stage, k+1, r.Members)))
+		if err != nil {
+			return nil, err
+		}
+		nets = append(nets, g)
+	}
+	return nets, nil
 }

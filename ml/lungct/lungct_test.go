@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"runtime"
 	"slices"
 	"testing"
 
 	"manx/ml"
 	"manx/ml/bundle/bundletest"
 	"manx/ml/train"
-	"manx/ml/validation"
 	"manx/privacy/notice"
 	"manx/test/encrypted"
 	"manx/test/realdata"
@@ -44,7 +45,7 @@ func TestFilesAreOneModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shape, err := Untrained(0)
+	shape, err := Untrained(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,37 +69,52 @@ func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := load(realdata.Path(t, "imaging", "iq-oth-nccd"))
-	if err != nil {
-		t.Fatal(err)
+	dir := realdata.Path(t, "imaging", "iq-oth-nccd")
+	if err := r.Confirm(t.Context(), dir, g); err != nil {
+		t.Error(err)
 	}
-	every := make([]int, len(all))
-	for i := range every {
-		every[i] = i
-	}
-	z, err := validation.Logits(t.Context(), g, every, func(i int) []float64 { return all[i].input() })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := validation.Round(validation.AUC(z, positives(all), nil)); got != r.ShippedAUC {
-		t.Errorf("AUC on the training rows %v, recorded %v", got, r.ShippedAUC)
-	}
-	if low, high := validation.Round(slices.Min(z)), validation.Round(slices.Max(z)); low != r.LogitLow || high != r.LogitHigh {
-		t.Errorf("logits in [%v, %v], recorded [%v, %v]", low, high, r.LogitLow, r.LogitHigh)
-	}
-	// The recorded out-of-fold logits give the recorded metrics, on whole groups.
-	if got := validation.Round(validation.AUC(r.OutOfFold, positives(all), nil)); got != r.AUC.Value {
-		t.Errorf("out-of-fold AUC %v, recorded %v", got, r.AUC.Value)
-	}
-	if got := validation.Folds(groupsOf(all), positives(all), Folds); !slices.Equal(got, r.FoldOfRow) {
-		t.Error("the folds are not those recorded")
-	}
-	fold := map[string]int{}
-	for i, s := range all {
-		if f, ok := fold[s.group]; ok && f != r.FoldOfRow[i] {
-			t.Fatalf("group %s is in two folds", s.group)
+	// It does not confirm whatever it is told.
+	for name, spoil := range map[string]func(*Results){
+		"another AUC":       func(r *Results) { r.AUC.Value += 0.01 },
+		"another threshold": func(r *Results) { r.Rule.Threshold -= 0.1 },
+		"a group in two folds": func(r *Results) {
+			r.FoldOfRow = slices.Clone(r.FoldOfRow)
+			r.FoldOfRow[0] = (r.FoldOfRow[0] + 1) % Folds
+		},
+	} {
+		bad := r
+		spoil(&bad)
+		if err := bad.confirmRecord(mustLoad(t, dir)); err == nil {
+			t.Errorf("%s was confirmed", name)
 		}
-		fold[s.group] = r.FoldOfRow[i]
+	}
+}
+
+func mustLoad(t *testing.T, dir string) []slice {
+	t.Helper()
+	all, err := load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestTrainingGivesTheShippedWeights trains again, minutes of a core, where
+// MANX_LONG is set. The order of sums is that of amd64.
+func TestTrainingGivesTheShippedWeights(t *testing.T) {
+	if os.Getenv("MANX_LONG") == "" || runtime.GOARCH != "amd64" {
+		t.Skip("MANX_LONG is not set, or this is no amd64")
+	}
+	r, err := Measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained, err := Polynomial().Train(t.Context(), realdata.Path(t, "imaging", "iq-oth-nccd"), Options{Seed: r.Seed}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash, err := ml.Hash(trained.Graph); err != nil || hash != r.Hash {
+		t.Errorf("trained %s (%v), shipped %s", hash, err, r.Hash)
 	}
 }
 
@@ -115,31 +131,35 @@ func TestTrainingIsReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pair := Polynomial()
+	pair.Members = 2
 	var hashes []string
 	for range 2 {
 		last := math.Inf(1)
-		g, err := fit(t.Context(), all[:64], recipe(Options{Seed: 7, Epochs: 1}), func(e train.Epoch) { last = e.Loss })
+		nets, err := pair.fit(t.Context(), all[:64], Options{Seed: 7, Epochs: 1}, func(_ string, e train.Epoch) { last = e.Loss }, "")
 		if err != nil || math.IsInf(last, 0) {
 			t.Fatal(last, err)
 		}
-		h, err := ml.Hash(g)
-		if err != nil {
-			t.Fatal(err)
+		for _, g := range nets {
+			h, err := ml.Hash(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hashes = append(hashes, h)
 		}
-		hashes = append(hashes, h)
 	}
-	if hashes[0] != hashes[1] {
-		t.Error("one seed, two networks")
+	if hashes[0] != hashes[2] || hashes[1] != hashes[3] || hashes[0] == hashes[1] {
+		t.Error("a seed must give the same networks again, each member another")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := fit(ctx, all[:64], recipe(Options{}), nil); !errors.Is(err, context.Canceled) {
+	if _, err := pair.fit(ctx, all[:64], Options{}, nil, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestFolderWithoutTheDataIsRefused(t *testing.T) {
-	if _, err := Train(t.Context(), t.TempDir(), Options{}, nil); !notice.Is(err, notice.Invalid) {
+	if _, err := Polynomial().Train(t.Context(), t.TempDir(), Options{}, nil); !notice.Is(err, notice.Invalid) {
 		t.Errorf("got %v", err)
 	}
 }

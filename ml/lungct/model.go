@@ -18,7 +18,7 @@ func files() bundle.Files { return bundle.Of(shipped) }
 // tensor of grey in [0, 1] is the oracle: one logit. Every call returns a copy
 // of its own. It fails only if the files in the binary do not belong together.
 func Model() (ml.Graph, ml.Card, error) {
-	shape, err := Untrained(0)
+	shape, err := Untrained(1)
 	if err != nil {
 		return ml.Graph{}, ml.Card{}, err
 	}

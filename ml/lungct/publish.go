@@ -16,12 +16,16 @@ type Trained struct{ Graph, Float ml.Graph }
 
 // Train trains on every picture in dir and quantises the weights. What it finds
 // on those pictures is no measure of accuracy: CrossValidate is.
-func Train(ctx context.Context, dir string, o Options, progress train.Progress) (Trained, error) {
+func (r Recipe) Train(ctx context.Context, dir string, o Options, progress train.Progress) (Trained, error) {
 	all, err := load(dir)
 	if err != nil {
 		return Trained{}, err
 	}
-	g, err := fit(ctx, all, recipe(o), progress.Of("all rows"))
+	nets, err := r.fit(ctx, all, o, progress, "all rows")
+	if err != nil {
+		return Trained{}, err
+	}
+	g, err := train.Mean(r.Name, nets)
 	if err != nil {
 		return Trained{}, err
 	}
@@ -31,7 +35,7 @@ func Train(ctx context.Context, dir string, o Options, progress train.Progress) 
 // Publish trains and cross-validates on the pictures in dir, and writes the
 // model, its integer weights, the results and the card into out. progress is
 // called from two goroutines.
-func Publish(ctx context.Context, dir, out string, o Options, progress train.Progress) (Results, error) {
+func (r Recipe) Publish(ctx context.Context, dir, out string, o Options, progress train.Progress) (Results, error) {
 	all, err := load(dir)
 	if err != nil {
 		return Results{}, err
@@ -40,11 +44,11 @@ func Publish(ctx context.Context, dir, out string, o Options, progress train.Pro
 	var trained Trained
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		results, err = CrossValidate(inner, dir, o, progress)
+		results, err = r.CrossValidate(inner, dir, o, progress)
 		return err
 	})
 	group.Go(func() (err error) {
-		trained, err = Train(inner, dir, o, progress)
+		trained, err = r.Train(inner, dir, o, progress)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -53,7 +57,7 @@ func Publish(ctx context.Context, dir, out string, o Options, progress train.Pro
 	if err := results.measure(ctx, trained.Graph, trained.Float, all); err != nil {
 		return Results{}, err
 	}
-	return results, bundle.Write(out, trained.Graph, results, describe(results))
+	return results, bundle.Write(out, trained.Graph, results, r.Describe(results))
 }
 
 // measure measures the shipped network g, made from float by rounding.

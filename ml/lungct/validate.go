@@ -22,6 +22,7 @@ type Interval = validation.Interval
 type Results struct {
 	Seed      uint64 `json:"seed"`
 	Epochs    int    `json:"epochs"`
+	Members   int    `json:"networks"` // averaged
 	Rows      int    `json:"rows"`
 	Malignant int    `json:"malignant"`
 	Groups    int    `json:"groups"`
@@ -30,6 +31,10 @@ type Results struct {
 	// saw nothing of its group.
 	AUC     Interval  `json:"auc_out_of_fold"`
 	FoldAUC []float64 `json:"auc_of_each_fold"`
+	// Out of fold over all rows: of each network alone, and of the average of the
+	// first one, two, … of them.
+	MemberAUC  []float64 `json:"auc_of_each_network"`
+	AverageAUC []float64 `json:"auc_of_the_first_networks"`
 
 	// The given split: trained on its train part, scored on its test part.
 	SplitAUC          Interval `json:"auc_given_split"`
@@ -58,29 +63,40 @@ type Results struct {
 // CrossValidate measures the recipe on the pictures in dir: grouped 5-fold
 // cross-validation over all rows, and the given split. Groups are never parted.
 // The same seed gives the same results on one processor architecture.
-func CrossValidate(ctx context.Context, dir string, o Options, progress train.Progress) (Results, error) {
+func (rec Recipe) CrossValidate(ctx context.Context, dir string, o Options, progress train.Progress) (Results, error) {
 	all, err := load(dir)
 	if err != nil {
 		return Results{}, err
 	}
-	rec := recipe(o)
-	r := Results{Seed: o.Seed, Epochs: rec.Epochs, Rows: len(all), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
+	r := Results{Seed: o.Seed, Epochs: rec.members(o)[0].Epochs, Members: rec.Members, Rows: len(all), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
 	groupOf, groups := validation.Groups(groupsOf(all))
 	positive := positives(all)
 	r.Groups, r.Malignant = groups, validation.Count(positive)
-	r.OutOfFold, r.FoldAUC, err = validation.CrossValidate(ctx, r.FoldOfRow, Folds, positive, func(k int, rows []int) (ml.Graph, error) {
-		return fit(ctx, validation.Pick(all, rows), rec, progress.Of(fmt.Sprintf("fold %d of %d", k+1, Folds)))
-	}, func(i int) []float64 { return all[i].input() })
+	input := func(i int) []float64 { return all[i].input() }
+	nets := make([][]ml.Graph, Folds)
+	r.OutOfFold, r.FoldAUC, err = validation.CrossValidate(ctx, r.FoldOfRow, Folds, positive, func(k int, rows []int) (g ml.Graph, err error) {
+		if nets[k], err = rec.fit(ctx, validation.Pick(all, rows), o, progress, fmt.Sprintf("fold %d of %d", k+1, Folds)); err != nil {
+			return ml.Graph{}, err
+		}
+		return train.Mean(rec.Name, nets[k])
+	}, input)
 	if err != nil {
 		return Results{}, tooFew(err)
+	}
+	if err := r.alone(ctx, nets, positive, input); err != nil {
+		return Results{}, err
 	}
 	r.AUC = validation.Bootstrap(groups, func(draws []float64) float64 {
 		return validation.AUC(r.OutOfFold, positive, validation.PerRow(groupOf, draws))
 	})
 
 	z, at, err := validation.HoldOut(ctx, len(all), func(i int) bool { return all[i].test }, func(rows []int) (ml.Graph, error) {
-		return fit(ctx, validation.Pick(all, rows), rec, progress.Of("given split"))
-	}, func(i int) []float64 { return all[i].input() })
+		nets, err := rec.fit(ctx, validation.Pick(all, rows), o, progress, "given split")
+		if err != nil {
+			return ml.Graph{}, err
+		}
+		return train.Mean(rec.Name, nets)
+	}, input)
 	if err != nil {
 		return Results{}, tooFew(err)
 	}
@@ -100,6 +116,24 @@ func CrossValidate(ctx context.Context, dir string, o Options, progress train.Pr
 	}
 	r.studies(all)
 	return r, nil
+}
+
+// alone measures each member of the networks of every fold by itself, and the
+// averages of the first ones.
+func (r *Results) alone(ctx context.Context, nets [][]ml.Graph, positive []bool, input func(int) []float64) error {
+	sum := make([]float64, len(positive))
+	for m := range r.Members {
+		z, _, err := validation.CrossValidate(ctx, r.FoldOfRow, Folds, positive, func(k int, _ []int) (ml.Graph, error) { return nets[k][m], nil }, input)
+		if err != nil {
+			return err
+		}
+		for i, v := range z {
+			sum[i] += v
+		}
+		r.MemberAUC = append(r.MemberAUC, validation.Round(validation.AUC(z, positive, nil)))
+		r.AverageAUC = append(r.AverageAUC, validation.Round(validation.AUC(sum, positive, nil)))
+	}
+	return nil
 }
 
 func tooFew(err error) error {

@@ -71,7 +71,7 @@ func prices(s mpc.Security) [kinds]price {
 	if s == mpc.WithAbort {
 		return [kinds]price{product: {40.4, 7, 3400}, truncation: {32.4, 6, 2500}, rectifier: {54.2, 11, 5500}, sigmoid: {705, 37, 40000}, multiplyAdd: {0, 0, 0.5}}
 	}
-	return [kinds]price{product: {8.75, 3, 80}, truncation: {8, 2, 60}, rectifier: {33.4, 10, 300}, sigmoid: {452, 29, 5000}, multiplyAdd: {0, 0, 0.5}}
+	return [kinds]price{product: {8.75, 3, 80}, truncation: {8, 2, 60}, rectifier: {26.2, 9, 200}, sigmoid: {337, 27, 4000}, multiplyAdd: {0, 0, 0.5}}
 }
 
 const (

@@ -10,9 +10,9 @@
 // integral exactly: the shares of all cells sum to the change of the output, with
 // nothing left over (TestSharesSumToTheChange). A gradient alone lacks that and
 // follows noise. On 24 slices of IQ-OTH/NCCD, smoothing out the 48 of 256 blocks of
-// 4 x 4 that a map ranks first moved lung-ct's logit by 7.5 and 7.3 on average
-// (raising, lowering) for this map; by 6.7 and 6.8 for occlusion by squares of 8 at
-// steps of 4; by 4.0 for gradient times input, 0.2 by chance
+// 4 x 4 that a map ranks first moved lung-ct's logit by 7.3 and 6.4 on average
+// (raising, lowering) for this map; by 6.2 and 5.7 for occlusion by squares of 8 at
+// steps of 4; by 4.5 for gradient times input, 0.2 by chance
 // (MANX_LONG=all go test -run Faithful -v ./ml/saliency). What smooths is of the kind
 // of this map's reference, which may favour it; it costs four gradients, occlusion 289
 // runs.
@@ -44,7 +44,7 @@ type Map struct {
 
 const (
 	maxPoints = 16      // gradients of one map
-	maxWork   = 1 << 31 // multiply-adds of one map: some seconds of a core; lung-ct takes 1 << 23
+	maxWork   = 1 << 31 // multiply-adds of one map: some seconds of a core; lung-ct takes 1 << 25
 	coarse    = 8       // the local mean reaches over an eighth of the side
 	fine      = 32      // a share spreads over a thirty-second of it
 )

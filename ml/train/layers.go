@@ -121,43 +121,34 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 
 // unroll writes every window of src as a column (im2col).
 func (l *conv[T]) unroll(src, cols []T, h, w, oh, ow int) {
-	at := 0
-	for c := range l.in {
-		for ky := range l.kernel {
-			for kx := range l.kernel {
-				for y := range oh {
-					sy := y*l.stride + ky - l.pad
-					for x := range ow {
-						sx := x*l.stride + kx - l.pad
-						if sy < 0 || sy >= h || sx < 0 || sx >= w {
-							cols[at] = 0
-						} else {
-							cols[at] = src[(c*h+sy)*w+sx]
-						}
-						at++
-					}
-				}
-			}
+	clear(cols)
+	l.taken(h, w, oh, ow, func(at, from, n int) {
+		for i := range n {
+			cols[at+i] = src[from+i*l.stride]
 		}
-	}
+	})
 }
 
 // roll adds every column back to where unroll took it from (col2im).
 func (l *conv[T]) roll(cols, dst []T, h, w, oh, ow int) {
-	at := 0
-	for c := range l.in {
-		for ky := range l.kernel {
-			for kx := range l.kernel {
-				for y := range oh {
-					sy := y*l.stride + ky - l.pad
-					for x := range ow {
-						sx := x*l.stride + kx - l.pad
-						if sy >= 0 && sy < h && sx >= 0 && sx < w {
-							dst[(c*h+sy)*w+sx] += cols[at]
-						}
-						at++
-					}
-				}
+	l.taken(h, w, oh, ow, func(at, from, n int) {
+		for i := range n {
+			dst[from+i*l.stride] += cols[at+i]
+		}
+	})
+}
+
+// taken calls do for every row of every tap's column, in order, with the part of
+// it that lies inside the picture: n values from at in the columns, which are each
+// stride-th value of the picture from from.
+func (l *conv[T]) taken(h, w, oh, ow int, do func(at, from, n int)) {
+	for tap := range l.taps() {
+		c, ky, kx := tap/(l.kernel*l.kernel), tap/l.kernel%l.kernel, tap%l.kernel
+		first := max(0, (l.pad-kx+l.stride-1)/l.stride) // of a row, inside
+		last := min(ow, (w-1+l.pad-kx)/l.stride+1)
+		for y := range oh {
+			if sy := y*l.stride + ky - l.pad; sy >= 0 && sy < h && first < last {
+				do((tap*oh+y)*ow+first, (c*h+sy)*w+first*l.stride+kx-l.pad, last-first)
 			}
 		}
 	}

@@ -45,12 +45,26 @@ func build[T real](shape [3]int, specs []Layer, opt Options, rng *rand.Rand) (*n
 			n.layers = append(n.layers, newBatchNorm[T](c))
 		case Poly:
 			n.layers = append(n.layers, newPoly[T](c, opt.Limit, opt.Cost))
-		case AveragePool:
-			if s.Kernel < 1 || h%s.Kernel != 0 || w%s.Kernel != 0 {
-				return nil, fmt.Errorf("train: layer %d: windows of %d in %dx%d", i, s.Kernel, h, w)
+		case ReLU:
+			n.layers = append(n.layers, &relu[T]{})
+		case AveragePool, MaxPool:
+			k, most := 0, false
+			switch s := s.(type) {
+			case AveragePool:
+				k = s.Kernel
+			case MaxPool:
+				k, most = s.Kernel, true
 			}
-			n.layers = append(n.layers, &pool[T]{kernel: s.Kernel})
-			h, w = h/s.Kernel, w/s.Kernel
+			if k < 1 || h%k != 0 || w%k != 0 {
+				return nil, fmt.Errorf("train: layer %d: windows of %d in %dx%d", i, k, h, w)
+			}
+			p := pool[T]{kernel: k}
+			if most {
+				n.layers = append(n.layers, &largest[T]{pool: p})
+			} else {
+				n.layers = append(n.layers, &p)
+			}
+			h, w = h/k, w/k
 		}
 	}
 	if c*h*w != 1 {
@@ -149,8 +163,13 @@ func (n *network[T]) graph(name string) (ml.Graph, error) {
 				p.Coeffs = append(p.Coeffs, []float64{float64(k[0]), float64(k[1]), float64(k[2])})
 			}
 			add(p)
+		case *relu[T]:
+			add(ml.Activation{Kind: ml.ReLU})
 		case *pool[T]:
 			add(ml.AveragePool{Kernel: l.kernel})
+		case *largest[T]:
+			k := [2]int{l.kernel, l.kernel}
+			add(ml.MaxPool{Kernel: k, Stride: k})
 		}
 	}
 	g.Output = len(g.Nodes)

@@ -1,8 +1,9 @@
-// Package train fits the small convolutional networks that run under CKKS:
-// convolutions, batch normalisation, learned quadratics, average pooling and
-// dense layers, by Adam on one core. The result is an ml.Graph with the
-// normalisation folded away. It is no general framework (docs/adr/0004): no
-// devices, no graph of arbitrary operations, no other losses.
+// Package train fits small convolutional networks: convolutions, batch
+// normalisation, learned quadratics and average pooling, which run under CKKS, ReLU
+// and max pooling, which do not, and dense layers, by Adam on one core; and averages
+// of them. The result is an ml.Graph with the normalisation folded away. It is no
+// general framework (docs/adr/0004): no devices, no graph of arbitrary operations,
+// no other losses.
 package train
 
 import (
@@ -14,7 +15,7 @@ import (
 	"manx/ml"
 )
 
-// A Layer is one of Conv, BatchNorm, Poly, AveragePool, Linear.
+// A Layer is one of Conv, BatchNorm, Poly, ReLU, AveragePool, MaxPool, Linear.
 type Layer interface{ spec() }
 
 // Conv is a 2-D convolution with zero padding to Out channels.
@@ -29,13 +30,21 @@ type Poly struct{}
 // AveragePool averages Kernel x Kernel windows with stride Kernel.
 type AveragePool struct{ Kernel int }
 
+// ReLU is max(x, 0).
+type ReLU struct{}
+
+// MaxPool takes the largest of Kernel x Kernel windows with stride Kernel.
+type MaxPool struct{ Kernel int }
+
 // Linear is a dense layer to Out values; it flattens its input.
 type Linear struct{ Out int }
 
 func (Conv) spec()        {}
 func (BatchNorm) spec()   {}
 func (Poly) spec()        {}
+func (ReLU) spec()        {}
 func (AveragePool) spec() {}
+func (MaxPool) spec()     {}
 func (Linear) spec()      {}
 
 // Options is a recipe. All of it takes part in what a seed reproduces.

@@ -1,8 +1,10 @@
 package mpc_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"manx/privacy/mpc"
@@ -100,6 +102,81 @@ func TestProgramsOnBits(t *testing.T) {
 			if got[i] != want[0] || got[rows+i] != want[1] {
 				t.Fatalf("row %d: %d and %d, not %v", i, got[i], got[rows+i], want)
 			}
+		}
+	}
+}
+
+// A party that alters any message of a program, or one of its shares of numbers
+// or bits before it starts, is found out, or alters nothing: for rows that share
+// words, and rows that fill them.
+func TestInvariant7_OneLyingPartyInAProgram(t *testing.T) {
+	b := circuit.New()
+	x, y := b.Input(9), b.Bits(9)
+	p := b.Build(b.Add(x, y), circuit.Number{b.Less(y, x)})
+	for _, rows := range []int{2, 65} {
+		numbers, bits := make([]uint64, rows), make([]uint64, rows)
+		for i := range rows {
+			numbers[i], bits[i] = uint64(i*37%512), uint64(i*91%512)
+		}
+		dealt, err := mpc.DealBits(bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := deal(t, numbers)
+		for i := range in {
+			in[i] = append(in[i], dealt[i])
+		}
+		f := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
+			all, err := mpc.Concat(in...)
+			if err != nil {
+				return all, err
+			}
+			return s.Evaluate(p, all, rows)
+		}
+		right := func(shares []mpc.Share) {
+			t.Helper()
+			got, err := mpc.Join(shares...)
+			for i := 0; i < rows && err == nil; i++ {
+				less := uint64(0)
+				if bits[i] < numbers[i] {
+					less = 1
+				}
+				if got[i] != numbers[i]+bits[i] || got[rows+i] != less {
+					t.Fatalf("%d rows: a wrong result", rows)
+				}
+			}
+		}
+		caught := 0
+		for party := range mpc.Parties {
+			for target, more := 0, true; more; target++ {
+				links, sent := link.Memory(), 0
+				links[party].Previous = link.Altered(links[party].Previous, func(number int, b []byte) []byte {
+					if sent = number + 1; number == target {
+						b[12+(target*5)%(len(b)-12)] ^= 1 << (target % 8)
+					}
+					return b
+				})
+				shares, _, err := runOn(t.Context(), links, mpc.WithAbort, f, in)
+				if err != nil {
+					caught++
+				} else {
+					right(shares)
+				}
+				more = sent > target
+			}
+			for k := range 2 { // the number's share, the bits'
+				for component := range 2 {
+					lying := slices.Clone(in)
+					lying[party] = slices.Clone(in[party])
+					lying[party][k] = altered(t, lying[party][k], component)
+					if _, _, err := runOn(t.Context(), link.Memory(), mpc.WithAbort, f, lying); !errors.Is(err, mpc.ErrCheat) {
+						t.Errorf("%d rows, party %d, share %d, component %d: %v", rows, party, k, component, err)
+					}
+				}
+			}
+		}
+		if caught < 20 {
+			t.Errorf("%d rows: %d altered messages were caught", rows, caught)
 		}
 	}
 }
