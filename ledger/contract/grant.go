@@ -25,6 +25,8 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 		return refuse(notice.Denied, "a study is granted to an admitted hospital only", "name a hospital: `manx grant add RECORD PARTY`")
 	case r.Kind == ledger.File && to.Role != ledger.Lender:
 		return refuse(notice.Denied, "a credit file is granted to an admitted lender only", "name the lender that asked: `manx credit consent`")
+	case r.Kind == ledger.Chart && (b.Purpose != ledger.Care || b.Access != ledger.Read):
+		return refuse(notice.Denied, "a chart is granted for care only", "grant it so: `manx grant add RECORD PARTY --purpose care`")
 	case r.Kind == ledger.Study && (b.Purpose != ledger.Care || b.Access != ledger.Read):
 		return refuse(notice.Denied, "an identified study is granted for care only", "make a de-identified one and grant that: `manx study deidentify`")
 	}
