@@ -64,7 +64,7 @@ func modelCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}},
-		modelTrain(t), modelCompile(t), modelCheck(t),
+		modelTrain(t), modelCompile(t), modelCheck(t), modelPublish(t),
 	)
 	return c
 }
@@ -75,8 +75,8 @@ func anyModel(ctx context.Context, p *owner.Party, name string) (ledger.Model, e
 	if err != nil {
 		return ledger.Model{}, err
 	}
-	for _, m := range models {
-		if m.Name == name || string(m.ID) == name {
+	for _, v := range []ledger.Vertical{p.Vertical(), ledger.Health, ledger.Credit} {
+		if m, ok := owner.Named(models, name, v); ok {
 			return m, nil
 		}
 	}

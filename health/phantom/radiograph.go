@@ -108,20 +108,19 @@ func (r Radiograph) at(x, y float64) float64 {
 		dx, dy := (x-cx)/rx, (y-cy)/ry
 		return 1 / (1 + math.Exp((math.Sqrt(dx*dx+dy*dy)-1)*soft))
 	}
-	v := .04 + .5*inside(.5, .62, .47, .62, 14) // the body
-	v += .18*inside(.5, .02, .6, .2, 8) + .1*inside(.5, .1, .16, .16, 10)
-	left, right := inside(.3, .5, .155, .33, 16), inside(.71, .5, .145, .33, 16)
+	v := .3 + .22*inside(.5, .5, .5, .6, 12) // the body
+	v += .04*inside(.5, .02, .7, .2, 8) + .12*inside(.5, .08, .2, .16, 6)
+	left, right := inside(.29, .42, .16, .28, 8), inside(.71, .42, .16, .28, 8)
 	lungs := max(left, right)
-	v -= .33 * lungs
-	cage := .07 * inside(.5, .5, .4, .45, 20)
+	v -= .2 * lungs
+	cage := .06 * inside(.5, .45, .42, .4, 20)
 	for k := range 8 { // ribs run down and outward
-		if d := (y - .16 - .085*float64(k) - 1.1*(x-.5)*(x-.5)) / .013; d > -4 && d < 4 {
+		if d := (y - .14 - .08*float64(k) - .9*(x-.5)*(x-.5)) / .012; d > -4 && d < 4 {
 			v += cage * math.Exp(-d*d)
 		}
 	}
-	v += .2*inside(.5, .42, .07, .5, 8) + .24*inside(.57, .64, .155, .16, 12) // mediastinum, heart
-	v += .34 * inside(.3, 1.02, .3, .24, 12)                                  // diaphragm, higher on the right
-	v += .3 * inside(.74, 1.05, .28, .24, 12)
+	v += .14*inside(.5, .42, .1, .6, 5) + .1*inside(.55, .52, .16, .16, 7) // mediastinum, heart
+	v += .23 * inside(.5, 1.0, .6, .42, 14)                                // diaphragm
 	if r.Cloud == 0 {
 		return min(max(v, 0), 1)
 	}

@@ -48,7 +48,7 @@ func describe(r Results) ml.Card {
 			"The shipped weights were trained on all rows with the recipe and seed that were cross-validated. Networks of one hidden layer (8 or 16 quadratic units, with and without the flags of missing values) were looked at in the same cross-validation, over two draws of the folds: 0.878 to 0.897 over all patients, 0.795 to 0.886 with Cleveland left out. A logistic regression without the flags gave 0.898 and 0.899.",
 			"Of the 123 patients in Switzerland 8 had no disease, so its figure says little.",
 			"Probabilities are not calibrated for any one hospital: the share with disease runs from 36% to 93%. Ranges are what the values of the graph lay in over all rows. An encrypted result differs from the clear one by at most 0.01 in the logit, 0.0025 in the probability.",
-			"What moved a finding is told against the mean of the training data, which the fields call usual.",
+			"Age, sex, chest pain and the ECG at rest are required: fewer than one in a hundred patients of the training data lacked them. What moved a finding is told against the mean of the training data, which the fields call usual.",
 		},
 		Versions: []ml.Change{{Version: "1.0.0", What: "First release."}},
 	}

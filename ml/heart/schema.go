@@ -35,14 +35,22 @@ func Schema() ml.Chart {
 	return c
 }
 
-// usual returns the schema with the mean of the training data's inputs.
+// usual returns the schema with the mean of the training data's inputs. A field
+// that hardly any patient there lacked is required: what the model makes of its
+// absence was learnt from nobody.
 func usual(means []float64) ml.Chart {
 	c := Schema()
 	for at, field := range c.Columns() {
 		c.Fields[field].Usual = append(c.Fields[field].Usual, means[at])
 	}
+	for i, f := range c.Fields {
+		c.Fields[i].Required = f.Usual[len(f.Usual)-1] < seldom
+	}
 	return c
 }
+
+// seldom is the share of patients below which a field's absence was not learnt.
+const seldom = 0.01
 
 // means returns the mean of each number of the inputs, to four decimals.
 func means(all []row) []float64 {
