@@ -130,7 +130,7 @@ func chartFields(t *terminal) *cobra.Command {
 			for _, m := range chart.Measures() {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", m.Name, m.Title, m.Expects())
 			}
-			fmt.Fprintf(w, "taken\tday\twrite it as 2026-11-03, or leave it out\n")
+			fmt.Fprintf(w, "taken\tday\twrite it as 2026-11-03\n\na measurement that was not made is left out, or its cell empty\n")
 		})
 		return nil
 	}}

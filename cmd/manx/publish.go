@@ -231,7 +231,7 @@ func (t *terminal) sayPublished(r publishable, id ledger.ModelID) {
 		if shown.Graph {
 			sayWrapped(w, "graph", "is shown: findings come with what moved the model")
 		} else {
-			sayWrapped(w, "graph", "is not shown, or its weights are not float32: findings come without what moved the model")
+			sayWrapped(w, "graph", "is not shown: findings come without what moved the model")
 		}
 		sayWrapped(w, "model hash", m.Hash.String())
 		if id == "" {

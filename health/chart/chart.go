@@ -102,5 +102,5 @@ func (m Measure) check(v float64) error {
 	if v >= m.Min && v <= m.Max && (m.Codes == nil || slices.ContainsFunc(m.Codes, func(c Code) bool { return c.Value == v })) {
 		return nil
 	}
-	return notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is not what it can be", m.Title, m.Name), m.Expects())
+	return notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is not what it can be", m.Title, m.Name), m.Expects()+"; or leave it empty")
 }

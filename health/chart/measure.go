@@ -89,9 +89,9 @@ func (m Measure) Expects() string {
 			}
 			words = append(words, w)
 		}
-		return "write " + strings.Join(words, "; ") + "; or leave it empty"
+		return "write " + strings.Join(words, "; ")
 	}
-	s := fmt.Sprintf("give a number from %g to %g in %s, or leave it empty", m.Min, m.Max, m.Unit)
+	s := fmt.Sprintf("give a number from %g to %g in %s", m.Min, m.Max, m.Unit)
 	for _, u := range m.Others {
 		s += fmt.Sprintf("; a number in %s is read where %s follows it", u.Name, u.Name)
 	}

@@ -139,12 +139,12 @@ func (m Measure) Parse(cell string) (v float64, known bool, err error) {
 	}
 	v, err = strconv.ParseFloat(cell, 64)
 	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-		return 0, false, notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is not a value that is read", m.Title, m.Name), m.Expects())
+		return 0, false, notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is not a value that is read", m.Title, m.Name), m.Expects()+"; or leave it empty")
 	}
 	if unit != "" && !strings.EqualFold(unit, m.Unit) {
 		i := slices.IndexFunc(m.Others, func(u Unit) bool { return strings.EqualFold(u.Name, unit) })
 		if i < 0 {
-			return 0, false, notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is in a unit that is not read", m.Title, m.Name), m.Expects())
+			return 0, false, notice.New(notice.Invalid, fmt.Sprintf("%s (%s) is in a unit that is not read", m.Title, m.Name), m.Expects()+"; or leave it empty")
 		}
 		v = math.Round(v*m.Others[i].Factor*10) / 10
 	}

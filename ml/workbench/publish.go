@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -13,11 +14,39 @@ import (
 	"manx/privacy/notice"
 )
 
-// Logit returns a model whose one output is a logit, as a card's rule takes it, and
-// in words what was changed, "" where it is that already. A Sigmoid at the end is
+// Logit returns a model whose one output is a logit, as a card's rule takes it, with
+// weights that ONNX holds as float32, and in words what was changed, "" where it is
+// that already. A Sigmoid at the end is
 // dropped, since the rule applies it; of two classes under a Softmax the difference
 // of their values is that logit. Other outputs are notice.Unsupported.
 func Logit(m Model) (Model, string, error) {
+	m, changed, err := logit(m)
+	if err != nil {
+		return Model{}, "", err
+	}
+	var b bytes.Buffer
+	if err := onnx.Write(&b, m.Graph); err != nil {
+		return Model{}, "", err
+	}
+	g, err := onnx.Read(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		return Model{}, "", err
+	}
+	before, err1 := ml.Hash(m.Graph)
+	after, err2 := ml.Hash(g)
+	if err := errors.Join(err1, err2); err != nil {
+		return Model{}, "", err
+	}
+	if before != after {
+		if changed != "" {
+			changed += "; "
+		}
+		m.Graph, changed = g, changed+"weights are rounded to float32, so that the graph can be shown"
+	}
+	return m, changed, nil
+}
+
+func logit(m Model) (Model, string, error) {
 	unsupported := func(what string) error {
 		return notice.New(notice.Unsupported, "the model cannot answer patients: "+what, "a finding is made of one number, or of two classes under a Softmax: export the model so")
 	}
@@ -118,8 +147,8 @@ func MadeUp(shape []int, n int) samples.Set {
 	return s
 }
 
-// File returns the graph that runs as ONNX, nil where that has another hash: its
-// weights are not all float32.
+// File returns the graph that runs as ONNX, nil where that has another hash, as of
+// weights that are not all float32.
 func (c *Compiled) File() ([]byte, error) {
 	var b bytes.Buffer
 	if err := onnx.Write(&b, c.Graph); err != nil {
