@@ -132,6 +132,29 @@ func (p *Party) Publish(ctx context.Context, o Offer) (ledger.ModelID, error) {
 	return ledger.NewModelID(o.Model.Vertical, cmd.ID), done()
 }
 
+// Retire takes a model of the party's own off offer, by id or by name: then the
+// newest of it. Jobs that run finish. Repeated by id it changes nothing.
+func (p *Party) Retire(ctx context.Context, name string) (ledger.Model, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return ledger.Model{}, err
+	}
+	for _, m := range models {
+		if m.Owner != p.ID() || string(m.ID) != name && (m.Name != name || m.Retired) {
+			continue
+		}
+		if m.Retired {
+			return m, nil
+		}
+		_, done, err := p.once(ctx, "retire/"+string(m.ID), ledger.RetireModel{Model: m.ID})
+		if err != nil {
+			return m, err
+		}
+		return m, done()
+	}
+	return ledger.Model{}, notice.New(notice.NotFound, "you have no model of that name or id on offer", "`manx model list` shows those that are")
+}
+
 func (p *Party) upload(ctx context.Context, o *Offer) (err error) {
 	if o.Graph != nil {
 		if o.Card.Graph, err = p.PublishGraph(ctx, o.Graph, o.Model.Hash); err != nil {

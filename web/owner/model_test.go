@@ -137,4 +137,17 @@ func TestInvariant8_PublishingIsOneOffer(t *testing.T) {
 	if m, err := p.ModelNamed(t.Context(), "borrowed-heart"); err != nil || m.Version != "2.0.0" {
 		t.Errorf("the newest: %s, %v", m.Version, err)
 	}
+	m, err := p.Retire(t.Context(), "borrowed-heart")
+	if err != nil || m.Version != "2.0.0" {
+		t.Errorf("retired: %s, %v", m.Version, err)
+	}
+	if again, err := p.Retire(t.Context(), string(m.ID)); err != nil || again.ID != m.ID {
+		t.Errorf("retired again: %v", err)
+	}
+	if m, err := p.ModelNamed(t.Context(), "borrowed-heart"); err != nil || m.Version != "1.0.0" {
+		t.Errorf("the newest that is left: %s, %v", m.Version, err)
+	}
+	if _, err := scientist(t, n).Retire(t.Context(), string(id)); !notice.Is(err, notice.NotFound) {
+		t.Errorf("another's model retired: %v", err)
+	}
 }
