@@ -46,7 +46,8 @@ const (
 	NoBodyPart
 )
 
-func (u Untold) words() (english, chinese string) {
+// Words says what a file does not say, in a sentence; "" where it says all.
+func (u Untold) Words() (english, chinese string) {
 	var en, zh []string
 	for _, x := range []struct {
 		bit    Untold
@@ -63,7 +64,7 @@ func (u Untold) words() (english, chinese string) {
 	if en == nil {
 		return "", ""
 	}
-	return " The file does not say " + strings.Join(en, ", or ") + ", so that was not checked.", "文件未注明" + strings.Join(zh, "、") + "，因此未作核对。"
+	return "The file does not say " + strings.Join(en, ", or ") + ", so that was not checked.", "文件未注明" + strings.Join(zh, "、") + "，因此未作核对。"
 }
 
 func or(s, otherwise string) string {
@@ -108,8 +109,11 @@ func (a About) words(f Finding, n int) (english, chinese string) {
 	if w.Limit.English != "" {
 		english += " " + w.Limit.English
 	}
-	untold, untoldZh := a.Untold.words()
-	english += untold + " Research software, not a medical device."
+	untold, untoldZh := a.Untold.Words()
+	if untold != "" {
+		english += " " + untold
+	}
+	english += " Research software, not a medical device."
 	chinese += w.Limit.Chinese + untoldZh + "本软件仅供研究，不是医疗器械。"
 	return english, chinese
 }

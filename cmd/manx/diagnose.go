@@ -48,6 +48,9 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 					t.say(q, func(w io.Writer) {
 						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nreads\t%s\nabout\t%.1f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
 							q.Name, q.Price, q.Read, q.Seconds, bytesOf(q.Up), bytesOf(q.Keys), bytesOf(q.Down), q.Precision)
+						if q.Unchecked != "" {
+							fmt.Fprintf(w, "beware\t%s\n", q.Unchecked)
+						}
 					})
 					return nil
 				}

@@ -143,10 +143,14 @@ func joined(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("the node did not start")
 }
 
-// writeFilm writes a made-up radiograph: film FILE AGE.
+// writeFilm writes a made-up radiograph: film FILE [AGE].
 func writeFilm(ts *testscript.TestScript, _ bool, args []string) {
 	var b bytes.Buffer
-	ts.Check(phantom.Radiograph{Seed: 5, Cloud: .7, PatientName: "Made^Up", PatientID: "F-1", Age: args[1], View: "AP", BodyPart: "CHEST", StudyDate: "20261103"}.Write(&b))
+	r := phantom.Radiograph{Seed: 5, Cloud: .7, PatientName: "Made^Up", PatientID: "F-1", View: "AP", BodyPart: "CHEST", StudyDate: "20261103"}
+	if len(args) > 1 {
+		r.Age = args[1]
+	}
+	ts.Check(r.Write(&b))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 }
 

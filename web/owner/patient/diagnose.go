@@ -26,6 +26,7 @@ type Quote struct {
 	Down      int64          `json:"bytes_down"`
 	Seconds   float64        `json:"seconds"` // of a worker, were it a machine like this one
 	Precision float64        `json:"precision"`
+	Unchecked string         `json:"unchecked,omitempty"` // what the record leaves open that the model's limits are about
 }
 
 // A Diagnosis is a finding and how it came about.
@@ -70,8 +71,9 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	}
 	q := x.plan.Quote(unit, runtime.GOMAXPROCS(0))
 	n := int64(len(x.inputs))
+	untold, _ := x.about().Untold.Words()
 	return Quote{Model: x.model.ID, Name: x.model.Name, Price: x.model.Price, Read: x.read(), Slices: len(x.inputs), Up: n * q.InputUp, Keys: q.Keys, Down: n * q.ResultOut,
-		Seconds: float64(n) * q.Wall.Seconds(), Precision: x.card.Precision.Bound}, nil
+		Seconds: float64(n) * q.Wall.Seconds(), Precision: x.card.Precision.Bound, Unchecked: untold}, nil
 }
 
 // Diagnose asks a model for its finding on a record of the patient's own: slices,
