@@ -1,17 +1,16 @@
 package health
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"manx/privacy/notice"
 )
 
-// A Rule is how the outputs for slices become a finding for a study; the
+// A Rule is how the outputs for inputs become a finding for a record; the
 // model's card carries it.
 type Rule struct {
-	TopK      int     `json:"top_k"`     // how many of the highest slices count
+	TopK      int     `json:"top_k"`     // how many of the highest count
 	Threshold float64 `json:"threshold"` // of the mean probability, in (0, 1)
 	Margin    float64 `json:"margin"`    // within this of the threshold the finding is unclear
 }
@@ -34,27 +33,28 @@ func (l Level) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// A Finding is what a model says about a study, in words for its owner.
+// A Finding is what a model says about a record, in words for its owner.
 type Finding struct {
 	Level      Level   `json:"level"`
-	Score      float64 `json:"score"`      // mean probability of the slices that count, 0 to 1
+	Score      float64 `json:"score"`      // mean probability of those that count, 0 to 1
 	Confidence float64 `json:"confidence"` // 0 at the threshold, 1 at certainty
-	Slices     []int   `json:"slices"`     // indexes of the slices that count, highest first
+	Slices     []int   `json:"slices"`     // indexes of the inputs that count, highest first
 	English    string  `json:"en"`
 	Chinese    string  `json:"zh"`
 }
 
-// Conclude applies the rule to one logit a slice: probabilities are
+// Conclude applies the rule to one logit an input: probabilities are
 // 1/(1+exp(-logit)); the score is the mean of the TopK highest, or of all where
 // there are fewer; at Threshold+Margin or more it is suspicious, below
 // Threshold-Margin not, between unclear. Confidence is the distance from the
-// threshold as a share of the room on that side.
-func Conclude(logits []float64, r Rule) (Finding, error) {
+// threshold as a share of the room on that side. The words are made of what the
+// model's card calls things, what was read, and what could not be checked.
+func Conclude(logits []float64, r Rule, a About) (Finding, error) {
 	if r.TopK < 1 || !(r.Threshold > 0 && r.Threshold < 1) || !(r.Margin >= 0 && r.Margin < 1) {
 		return Finding{}, notice.New(notice.Invalid, "the model card's rule for findings is not valid", "use another version of the model: `manx model list`")
 	}
 	if len(logits) == 0 {
-		return Finding{}, notice.New(notice.Invalid, "a finding needs at least one slice", "run the diagnosis again on the study")
+		return Finding{}, notice.New(notice.Invalid, "a finding needs at least one result", "run the diagnosis again on the record")
 	}
 	order := make([]int, len(logits))
 	for i, x := range logits {
@@ -92,27 +92,6 @@ func Conclude(logits []float64, r Rule) (Finding, error) {
 	// What is shown is rounded: a raw decryption carries noise that depends on
 	// the key, and a finding is made to be passed on.
 	f.Score, f.Confidence = math.Round(f.Score*100)/100, math.Round(f.Confidence*100)/100
-	f.English, f.Chinese = f.words(len(logits))
+	f.English, f.Chinese = a.words(f, len(logits))
 	return f, nil
-}
-
-func (f Finding) words(n int) (english, chinese string) {
-	switch f.Level {
-	case Suspicious:
-		english, chinese = "The model marks this chest CT as suspicious for a malignant nodule. Please show it to a doctor.", "模型认为这组胸部CT存在恶性结节的可疑征象，请咨询医生。"
-	case NotSuspicious:
-		english, chinese = "The model sees nothing that it marks as suspicious for malignancy. This does not rule out disease.", "模型未发现其认为可疑的恶性征象，但这并不能排除疾病。"
-	default:
-		english, chinese = "The model's result is unclear: too close to its threshold to say either way. Please ask a doctor.", "模型结果不明确：与判定阈值过于接近，无法得出结论，请咨询医生。"
-	}
-	sure, sureZh := "low", "低"
-	switch {
-	case f.Confidence >= 2.0/3:
-		sure, sureZh = "high", "高"
-	case f.Confidence >= 1.0/3:
-		sure, sureZh = "moderate", "中等"
-	}
-	english += fmt.Sprintf(" Score %.2f from %d of %d slices; confidence %s. Research software, not a medical device.", f.Score, len(f.Slices), n, sure)
-	chinese += fmt.Sprintf("得分%.2f，依据%d张切片中的%d张；置信度%s。本软件仅供研究，不是医疗器械。", f.Score, n, len(f.Slices), sureZh)
-	return english, chinese
 }

@@ -386,7 +386,7 @@ func TestConclude(t *testing.T) {
 		{[]float64{0, 0, -5}, health.Unclear, .5},
 		{[]float64{9}, health.Suspicious, 1},
 	} {
-		f, err := health.Conclude(c.logits, r)
+		f, err := health.Conclude(c.logits, r, health.About{})
 		if err != nil || f.Level != c.want || math.Abs(f.Score-c.score) > .001 {
 			t.Errorf("%v: %+v, %v", c.logits, f, err)
 		}
@@ -394,7 +394,7 @@ func TestConclude(t *testing.T) {
 			t.Error("the finding does not say what it is not")
 		}
 	}
-	if _, err := health.Conclude([]float64{math.NaN()}, r); !notice.Is(err, notice.Integrity) {
+	if _, err := health.Conclude([]float64{math.NaN()}, r, health.About{}); !notice.Is(err, notice.Integrity) {
 		t.Errorf("NaN: %v", err)
 	}
 }

@@ -67,6 +67,8 @@ func TestInvariant9_Archives(t *testing.T) {
 
 // Whatever is dropped on a page gives an intake or a notice.
 func FuzzUpload(f *testing.F) {
+	small := health.InputSchema{Modality: "CR/DX", BodyPart: "CHEST", Size: 8, MinRows: 2, MaxAge: 5}
+	f.Add(smallFilm(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1<<18 {
 			return
@@ -78,15 +80,51 @@ func FuzzUpload(f *testing.F) {
 			}
 		}
 		for i := range in.Studies {
-			_, err := health.SelectSlices(t.Context(), &in.Studies[i], chest, 4)
-			if _, ok := errors.AsType[*notice.Error](err); err != nil && !ok {
-				t.Fatalf("not a notice: %v", err)
+			for _, schema := range []health.InputSchema{chest, small} {
+				_, err := health.SelectSlices(t.Context(), &in.Studies[i], schema, 4)
+				if _, ok := errors.AsType[*notice.Error](err); err != nil && !ok {
+					t.Fatalf("not a notice: %v", err)
+				}
 			}
 		}
 		if err := in.Close(); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// smallFilm is a radiograph of 12 x 10 pixels under a table.
+func smallFilm(t testing.TB) []byte {
+	var b bytes.Buffer
+	e := dicom.NewEncoder(&b, dicom.ExplicitVRLittle)
+	e.Start(dicom.ExplicitVRLittle, "1.2.840.10008.5.1.4.1.1.1", "2.25.91")
+	e.Text(dicom.SOPInstanceUID, dicom.UI, "2.25.91")
+	e.Text(dicom.Modality, dicom.CS, "CR")
+	e.Text(dicom.PatientAge, dicom.AS, "004Y")
+	e.Text(dicom.ViewPosition, dicom.CS, "AP")
+	e.Text(dicom.StudyInstanceUID, dicom.UI, "2.25.92")
+	e.Ints(dicom.SamplesPerPixel, dicom.US, 1)
+	e.Text(dicom.PhotometricInterpretation, dicom.CS, "MONOCHROME1")
+	e.Ints(dicom.Rows, dicom.US, 12)
+	e.Ints(dicom.Columns, dicom.US, 10)
+	e.Ints(dicom.BitsAllocated, dicom.US, 16)
+	e.Ints(dicom.BitsStored, dicom.US, 12)
+	e.Ints(dicom.HighBit, dicom.US, 11)
+	e.Ints(dicom.PixelRepresentation, dicom.US, 1)
+	e.Ints(dicom.PixelPaddingValue, dicom.SS, -7)
+	e.Floats(dicom.RescaleIntercept, dicom.DS, 5)
+	e.Floats(dicom.RescaleSlope, dicom.DS, .5)
+	e.BeginSequence(dicom.VOILUTSequence)
+	e.BeginItem()
+	e.Ints(dicom.LUTDescriptor, dicom.SS, 3, -9, 16)
+	e.Bytes(dicom.LUTData, dicom.OW, []byte{1, 2, 3, 4, 5, 6})
+	e.EndItem()
+	e.EndSequence()
+	e.Bytes(dicom.PixelData, dicom.OW, make([]byte, 240))
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // A study of 1 GB is scanned in the memory of its headers. The files are sparse.

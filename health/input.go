@@ -18,50 +18,63 @@ import (
 // An InputSchema is which images a model reads and how they become its input;
 // the model's card carries it.
 type InputSchema struct {
-	Modality string  `json:"modality"`  // DICOM modality: CT
+	Modality string  `json:"modality"`  // DICOM modality: CT, or CR/DX for plain radiographs
 	BodyPart string  `json:"body_part"` // CHEST is the only one there is
 	Center   float64 `json:"center"`    // of the window, in Hounsfield units
-	Width    float64 `json:"width"`     // of the window, above 0
+	Width    float64 `json:"width"`     // of the window, above 0; 0 for radiographs, whose files bring one
 	Size     int     `json:"size"`      // rows and columns of the input
 	MinRows  int     `json:"min_rows"`  // fewest rows and columns of an image
 	MinLung  float64 `json:"min_lung"`  // least share of the body's area that is lung; 0 means 0.12
+	MinAge   float64 `json:"min_age"`   // of a radiograph's patient, whole years
+	MaxAge   float64 `json:"max_age"`   // 0 means any
 }
 
 // A Slice is one model input, cut from one instance of a study.
 type Slice struct {
 	Instance *Instance
-	Lung     float64 // share of the body's area that is lung
+	Lung     float64 // share of the body's area that is lung; of CT
+	Untold   Untold  // what the file leaves open; of radiographs
 
 	// Input is a [1, Size, Size] tensor in [0, 1], row-major: the window, then
-	// the mean over the area of each cell. Nothing is cropped.
+	// the mean over the area of each cell. Of CT nothing is cropped.
 	Input privacy.Secret[[]float64]
 
-	// Grey is the window at the image's own resolution, 8 bit, to be looked at.
+	// Grey is what the input is made of, 8 bit, to be looked at: of CT at the
+	// image's own resolution.
 	Grey privacy.Secret[*image.Gray]
 }
 
 // mostRows bounds the memory of one image.
 const mostRows = 2048
 
-func (s InputSchema) check() error {
-	if s.Modality != "CT" || s.BodyPart != "CHEST" || !(s.Width > 0) || s.Size < 8 || s.Size > 512 || s.MinLung < 0 || s.MinLung > 0.9 {
+// Check reports whether this version reads what the schema describes:
+// notice.Unsupported where it does not.
+func (s InputSchema) Check() error {
+	if s.Modality == radiographs && s.BodyPart == "CHEST" && s.Width == 0 && s.Center == 0 && s.Size >= 8 && s.Size <= 512 && s.MinLung == 0 {
+		return nil
+	}
+	if s.Modality != "CT" || s.BodyPart != "CHEST" || !(s.Width > 0) || s.Size < 8 || s.Size > 512 || s.MinLung < 0 || s.MinLung > 0.9 || s.MaxAge != 0 {
 		return notice.New(notice.Unsupported, "the model's input schema is not one this version reads", "see `manx model show` and use a version that covers it")
 	}
 	return nil
 }
 
 // SelectSlices returns at most limit slices of the study, spread evenly over
-// the extent of the lungs, from head to feet or feet to head. What the schema
+// the extent of the lungs, from head to feet or feet to head; or, for a schema of
+// radiographs, at most limit of its frontal chest radiographs. What the schema
 // does not cover is refused with notice.Unsupported that says why: another
 // modality, another part of the body, localizers, images that are too small,
 // not axial or without lungs, pixels that cannot be decoded here. Memory is
 // that of one image, and a byte for each pixel of those returned.
 func SelectSlices(ctx context.Context, s *Study, schema InputSchema, limit int) ([]Slice, error) {
-	if err := schema.check(); err != nil {
+	if err := schema.Check(); err != nil {
 		return nil, err
 	}
 	if limit < 1 {
 		return nil, notice.New(notice.Invalid, "at least one slice must be asked for", "ask for more slices")
+	}
+	if schema.Modality == radiographs {
+		return selectRadiographs(ctx, s, schema, limit)
 	}
 	series, why := candidates(s, schema)
 	for _, c := range series {
@@ -82,7 +95,7 @@ func SelectSlices(ctx context.Context, s *Study, schema InputSchema, limit int) 
 }
 
 func refuse(what string) error {
-	return notice.New(notice.Unsupported, "the study cannot be read by this model: "+what, "the model reads axial chest CT; see `manx model show` for its input schema")
+	return notice.New(notice.Unsupported, "the study cannot be read by this model: "+what, "the model reads axial chest CT; `manx model list` shows others, and `manx model show` what each reads")
 }
 
 // candidates returns the series that may hold usable slices, the longest first,
@@ -136,20 +149,25 @@ func candidates(s *Study, schema InputSchema) ([][]*Instance, error) {
 // L) names where it is not the chest, else "".
 func elsewhere(part string) string {
 	part = strings.ToUpper(part)
-	for _, chest := range []string{"CHEST", "THORAX", "LUNG", "TORSO", "TRUNK", "BODY", "CAP"} {
-		if strings.Contains(part, chest) {
-			return ""
-		}
+	if chestLike(part) {
+		return ""
 	}
 	for _, p := range []string{
 		"HEAD", "BRAIN", "SKULL", "FACE", "ORBIT", "SINUS", "EAR", "JAW", "NECK", "CSPINE", "LSPINE", "ABDOMEN", "PELVIS", "LIVER", "KIDNEY",
 		"HIP", "LEG", "KNEE", "ANKLE", "FOOT", "ARM", "ELBOW", "WRIST", "HAND", "EXTREMITY",
+		"TSPINE", "SPINE", "SHOULDER", "CLAVICLE", "SCAPULA", "HUMERUS", "FOREARM", "FEMUR", "TIBIA", "FIBULA", "CALCANEUS", "FINGER", "TOE", "BREAST", "TEETH",
 	} {
 		if strings.HasPrefix(part, p) {
 			return p
 		}
 	}
 	return ""
+}
+
+// chestLike reports whether the name of a part of the body, in capitals, has the
+// chest in it.
+func chestLike(part string) bool {
+	return slices.ContainsFunc([]string{"CHEST", "THORAX", "LUNG", "TORSO", "TRUNK", "BODY", "CAP"}, func(chest string) bool { return strings.Contains(part, chest) })
 }
 
 type usableSlice struct {
@@ -252,10 +270,15 @@ func eightBit(grey []float64, rows, columns int) *image.Gray {
 // weight. It is how training and inference shrink images, so it is exact and
 // the same everywhere.
 func Resize(pixels []float64, rows, columns, size int) []float64 {
+	return reduce(pixels, columns, rows, columns, size)
+}
+
+// reduce is Resize of a part of a picture: rows of it begin stride pixels apart.
+func reduce[T float64 | uint8](pixels []T, stride, rows, columns, size int) []float64 {
 	tall := make([]float64, size*columns)
 	spans(rows, size, func(to, from int, weight float64) {
 		for x := range columns {
-			tall[to*columns+x] += weight * pixels[from*columns+x]
+			tall[to*columns+x] += weight * float64(pixels[from*stride+x])
 		}
 	})
 	out := make([]float64, size*size)

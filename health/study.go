@@ -1,6 +1,6 @@
 // Package health makes studies of DICOM files: it groups what a patient drops
-// on it, refuses two patients in one upload, picks the slices a model can read
-// and turns a model's outputs into a finding. It runs on the owner's device.
+// on it, refuses two patients in one upload, picks the slices or radiographs a
+// model can read and turns a model's outputs into a finding. It runs on the owner's device.
 //
 // It does not seal or send anything, does not de-identify (health/deid), runs
 // no model, and is no medical device.

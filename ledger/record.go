@@ -15,13 +15,14 @@ type Kind string
 const (
 	Study        Kind = "health/study"              // identified; leaves its owner for care alone
 	Deidentified Kind = "health/study-deidentified" // derived from a Study by PS3.15
+	Chart        Kind = "health/chart"              // measurements of one person; leaves its owner for care alone
 	File         Kind = "credit/file"               // backed by a furnisher's Commitment
 )
 
 // Vertical returns the side a kind stands on, or "" where there is no such kind.
 func (k Kind) Vertical() Vertical {
 	switch k {
-	case Study, Deidentified:
+	case Study, Deidentified, Chart:
 		return Health
 	case File:
 		return Credit

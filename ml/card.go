@@ -7,6 +7,9 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"manx/privacy/notice"
 )
@@ -28,7 +31,9 @@ type Card struct {
 	NotFor      []string `json:"not_for"`
 
 	Input *Input `json:"input,omitempty"` // for models that read pictures
-	Rule  *Rule  `json:"rule,omitempty"`  // how slices become a finding
+	Chart *Chart `json:"chart,omitempty"` // for models that read measurements
+	Rule  *Rule  `json:"rule,omitempty"`  // how outputs become a finding
+	Words *Words `json:"words,omitempty"` // how the finding is put
 
 	Data    []Source `json:"data"`
 	Metrics []Metric `json:"metrics"`
@@ -40,15 +45,21 @@ type Card struct {
 	Versions   []Change     `json:"versions"`
 }
 
+// Radiographs is the modality of models that read plain radiographs, computed or
+// digital (PS3.3, C.7.3.1.1.1).
+const Radiographs = "CR/DX"
+
 // Input is which pictures a model reads and how they become its input.
 type Input struct {
-	Modality  string  `json:"modality"`           // DICOM modality: CT
+	Modality  string  `json:"modality"`           // DICOM modality: CT, or Radiographs
 	BodyPart  string  `json:"body_part"`          // CHEST
-	Center    float64 `json:"center"`             // of the window, Hounsfield units
-	Width     float64 `json:"width"`              // of the window, above 0
+	Center    float64 `json:"center,omitempty"`   // of the window, Hounsfield units
+	Width     float64 `json:"width,omitempty"`    // of the window, above 0; 0 for radiographs, whose files bring one
 	Size      int     `json:"size"`               // rows and columns of the input
 	MinRows   int     `json:"min_rows"`           // fewest rows and columns of an image
 	MinLung   float64 `json:"min_lung,omitempty"` // least share of the body's area that is lung
+	MinAge    float64 `json:"min_age,omitempty"`  // of the patient, whole years; a file that says another is refused
+	MaxAge    float64 `json:"max_age,omitempty"`  // 0 means any
 	Slices    int     `json:"slices"`             // most slices of a study that are read
 	Windowing string  `json:"windowing"`          // why this window
 }
@@ -59,6 +70,30 @@ type Rule struct {
 	TopK      int     `json:"top_k"`
 	Threshold float64 `json:"threshold"`
 	Margin    float64 `json:"margin"`
+}
+
+// Words are the parts of a finding's sentences that are the model's own.
+type Words struct {
+	Record Text `json:"record"` // what it reads: "this chest CT"
+	Sign   Text `json:"sign"`   // what it looks for: "a malignant nodule"
+	Limit  Text `json:"limit"`  // a sentence: whom it knows
+}
+
+// A Text is one text in two languages, of at most 300 bytes each.
+type Text struct {
+	English string `json:"en"`
+	Chinese string `json:"zh"`
+}
+
+func (w Words) check() bool {
+	for _, t := range []Text{w.Record, w.Sign, w.Limit} {
+		for _, s := range []string{t.English, t.Chinese} {
+			if s == "" || len(s) > 300 || !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Source is data that the model was trained or measured on.
@@ -147,6 +182,15 @@ func badCard(cause error, why string) error {
 	return notice.Because(cause, notice.Invalid, "the model card is not valid: "+why, "correct the card and publish the model again")
 }
 
+func (in Input) valid() bool {
+	window := in.Width > 0 && !math.IsInf(in.Width, 0)
+	if in.Modality == Radiographs {
+		window = in.Width == 0 && in.Center == 0
+	}
+	ages := in.MinAge >= 0 && in.MaxAge >= 0 && in.MaxAge <= 150 && (in.MaxAge == 0 || in.MinAge <= in.MaxAge)
+	return in.Modality != "" && window && ages && in.Size >= 1 && in.Size <= maxSide && in.Slices >= 1 && in.Slices <= 4096
+}
+
 // Check returns nil, or a notice of kind Invalid that says what is wrong.
 func (c Card) Check() error {
 	switch {
@@ -172,8 +216,19 @@ func (c Card) Check() error {
 			return badCard(nil, "a metric has no name, no method, or an interval that does not hold it")
 		}
 	}
-	if in := c.Input; in != nil && (in.Modality == "" || !(in.Width > 0) || math.IsInf(in.Width, 0) || in.Size < 1 || in.Size > maxSide || in.Slices < 1 || in.Slices > 4096) {
+	if in := c.Input; in != nil && !in.valid() {
 		return badCard(nil, "its input schema cannot be")
+	}
+	if c.Chart != nil {
+		if err := c.Chart.Check(); err != nil {
+			return badCard(err, "its measurements cannot be: "+err.Error())
+		}
+	}
+	if c.Chart != nil && c.Input != nil {
+		return badCard(nil, "it reads pictures and measurements both")
+	}
+	if c.Words != nil && !c.Words.check() {
+		return badCard(nil, "its words are empty, longer than 300 bytes or cannot be printed")
 	}
 	if r := c.Rule; r != nil && (r.TopK < 1 || !(r.Threshold > 0 && r.Threshold < 1) || !(r.Margin >= 0 && r.Margin < 1)) {
 		return badCard(nil, "its rule for findings cannot be")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,6 +30,8 @@ func sayCard(w io.Writer, m ledger.Model, card json.RawMessage) {
 	}
 }
 
+// sayField writes a field: an entry of a list, and what lies inside one, on a line of
+// its own.
 func sayField(w io.Writer, name string, v any) {
 	switch v := v.(type) {
 	case []any:
@@ -36,17 +40,51 @@ func sayField(w io.Writer, name string, v any) {
 		}
 	case map[string]any:
 		var parts []string
-		for _, k := range slices.Sorted(func(yield func(string) bool) {
-			for k := range v {
-				if !yield(k) {
-					return
+		var deeper []string
+		for _, k := range slices.SortedFunc(maps.Keys(v), byUse) {
+			switch x := v[k].(type) {
+			case []any:
+				if plainList(x) {
+					parts = append(parts, fmt.Sprintf("%s: %s", strings.ReplaceAll(k, "_", " "), strings.Trim(fmt.Sprint(x), "[]")))
+					continue
 				}
+				deeper = append(deeper, k)
+			case map[string]any:
+				deeper = append(deeper, k)
+			default:
+				parts = append(parts, fmt.Sprintf("%s: %v", strings.ReplaceAll(k, "_", " "), x))
 			}
-		}) {
-			parts = append(parts, fmt.Sprintf("%s: %v", strings.ReplaceAll(k, "_", " "), v[k]))
 		}
-		fmt.Fprintf(w, "%s\t%s\n", name, strings.Join(parts, "; "))
+		if parts != nil {
+			fmt.Fprintf(w, "%s\t%s\n", name, strings.Join(parts, "; "))
+		}
+		for _, k := range deeper {
+			sayField(w, name+" "+strings.ReplaceAll(k, "_", " "), v[k])
+		}
 	default:
 		fmt.Fprintf(w, "%s\t%v\n", name, v)
 	}
+}
+
+// byUse orders the fields of an entry: what it is called and what it is come first.
+func byUse(a, b string) int {
+	first := []string{"name", "meaning", "version", "value"}
+	rank := func(s string) int {
+		if i := slices.Index(first, s); i >= 0 {
+			return i
+		}
+		return len(first)
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+}
+
+// plainList reports whether a list holds no objects.
+func plainList(l []any) bool {
+	return !slices.ContainsFunc(l, func(e any) bool {
+		switch e.(type) {
+		case []any, map[string]any:
+			return true
+		}
+		return false
+	})
 }

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"manx/ledger"
+	"manx/ml/heart"
+	"manx/ml/lungct"
 	"manx/privacy/notice"
 	"manx/web/owner"
 	"manx/web/owner/patient"
@@ -20,8 +24,8 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 	var model string
 	var quote, plain bool
 	var minutes int
-	c := &cobra.Command{Use: "diagnose RECORD", Short: "Ask a model for its finding on a study, which stays encrypted", Args: cobra.ExactArgs(1),
-		Long: "Choose slices, encrypt them under your own key, hold the fee in escrow, wait for a worker that sees only ciphertext,\nand decrypt the finding here. Pictures of the slices, with what moved the model in colour, are drawn on this device and kept\nin its home folder, unsealed; --no-pictures draws none. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
+	c := &cobra.Command{Use: "diagnose RECORD", Short: "Ask a model for its finding on a study or chart, which stays encrypted", Args: cobra.ExactArgs(1),
+		Long: "Choose slices, radiographs or measurements, encrypt them under your own key, hold the fee in escrow, wait for a worker\nthat sees only ciphertext, and decrypt the finding here. Pictures of what moved the model are drawn on this device and kept\nin its home folder, unsealed; --no-pictures draws none. --quote says what it would cost and sends nothing.\nThis is research software, not a medical device.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
 				id, err := recordNamed(args[0])
@@ -31,14 +35,22 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				if minutes < 1 {
 					return usage{errors.New("--minutes is at least 1")}
 				}
+				if model == "" {
+					if model, err = usualModel(ctx, p, id); err != nil {
+						return err
+					}
+				}
 				if quote {
 					q, err := patient.QuoteFor(ctx, p, id, model)
 					if err != nil {
 						return err
 					}
 					t.say(q, func(w io.Writer) {
-						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nslices\t%d\nabout\t%.1f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
-							q.Name, q.Price, q.Slices, q.Seconds, bytesOf(q.Up), bytesOf(q.Keys), bytesOf(q.Down), q.Precision)
+						fmt.Fprintf(w, "model\t%s\nprice\t%s MAN\nreads\t%s\nabout\t%.1f s of a machine like this\nup\t%s and %s of keys, once\ndown\t%s\nexact to\t%g\n",
+							q.Name, q.Price, q.Read, q.Seconds, bytesOf(q.Up), bytesOf(q.Keys), bytesOf(q.Down), q.Precision)
+						if q.Unchecked != "" {
+							fmt.Fprintf(w, "beware\t%s\n", q.Unchecked)
+						}
 					})
 					return nil
 				}
@@ -54,14 +66,16 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				}
 				shown := diagnosed{Diagnosis: d, Pictures: []string{}}
 				var failed error
-				if !plain {
-					if shown.Pictures, failed = patient.KeepPictures(ctx, p, d); failed != nil {
-						shown.Without = notice.From(failed).Text
-					}
+				if shown.Moved, failed = d.Moved(ctx); failed == nil && !plain {
+					shown.Pictures, failed = patient.KeepPictures(ctx, p, d)
+				}
+				if failed != nil {
+					shown.Without = notice.From(failed).Text
 				}
 				t.say(shown, func(w io.Writer) {
-					fmt.Fprintf(w, "finding\t%s\n\t%s\nscore\t%.3f, confidence %.2f\nmodel\t%s %s on %d slices\npaid\t%s MAN\nreceipt\t%s\n",
-						d.Finding.English, d.Finding.Chinese, d.Finding.Score, d.Finding.Confidence, d.Model, d.Release, d.Slices, d.Fee, file)
+					fmt.Fprintf(w, "finding\t%s\n\t%s\nscore\t%.3f, confidence %.2f\nmodel\t%s %s on %s\npaid\t%s MAN\nreceipt\t%s\n",
+						d.Finding.English, d.Finding.Chinese, d.Finding.Score, d.Finding.Confidence, d.Model, d.Release, d.Read, d.Fee, file)
+					sayMoved(w, shown.Moved)
 					switch {
 					case shown.Without != "":
 						fmt.Fprintf(w, "pictures\tnone: %s\n", shown.Without)
@@ -76,11 +90,42 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 			})
 		}}
 	f := c.Flags()
-	f.StringVar(&model, "model", "lung-ct", "name or id of the model")
+	f.StringVar(&model, "model", "", "name or id of the model (default: lung-ct, of a chart heart)")
 	f.BoolVar(&quote, "quote", false, "say what it would cost, and stop")
 	f.BoolVar(&plain, "no-pictures", false, "draw no pictures of what moved the model")
 	f.IntVar(&minutes, "minutes", 60, "how long the escrow waits for a result before the fee comes back")
 	return c
+}
+
+// usualModel is the model that is asked of a record where none is named.
+func usualModel(ctx context.Context, p *owner.Party, id ledger.RecordID) (string, error) {
+	r, err := owner.Get[ledger.Record](ctx, p.Client, id)
+	if r.Kind == ledger.Chart {
+		return heart.Name, err
+	}
+	return lungct.Name, err
+}
+
+// Widths of the table of what moved a finding.
+const mostMoved, barWide = 6, 12
+
+// sayMoved lists the measurements that moved a finding on a chart most.
+func sayMoved(w io.Writer, all []patient.Moved) {
+	for i, m := range all[:min(len(all), mostMoved)] {
+		word := ""
+		if i == 0 {
+			word = "moved by"
+		}
+		way, sign := "raised it", "+"
+		if m.Share < 0 {
+			way, sign = "lowered it", "-"
+		}
+		if m.Share == 0 {
+			continue
+		}
+		bar := strings.Repeat(sign, max(1, int(math.Round(math.Abs(m.Share/all[0].Share)*barWide))))
+		fmt.Fprintf(w, "%s\t%-*s %2.0f%% %s: %s, %s\n", word, barWide, bar, 100*math.Abs(m.Share), way, m.Title, m.Value)
+	}
 }
 
 // keepReceipt writes a receipt's bundle into the home, for `manx receipt
@@ -93,6 +138,7 @@ func keepReceipt(p *owner.Party, j ledger.JobID, bundle []byte) (string, error) 
 // diagnosed is a diagnosis and the files beside its receipt.
 type diagnosed struct {
 	patient.Diagnosis
-	Pictures []string `json:"pictures"`
-	Without  string   `json:"no_pictures,omitempty"` // why there are none
+	Pictures []string        `json:"pictures"`
+	Moved    []patient.Moved `json:"moved,omitempty"`       // of a chart, the most first
+	Without  string          `json:"no_pictures,omitempty"` // why there are none
 }

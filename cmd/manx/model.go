@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,9 +24,7 @@ func modelCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if models == nil {
-					models = []ledger.Model{}
-				}
+				models = listOf(slices.DeleteFunc(models, func(m ledger.Model) bool { return m.Retired }))
 				t.say(map[string]any{"ok": true, "models": models}, func(w io.Writer) {
 					if len(models) == 0 {
 						fmt.Fprintln(w, "no model is on offer yet; a node publishes its own soon after its first start")
@@ -64,7 +63,7 @@ func modelCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}},
-		modelTrain(t), modelCompile(t), modelCheck(t),
+		modelTrain(t), modelCompile(t), modelCheck(t), modelPublish(t), modelRetire(t),
 	)
 	return c
 }
@@ -75,10 +74,26 @@ func anyModel(ctx context.Context, p *owner.Party, name string) (ledger.Model, e
 	if err != nil {
 		return ledger.Model{}, err
 	}
-	for _, m := range models {
-		if m.Name == name || string(m.ID) == name {
+	for _, v := range []ledger.Vertical{p.Vertical(), ledger.Health, ledger.Credit} {
+		if m, ok := owner.Named(models, name, v); ok {
 			return m, nil
 		}
 	}
 	return p.ModelNamed(ctx, name)
+}
+
+func modelRetire(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "retire MODEL", Short: "Take a model of yours off offer; jobs that run finish", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+			if err := t.sure("Take " + args[0] + " off offer?"); err != nil {
+				return err
+			}
+			m, err := p.Retire(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "model": m.ID}, func(w io.Writer) { fmt.Fprintf(w, "%s\t%s %s is off offer\n", m.ID, m.Name, m.Version) })
+			return nil
+		})
+	}}
 }

@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "json": jsonLines, "phantom": writePhantom, "joined": joined, "sigterm": sigterm,
-			"network": writeNetwork, "pictures": writePictures, "cards": writeCardOf, "narrow": narrow,
+			"network": writeNetwork, "pictures": writePictures, "cards": writeCardOf, "narrow": narrow, "film": writeFilm, "offered": offered,
 		},
 	})
 }
@@ -141,4 +141,27 @@ func joined(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("the node did not start")
+}
+
+// writeFilm writes a made-up radiograph: film FILE [AGE].
+func writeFilm(ts *testscript.TestScript, _ bool, args []string) {
+	var b bytes.Buffer
+	r := phantom.Radiograph{Seed: 5, Cloud: .7, PatientName: "Made^Up", PatientID: "F-1", View: "AP", BodyPart: "CHEST", StudyDate: "20261103"}
+	if len(args) > 1 {
+		r.Age = args[1]
+	}
+	ts.Check(r.Write(&b))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
+}
+
+// offered waits until a model is on offer: offered NAME.
+func offered(ts *testscript.TestScript, _ bool, args []string) {
+	for range 600 {
+		ts.Check(ts.Exec("manx", "model", "list"))
+		if strings.Contains(ts.ReadFile("stdout"), "  "+args[0]+" ") {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s was not published", args[0])
 }

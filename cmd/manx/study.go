@@ -85,31 +85,39 @@ func bytesOf(n int64) string {
 }
 
 func studyList(t *terminal) *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "Your studies, newest first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	return &cobra.Command{Use: "list", Short: "Your studies and charts, newest first", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			records, err := p.Records(ctx)
-			if err != nil {
-				return err
-			}
-			if records == nil {
-				records = []ledger.Record{}
-			}
-			t.say(map[string]any{"ok": true, "records": records}, func(w io.Writer) {
-				if len(records) == 0 {
-					fmt.Fprintln(w, "no studies yet: add one with `manx study add FOLDER`")
-				}
-				for _, r := range records {
-					v, n := r.Latest()
-					state := fmt.Sprintf("version %d of %s", n, when(v.At))
-					if r.Erased {
-						state = "erased"
-					}
-					fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Kind, state)
-				}
-			})
-			return nil
+			return t.listRecords(ctx, p, func(ledger.Record) bool { return true }, "no studies yet: add one with `manx study add FOLDER`")
 		})
 	}}
+}
+
+// listRecords lists those of a party's records that a command is about.
+func (t *terminal) listRecords(ctx context.Context, p *owner.Party, about func(ledger.Record) bool, none string) error {
+	all, err := p.Records(ctx)
+	if err != nil {
+		return err
+	}
+	records := []ledger.Record{}
+	for _, r := range all {
+		if about(r) {
+			records = append(records, r)
+		}
+	}
+	t.say(map[string]any{"ok": true, "records": records}, func(w io.Writer) {
+		if len(records) == 0 {
+			fmt.Fprintln(w, none)
+		}
+		for _, r := range records {
+			v, n := r.Latest()
+			state := fmt.Sprintf("version %d of %s", n, when(v.At))
+			if r.Erased {
+				state = "erased"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Kind, state)
+		}
+	})
+	return nil
 }
 
 // object is one sealed file of a record, as its owner knows it.

@@ -21,26 +21,39 @@ import (
 	"manx/ml"
 	"manx/ml/ckks"
 	"manx/ml/consumertrees"
+	"manx/ml/heart"
 	"manx/ml/lungct"
+	"manx/ml/pneumonia"
 	points "manx/ml/scorecard"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/patient"
 )
 
 // PublishModels puts the models that come with manx on offer, each owned by a
 // scientist of its vertical whose keys lie in the node's folder. What is on
-// offer already stays; while a part is away it waits. The first time, making the
-// proving keys of the scorecard takes about a minute.
+// offer already stays; while a part is away it waits; a name that somebody else has
+// is left to them. The first time, making the proving keys of the scorecard takes
+// about a minute.
 func (n *Node) PublishModels(ctx context.Context, say func(string)) error {
-	for _, m := range []struct {
+	type publishing struct {
 		name    string
 		publish func(context.Context, func(string)) error
-	}{{lungct.Name, n.publishLungCT}, {"consumer-risk", n.publishConsumerRisk}, {consumertrees.Name, n.publishTrees}} {
+	}
+	var all []publishing
+	for _, b := range builtIn() {
+		all = append(all, publishing{b.name, func(ctx context.Context, say func(string)) error { return n.publishBuiltIn(ctx, b, say) }})
+	}
+	for _, m := range append(all, publishing{"consumer-risk", n.publishConsumerRisk}, publishing{consumertrees.Name, n.publishTrees}) {
 		for {
 			err := m.publish(ctx, say)
 			if err == nil {
+				break
+			}
+			if notice.Is(err, notice.Conflict) {
+				n.opts.Log.WarnContext(ctx, "a model of the node's own is not published", slog.String("model", m.name), slog.Any("error", err))
 				break
 			}
 			if !notice.Is(err, notice.Unavailable) {
@@ -92,74 +105,46 @@ func (n *Node) asScientist(ctx context.Context, v ledger.Vertical, f func(p *own
 	return f(p)
 }
 
-// offered reports whether a party has this version of a model on offer.
-func offered(ctx context.Context, p *owner.Party, name, version string, hash ledger.Hash) (bool, error) {
-	models, err := p.Models(ctx)
-	for _, m := range models {
-		if m.Owner == p.ID() && m.Name == name && m.Version == version && m.Hash == hash && !m.Retired {
-			return true, nil
-		}
-	}
-	return false, err
+// bundled is a health model that comes with manx.
+type bundled struct {
+	name string
+	open func() (ml.Graph, ml.Card, error)
+	onnx func() []byte
 }
 
-func (n *Node) publishLungCT(ctx context.Context, say func(string)) error {
-	g, card, err := lungct.Model()
+func builtIn() []bundled {
+	return []bundled{{lungct.Name, lungct.Model, lungct.ONNX}, {pneumonia.Name, pneumonia.Model, pneumonia.ONNX}, {heart.Name, heart.Model, heart.ONNX}}
+}
+
+// publishBuiltIn puts a bundled model on offer, as its card says.
+func (n *Node) publishBuiltIn(ctx context.Context, b bundled, say func(string)) error {
+	g, card, err := b.open()
 	if err != nil {
 		return err
 	}
-	var hash ledger.Hash
-	if err := hash.UnmarshalText([]byte(card.Hash)); err != nil {
-		return err
-	}
-	price, err := ledger.ParseAmount(card.Price)
+	o, err := patient.OfferOf(card)
 	if err != nil {
 		return err
 	}
 	return n.asScientist(ctx, ledger.Health, func(p *owner.Party) error {
-		if done, err := offered(ctx, p, card.Name, card.Version, hash); done || err != nil {
+		if _, done, err := p.Offered(ctx, o.Model); done || err != nil {
 			return err
 		}
 		say("compiling " + card.Name + " for encrypted runs")
-		raw, err := json.Marshal(card)
-		if err != nil {
-			return fmt.Errorf("encode card: %w", err)
-		}
-		body := ledger.PublishModel{Vertical: ledger.Health, Name: card.Name, Version: card.Version, Hash: hash,
-			Accepts: []ledger.Kind{ledger.Study, ledger.Deidentified}, Features: []string{"ct-slice"}, Price: price}
-		graph, err := p.PublishGraph(ctx, lungct.ONNX(), hash)
-		if err != nil {
-			return err
-		}
-		return publish(ctx, p, g, body, owner.Published{Card: raw, Graph: graph}, say)
+		o.Graph = b.onnx()
+		return publish(ctx, p, g, o, say)
 	})
 }
 
-// publish compiles a graph, stores plan and card, and signs the offer.
-func publish(ctx context.Context, p *owner.Party, g ml.Graph, body ledger.PublishModel, card owner.Published, say func(string)) error {
-	plan, err := ckks.Compile(g, body.Hash)
-	if err != nil {
+// publish compiles a graph and puts it on offer.
+func publish(ctx context.Context, p *owner.Party, g ml.Graph, o owner.Offer, say func(string)) (err error) {
+	if o.Plan, err = ckks.Compile(g, o.Model.Hash); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if _, err := plan.WriteTo(&b); err != nil {
-		return fmt.Errorf("write plan: %w", err)
-	}
-	body.PlanHash = plan.Hash()
-	if body.Plan, err = p.Vault.Write(ctx, &b); err != nil {
+	if _, err := p.Publish(ctx, o); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(card)
-	if err != nil {
-		return fmt.Errorf("encode card: %w", err)
-	}
-	if body.Card, err = p.Vault.Write(ctx, bytes.NewReader(raw)); err != nil {
-		return err
-	}
-	if _, err := p.Do(ctx, body); err != nil {
-		return err
-	}
-	say(body.Name + " " + body.Version + " is on offer for " + body.Price.String() + " MAN a call")
+	say(o.Model.Name + " " + o.Model.Version + " is on offer for " + o.Model.Price.String() + " MAN a call")
 	return nil
 }
 
@@ -180,15 +165,15 @@ func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error 
 	}
 	hash := ledger.Hash(scoreproof.ModelHash(m))
 	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
-		if done, err := offered(ctx, p, m.Name, m.Version, hash); done || err != nil {
+		body := ledger.PublishModel{Vertical: ledger.Credit, Name: m.Name, Version: m.Version, Hash: hash, Accepts: []ledger.Kind{ledger.File}, Price: price}
+		if _, done, err := p.Offered(ctx, body); done || err != nil {
 			return err
 		}
 		keys, digest, err := n.provingKeys(ctx, say)
 		if err != nil {
 			return err
 		}
-		body := ledger.PublishModel{Vertical: ledger.Credit, Name: m.Name, Version: m.Version, Hash: hash, Keys: ledger.Hash(digest),
-			Accepts: []ledger.Kind{ledger.File}, Price: price}
+		body.Keys = ledger.Hash(digest)
 		for _, f := range m.Features {
 			body.Features = append(body.Features, f.Name)
 		}
@@ -199,7 +184,7 @@ func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error 
 		if err != nil {
 			return fmt.Errorf("encode scorecard: %w", err)
 		}
-		return publish(ctx, p, points.Graph(m), body, owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}, say)
+		return publish(ctx, p, points.Graph(m), owner.Offer{Model: body, Card: owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}}, say)
 	})
 }
 
@@ -217,7 +202,7 @@ func (n *Node) publishTrees(ctx context.Context, say func(string)) error {
 		return err
 	}
 	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
-		if done, err := offered(ctx, p, body.Name, body.Version, body.Hash); done || err != nil {
+		if _, done, err := p.Offered(ctx, body); done || err != nil {
 			return err
 		}
 		raw, err := json.Marshal(card)

@@ -1,6 +1,6 @@
 // Package phantom makes a chest CT series out of nothing: a body with fat,
-// lungs, heart, spine, ribs and vessels, and one nodule, as DICOM files. The
-// same options give the same bytes. It is for demonstrations and tests: it
+// lungs, heart, spine, ribs and vessels, and one nodule, as DICOM files; and a
+// child's chest radiograph. The same options give the same bytes. It is for demonstrations and tests: it
 // looks like no patient, carries no diagnosis and is in no accuracy figure.
 package phantom
 

@@ -61,3 +61,37 @@ func TestSeries(t *testing.T) {
 		t.Error("patient name lost")
 	}
 }
+
+func TestRadiograph(t *testing.T) {
+	write := func(r phantom.Radiograph) []byte {
+		var b bytes.Buffer
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	r := phantom.Radiograph{Seed: 7, PatientID: "PH-1", Age: "004Y", View: "AP"}
+	if !bytes.Equal(write(r), write(r)) {
+		t.Error("the same radiograph twice differs")
+	}
+	value := func(r phantom.Radiograph, x, y float64) (v float64) {
+		f, err := dicom.ScanBytes(write(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Frames(func(fr dicom.Frame) error {
+			v = fr.Value(int(y*phantom.RadiographRows)*phantom.RadiographColumns + int(x*phantom.RadiographColumns))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	// Low values are bright: the spine, and a cloud in the lung.
+	clouded := r
+	clouded.Cloud = 1
+	spine, lung, cloud := value(r, .5, .6), value(r, .29, .52), value(clouded, .29, .52)
+	if !(spine < lung-500) || !(cloud < lung-500) {
+		t.Errorf("spine %g, lung %g, clouded %g", spine, lung, cloud)
+	}
+}

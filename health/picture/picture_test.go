@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"strings"
 	"testing"
 )
@@ -115,5 +116,39 @@ func TestWhatCannotBeDrawn(t *testing.T) {
 	}
 	if _, err := PNG(image.NewGray(image.Rectangle{}), good, nil); err == nil {
 		t.Error("nothing is drawn")
+	}
+}
+
+func TestBars(t *testing.T) {
+	b, err := Bars([]Bar{{"age: 63 years", .5}, {"chest pain: none", -.25}, {"cholesterol: not measured", 0}}, []Line{{{Words: "not for diagnosis"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(from, to int, c color.RGBA) (n int) {
+		for y := from; y < to; y++ {
+			for x := range im.Bounds().Dx() {
+				if at(im, x, y) == c {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	// A bar of half the length has half the dots.
+	up, down := count(8, 21, Above), count(26, 39, Below)
+	if up < 1000 || max(2*down-up, up-2*down) > up/20 || count(26, 60, Above) > 0 || count(44, 57, Below) > 0 {
+		t.Errorf("%d dots above, %d below", up, down)
+	}
+	if count(8, 21, color.RGBA{255, 255, 255, 255}) < 50 {
+		t.Error("a bar has no label")
+	}
+	for _, rows := range [][]Bar{nil, make([]Bar, 65), {{"x", math.NaN()}}} {
+		if _, err := Bars(rows, nil); err == nil {
+			t.Errorf("%d bars are drawn", len(rows))
+		}
 	}
 }

@@ -22,9 +22,11 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 	case b.Until-t.now > MaxGrant:
 		return refuse(notice.Invalid, "a grant lasts ten years at most", "give fewer days: `manx grant add --days N`")
 	case r.Kind.Vertical() == ledger.Health && to.Role != ledger.Hospital:
-		return refuse(notice.Denied, "a study is granted to an admitted hospital only", "name a hospital: `manx grant add RECORD PARTY`")
+		return refuse(notice.Denied, "a study or chart is granted to an admitted hospital only", "name a hospital: `manx grant add RECORD PARTY`")
 	case r.Kind == ledger.File && to.Role != ledger.Lender:
 		return refuse(notice.Denied, "a credit file is granted to an admitted lender only", "name the lender that asked: `manx credit consent`")
+	case r.Kind == ledger.Chart && (b.Purpose != ledger.Care || b.Access != ledger.Read):
+		return refuse(notice.Denied, "a chart is granted for care only", "grant it so: `manx grant add RECORD PARTY --purpose care`")
 	case r.Kind == ledger.Study && (b.Purpose != ledger.Care || b.Access != ledger.Read):
 		return refuse(notice.Denied, "an identified study is granted for care only", "make a de-identified one and grant that: `manx study deidentify`")
 	}

@@ -14,7 +14,7 @@ func registerRecord(t *txn, b ledger.RegisterRecord) error {
 		return checked(ledger.ErrWall)
 	}
 	if t.author.Role != ledger.Person && !(v == ledger.Health && t.author.Role == ledger.Hospital) {
-		return refuse(notice.Denied, "only a person registers a record, or a hospital a study", "use a person's keyring: `manx keys new`")
+		return refuse(notice.Denied, "only a person registers a record, or a hospital a study or a chart", "use a person's keyring: `manx keys new`")
 	}
 	r := ledger.Record{
 		ID: ledger.NewRecordID(v, t.cmd.ID), Owner: t.cmd.Author, Kind: b.Kind, Derived: b.Derived,

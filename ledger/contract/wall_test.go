@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"manx/health/chart"
 	"manx/ledger"
 	"manx/ledger/ledgertest"
 	"manx/privacy/notice"
@@ -23,6 +24,7 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 	hospital := s.Party(ledger.Health, ledger.Hospital)
 	deid := ledger.NewRecordID(ledger.Health, s.Do(d.Patient, ledger.RegisterRecord{
 		Kind: ledger.Deidentified, Derived: d.Record, Manifest: ledgertest.Ref("deid"), Digest: ledger.Hash{6}}))
+	measured := ledger.NewRecordID(ledger.Health, s.Do(d.Patient, ledger.RegisterRecord{Kind: ledger.Chart, Manifest: ledgertest.Ref("chart"), Digest: ledger.Hash{8}}))
 	somebody := s.Party(ledger.Health, ledger.Person)
 	hCoin, cCoin := s.Fund(d.Patient, ledger.MAN(2)), s.Fund(c.Borrower, ledger.MAN(5))
 	lCoin := s.Fund(c.Lender, ledger.MAN(9))
@@ -45,6 +47,11 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 	file.Vertical, file.Accepts, file.Features = ledger.Credit, []ledger.Kind{ledger.File}, []string{"credit_limit"}
 	onStudies := file
 	onStudies.Accepts = []ledger.Kind{ledger.Study}
+	reading := healthModel
+	reading.Accepts = []ledger.Kind{ledger.Chart}
+	heart := ledger.NewModelID(ledger.Health, s.Do(d.Scientist, reading))
+	onCharts := file
+	onCharts.Accepts = []ledger.Kind{ledger.Chart}
 	grant := func(r ledger.RecordID, to *ledgertest.Key, p ledger.Purpose, a ledger.Access) ledger.GiveGrant {
 		return ledger.GiveGrant{Record: r, To: to.Party(), Purpose: p, Access: a, Until: until}
 	}
@@ -63,6 +70,10 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 		"a credit party registers a study":           {c.Borrower, ledger.RegisterRecord{Kind: ledger.Study, Manifest: ref, Digest: h}},
 		"a credit party derives from a study":        {c.Borrower, ledger.RegisterRecord{Kind: ledger.Deidentified, Manifest: ref, Digest: h, Derived: d.Record}},
 		"a study derives from a credit file":         {c.Borrower, ledger.RegisterRecord{Kind: ledger.Deidentified, Manifest: ref, Digest: h, Derived: c.Record}},
+		"a credit party registers a chart":           {c.Borrower, ledger.RegisterRecord{Kind: ledger.Chart, Manifest: ref, Digest: h}},
+		"a chart derives from a study":               {d.Patient, ledger.RegisterRecord{Kind: ledger.Chart, Manifest: ref, Digest: h, Derived: d.Record}},
+		"a study is derived from a chart":            {d.Patient, ledger.RegisterRecord{Kind: ledger.Deidentified, Manifest: ref, Digest: h, Derived: measured}},
+		"a chart with a furnisher":                   {d.Patient, ledger.RegisterRecord{Kind: ledger.Chart, Manifest: ref, Digest: h, Furnisher: c.Furnisher.Party()}},
 		"a worker registers a study":                 {d.Worker, ledger.RegisterRecord{Kind: ledger.Study, Manifest: ref, Digest: h}},
 		"a lender is granted a study":                {d.Patient, grant(d.Record, c.Lender, ledger.Care, ledger.Read)},
 		"a lender is granted a study for credit":     {d.Patient, grant(d.Record, c.Lender, ledger.CreditTransaction, ledger.Read)},
@@ -71,6 +82,16 @@ func TestInvariant5_CrossingsAreRefused(t *testing.T) {
 		"a study granted to a worker":                {d.Patient, grant(d.Record, d.Worker, ledger.Care, ledger.Read)},
 		"a study granted to an organisation":         {d.Patient, grant(d.Record, s.World.Organisations[0], ledger.Care, ledger.Read)},
 		"a study granted to a person":                {d.Patient, grant(d.Record, somebody, ledger.Care, ledger.Read)},
+		"a lender is granted a chart":                {d.Patient, grant(measured, c.Lender, ledger.Care, ledger.Read)},
+		"a chart granted to a lender for credit":     {d.Patient, grant(measured, c.Lender, ledger.CreditTransaction, ledger.Read)},
+		"a chart granted for a credit purpose":       {d.Patient, grant(measured, hospital, ledger.AccountReview, ledger.Read)},
+		"a chart granted for research":               {d.Patient, grant(measured, hospital, ledger.Research, ledger.Read)},
+		"a chart consented to a lender's request":    {d.Patient, compute(grant(measured, c.Lender, ledger.CreditTransaction, ledger.Compute), c.Model, c.Job)},
+		"a patient scores her chart":                 {d.Patient, own(score(c.Model, d.Patient.Party(), ledger.CreditTransaction, hCoin), measured)},
+		"a borrower scores a chart":                  {c.Borrower, own(score(c.Model, c.Borrower.Party(), ledger.AccountReview, cCoin), measured)},
+		"a model of studies runs on a chart":         {d.Patient, own(score(d.Model, d.Patient.Party(), ledger.Diagnosis, hCoin), measured)},
+		"a model of charts runs on a study":          {d.Patient, own(score(heart, d.Patient.Party(), ledger.Diagnosis, hCoin), d.Record)},
+		"a credit model that accepts charts":         {c.Scientist, onCharts},
 		"an identified study granted for research":   {d.Patient, grant(d.Record, hospital, ledger.Research, ledger.Read)},
 		"an identified study granted for diagnosis":  {d.Patient, compute(grant(d.Record, hospital, ledger.Diagnosis, ledger.Compute), d.Model, d.Job)},
 		"a credit file granted to read":              {c.Borrower, grant(c.Record, c.Lender, ledger.CreditTransaction, ledger.Read)},
@@ -115,6 +136,9 @@ func TestInvariant5_ProhibitedBasesAreRefused(t *testing.T) {
 		"health/study", "性别", "婚姻", "x1", "CREDIT_LIMIT", "credit_limit "} {
 		err := s.Try(k, ledgertest.Scorecard("credit_limit", f))
 		denied(t, "feature "+f, err, notice.Denied, notice.Invalid)
+	}
+	for _, m := range chart.Measures() {
+		denied(t, "a measurement of a chart, "+m.Name, s.Try(k, ledgertest.Scorecard(m.Name)), notice.Denied, notice.Invalid)
 	}
 	s.CreditModel(k, "credit_limit", "worst_delay")
 }

@@ -40,7 +40,8 @@ const enough = 32
 // inputs, each of g's size. A later one is fitted on what the earlier ones
 // make of the inputs, toward what the original makes of them. Channels get
 // polynomials of their own where that predicts better the half of the inputs
-// that it was not fitted on. Without such activations g is returned as it is.
+// that it was not fitted on. Polynomials of one value that are added up become one.
+// Without such activations g is returned as it is.
 func Replace(g ml.Graph, inputs [][]float64) (ml.Graph, []Fit, error) {
 	shapes, err := g.Shapes()
 	if err != nil {
@@ -75,6 +76,9 @@ func Replace(g ml.Graph, inputs [][]float64) (ml.Graph, []Fit, error) {
 		fit.Layer = i + 1
 		out.Nodes[i].Op = p
 		fits = append(fits, fit)
+	}
+	if len(fits) > 0 {
+		out = merged(out)
 	}
 	return out, fits, nil
 }

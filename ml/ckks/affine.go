@@ -127,8 +127,11 @@ func convolution(c ml.Conv, shape []int) (*affine, []int, error) {
 							if sy < 0 || sy >= shape[1] || sx < 0 || sx >= shape[2] {
 								continue
 							}
-							weight := c.Weights[((o*c.In+i)*c.Kernel+ky)*c.Kernel+kx]
-							row = append(row, entry{int32((i*shape[1]+sy)*shape[2] + sx), weight})
+							// A weight of nothing costs nothing: that is what makes grouped and
+							// depthwise convolutions cheap.
+							if weight := c.Weights[((o*c.In+i)*c.Kernel+ky)*c.Kernel+kx]; weight != 0 {
+								row = append(row, entry{int32((i*shape[1]+sy)*shape[2] + sx), weight})
+							}
 						}
 					}
 				}

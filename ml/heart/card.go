@@ -12,6 +12,7 @@ func describe(r Results) ml.Card {
 	rows := fmt.Sprintf("; 95%% interval by bootstrap over patients, %d rounds", validation.Rounds)
 	folds := fmt.Sprintf("%d-fold stratified cross-validation over all %d patients of four hospitals, probabilities pooled over folds", Folds, r.Rows)
 	at := fmt.Sprintf("out of fold, at the threshold %.2f, which was chosen on these same patients, so it is optimistic", r.Rule.Threshold)
+	schema := usual(r.Usual)
 	c := ml.Card{
 		Format: 1, Name: Name, Version: "1.0.0", Vertical: "health", Hash: r.Hash, Licence: "Apache-2.0 (weights and code)", Price: "1",
 		Precision: &ml.Precision{Scheme: "CKKS", Parameters: "privacy/ckks set Small: ring degree 2^12, 1 level", Bound: 1e-2},
@@ -25,7 +26,14 @@ func describe(r Results) ml.Card {
 			"Excluding disease: a low probability does not rule it out.",
 			"Credit, insurance or employment decisions.",
 		},
-		Rule: &r.Rule,
+		Chart: &schema,
+		Rule:  &r.Rule,
+		Words: &ml.Words{
+			Record: ml.Text{English: "these measurements", Chinese: "这组检查数据"},
+			Sign:   ml.Text{English: "coronary heart disease", Chinese: "冠心病"},
+			Limit: ml.Text{English: "It knows only adults with chest pain who were sent for coronary angiography in the 1980s, more than half of whom had the disease; at a hospital that it has not seen it is right less often.",
+				Chinese: "该模型只见过上世纪80年代因胸痛接受冠状动脉造影的成年人，其中一半以上患病；在它未见过的医院，准确率较低。"},
+		},
 		Data: []ml.Source{{
 			Name: "UCI Heart Disease, processed files of four hospitals", Licence: "CC BY 4.0",
 			Attribution: "Andras Janosi (Hungarian Institute of Cardiology, Budapest), William Steinbrunn (University Hospital, Zurich), Matthias Pfisterer (University Hospital, Basel), Robert Detrano (V.A. Medical Center, Long Beach and Cleveland Clinic Foundation): Heart Disease, UCI Machine Learning Repository. Changes: joined, cholesterol and blood pressure of 0 taken as missing, values scaled.",
@@ -40,7 +48,7 @@ func describe(r Results) ml.Card {
 			"The shipped weights were trained on all rows with the recipe and seed that were cross-validated. Networks of one hidden layer (8 or 16 quadratic units, with and without the flags of missing values) were looked at in the same cross-validation, over two draws of the folds: 0.878 to 0.897 over all patients, 0.795 to 0.886 with Cleveland left out. A logistic regression without the flags gave 0.898 and 0.899.",
 			"Of the 123 patients in Switzerland 8 had no disease, so its figure says little.",
 			"Probabilities are not calibrated for any one hospital: the share with disease runs from 36% to 93%. Ranges are what the values of the graph lay in over all rows. An encrypted result differs from the clear one by at most 0.01 in the logit, 0.0025 in the probability.",
-			"It is not on offer on a node: this program has no record of such measurements yet.",
+			"Age, sex, chest pain and the ECG at rest are required: fewer than one in a hundred patients of the training data lacked them. What moved a finding is told against the mean of the training data, which the fields call usual.",
 		},
 		Versions: []ml.Change{{Version: "1.0.0", What: "First release."}},
 	}
@@ -58,7 +66,7 @@ func describe(r Results) ml.Card {
 // input.
 func inputNote() string {
 	s := fmt.Sprintf("Input, %d numbers, made on the owner's device:", Inputs)
-	for _, f := range Fields() {
+	for _, f := range Schema().Fields {
 		s += fmt.Sprintf(" %s (%s): ", f.Name, f.Meaning)
 		if f.Codes != nil {
 			s += "one number for each of"

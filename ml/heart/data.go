@@ -55,7 +55,7 @@ func read(r io.Reader) ([]row, error) {
 	for i, name := range head {
 		column[name] = i
 	}
-	fields := Fields()
+	fields := Schema().Fields
 	at := func(name string) (int, error) {
 		i, ok := column[name]
 		if !ok {

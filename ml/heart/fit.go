@@ -52,6 +52,10 @@ type Results struct {
 	// Each hospital scored by a model that saw the other three only.
 	Hospitals []Hospital `json:"hospitals"`
 
+	// Usual is the mean over all rows of each number of the input: what moved a
+	// finding is told against it.
+	Usual []float64 `json:"usual"`
+
 	validation.Shipped // over all rows, that it was trained on
 	// ShippedAUC is that of the shipped model on its training rows: no accuracy.
 	ShippedAUC float64 `json:"auc_shipped_on_its_training_rows"`
@@ -82,7 +86,7 @@ func Publish(ctx context.Context, dir, out string, o Options, progress train.Pro
 
 // measured trains the model and measures its recipe.
 func measured(ctx context.Context, all []row, o Options, progress train.Progress) (ml.Graph, Results, error) {
-	r := Results{Seed: o.Seed, Epochs: recipe(o).Epochs, Rows: len(all), Disease: validation.Count(positives(all))}
+	r := Results{Seed: o.Seed, Epochs: recipe(o).Epochs, Rows: len(all), Disease: validation.Count(positives(all)), Usual: means(all)}
 	if err := r.crossValidate(ctx, all, o, progress); err != nil {
 		return ml.Graph{}, r, err
 	}

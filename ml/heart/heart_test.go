@@ -126,7 +126,7 @@ func TestInputOfAPatient(t *testing.T) {
 		p := somebody(0)
 		p[bad.field] = bad.value
 		if _, err := p.Input(); !notice.Is(err, notice.Invalid) {
-			t.Errorf("%s of %v: %v", Fields()[bad.field].Name, bad.value, err)
+			t.Errorf("%s of %v: %v", Schema().Fields[bad.field].Name, bad.value, err)
 		}
 	}
 }

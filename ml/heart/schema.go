@@ -3,49 +3,67 @@ package heart
 import (
 	"fmt"
 	"math"
-	"slices"
 
-	"manx/privacy/notice"
+	"manx/health/chart"
+	"manx/ml"
 )
 
-// A Field is one of the 13 measurements that the model reads, as the UCI Heart
-// Disease data set names and codes them.
-type Field struct {
-	Name    string  `json:"name"`
-	Meaning string  `json:"meaning"`
-	Min     float64 `json:"min"` // inclusive; what lies outside is refused
-	Max     float64 `json:"max"`
-	// Codes are the values of a field that counts nothing; it becomes one input
-	// for each, 1 where it holds and 0 otherwise.
-	Codes []float64 `json:"codes,omitempty"`
-	// A field without codes becomes (value - Centre) / Spread. Both are round
-	// numbers near the mean and the deviation of the training data.
-	Centre float64 `json:"centre,omitempty"`
-	Spread float64 `json:"spread,omitempty"`
-	// ZeroIsMissing where a measurement of 0 cannot be, and stands for none.
-	ZeroIsMissing bool `json:"zero_is_missing,omitempty"`
+// scales are what a measurement that is an amount is centred on and divided by:
+// round numbers near the mean and the deviation of the training data.
+func scales() map[string][2]float64 {
+	return map[string][2]float64{"age": {54, 9}, "trestbps": {132, 18}, "chol": {245, 58}, "thalach": {138, 26}, "oldpeak": {0.9, 1.1}}
 }
 
 // FieldCount is the number of fields.
 const FieldCount = 13
 
-// Fields returns the fields in order; the result is the caller's.
-func Fields() []Field {
-	return []Field{
-		{Name: "age", Meaning: "years", Min: 18, Max: 110, Centre: 54, Spread: 9},
-		{Name: "sex", Meaning: "0 female, 1 male", Min: 0, Max: 1, Codes: []float64{0, 1}},
-		{Name: "cp", Meaning: "chest pain: 1 typical angina, 2 atypical angina, 3 other pain, 4 none", Min: 1, Max: 4, Codes: []float64{1, 2, 3, 4}},
-		{Name: "trestbps", Meaning: "blood pressure at rest on admission, systolic, mmHg", Min: 0, Max: 300, Centre: 132, Spread: 18, ZeroIsMissing: true},
-		{Name: "chol", Meaning: "serum cholesterol, mg/dl", Min: 0, Max: 1000, Centre: 245, Spread: 58, ZeroIsMissing: true},
-		{Name: "fbs", Meaning: "fasting blood sugar above 120 mg/dl: 0 no, 1 yes", Min: 0, Max: 1, Codes: []float64{0, 1}},
-		{Name: "restecg", Meaning: "ECG at rest: 0 normal, 1 ST-T abnormal, 2 left ventricular hypertrophy", Min: 0, Max: 2, Codes: []float64{0, 1, 2}},
-		{Name: "thalach", Meaning: "highest heart rate reached, beats a minute", Min: 30, Max: 250, Centre: 138, Spread: 26},
-		{Name: "exang", Meaning: "angina brought on by exercise: 0 no, 1 yes", Min: 0, Max: 1, Codes: []float64{0, 1}},
-		{Name: "oldpeak", Meaning: "ST depression by exercise against rest, mm", Min: -10, Max: 10, Centre: 0.9, Spread: 1.1},
-		{Name: "slope", Meaning: "slope of the ST segment at peak exercise: 1 up, 2 flat, 3 down", Min: 1, Max: 3, Codes: []float64{1, 2, 3}},
-		{Name: "ca", Meaning: "major vessels coloured by fluoroscopy, 0 to 3", Min: 0, Max: 3, Codes: []float64{0, 1, 2, 3}},
-		{Name: "thal", Meaning: "thallium scan: 3 normal, 6 fixed defect, 7 reversible defect", Min: 3, Max: 7, Codes: []float64{3, 6, 7}},
+// Schema returns which measurements the model reads and how they become its
+// input; the result is the caller's. Names, meanings and ranges are those of
+// charts.
+func Schema() ml.Chart {
+	c := ml.Chart{Flags: true}
+	for _, m := range chart.Measures() {
+		f := ml.Field{Name: m.Name, Meaning: m.Meaning, Min: m.Min, Max: m.Max, ZeroIsMissing: m.ZeroIsMissing}
+		for _, code := range m.Codes {
+			f.Codes = append(f.Codes, code.Value)
+		}
+		if s, ok := scales()[m.Name]; ok {
+			f.Centre, f.Spread = s[0], s[1]
+		}
+		c.Fields = append(c.Fields, f)
 	}
+	return c
+}
+
+// usual returns the schema with the mean of the training data's inputs. A field
+// that hardly any patient there lacked is required: what the model makes of its
+// absence was learnt from nobody.
+func usual(means []float64) ml.Chart {
+	c := Schema()
+	for at, field := range c.Columns() {
+		c.Fields[field].Usual = append(c.Fields[field].Usual, means[at])
+	}
+	for i, f := range c.Fields {
+		c.Fields[i].Required = f.Usual[len(f.Usual)-1] < seldom
+	}
+	return c
+}
+
+// seldom is the share of patients below which a field's absence was not learnt.
+const seldom = 0.01
+
+// means returns the mean of each number of the inputs, to four decimals.
+func means(all []row) []float64 {
+	out := make([]float64, Inputs)
+	for _, r := range all {
+		for i, v := range r.x {
+			out[i] += v
+		}
+	}
+	for i := range out {
+		out[i] = math.Round(out[i]/float64(len(all))*1e4) / 1e4
+	}
+	return out
 }
 
 // A Patient holds the fields in order; NaN is a field that was not measured.
@@ -55,42 +73,20 @@ type Patient [FieldCount]float64
 // flags of what is missing.
 const Inputs = 5 + 23 + FieldCount
 
-// Input returns the model's input for a patient, of length Inputs: for each field
-// its scaled value or its codes, then for each field a 1 where it is missing and
-// a 0 otherwise. A missing value counts as the centre, a missing code as none of
+// Input returns the model's input for a patient, of length Inputs, as ml.Chart
+// encodes it: a missing value counts as the centre, a missing code as none of
 // them. It is made on the owner's device.
 //
 // A value outside its field's range, or that is none of its codes, is a notice
 // that names the field.
 func (p Patient) Input() ([]float64, error) {
-	out := make([]float64, 0, Inputs)
-	var missing []float64
-	for i, f := range Fields() {
-		v := p[i]
-		gone := math.IsNaN(v) || f.ZeroIsMissing && v == 0
-		if !gone && (!(v >= f.Min && v <= f.Max) || f.Codes != nil && !slices.Contains(f.Codes, v)) {
-			return nil, notice.New(notice.Invalid, fmt.Sprintf("the field %s does not hold what the model reads", f.Name),
-				fmt.Sprintf("%s: give a number from %g to %g, or leave it empty", f.Meaning, f.Min, f.Max))
-		}
-		for _, c := range f.Codes {
-			hit := 0.0
-			if !gone && v == c {
-				hit = 1
-			}
-			out = append(out, hit)
-		}
-		if f.Codes == nil {
-			z := 0.0
-			if !gone {
-				z = (v - f.Centre) / f.Spread
-			}
-			out = append(out, z)
-		}
-		if gone {
-			missing = append(missing, 1)
-		} else {
-			missing = append(missing, 0)
-		}
+	c, values := Schema(), map[string]float64{}
+	for i, f := range c.Fields {
+		values[f.Name] = p[i]
 	}
-	return append(out, missing...), nil
+	x, _, err := c.Encode(values)
+	if err == nil && len(x) != Inputs {
+		err = fmt.Errorf("heart: %d inputs", len(x))
+	}
+	return x, err
 }

@@ -32,6 +32,12 @@ func Card(name string, r Results) ml.Card {
 				"Values below -1024 HU (padding outside the field of view) come out darker than any training picture shows.",
 		},
 		Rule: &r.Rule,
+		Words: &ml.Words{
+			Record: ml.Text{English: "this chest CT", Chinese: "这组胸部CT"},
+			Sign:   ml.Text{English: "a malignant nodule", Chinese: "恶性结节"},
+			Limit: ml.Text{English: "It was trained on pictures of one hospital system and has been measured nowhere else.",
+				Chinese: "该模型仅用一个医院系统的图像训练，未在其他医院验证。"},
+		},
 		Data: []ml.Source{{
 			Name: "IQ-OTH/NCCD lung cancer dataset", Licence: "CC BY 4.0",
 			Attribution: "Hamdalla F. Alyasriy, Muayed S. AL-Huseiny: The IQ-OTH/NCCD lung cancer dataset, Mendeley Data; collected at the Iraq-Oncology Teaching Hospital and the National Center for Cancer Diseases, 2019. Changes: reduced to 64 x 64 grey, exact duplicates removed.",

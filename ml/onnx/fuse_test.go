@@ -18,6 +18,10 @@ func node(op string, in []string, out string, a ...*pb.Attribute) *pb.Node {
 	return &pb.Node{OpType: proto.String(op), Name: proto.String(out), Input: in, Output: []string{out}, Attribute: a}
 }
 
+func real(name string, v float64) *pb.Attribute {
+	return &pb.Attribute{Name: proto.String(name), F: proto.Float32(float32(v))}
+}
+
 func weights(name string, dims []int64, v ...float32) *pb.Tensor {
 	return &pb.Tensor{Name: proto.String(name), Dims: dims, DataType: proto.Int32(typeFloat), FloatData: v}
 }
@@ -144,6 +148,29 @@ func TestOneExampleOfEachForm(t *testing.T) {
 			"[Relu Concat]", []float64{-1, 3}, []float64{0, 3, -1, 3},
 		},
 		{
+			"clipped at both ends", []int{4}, []*pb.Tensor{weights("lo", nil, 0), weights("hi", nil, 6)},
+			[]*pb.Node{node("Clip", []string{"x", "lo", "hi"}, "y")}, "[Relu Poly Relu Poly Add]", []float64{-1, 2, 6, 9}, []float64{0, 2, 6, 6},
+		},
+		{
+			"clipped from above", []int{3}, []*pb.Tensor{weights("hi", nil, 6)},
+			[]*pb.Node{node("Clip", []string{"x", "", "hi"}, "y")}, "[Poly Relu Poly]", []float64{-7, 6, 9}, []float64{-7, 6, 6},
+		},
+		{
+			"clipped by attributes, after a layer that something else reads", []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 0, 0, 1)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "m"), node("Clip", []string{"m"}, "c", real("min", -1), real("max", 3.4e38)), node("Add", []string{"m", "c"}, "y")},
+			"[Linear Poly Relu Poly Add]", []float64{-5, 2}, []float64{-6, 4},
+		},
+		{
+			"clipped nowhere", []int{2}, nil, []*pb.Node{node("Clip", []string{"x"}, "a"), node("Relu", []string{"a"}, "y")}, "[Relu]", []float64{-5, 2}, []float64{0, 2},
+		},
+		{
+			"leaky", []int{3}, nil, []*pb.Node{node("LeakyRelu", []string{"x"}, "y", real("alpha", .25))}, "[Relu Poly Poly Add]", []float64{-4, 0, 3}, []float64{-1, 0, 3},
+		},
+		{
+			"leaky after a layer", []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 2, 0, 0, 2)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "m"), node("LeakyRelu", []string{"m"}, "y", real("alpha", .5))}, "[Linear Relu Poly Poly Add]", []float64{-4, 3}, []float64{-4, 6},
+		},
+		{
 			"a picture made of a vector", []int{4}, []*pb.Tensor{weights("s", []int64{4}, -1, 1, 2, 2)},
 			[]*pb.Node{node("Reshape", []string{"x", "s"}, "a"), node("Transpose", []string{"a"}, "b", numbers("perm", 0, 2, 1, 3)), node("GlobalMaxPool", []string{"b"}, "y")},
 			"[Reshape Reshape MaxPool]", []float64{1, 9, 3, 4}, []float64{9, 4},
@@ -186,25 +213,29 @@ func TestPaddingByName(t *testing.T) {
 func TestWhatIsNotCoveredIsNamed(t *testing.T) {
 	two := weights("k", []int64{2}, 1, 2)
 	for name, raw := range map[string][]byte{
-		"operator":                file(t, []int{2}, nil, node("Elu", []string{"x"}, "y")),
-		"quotient":                file(t, []int{2}, []*pb.Tensor{two}, node("Div", []string{"k", "x"}, "y")),
-		"division by zero":        file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"x", "k"}, "y")),
-		"strides that differ":     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("strides", 1, 2))),
-		"joining a constant":      file(t, []int{2}, []*pb.Tensor{weights("k", []int64{1, 2}, 1, 2)}, node("Concat", []string{"x", "k"}, "y", number("axis", 1))),
-		"joining batches":         file(t, []int{2}, nil, node("Concat", []string{"x", "x"}, "y", number("axis", 0))),
-		"softmax of a batch":      file(t, []int{2}, nil, node("Softmax", []string{"x"}, "y", number("axis", 0))),
-		"padding with a value":    file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 0, 1, 1, 0, 0, 1, 1), weights("k", nil, 1)}, node("Pad", []string{"x", "p", "k"}, "y")),
-		"padding of channels":     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 1, 0, 0, 0, 0, 0, 0)}, node("Pad", []string{"x", "p"}, "y")),
-		"a moving transpose":      file(t, []int{2, 4, 4}, nil, node("Transpose", []string{"x"}, "y", numbers("perm", 0, 2, 1, 3))),
-		"padding of a scalar":     file(t, []int{1}, []*pb.Tensor{weights("a", []int64{1}, 1), weights("p", []int64{0})}, node("Squeeze", []string{"x", "a"}, "s"), node("Pad", []string{"s", "p"}, "y")),
-		"axes given twice":        file(t, []int{2}, []*pb.Tensor{weights("a", []int64{3}, 1, 2, 3)}, node("Unsqueeze", []string{"x", "a"}, "i", numbers("axes", 1)), node("Elu", []string{"i"}, "y")),
-		"training":                file(t, []int{2}, []*pb.Tensor{weights("r", nil, 0.5), {Name: proto.String("t"), DataType: proto.Int32(typeBool), RawData: []byte{1}}}, node("Dropout", []string{"x", "r", "t"}, "y")),
-		"constants that overflow": file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"k", "k"}, "i"), node("Add", []string{"x", "i"}, "y")),
-		"product of two values":   file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),
-		"power":                   file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0.5)}, node("Pow", []string{"x", "k"}, "y")),
-		"degree":                  file(t, []int{2}, []*pb.Tensor{weights("k", nil, 8)}, node("Pow", []string{"x", "k"}, "a"), node("Pow", []string{"a", "k"}, "y")),
-		"dilation":                file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("dilations", 2, 2))),
-		"domain":                  file(t, []int{2}, nil, &pb.Node{OpType: proto.String("Add"), Domain: proto.String("evil"), Input: []string{"x", "x"}, Output: []string{"y"}}),
+		"operator":                     file(t, []int{2}, nil, node("Elu", []string{"x"}, "y")),
+		"bounds that are no constants": file(t, []int{2}, []*pb.Tensor{two}, node("Clip", []string{"x", "x"}, "y")),
+		"bounds of each value":         file(t, []int{2}, []*pb.Tensor{two}, node("Clip", []string{"x", "k"}, "y")),
+		"bounds the wrong way":         file(t, []int{2}, []*pb.Tensor{weights("lo", nil, 2), weights("hi", nil, 1)}, node("Clip", []string{"x", "lo", "hi"}, "y")),
+		"a slope that is not finite":   file(t, []int{2}, nil, node("LeakyRelu", []string{"x"}, "y", real("alpha", math.Inf(1)))),
+		"quotient":                     file(t, []int{2}, []*pb.Tensor{two}, node("Div", []string{"k", "x"}, "y")),
+		"division by zero":             file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"x", "k"}, "y")),
+		"strides that differ":          file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("strides", 1, 2))),
+		"joining a constant":           file(t, []int{2}, []*pb.Tensor{weights("k", []int64{1, 2}, 1, 2)}, node("Concat", []string{"x", "k"}, "y", number("axis", 1))),
+		"joining batches":              file(t, []int{2}, nil, node("Concat", []string{"x", "x"}, "y", number("axis", 0))),
+		"softmax of a batch":           file(t, []int{2}, nil, node("Softmax", []string{"x"}, "y", number("axis", 0))),
+		"padding with a value":         file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 0, 1, 1, 0, 0, 1, 1), weights("k", nil, 1)}, node("Pad", []string{"x", "p", "k"}, "y")),
+		"padding of channels":          file(t, []int{1, 4, 4}, []*pb.Tensor{weights("p", []int64{8}, 0, 1, 0, 0, 0, 0, 0, 0)}, node("Pad", []string{"x", "p"}, "y")),
+		"a moving transpose":           file(t, []int{2, 4, 4}, nil, node("Transpose", []string{"x"}, "y", numbers("perm", 0, 2, 1, 3))),
+		"padding of a scalar":          file(t, []int{1}, []*pb.Tensor{weights("a", []int64{1}, 1), weights("p", []int64{0})}, node("Squeeze", []string{"x", "a"}, "s"), node("Pad", []string{"s", "p"}, "y")),
+		"axes given twice":             file(t, []int{2}, []*pb.Tensor{weights("a", []int64{3}, 1, 2, 3)}, node("Unsqueeze", []string{"x", "a"}, "i", numbers("axes", 1)), node("Elu", []string{"i"}, "y")),
+		"training":                     file(t, []int{2}, []*pb.Tensor{weights("r", nil, 0.5), {Name: proto.String("t"), DataType: proto.Int32(typeBool), RawData: []byte{1}}}, node("Dropout", []string{"x", "r", "t"}, "y")),
+		"constants that overflow":      file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0)}, node("Div", []string{"k", "k"}, "i"), node("Add", []string{"x", "i"}, "y")),
+		"product of two values":        file(t, []int{2}, []*pb.Tensor{weights("w", []int64{2, 2}, 1, 2, 3, 4)}, node("MatMul", []string{"x", "w"}, "a"), node("Mul", []string{"a", "x"}, "y")),
+		"power":                        file(t, []int{2}, []*pb.Tensor{weights("k", nil, 0.5)}, node("Pow", []string{"x", "k"}, "y")),
+		"degree":                       file(t, []int{2}, []*pb.Tensor{weights("k", nil, 8)}, node("Pow", []string{"x", "k"}, "a"), node("Pow", []string{"a", "k"}, "y")),
+		"dilation":                     file(t, []int{1, 4, 4}, []*pb.Tensor{weights("w", []int64{1, 1, 1, 1}, 1)}, node("Conv", []string{"x", "w"}, "y", numbers("dilations", 2, 2))),
+		"domain":                       file(t, []int{2}, nil, &pb.Node{OpType: proto.String("Add"), Domain: proto.String("evil"), Input: []string{"x", "x"}, Output: []string{"y"}}),
 	} {
 		if _, err := Read(bytes.NewReader(raw)); !notice.Is(err, notice.Unsupported) {
 			t.Errorf("%s: %v", name, err)

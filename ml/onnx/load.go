@@ -255,6 +255,10 @@ func (l *loader) apply(op string, args []value, a attributes) (value, error) {
 		return l.softmax(args[0], a)
 	case "Relu":
 		return l.activation(ml.ReLU, args[0])
+	case "Clip":
+		return l.clip(args, a)
+	case "LeakyRelu":
+		return l.leaky(args[0], a)
 	case "Sigmoid":
 		return l.activation(ml.Sigmoid, args[0])
 	case "Tanh":

@@ -25,6 +25,9 @@ func Model() (ml.Graph, ml.Card, error) {
 	return files().Open(shape)
 }
 
+// ONNX returns the same model as an ONNX file.
+func ONNX() []byte { return files().Model }
+
 // Measured returns the results that the card quotes.
 func Measured() (Results, error) {
 	var r Results

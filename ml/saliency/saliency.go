@@ -86,6 +86,23 @@ func Of(g ml.Graph, picture []float64) (Map, error) {
 	return m, nil
 }
 
+// Against explains how g's one output came from that on a reference input to that on
+// x, both of any one shape: integrated gradients along the straight line between
+// them, a share for each value of the input, nothing smoothed. What is refused is
+// as in Of.
+func Against(g ml.Graph, reference, x []float64) (Map, error) {
+	shapes, err := covered(g, points(g))
+	if err != nil {
+		return Map{}, err
+	}
+	if n := ml.Size(shapes[0]); len(x) != n || len(reference) != n {
+		return Map{}, fmt.Errorf("saliency: inputs of %d and %d values, the model takes %d", len(reference), len(x), n)
+	}
+	m := Map{Region: 1}
+	m.Shares, err = m.path(g, shapes, reference, x)
+	return m, err
+}
+
 // path integrates the gradient along the straight line from one input to
 // another, times their difference.
 func (m *Map) path(g ml.Graph, shapes [][]int, from, to []float64) ([]float64, error) {

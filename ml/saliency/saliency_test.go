@@ -365,3 +365,34 @@ func BenchmarkLungCT(b *testing.B) {
 		}
 	}
 }
+
+// Of a vector, each share is what that value did: exactly so where the model is a sum
+// of parts, and in all the change where it is not.
+func TestAgainstAReference(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 1))
+	w := numbers(r, 6)
+	line := ml.Graph{Input: []int{6}, Output: 1, Nodes: []ml.Node{{Op: ml.Linear{Out: 1, In: 6, Weights: w, Bias: []float64{3}}, Args: []int{0}}}}
+	from, to := numbers(r, 6), numbers(r, 6)
+	m, err := Against(line, from, to)
+	if err != nil || m.Value != run(t, line, to) || m.Reference != run(t, line, from) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	for i, s := range m.Shares {
+		if math.Abs(s-w[i]*(to[i]-from[i])) > 1e-12 {
+			t.Errorf("share %d is %g", i, s)
+		}
+	}
+	g := every(r)
+	from, to = numbers(r, ml.Size(g.Input)), numbers(r, ml.Size(g.Input))
+	m, err = Against(g, from, to)
+	sum := 0.0
+	for _, s := range m.Shares {
+		sum += s
+	}
+	if err != nil || math.Abs(sum-(m.Value-m.Reference)) > 1e-9*(1+math.Abs(sum)) {
+		t.Errorf("shares sum to %g of %g (%v)", sum, m.Value-m.Reference, err)
+	}
+	if _, err := Against(line, from, to); err == nil {
+		t.Error("inputs of another length are accepted")
+	}
+}

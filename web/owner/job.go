@@ -20,20 +20,6 @@ import (
 	"manx/storage"
 )
 
-// ModelNamed returns the newest published model of a name, or with an id.
-func (p *Party) ModelNamed(ctx context.Context, name string) (ledger.Model, error) {
-	models, err := p.Models(ctx)
-	if err != nil {
-		return ledger.Model{}, err
-	}
-	for _, m := range models {
-		if (m.Name == name || string(m.ID) == name) && !m.Retired && ledger.VerticalOf(m.ID) == p.Vertical() {
-			return m, nil
-		}
-	}
-	return ledger.Model{}, notice.New(notice.NotFound, "no model of that name is on offer for your side of the exchange", "`manx model list` shows those that are")
-}
-
 // Fetch reads a whole pack of at most limit bytes.
 func (p *Party) Fetch(ctx context.Context, r storage.Ref, limit int64) ([]byte, error) {
 	pack, err := p.Vault.Open(ctx, r)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"manx/ledger"
 	"manx/ml"
+	"manx/ml/ckks"
 	"manx/ml/onnx"
 	"manx/privacy/notice"
 	"manx/storage"
@@ -33,6 +35,150 @@ func (p *Party) Card(ctx context.Context, m ledger.Model) (c Published, err erro
 		return c, notice.Because(err, notice.Integrity, "the model's card is damaged", "choose another model: `manx model list`")
 	}
 	return c, nil
+}
+
+// ModelNamed returns the model on offer with an id, or the newest of a name: see
+// Named.
+func (p *Party) ModelNamed(ctx context.Context, name string) (ledger.Model, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return ledger.Model{}, err
+	}
+	if m, ok := Named(models, name, p.Vertical()); ok {
+		return m, nil
+	}
+	return ledger.Model{}, notice.New(notice.NotFound, "no model of that name is on offer for your side of the exchange", "`manx model list` shows those that are")
+}
+
+// Named returns the model of a vertical that is on offer with an id, or the newest
+// version of a name, out of a list that is newest first. A name is the party's that
+// published it first, retired or not: nobody else's model answers to it, but by id.
+func Named(models []ledger.Model, name string, v ledger.Vertical) (ledger.Model, bool) {
+	first := publisher(models, name, v)
+	for _, m := range models {
+		if string(m.ID) == name && ledger.VerticalOf(m.ID) == v && !m.Retired {
+			return m, true
+		}
+	}
+	for _, m := range models {
+		if m.Name == name && m.Owner == first && ledger.VerticalOf(m.ID) == v && !m.Retired {
+			return m, true
+		}
+	}
+	return ledger.Model{}, false
+}
+
+// publisher returns who published a name first, "" where nobody has.
+func publisher(models []ledger.Model, name string, v ledger.Vertical) (first ledger.PartyID) {
+	for _, m := range models {
+		if m.Name == name && ledger.VerticalOf(m.ID) == v {
+			first = m.Owner
+		}
+	}
+	return first
+}
+
+// An Offer is a model that is to be published.
+type Offer struct {
+	Model ledger.PublishModel // its plan, plan hash and card are filled in
+	Plan  *ckks.Plan
+	Card  Published
+	Graph []byte // the model as ONNX, for its card; nil shows none
+}
+
+// Offered returns the model that publishing an offer's name and version would come
+// to: the one that is on offer already, ok false where there is none. Another
+// party's name, and a version that has another hash, are notice.Conflict.
+func (p *Party) Offered(ctx context.Context, o ledger.PublishModel) (m ledger.Model, ok bool, err error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return m, false, err
+	}
+	if first := publisher(models, o.Name, o.Vertical); first != "" && first != p.ID() {
+		return m, false, notice.New(notice.Conflict, "another party has published a model of that name", "give yours another name in its card")
+	}
+	for _, m := range models {
+		if m.Name != o.Name || m.Owner != p.ID() || ledger.VerticalOf(m.ID) != o.Vertical {
+			continue
+		}
+		if m.Version == o.Version && m.Hash != o.Hash {
+			return m, false, notice.New(notice.Conflict, "you have published another model under that name and version", "raise the version in the card")
+		}
+		if m.Version == o.Version && !m.Retired {
+			return m, true, nil
+		}
+	}
+	return m, false, nil
+}
+
+// Publish stores a model's plan, card and graph and signs the offer. Repeated, it
+// gives the model that is on offer already, and an interrupted Publish goes on.
+func (p *Party) Publish(ctx context.Context, o Offer) (ledger.ModelID, error) {
+	if m, ok, err := p.Offered(ctx, o.Model); ok || err != nil {
+		return m.ID, err
+	}
+	name := fmt.Sprintf("publish/%s/%s/%s", o.Model.Name, o.Model.Version, o.Model.Hash)
+	cmd, done, found, err := p.resume(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		if err := p.upload(ctx, &o); err != nil {
+			return "", err
+		}
+		if cmd, done, err = p.once(ctx, name, o.Model); err != nil {
+			return "", err
+		}
+	}
+	return ledger.NewModelID(o.Model.Vertical, cmd.ID), done()
+}
+
+// Retire takes a model of the party's own off offer, by id or by name: then the
+// newest of it. Jobs that run finish. Repeated by id it changes nothing.
+func (p *Party) Retire(ctx context.Context, name string) (ledger.Model, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return ledger.Model{}, err
+	}
+	for _, m := range models {
+		if m.Owner != p.ID() || string(m.ID) != name && (m.Name != name || m.Retired) {
+			continue
+		}
+		if m.Retired {
+			return m, nil
+		}
+		_, done, err := p.once(ctx, "retire/"+string(m.ID), ledger.RetireModel{Model: m.ID})
+		if err != nil {
+			return m, err
+		}
+		return m, done()
+	}
+	return ledger.Model{}, notice.New(notice.NotFound, "you have no model of that name or id on offer", "`manx model list` shows those that are")
+}
+
+func (p *Party) upload(ctx context.Context, o *Offer) (err error) {
+	if o.Graph != nil {
+		if o.Card.Graph, err = p.PublishGraph(ctx, o.Graph, o.Model.Hash); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer
+	if _, err := o.Plan.WriteTo(&b); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	o.Model.PlanHash = o.Plan.Hash()
+	if o.Model.Plan, err = p.Vault.Write(ctx, &b); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(o.Card)
+	if err != nil {
+		return fmt.Errorf("encode card: %w", err)
+	}
+	if len(raw) > maxCard {
+		return notice.New(notice.Exhausted, "the model's card is over 1 MiB", "shorten it")
+	}
+	o.Model.Card, err = p.Vault.Write(ctx, bytes.NewReader(raw))
+	return err
 }
 
 // PublishGraph stores a model's ONNX file, for the Graph of its Published card:

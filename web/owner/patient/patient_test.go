@@ -47,8 +47,8 @@ func someone(t *testing.T, n *webtest.Network) *owner.Party {
 	return p
 }
 
-// slices writes slices of a made-up study into a new folder.
-func slices(t *testing.T, seed uint64, first, count int) string {
+// scans writes slices of a made-up study into a new folder.
+func scans(t *testing.T, seed uint64, first, count int) string {
 	t.Helper()
 	s, err := phantom.New(phantom.Options{Seed: seed, PatientName: patientName, PatientID: fmt.Sprint(seed), BirthDate: "19610412", Sex: "F", StudyDate: "20261103"})
 	if err != nil {
@@ -72,7 +72,7 @@ func silent(string, int64, int64) {}
 func TestAdd(t *testing.T) {
 	p := someone(t, webtest.Start(t, webtest.Options{}))
 	ctx := t.Context()
-	one, late, other := slices(t, 1, 0, 4), slices(t, 1, 4, 2), slices(t, 2, 0, 1)
+	one, late, other := scans(t, 1, 0, 4), scans(t, 1, 4, 2), scans(t, 2, 0, 1)
 	if err := os.WriteFile(filepath.Join(late, "readme.txt"), []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestInvariant8_AddInterrupted(t *testing.T) {
 		})
 	}})
 	p := someone(t, n)
-	dir := slices(t, 1, 0, 6)
+	dir := scans(t, 1, 0, 6)
 	tries := 0
 	for after := int64(3); ; after += 9 {
 		tries++
@@ -182,7 +182,7 @@ func same(t *testing.T, p *owner.Party, id ledger.RecordID, dir string) {
 func TestDeidentifyAndErase(t *testing.T) {
 	p := someone(t, webtest.Start(t, webtest.Options{}))
 	ctx := t.Context()
-	added, err := Add(ctx, p, silent, slices(t, 1, 0, 3))
+	added, err := Add(ctx, p, silent, scans(t, 1, 0, 3))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,14 +18,16 @@ import (
 	"manx/web/owner"
 )
 
-// A Picture is a slice that the model read, with what moved the model in colour.
+// A Picture is a slice or radiograph that the model read, with what moved the model
+// in colour; or, of a chart, a bar for each measurement.
 type Picture struct {
-	Number int                    // of the instance within its series
-	PNG    privacy.Secret[[]byte] // at the slice's own resolution, a caption below
+	Name string                 // slice-12, radiograph-1, measurements
+	PNG  privacy.Secret[[]byte] // of a slice at its own resolution, a caption below
 }
 
-// Pictures draws one picture a slice, in the order of the slices, from the graph
-// that the model's owner published; all of it happens on this device. It is
+// Pictures draws one picture a slice, in the order of the slices, or one of a
+// chart, from the graph that the model's owner published; all of it happens on
+// this device. It is
 // notice.Unsupported where there is no such graph or no map of it, and
 // notice.Integrity where the graph is not the model's or gives other values than
 // the worker. The finding stands all the same. It is for a Diagnosis as Diagnose
@@ -33,20 +35,20 @@ type Picture struct {
 func (d Diagnosis) Pictures(ctx context.Context) ([]Picture, error) { return d.draw(ctx) }
 
 // KeepPictures draws a diagnosis's pictures and writes them into the home, readable
-// by its owner only and not sealed: findings/JOB/slice-N.png, N the number of the
-// instance; where two have one number, the later is slice-N-2.png. It returns the
-// files.
+// by its owner only and not sealed: findings/JOB/slice-N.png or radiograph-N.png, N the
+// number of the instance, or measurements.png; where two have one name, the later
+// is slice-N-2.png. It returns the files.
 func KeepPictures(ctx context.Context, p *owner.Party, d Diagnosis) ([]string, error) {
 	files := []string{}
 	all, err := d.Pictures(ctx)
 	if err != nil {
 		return files, err
 	}
-	seen := map[int]int{}
+	seen := map[string]int{}
 	for _, x := range all {
-		name := fmt.Sprintf("slice-%d", x.Number)
-		if seen[x.Number]++; seen[x.Number] > 1 {
-			name += fmt.Sprintf("-%d", seen[x.Number])
+		name := x.Name
+		if seen[name]++; seen[name] > 1 {
+			name += fmt.Sprintf("-%d", seen[name])
 		}
 		file, err := p.Home.Path("findings", string(d.Job), name+".png")
 		if err = errors.Join(err, os.WriteFile(file, x.PNG.Reveal(reveal.Token{}), 0o600)); err != nil {
@@ -115,7 +117,7 @@ func draw(ctx context.Context, x prepared, g ml.Graph, logits []float64, f healt
 		if err != nil {
 			return nil, err
 		}
-		out[i] = Picture{s.Instance.Number, privacy.Hide(b)}
+		out[i] = Picture{fmt.Sprintf("%s-%d", x.part(), s.Instance.Number), privacy.Hide(b)}
 	}
 	return out, nil
 }
@@ -123,6 +125,14 @@ func draw(ctx context.Context, x prepared, g ml.Graph, logits []float64, f healt
 // leastFull is how much of a logit a region moves that is in full colour, at least:
 // where nothing moved the model much, no picture shouts.
 const leastFull = 0.25
+
+// part is what one picture of a study is called.
+func (x prepared) part() string {
+	if x.card.Input.Modality == ml.Radiographs {
+		return "radiograph"
+	}
+	return "slice"
+}
 
 // caption says what the picture shows. The value is rounded as a finding's score
 // is: a raw decryption carries noise that depends on the key.
@@ -132,7 +142,7 @@ func caption(x prepared, i int, logit float64, counts bool) []picture.Line {
 		value += ", counts in the finding"
 	}
 	return []picture.Line{
-		{{Words: fmt.Sprintf("slice %d, %d of %d that %s %s read", x.slices[i].Instance.Number, i+1, len(x.slices), x.card.Name, x.card.Version)}},
+		{{Words: fmt.Sprintf(x.part()+" %d, %d of %d that %s %s read", x.slices[i].Instance.Number, i+1, len(x.slices), x.card.Name, x.card.Version)}},
 		{{Words: value}},
 		{{Words: "orange raised it,", Colour: picture.Above}, {Words: "blue lowered it", Colour: picture.Below}},
 		{{Words: "not for diagnosis:"}},

@@ -32,15 +32,14 @@ func read(t *testing.T) (x prepared, g ml.Graph, logits []float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := health.ReadStudies(t.Context(), slices(t, 7, 14, 12))
+	in, err := health.ReadStudies(t.Context(), scans(t, 7, 14, 12))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer in.Close()
 	c := card.Input
 	x = prepared{card: card}
-	if x.slices, err = health.SelectSlices(t.Context(), &in.Studies[0], health.InputSchema{
-		Modality: c.Modality, BodyPart: c.BodyPart, Center: c.Center, Width: c.Width, Size: c.Size, MinRows: c.MinRows}, 3); err != nil {
+	if x.slices, err = health.SelectSlices(t.Context(), &in.Studies[0], schemaOf(c), 3); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range x.slices {
@@ -62,8 +61,8 @@ func TestPictures(t *testing.T) {
 	}
 	coloured := 0
 	for i, p := range all {
-		if p.Number != x.slices[i].Instance.Number {
-			t.Errorf("picture %d is named %d", i, p.Number)
+		if p.Name != fmt.Sprintf("slice-%d", x.slices[i].Instance.Number) {
+			t.Errorf("picture %d is named %s", i, p.Name)
 		}
 		im, err := png.Decode(bytes.NewReader(p.PNG.Reveal(reveal.Token{})))
 		if err != nil {

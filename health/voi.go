@@ -1,0 +1,156 @@
+package health
+
+import (
+	"math"
+
+	"manx/health/dicom"
+	"manx/privacy/notice"
+)
+
+// shown renders a grey frame as it is meant to be looked at, dark as 0 and bright
+// as 255: rescaled, then through the first window of the file (linear, exactly
+// linear or sigmoid: PS3.3, C.11.2.1.2) or, where it has none, its first VOI table
+// (C.11.2.1.1), or else from the least to the greatest value there is; and inverted
+// where the file says that low values are bright. Padding is dark.
+func shown(f *dicom.File, fr dicom.Frame) ([]uint8, error) {
+	if fr.Stored > 16 {
+		return nil, notice.New(notice.Unsupported, "the samples of a radiograph have more than 16 bits", "export it again with 16 bits or fewer")
+	}
+	pad := padding(f, fr)
+	curve := window16(f)
+	if curve == nil {
+		curve = table16(f, fr)
+	}
+	if curve == nil {
+		curve = whole(fr, pad)
+	}
+	dark := fr.Photometric == "MONOCHROME1" || f.String(dicom.PresentationLUTShape) == "INVERSE"
+	lut := make([]uint8, 1<<16)
+	low := int64(0)
+	if fr.Signed {
+		low = -1 << (fr.Stored - 1)
+	}
+	for v := low; v < low+1<<fr.Stored; v++ {
+		y := min(max(curve(float64(v)*fr.Slope+fr.Intercept), 0), 1)
+		if dark {
+			y = 1 - y
+		}
+		if !pad(v) {
+			lut[uint16(v)] = uint8(math.Round(y * 255))
+		}
+	}
+	out := make([]uint8, fr.Rows*fr.Columns)
+	for i := range out {
+		out[i] = lut[uint16(fr.At(i))]
+	}
+	return out, nil
+}
+
+// window16 returns the file's window as a function of a rescaled value, nil where
+// it has none.
+func window16(f *dicom.File) func(float64) float64 {
+	cs, ok1 := f.Floats(dicom.WindowCenter)
+	ws, ok2 := f.Floats(dicom.WindowWidth)
+	if !ok1 || !ok2 {
+		return nil
+	}
+	c, w := cs[0], ws[0]
+	switch f.String(dicom.VOILUTFunction) {
+	case "SIGMOID":
+		if w > 0 {
+			return func(x float64) float64 { return 1 / (1 + math.Exp(-4*(x-c)/w)) }
+		}
+	case "LINEAR_EXACT":
+		if w > 0 {
+			return func(x float64) float64 { return (x-c)/w + .5 }
+		}
+	default:
+		if w > 1 {
+			return func(x float64) float64 { return (x-(c-.5))/(w-1) + .5 }
+		}
+		if w == 1 {
+			return func(x float64) float64 {
+				if x <= c-.5 {
+					return 0
+				}
+				return 1
+			}
+		}
+	}
+	return nil
+}
+
+// table16 returns the file's first VOI table, nil where it has none that is whole.
+func table16(f *dicom.File, fr dicom.Frame) func(float64) float64 {
+	e := f.Find(dicom.VOILUTSequence)
+	if e == nil || len(e.Items) == 0 {
+		return nil
+	}
+	head, data := dicom.Find(e.Items[0].Elements, dicom.LUTDescriptor), dicom.Find(e.Items[0].Elements, dicom.LUTData)
+	if head == nil || data == nil {
+		return nil
+	}
+	d, ok := f.ElementInts(head)
+	raw, err := f.Value(data)
+	if !ok || err != nil || len(d) != 3 || d[2] < 8 || d[2] > 16 {
+		return nil
+	}
+	n := int(d[0])
+	if n == 0 {
+		n = 1 << 16
+	}
+	first := float64(d[1])
+	if fr.Signed && d[1] >= 1<<15 { // written as unsigned
+		first -= 1 << 16
+	}
+	var at func(i int) float64
+	switch top := float64(int(1)<<d[2] - 1); len(raw) {
+	case 2 * n:
+		o := data.Encoding.Order()
+		at = func(i int) float64 { return float64(o.Uint16(raw[2*i:])) / top }
+	case n, n + n&1:
+		at = func(i int) float64 { return float64(raw[i]) / top }
+	default:
+		return nil
+	}
+	return func(x float64) float64 { return at(int(min(max(math.Round(x-first), 0), float64(n-1)))) }
+}
+
+// whole stretches from the least to the greatest value of a frame.
+func whole(fr dicom.Frame, pad func(int64) bool) func(float64) float64 {
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range fr.Rows * fr.Columns {
+		if v := fr.At(i); !pad(v) {
+			x := float64(v)*fr.Slope + fr.Intercept
+			low, high = min(low, x), max(high, x)
+		}
+	}
+	if !(high > low) {
+		return func(float64) float64 { return 0 }
+	}
+	return func(x float64) float64 { return (x - low) / (high - low) }
+}
+
+// padding returns which stored values fill up the picture (PS3.3, C.7.5.1.1.2).
+func padding(f *dicom.File, fr dicom.Frame) func(int64) bool {
+	read := func(t dicom.Tag) (int64, bool) {
+		v, ok := f.Ints(t)
+		if !ok {
+			return 0, false
+		}
+		if fr.Signed && v[0] >= 1<<15 {
+			v[0] -= 1 << 16
+		}
+		return v[0], true
+	}
+	a, ok := read(dicom.PixelPaddingValue)
+	if !ok {
+		return func(int64) bool { return false }
+	}
+	b, ok := read(dicom.PixelPaddingRangeLimit)
+	if !ok {
+		b = a
+	}
+	a, b = min(a, b), max(a, b)
+	return func(v int64) bool { return v >= a && v <= b }
+}
