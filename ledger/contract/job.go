@@ -65,12 +65,12 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	terms, parties := escrow.JobFee(escrow.Fee{
 		Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline,
 	})
-	e, err := escrow.Open(j.Fee, terms, parties, t.now, j.Deadline)
+	s, err := escrow.Open(terms, parties, []ledger.Amount{j.Fee}, t.now, j.Deadline)
 	if err != nil {
 		return err
 	}
-	j.Due = e.Until()
-	if err := t.save(ledger.EscrowKey(j.ID), e, ""); err != nil {
+	j.Due = terms.Until(s)
+	if err := t.save(ledger.EscrowKey(j.ID), fee{terms, s}, ""); err != nil {
 		return err
 	}
 	if change.IsZero() {
