@@ -28,6 +28,12 @@ const (
 	Wrong    Choice = "wrong"
 )
 
+// How a job's fee ends.
+const (
+	Paid     = "paid"
+	Refunded = "refunded"
+)
+
 // A Fee is what the terms of a job's fee depend on.
 type Fee struct {
 	Asker, Subject, ModelOwner, Exchange ledger.PartyID
@@ -39,6 +45,18 @@ type Fee struct {
 // MinFee is the shortest life of a fee, in seconds: each of its phases has one
 // second or more.
 const MinFee = ledger.Time(8)
+
+// fee is the one pot of a job's fee. What a payment leaves goes back to the asker.
+func fee() []Pot { return []Pot{{"fee", Asker}} }
+
+// split pays parts of the fee, and all the rest to the model's owner.
+func split(next int, shares ...Share) Clause {
+	return Clause{Pay: &Pay{Shares: append(shares, Share{ModelOwner, Value{All: true}}), Next: next}}
+}
+
+func part(to Role, parts uint32) Share { return Share{to, Value{Parts: parts}} }
+
+func choice(by Role, c Choice, next int) Case { return Case{By: by, Choice: c, Next: next} }
 
 // JobFee returns the terms of a job's fee and who plays their roles. The
 // result is due after three quarters of the time, doubts after seven eighths,
@@ -55,42 +73,31 @@ func JobFee(f Fee) (Terms, []Part) {
 	eighth := (f.Last - f.Asked) / 8
 	due, doubt := f.Last-2*eighth, f.Last-eighth
 	parties := []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}}
-	refund := Terms{Close: &Close{To: Asker}}
-	rest := Terms{Close: &Close{To: ModelOwner}}
-	judged := func(right Terms) Terms {
-		return Terms{When: &When{
-			Cases: []Case{{Judges, Right, right}, {Judges, Wrong, refund}},
-			Until: f.Last, Then: refund,
-		}}
-	}
 	if f.Asker == f.Subject {
-		paid := Terms{Pay: &Pay{Shares: []Share{{Worker, 6000}, {Exchange, 1000}}, Then: rest}}
-		done := Terms{When: &When{
+		const asked, done, judged, paid, over, refund = 0, 1, 2, 3, 4, 5
+		return Terms{fee(), []Clause{
+			asked: {Wait: &Wait{[]Case{choice(Worker, Result, done), choice(Asker, Withdraw, refund)}, due, refund}},
 			// She has her result: withdrawing the record now does not undo it.
-			Cases: []Case{{Asker, Accept, paid}, {Asker, Dispute, judged(paid)}, {Asker, Withdraw, paid}},
-			Until: doubt, Then: paid,
-		}}
-		return Terms{When: &When{
-			Cases: []Case{{Worker, Result, done}, {Asker, Withdraw, refund}},
-			Until: due, Then: refund,
+			done:   {Wait: &Wait{[]Case{choice(Asker, Accept, paid), choice(Asker, Dispute, judged), choice(Asker, Withdraw, paid)}, doubt, paid}},
+			judged: {Wait: &Wait{[]Case{choice(Judges, Right, paid), choice(Judges, Wrong, refund)}, f.Last, refund}},
+			paid:   split(over, part(Worker, 6000), part(Exchange, 1000)),
+			over:   {Close: &Close{Paid}},
+			refund: {Close: &Close{Refunded}},
 		}}, parties
 	}
-	paid := Terms{Pay: &Pay{Shares: []Share{{Worker, 4000}, {Subject, 2000}, {Exchange, 1000}}, Then: rest}}
-	worked := Terms{Pay: &Pay{Shares: []Share{{Worker, 4000}}, Then: refund}}
-	answered := Terms{When: &When{
-		Cases: []Case{{Asker, Accept, paid}, {Asker, Dispute, judged(paid)}, {Subject, Dispute, judged(paid)}},
-		Until: doubt, Then: paid,
-	}}
-	done := Terms{When: &When{
-		Cases: []Case{
-			{Subject, Answer, answered}, {Subject, Withdraw, worked},
-			{Asker, Dispute, judged(worked)}, {Subject, Dispute, judged(worked)},
-		},
-		Until: doubt, Then: worked,
-	}}
-	return Terms{When: &When{
-		Cases: []Case{{Worker, Result, done}, {Subject, Withdraw, refund}},
-		Until: due, Then: refund,
+	const asked, done, answered, doubted, judged, worked, kept, paid, over, refund = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+	return Terms{fee(), []Clause{
+		asked: {Wait: &Wait{[]Case{choice(Worker, Result, done), choice(Subject, Withdraw, refund)}, due, refund}},
+		done: {Wait: &Wait{[]Case{choice(Subject, Answer, answered), choice(Subject, Withdraw, worked),
+			choice(Asker, Dispute, doubted), choice(Subject, Dispute, doubted)}, doubt, worked}},
+		answered: {Wait: &Wait{[]Case{choice(Asker, Accept, paid), choice(Asker, Dispute, judged), choice(Subject, Dispute, judged)}, doubt, paid}},
+		doubted:  {Wait: &Wait{[]Case{choice(Judges, Right, worked), choice(Judges, Wrong, refund)}, f.Last, refund}},
+		judged:   {Wait: &Wait{[]Case{choice(Judges, Right, paid), choice(Judges, Wrong, refund)}, f.Last, refund}},
+		worked:   {Pay: &Pay{Shares: []Share{part(Worker, 4000)}, Next: kept}},
+		kept:     {Close: &Close{Refunded}},
+		paid:     split(over, part(Worker, 4000), part(Subject, 2000), part(Exchange, 1000)),
+		over:     {Close: &Close{Paid}},
+		refund:   {Close: &Close{Refunded}},
 	}}, append(parties, Part{Subject, f.Subject})
 }
 
@@ -103,12 +110,11 @@ func JobFee(f Fee) (Terms, []Part) {
 //   - They differ, the subject withdraws before, or they have not signed by Last:
 //     back to the asker.
 func SharedFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Part) {
-	refund := Terms{Close: &Close{To: Asker}}
-	paid := Terms{Pay: &Pay{Shares: []Share{{First, 1300}, {Second, 1300}, {Third, 1300}, {Subject, 2000}, {Exchange, 1000}},
-		Then: Terms{Close: &Close{To: ModelOwner}}}}
-	return Terms{When: &When{
-			Cases: []Case{{Sharers, Result, paid}, {Sharers, Wrong, refund}, {Subject, Withdraw, refund}},
-			Until: f.Last, Then: refund,
+	const asked, paid, over, refund = 0, 1, 2, 3
+	return Terms{fee(), []Clause{
+			asked: {Wait: &Wait{[]Case{choice(Sharers, Result, paid), choice(Sharers, Wrong, refund), choice(Subject, Withdraw, refund)}, f.Last, refund}},
+			paid:  split(over, part(First, 1300), part(Second, 1300), part(Third, 1300), part(Subject, 2000), part(Exchange, 1000)),
+			over:  {Close: &Close{Paid}}, refund: {Close: &Close{Refunded}},
 		}}, []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Subject, f.Subject},
 			{First, organisations[0]}, {Second, organisations[1]}, {Third, organisations[2]}}
 }

@@ -38,6 +38,8 @@ const (
 	ReceiptWritten      = "receipt.written"      // Leaf
 	ReceiptCheckpointed = "receipt.checkpointed" // Command
 	TimeTicked          = "time.ticked"          // Clock
+	EscrowOpened        = "escrow.opened"        // Escrow
+	EscrowStepped       = "escrow.stepped"       // its state, under EscrowStateKey
 	OverlapChanged      = "overlap.changed"      // Overlap
 )
 

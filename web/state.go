@@ -105,9 +105,9 @@ func (s *server) events(c *gin.Context) {
 func (s *server) mine(c *gin.Context) {
 	word := c.Param("word")
 	switch word {
-	case "rec", "grant", "job", "coin", "overlap":
+	case "rec", "grant", "job", "coin", "overlap", "escrow":
 	default:
-		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin and overlap", ""))
+		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin, overlap and escrow", ""))
 		return
 	}
 	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {

@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "json": jsonLines, "phantom": writePhantom, "joined": joined, "sigterm": sigterm,
 			"network": writeNetwork, "pictures": writePictures, "cards": writeCardOf, "narrow": narrow, "film": writeFilm, "offered": offered,
+			"contract": writeContract, "ended": ended,
 		},
 	})
 }

@@ -160,6 +160,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	k.judge = n.runAgain
 	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
 	counter := &counter{g, k.orgs, l, stores, log, mark{file: filepath.Join(dir, "counter.mark")}}
+	keeper := &keeper{g, k.exchange(), l, log, mark{file: filepath.Join(dir, "keeper.mark")}}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return x.Claim(running, l, stores) })
@@ -167,6 +168,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return d.Run(running) })
 	n.group.Go(func() error { return destroyer.run(running) })
 	n.group.Go(func() error { return counter.run(running) })
+	n.group.Go(func() error { return keeper.run(running) })
 	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },

@@ -142,14 +142,19 @@ func (t *txn) dispatch() error {
 	case "receipt.checkpoint":
 		return run(t, checkpoint)
 	}
-	if strings.HasPrefix(t.cmd.Name, "overlap.") {
-		return t.dispatchOverlap()
+	if strings.HasPrefix(t.cmd.Name, "job.") {
+		return t.dispatchJob()
 	}
-	return t.dispatchJob()
+	return t.dispatchAgreement()
 }
 
-func (t *txn) dispatchOverlap() error {
+// dispatchAgreement dispatches what several parties agree on.
+func (t *txn) dispatchAgreement() error {
 	switch t.cmd.Name {
+	case "escrow.open":
+		return run(t, openEscrow)
+	case "escrow.step":
+		return run(t, stepEscrow)
 	case "overlap.propose":
 		return run(t, proposeOverlap)
 	case "overlap.agree":

@@ -71,17 +71,17 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	if err != nil {
 		return refuse(notice.Exhausted, "the coins given do not cover the fee", "see what you hold: `manx wallet balance`")
 	}
-	fee := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline}
-	terms, parties := escrow.JobFee(fee)
+	of := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline}
+	terms, parties := escrow.JobFee(of)
 	if j.Shared() {
-		terms, parties = escrow.SharedFee(fee, [ledger.Sharers]ledger.PartyID(j.Organisations))
+		terms, parties = escrow.SharedFee(of, [ledger.Sharers]ledger.PartyID(j.Organisations))
 	}
-	e, err := escrow.Open(j.Fee, terms, parties, t.now, j.Deadline)
+	s, err := escrow.Open(terms, parties, []ledger.Amount{j.Fee}, t.now, j.Deadline)
 	if err != nil {
 		return err
 	}
-	j.Due = e.Until()
-	if err := t.save(ledger.EscrowKey(j.ID), e, ""); err != nil {
+	j.Due = terms.Until(s)
+	if err := t.save(ledger.EscrowKey(j.ID), fee{terms, s}, ""); err != nil {
 		return err
 	}
 	if change.IsZero() {

@@ -136,11 +136,17 @@ func (m *memory) money(t testing.TB) (sum ledger.Amount) {
 			}
 			add(c.Amount)
 		case hasSuffix(k, "/escrow"):
+			var e fee
+			if err := ledger.Decode(b, &e); err != nil {
+				t.Fatal(err)
+			}
+			add(e.State.Held())
+		case hasSuffix(k, "/state"):
 			var e escrow.State
 			if err := ledger.Decode(b, &e); err != nil {
 				t.Fatal(err)
 			}
-			add(e.Held)
+			add(e.Held())
 		}
 	}
 	return sum

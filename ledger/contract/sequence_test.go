@@ -403,7 +403,14 @@ func (c *cast) finish(t testing.TB) {
 		}
 	}
 	for k := range c.m.state {
-		if hasSuffix(k, "/escrow") && !strings.Contains(string(c.m.state[k]), `"held":"0"`) {
+		if !hasSuffix(k, "/escrow") {
+			continue
+		}
+		var e fee
+		if err := ledger.Decode(c.m.state[k], &e); err != nil {
+			t.Fatal(err)
+		}
+		if !e.State.Over() || !e.State.Held().IsZero() {
 			t.Fatal("an escrow still holds money")
 		}
 	}

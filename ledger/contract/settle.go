@@ -9,6 +9,12 @@ import (
 	"manx/privacy/notice"
 )
 
+// A fee is the escrow of a job: its terms, and where they stand.
+type fee struct {
+	Terms escrow.Terms `json:"terms"`
+	State escrow.State `json:"state"`
+}
+
 // advance makes a choice in a job's escrow, or lets time pass where choice is
 // empty, and saves the job: at next, or at its end where the terms reach one.
 func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice escrow.Choice) error {
@@ -16,7 +22,7 @@ func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice es
 	if err != nil {
 		return err
 	}
-	after, paid, err := e.Step(escrow.Input{At: t.now, By: by, Party: t.cmd.Author, Choice: choice})
+	after, paid, err := e.Terms.Step(e.State, escrow.Input{At: t.now, By: by, Party: t.cmd.Author, Choice: choice})
 	switch {
 	case errors.Is(err, escrow.ErrLate):
 		return late()
@@ -27,33 +33,33 @@ func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice es
 	case err != nil:
 		return err
 	}
-	return t.settle(j, next, after, paid)
+	return t.settle(j, next, fee{e.Terms, after}, paid)
 }
 
-func (t *txn) settle(j ledger.Job, next ledger.Stage, e escrow.State, paid []ledger.Output) error {
+func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Output) error {
 	if err := t.save(ledger.EscrowKey(j.ID), e, ""); err != nil {
 		return err
 	}
 	if err := t.pay(paid); err != nil {
 		return err
 	}
-	if e.Over() {
+	if e.State.Over() {
 		next = ledger.Settled
-		if e.Last == escrow.Asker {
+		if e.State.Outcome == escrow.Refunded {
 			next = ledger.Refunded
 		}
 	}
 	if next != "" {
 		j.Stage, j.At[next] = next, t.now
 	}
-	j.Due = e.Until()
+	j.Due = e.Terms.Until(e.State)
 	if err := t.save(ledger.KeyOf(j.ID), j, ledger.JobReached(j.Stage)); err != nil {
 		return err
 	}
-	if !e.Over() {
+	if !e.State.Over() {
 		return nil
 	}
-	return t.receipt(j, e.Paid)
+	return t.receipt(j, e.State.Paid)
 }
 
 // withdraw takes the data out of a job: refunded before a result is there, by
@@ -73,9 +79,9 @@ func (t *txn) withdraw(id ledger.JobID) error {
 		by = escrow.Asker
 	}
 	in := escrow.Input{At: t.now, By: by, Party: j.Subject, Choice: escrow.Withdraw}
-	after, paid, err := e.Step(in)
+	after, paid, err := e.Terms.Step(e.State, in)
 	if errors.Is(err, escrow.ErrLate) { // its time had passed: it ends as closing would end it
-		after, paid, err = e.Step(escrow.Input{At: t.now})
+		after, paid, err = e.Terms.Step(e.State, escrow.Input{At: t.now})
 	}
 	if errors.Is(err, escrow.ErrNone) {
 		return nil
@@ -83,11 +89,11 @@ func (t *txn) withdraw(id ledger.JobID) error {
 	if err != nil {
 		return err
 	}
-	return t.settle(j, "", after, paid)
+	return t.settle(j, "", fee{e.Terms, after}, paid)
 }
 
-func (t *txn) escrow(id ledger.JobID) (escrow.State, error) {
-	e, ok, err := load[escrow.State](t, ledger.EscrowKey(id))
+func (t *txn) escrow(id ledger.JobID) (fee, error) {
+	e, ok, err := load[fee](t, ledger.EscrowKey(id))
 	if err == nil && !ok {
 		err = errors.New("a job has no escrow")
 	}

@@ -80,9 +80,9 @@ func (n *network) book(t testing.TB) book {
 	for id := range b.jobs {
 		raw, err := auditor.Read(ctx, ledger.EscrowKey(id))
 		check(t, err)
-		var e escrow.State
+		var e struct{ State escrow.State }
 		check(t, json.Unmarshal(raw, &e))
-		add(&b.held, e.Held)
+		add(&b.held, e.State.Held())
 	}
 	raw, err := auditor.Read(ctx, ledger.SupplyKey)
 	check(t, err)

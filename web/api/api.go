@@ -22,7 +22,7 @@ const (
 	Admissions    = "/v1/admissions"
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
-	Mine          = "/v1/me" // + "/<word>": rec, grant, job, coin, overlap
+	Mine          = "/v1/me" // + "/<word>": rec, grant, job, coin, escrow, overlap
 	Models        = "/v1/models"
 	Receipts      = "/v1/receipts" // + "/<job>"
 	Nodes         = "/v1/nodes"

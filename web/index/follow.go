@@ -206,25 +206,34 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "escrow", "p":
 		return word
 	}
 	return ""
 }
 
-// parties returns every party id that stands as a value in a JSON object, once.
+// parties returns every party id that stands as a value in a JSON object, or in
+// a list that does, once.
 func parties(body []byte) (ids []string) {
 	var v map[string]json.RawMessage
 	if json.Unmarshal(body, &v) != nil {
 		return nil
 	}
 	for _, f := range v {
-		var s string
-		if len(f) > 100 || f[0] != '"' || json.Unmarshal(f, &s) != nil {
+		var all []string
+		switch {
+		case f[0] == '"' && len(f) <= 100:
+			all = make([]string, 1)
+			if json.Unmarshal(f, &all[0]) != nil {
+				continue
+			}
+		case f[0] != '[' || len(f) > 1<<16 || json.Unmarshal(f, &all) != nil:
 			continue
 		}
-		if ledger.CheckID(ledger.PartyID(s), "p") == nil && !slices.Contains(ids, s) {
-			ids = append(ids, s)
+		for _, s := range all {
+			if ledger.CheckID(ledger.PartyID(s), "p") == nil && !slices.Contains(ids, s) {
+				ids = append(ids, s)
+			}
 		}
 	}
 	return ids

@@ -1,0 +1,104 @@
+package owner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"manx/escrow"
+	"manx/escrow/check"
+	"manx/ledger"
+	"manx/privacy/notice"
+)
+
+// A Contract is an escrow on the ledger, read and checked: its terms, and where
+// they stand.
+type Contract struct {
+	ledger.Escrow
+	Read  escrow.Terms `json:"-"` // the terms, as Escrow.Terms spells them
+	State escrow.State `json:"state"`
+}
+
+// Parts returns who plays which role.
+func Parts(players []ledger.Player) []escrow.Part {
+	out := make([]escrow.Part, len(players))
+	for i, p := range players {
+		out[i] = escrow.Part{Role: escrow.Role(p.Role), Party: p.Party}
+	}
+	return out
+}
+
+// Roles returns the roles that a party plays.
+func (c Contract) Roles(p ledger.PartyID) (out []escrow.Role) {
+	for _, q := range c.State.Parties {
+		if q.Party == p {
+			out = append(out, q.Role)
+		}
+	}
+	return out
+}
+
+// CheckTerms explores terms as the contract will: from a time, with nothing in
+// the pots.
+func CheckTerms(terms escrow.Terms, players []ledger.Player, at, last ledger.Time) (check.Report, error) {
+	r, err := check.Terms(terms, Parts(players), nil, at, last)
+	if err != nil {
+		return r, notice.Because(err, notice.Invalid, "the terms are refused: "+err.Error(), "correct the terms: `manx escrow check` tells where")
+	}
+	return r, nil
+}
+
+// OpenContract puts terms on the ledger and returns the contract's id.
+func (p *Party) OpenContract(ctx context.Context, title string, terms escrow.Terms, players []ledger.Player, last ledger.Time) (ledger.EscrowID, error) {
+	b, err := json.Marshal(terms)
+	if err != nil {
+		return "", fmt.Errorf("encode terms: %w", err)
+	}
+	body := ledger.OpenEscrow{Title: title, Terms: b, Players: players, Last: last}
+	cmd, done, err := p.once(ctx, "escrow/"+ledger.TermsHash(b, players).String(), body)
+	if err != nil {
+		return "", err
+	}
+	return ledger.NewEscrowID(p.Vertical(), cmd.ID), done()
+}
+
+// Contract reads a contract, and checks that its hash is of its terms.
+func (p *Party) Contract(ctx context.Context, id ledger.EscrowID) (c Contract, err error) {
+	if c.Escrow, err = Get[ledger.Escrow](ctx, p.Client, id); err != nil {
+		return c, err
+	}
+	if err := ledger.Decode(c.Escrow.Terms, &c.Read); err != nil || ledger.TermsHash(c.Escrow.Terms, c.Players) != c.Hash {
+		return c, notice.Because(err, notice.Integrity, "the contract that the node shows is not the one its hash is of", "do not act on it; tell the organisations")
+	}
+	b, err := p.Client.Read(ctx, ledger.EscrowStateKey(id))
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(b, &c.State)
+}
+
+// Contracts lists the contracts that the party opened or has a part in, newest
+// first.
+func (p *Party) Contracts(ctx context.Context) ([]ledger.Escrow, error) {
+	return Mine[ledger.Escrow](ctx, p.Client, "escrow")
+}
+
+// StepContract does one thing that a contract waits for. The command names the
+// terms that c was read with, so that it holds for no others; a deposit is paid
+// out of the party's coins.
+func (p *Party) StepContract(ctx context.Context, c Contract, step ledger.StepEscrow) error {
+	step.Escrow, step.Terms = c.ID, c.Hash
+	if step.Deposit == nil {
+		_, err := p.Do(ctx, step)
+		return err
+	}
+	name := fmt.Sprintf("escrow/%s/%d/%s/%s", c.ID, c.State.At, step.Role, step.Deposit)
+	_, done, err := p.spend(ctx, name, *step.Deposit, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
+		step.Coins = coins
+		return step, nil
+	})
+	if err != nil {
+		return err
+	}
+	return done()
+}
