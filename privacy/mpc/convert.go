@@ -5,7 +5,7 @@ import "manx/privacy/mpc/ring"
 // number returns bits as the integers 0 and 1.
 func (s *Session) number(bits vec, n int) vec {
 	if s.security == WithAbort {
-		return s.numberOfThree(bits, n)
+		return s.numberOfThree(n, bits)
 	}
 	// b = b0 + β(1-2·b0), where the pivot knows β = b1^b2.
 	s.round()
@@ -30,14 +30,18 @@ func (s *Session) number(bits vec, n int) vec {
 	return z
 }
 
-// numberOfThree converts with products alone: b0^b1^b2, a^b = a + b - 2ab.
-func (s *Session) numberOfThree(bits vec, n int) vec {
+// numberOfThree converts planes of n bits, one after the other, with products
+// alone: b0^b1^b2, a^b = a + b - 2ab.
+func (s *Session) numberOfThree(n int, bits ...vec) vec {
 	var c [Parties]vec
 	for j := range c {
-		c[j] = vec{make([]uint64, n), make([]uint64, n)}
-		if own := s.component(bits, j); own != nil {
-			c[j] = s.place(j, unpack(own, n))
+		own := make([]uint64, 0, n*len(bits))
+		for _, plane := range bits {
+			if known := s.component(plane, j); known != nil {
+				own = append(own, unpack(known, n)...)
+			}
 		}
+		c[j] = s.place(j, own[:n*len(bits)])
 	}
 	t := c[0]
 	for j := 1; j < Parties; j++ {
@@ -58,7 +62,7 @@ func unpack(plane []uint64, n int) []uint64 {
 func (s *Session) choose(bits vec, x vec) vec {
 	n := x.len()
 	if s.security == WithAbort {
-		return s.mul(s.numberOfThree(bits, n), x)
+		return s.mul(s.numberOfThree(n, bits), x)
 	}
 	// With A = x0, B = x1+x2, b0 and β as in number:
 	// x·b = A·b0 + A(1-2b0)·β + (1-2b0)·Bβ + B·b0; the pivot deals β and Bβ.
