@@ -77,7 +77,7 @@ func (s *Session) matMul(x, y vec, m, k, n int) vec {
 		r.hide(out)
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: m, k: k, n: n})
+	s.keep(productOf(x, y, r.lhs, r.mask, m, k, n))
 	return z
 }
 
