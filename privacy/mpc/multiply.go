@@ -31,7 +31,7 @@ func (s *Session) mul(x, y vec) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keepTerms(r, x, y, 1)
+	s.keep(productOf(x, y, r.lhs, r.mask, z.len(), 1, 0))
 	return z
 }
 
@@ -108,7 +108,7 @@ func (s *Session) dot(x, y vec, k int) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keepTerms(r, x, y, k)
+	s.keep(productOf(x, y, r.lhs, r.mask, z.len(), k, 0))
 	return z
 }
 

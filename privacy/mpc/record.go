@@ -34,25 +34,35 @@ type gateRecord struct {
 	lhs, mask []uint64
 }
 
+// keep records equations, in parts that can be checked alone.
 func (s *Session) keep(p product) {
 	if s.security != WithAbort {
 		return
 	}
-	s.records.products = append(s.records.products, p)
-	if s.records.terms += len(p.u[0]) * len(p.u); s.records.terms > termsMax {
-		s.check()
+	part := max(1, termsMax/p.k)
+	if p.n > 0 || p.m <= part {
+		s.keepPart(p)
+		return
+	}
+	cut := func(all [][]uint64, from, to int) (out [][]uint64) {
+		for _, v := range all {
+			out = append(out, v[from*p.k:to*p.k])
+		}
+		return out
+	}
+	for from := 0; from < p.m; from += part {
+		to := min(from+part, p.m)
+		s.keepPart(product{
+			u: cut(p.u, from, to), v: cut(p.v, from, to), known: cut(p.known, from, to), seen: cut(p.seen, from, to),
+			lhs: p.lhs[from:to], mask: p.mask[from:to], m: to - from, k: p.k,
+		})
 	}
 }
 
-// keepTerms keeps inner products of k terms, in parts that can be checked alone.
-func (s *Session) keepTerms(r *reshare, x, y vec, k int) {
-	if s.security != WithAbort {
-		return
-	}
-	part := max(1, termsMax/2/k)
-	for from := 0; from < r.z.len(); from += part {
-		to := min(from+part, r.z.len())
-		s.keep(productOf(x.part(from*k, to*k), y.part(from*k, to*k), r.lhs[from:to], r.mask[from:to], to-from, k, 0))
+func (s *Session) keepPart(p product) {
+	s.records.products = append(s.records.products, p)
+	if s.records.terms += len(p.u[0]) * len(p.u); s.records.terms > termsMax {
+		s.check()
 	}
 }
 
