@@ -54,10 +54,20 @@ func Dial(ctx context.Context, key ed25519.PrivateKey, peer Peer, session [32]by
 	if err != nil {
 		return nil, err
 	}
-	if err := speak(conn, session); err != nil {
+	if err := during(ctx, conn, func() error { return speak(conn, session) }); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+// during does f, which uses conn, and closes conn when ctx is done before f is.
+func during(ctx context.Context, conn net.Conn, f func() error) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // f hears of it
+	err := f()
+	if !stop() {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }
 
 // speak says which session is meant, and hears that the listener knows the
@@ -96,7 +106,7 @@ func Accept(ctx context.Context, conn net.Conn, key ed25519.PrivateKey, known fu
 	}
 	peer, err := keyOf(server.ConnectionState())
 	if err == nil {
-		err = listen(server, &session)
+		err = during(ctx, server, func() error { return listen(server, &session) })
 	}
 	if err != nil {
 		return nil, nil, session, errors.Join(err, server.Close())
