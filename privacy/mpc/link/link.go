@@ -66,10 +66,20 @@ func Over(ctx context.Context, conn net.Conn, key ed25519.PrivateKey, peer ed255
 	if err := client.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	if err := speak(client, session); err != nil {
+	if err := during(ctx, client, func() error { return speak(client, session) }); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	return client, nil
+}
+
+// during does f, which uses conn, and closes conn when ctx is done before f is.
+func during(ctx context.Context, conn net.Conn, f func() error) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // f hears of it
+	err := f()
+	if !stop() {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
 }
 
 // speak says which session is meant, and hears that the listener knows the
@@ -108,7 +118,7 @@ func Accept(ctx context.Context, conn net.Conn, key ed25519.PrivateKey, known fu
 	}
 	peer, err := keyOf(server.ConnectionState())
 	if err == nil {
-		err = listen(server, &session)
+		err = during(ctx, server, func() error { return listen(server, &session) })
 	}
 	if err != nil {
 		return nil, nil, session, errors.Join(err, server.Close())

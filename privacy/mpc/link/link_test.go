@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"sync"
 	"testing"
@@ -53,7 +56,9 @@ func TestThreeParties(t *testing.T) {
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		peer := link.Peer{Address: listeners[0].Addr().String(), Key: public(keys[0])}
-		if conn, err := link.Dial(t.Context(), newKey(t), peer, session); err == nil {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // party 0 may have stopped listening
+		defer cancel()
+		if conn, err := link.Dial(ctx, newKey(t), peer, session); err == nil {
 			t.Error("a stranger came in")
 			_ = conn.Close()
 		}
@@ -145,6 +150,37 @@ func TestKnocking(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 		_ = a.Close()
+	}
+}
+
+// TestNameless: a known peer that shakes hands and names no session holds a
+// listener no longer than the context.
+func TestNameless(t *testing.T) {
+	server, client := newKey(t), newKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, client.Public(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := net.Pipe()
+	shaken := make(chan error, 1)
+	go func() {
+		c := tls.Client(a, &tls.Config{
+			Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: client}}, MinVersion: tls.VersionTLS13,
+			NextProtos: []string{"manx-mpc/1"}, InsecureSkipVerify: true,
+		})
+		shaken <- c.Handshake()
+		_, _ = io.Copy(io.Discard, c)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	_, _, _, err = link.Accept(ctx, b, server, func(k ed25519.PublicKey) bool { return k.Equal(public(client)) })
+	if !errors.Is(err, link.ErrNoHello) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	if err := <-shaken; err != nil {
+		t.Error(err)
 	}
 }
 
