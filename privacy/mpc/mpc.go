@@ -99,7 +99,7 @@ type Session struct {
 	previous      *channel
 	mine          stream // of component i, drawn alike by party i-1
 	ours          stream // of component i+1, drawn alike by party i+1
-	judge, judged stream
+	judge, judged stream // of the same two components, for challenges to the third party's proofs
 
 	step    string
 	stats   Stats

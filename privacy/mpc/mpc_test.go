@@ -207,6 +207,27 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
+// TestStats: phases are counted apart, and comparison costs what is documented.
+func TestStats(t *testing.T) {
+	relu := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.ReLU(in[0]) }
+	for _, security := range securities {
+		_, stats := run(t, security, relu, integers(6400, 64))
+		if p := stats.Preprocessing; p != (mpc.Phase{Sent: 216, Received: 216, Messages: 2, Rounds: 1}) {
+			t.Errorf("%v: preprocessing %+v", security, p)
+		}
+		rounds := uint64(9 + 1) // and the output's
+		if security == mpc.WithAbort {
+			rounds = 8 + 3 + 1
+		}
+		if stats.Online.Rounds != rounds || stats.Online.Sent == 0 || stats.Online.Received == 0 {
+			t.Errorf("%v: online %+v", security, stats.Online)
+		}
+		if (stats.Checks.Sent > 0) != (security == mpc.WithAbort) {
+			t.Errorf("%v: checks %+v", security, stats.Checks)
+		}
+	}
+}
+
 // TestFixedMatrices: products and their truncation in one, at the ends of the range.
 func TestFixedMatrices(t *testing.T) {
 	const m, k, n = 13, 7, 11

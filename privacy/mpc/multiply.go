@@ -31,7 +31,7 @@ func (s *Session) mul(x, y vec) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keepTerms(r, x, y, 1)
+	s.keep(productOf(x, y, r.lhs, r.mask, z.len(), 1, 0))
 	return z
 }
 
@@ -77,7 +77,7 @@ func (s *Session) matMul(x, y vec, m, k, n int) vec {
 		r.hide(out)
 	}
 	r.end()
-	s.keep(product{x: x, y: y, lhs: r.lhs, mask: r.mask, m: m, k: k, n: n})
+	s.keep(productOf(x, y, r.lhs, r.mask, m, k, n))
 	return z
 }
 
@@ -108,7 +108,7 @@ func (s *Session) dot(x, y vec, k int) vec {
 		r.hide(z.a[from:to])
 	}
 	r.end()
-	s.keepTerms(r, x, y, k)
+	s.keep(productOf(x, y, r.lhs, r.mask, z.len(), k, 0))
 	return z
 }
 

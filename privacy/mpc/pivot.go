@@ -5,8 +5,8 @@ import "manx/privacy/mpc/ring"
 // In semi-honest sessions conversions look at a value x = x0 + x1 + x2 as one of
 // two summands: x0, which parties 0 and 2 know, and x1 + x2, which party 1, the
 // pivot, knows. The pivot deals sharings of what it alone knows, and parties 0
-// and 2 turn sums of what each of them knows into sharings. A pivot that lies is
-// not found out, so sessions with abort do without (convert.go).
+// and 2 turn sums of what each of them knows into sharings. Sessions with abort do so in
+// numbers alone, and check what is sent there (conversion).
 const pivot = 1
 
 // deal returns the sharing (0, r, values-r), or with exclusive or, of what the

@@ -37,7 +37,6 @@ type algebra interface {
 	dot(out, u, v []uint64)       // out += <u, v>
 	addScaled(out, v, c []uint64) // out += c·v, elementwise
 	lift(out []uint64, t uint64)
-	add(out, x []uint64)
 	sub(out, x []uint64)
 }
 
@@ -48,7 +47,6 @@ func (gf) size() int                    { return 1 }
 func (gf) dot(out, u, v []uint64)       { out[0] ^= ring.GFDot(u, v) }
 func (gf) addScaled(out, v, c []uint64) { ring.GFMulAdd(out, v, c[0]) }
 func (gf) lift(out []uint64, t uint64)  { out[0] = t }
-func (gf) add(out, x []uint64)          { xorInto(out, x) }
 func (gf) sub(out, x []uint64)          { xorInto(out, x) }
 
 func xorInto(out, x []uint64) {
@@ -64,7 +62,6 @@ func (galois) size() int                    { return ring.Degree }
 func (galois) dot(out, u, v []uint64)       { ring.GaloisDot(out, u, v) }
 func (galois) addScaled(out, v, c []uint64) { ring.GaloisScale(out, v, c) }
 func (galois) lift(out []uint64, t uint64)  { ring.Lift(out, t) }
-func (galois) add(out, x []uint64)          { ring.Add(out, out, x) }
 func (galois) sub(out, x []uint64)          { ring.Sub(out, out, x) }
 
 // fold is how many groups a round of a proof makes of a vector.

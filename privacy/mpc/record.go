@@ -8,13 +8,24 @@ type records struct {
 	terms    int // factors of products
 }
 
-// A product is k-term inner products of x and y: m of them if n is 0, otherwise
-// a matrix of m rows of n. lhs is component i+1 as received, less this party's
-// mask in it; mask is the same party's mask in component i.
+// A product is equations of inner products of k terms: m of them if n is 0,
+// otherwise of a matrix of m rows of n. Their factors come in one or two pairs:
+// u and v as prover, known as receiver, and seen as witness. lhs and mask are
+// what this party has of the left sides as receiver and as witness; with two
+// pairs, less the product of the two that it knows as receiver.
 type product struct {
-	x, y      vec
-	lhs, mask []uint64
-	m, k, n   int
+	u, v, known, seen [][]uint64
+	lhs, mask         []uint64
+	m, k, n           int
+}
+
+// productOf is the record of z = x·y, of which lhs is component i+1 as received,
+// less this party's mask in it, and mask the same party's mask in component i.
+func productOf(x, y vec, lhs, mask []uint64, m, k, n int) product {
+	return product{
+		u: [][]uint64{x.a, y.a}, v: [][]uint64{y.b, x.b}, known: [][]uint64{x.b, y.b}, seen: [][]uint64{y.a, x.a},
+		lhs: lhs, mask: mask, m: m, k: k, n: n,
+	}
 }
 
 // gateRecord is the same of bitwise ANDs, 64 to a word.
@@ -23,25 +34,35 @@ type gateRecord struct {
 	lhs, mask []uint64
 }
 
+// keep records equations, in parts that can be checked alone.
 func (s *Session) keep(p product) {
 	if s.security != WithAbort {
 		return
 	}
-	s.records.products = append(s.records.products, p)
-	if s.records.terms += p.x.len() + p.y.len(); s.records.terms > termsMax {
-		s.check()
+	part := max(1, termsMax/p.k)
+	if p.n > 0 || p.m <= part {
+		s.keepPart(p)
+		return
+	}
+	cut := func(all [][]uint64, from, to int) (out [][]uint64) {
+		for _, v := range all {
+			out = append(out, v[from*p.k:to*p.k])
+		}
+		return out
+	}
+	for from := 0; from < p.m; from += part {
+		to := min(from+part, p.m)
+		s.keepPart(product{
+			u: cut(p.u, from, to), v: cut(p.v, from, to), known: cut(p.known, from, to), seen: cut(p.seen, from, to),
+			lhs: p.lhs[from:to], mask: p.mask[from:to], m: to - from, k: p.k,
+		})
 	}
 }
 
-// keepTerms keeps inner products of k terms, in parts that can be checked alone.
-func (s *Session) keepTerms(r *reshare, x, y vec, k int) {
-	if s.security != WithAbort {
-		return
-	}
-	part := max(1, termsMax/2/k)
-	for from := 0; from < r.z.len(); from += part {
-		to := min(from+part, r.z.len())
-		s.keep(product{x: x.part(from*k, to*k), y: y.part(from*k, to*k), lhs: r.lhs[from:to], mask: r.mask[from:to], m: to - from, k: k})
+func (s *Session) keepPart(p product) {
+	s.records.products = append(s.records.products, p)
+	if s.records.terms += len(p.u[0]) * len(p.u); s.records.terms > termsMax {
+		s.check()
 	}
 }
 

@@ -169,11 +169,7 @@ func (s *Session) truncateThree(x vec, bits int) vec {
 	sum, up := s.saveCarries(c, 2)
 	g := []gate{{x: sum[1], y: up[0]}}
 	s.and(g)
-	w := newVec(0)
-	for _, bit := range []vec{up[1], g[0].z} {
-		v := s.number(bit, n)
-		w.a, w.b = append(w.a, v.a...), append(w.b, v.b...)
-	}
+	w := s.numbers(n, up[1], g[0].z)
 	z := newVec(n)
 	for i := range n {
 		z.a[i] = x.a[i]>>bits - (w.a[i]+w.a[n+i])<<(64-bits)

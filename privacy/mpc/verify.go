@@ -56,11 +56,26 @@ func (s *Session) check() {
 	defer s.enterPhase(&s.stats.Checks)()
 	r := s.records
 	s.records = records{}
+	s.ready()
 	if len(r.gates) > 0 && s.failed() == nil {
 		s.checkGates(r.gates, r.words)
 	}
 	if len(r.products) > 0 && s.failed() == nil {
 		s.checkProducts(r.products)
+	}
+}
+
+// ready tells the next party that this one, witness of the party before it, has
+// all that is to be checked: before the receiver, which the next one is, may
+// tell a prover what it is asked.
+func (s *Session) ready() {
+	s.round()
+	const yes = 1
+	s.next.send([]uint64{yes})
+	got := []uint64{0}
+	s.previous.receive(got)
+	if s.failed() == nil && got[0] != yes {
+		s.fail(s.previous.blame(s.step, ErrMalformed))
 	}
 }
 

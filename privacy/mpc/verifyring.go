@@ -63,11 +63,11 @@ func (p *proof) addMatrix(c *challenges, r product) {
 	}
 	// The products are bilinear: x_i·y_(i+1) + x_(i+1)·y_i, of which party p-1
 	// knows x_i and y_i.
-	p.proved[0] = append(append(p.proved[0], left(0, r.x.a)...), right(0, r.y.a, r.k)...)
-	p.proved[1] = append(append(p.proved[1], right(0, r.y.b, r.k)...), left(0, r.x.b)...)
-	xb, yb := left(1, r.x.b), right(1, r.y.b, r.k)
+	p.proved[0] = append(append(p.proved[0], left(0, r.u[0])...), right(0, r.u[1], r.k)...)
+	p.proved[1] = append(append(p.proved[1], right(0, r.v[0], r.k)...), left(0, r.v[1])...)
+	xb, yb := left(1, r.known[0]), right(1, r.known[1], r.k)
 	p.received = append(append(p.received, xb...), yb...)
-	p.witness = append(append(p.witness, right(2, r.y.a, r.k)...), left(2, r.x.a)...)
+	p.witness = append(append(p.witness, right(2, r.seen[0], r.k)...), left(2, r.seen[1])...)
 
 	known := make([]uint64, degree)
 	ring.GaloisDot(known, xb, yb)
@@ -129,14 +129,14 @@ func (p *proof) foldSingles(c *challenges, products []product, places int) {
 	}
 	tables := [4][]uint64{up(points[0], b.prover.of), down(points[0]), up(points[1], b.receiver.of), down(points[2])}
 	for _, r := range spots {
-		p.proved[0] = r.folded(p.proved[0], tables[0], b.prover.each, r.x.a, r.y.a)
-		p.proved[1] = r.folded(p.proved[1], tables[1], nil, r.y.b, r.x.b)
-		p.received = r.folded(p.received, tables[2], b.receiver.each, r.x.b, r.y.b)
-		p.witness = r.folded(p.witness, tables[3], nil, r.y.a, r.x.a)
+		p.proved[0] = r.folded(p.proved[0], tables[0], b.prover.each, r.u...)
+		p.proved[1] = r.folded(p.proved[1], tables[1], nil, r.v...)
+		p.received = r.folded(p.received, tables[2], b.receiver.each, r.known...)
+		p.witness = r.folded(p.witness, tables[3], nil, r.seen...)
 	}
 }
 
-// cross adds the weighted sums of x_g·y_h' + y_g·x_h' for all pairs of groups.
+// cross adds the weighted sums of the prover's u_g·v_h for all pairs of groups.
 func (r *spot) cross(pairs, each []uint64) {
 	const block = 128
 	sums := make([]uint64, groups*groups*min(block, r.places))
@@ -152,7 +152,9 @@ func (r *spot) cross(pairs, each []uint64) {
 					continue
 				}
 				i, j, terms := (g*r.places+from)*r.k, (h*r.places+from)*r.k, have*r.k
-				crossTerms(out[:have], r.x.a[i:i+terms], r.y.a[i:i+terms], r.x.b[j:j+terms], r.y.b[j:j+terms])
+				for pair := range r.u {
+					addTerms(out[:have], r.u[pair][i:i+terms], r.v[pair][j:j+terms])
+				}
 			}
 		}
 		first := r.first + from
@@ -160,34 +162,33 @@ func (r *spot) cross(pairs, each []uint64) {
 	}
 }
 
-// crossTerms sets out to the sums of len(x)/len(out) terms x·v + y·u each.
-func crossTerms(out, x, y, u, v []uint64) {
-	y, u, v = y[:len(x)], u[:len(x)], v[:len(x)]
-	if len(x) == len(out) {
+// addTerms adds to out the inner products of len(u)/len(out) terms each.
+func addTerms(out, u, v []uint64) {
+	v = v[:len(u)]
+	if len(u) == len(out) {
 		for i := range out {
-			out[i] = x[i]*v[i] + y[i]*u[i]
+			out[i] += u[i] * v[i]
 		}
 		return
 	}
-	k := len(x) / len(out)
-	for i := range x {
-		out[i/k] += x[i]*v[i] + y[i]*u[i]
+	k := len(u) / len(out)
+	for i := range u {
+		out[i/k] += u[i] * v[i]
 	}
 }
 
-// claims adds the weighted sum of the left sides: as receiver what was received
-// less the product of the components that it has both of, as witness the masks.
+// claims adds the weighted sum of the left sides, as receiver or as witness.
 func (r *spot) claims(claim []uint64, w weights, receiver bool) {
 	left := make([]uint64, groups*r.places)
-	for o := range r.m {
-		if !receiver {
-			left[o] = r.mask[o]
-			continue
+	if receiver {
+		copy(left, r.lhs)
+		if len(r.known) == 2 {
+			for i, v := range r.known[0] {
+				left[i/r.k] -= v * r.known[1][i]
+			}
 		}
-		left[o] = r.lhs[o]
-		for l := o * r.k; l < (o+1)*r.k; l++ {
-			left[o] -= r.x.b[l] * r.y.b[l]
-		}
+	} else {
+		copy(left, r.mask)
 	}
 	sums := make([]uint64, groups*degree)
 	ring.GaloisSums(sums, left, w.each[r.first:r.first+r.places])
