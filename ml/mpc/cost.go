@@ -132,7 +132,7 @@ func circuitPrices(s mpc.Security) circuitPrice {
 // circuitCost returns bytes, rounds and work of a program of so many gates, input and
 // output bits over rows.
 func circuitCost(s mpc.Security, ands, depth, in, out, rows int) (bytes, rounds, work float64) {
-	const block = 1024 // rows that the engine works on together
+	const block = 2048 // rows that the engine works on together
 	p := circuitPrices(s)
 	blocks := math.Ceil(float64(rows) / block)
 	words := float64((rows + 63) / 64)

@@ -71,7 +71,7 @@ func TestEstimatesAreWhatSessionsSend(t *testing.T) {
 			costs  func(rows int, l Line) Estimate
 			rows   []int
 		}{
-			{"score", score.Inputs(), score.Run, score.Estimate, []int{1, 100, 1100}},
+			{"score", score.Inputs(), score.Run, score.Estimate, []int{1, 100, 2100}},
 			{"forest", forest.Inputs(), forest.Run, forest.Estimate, []int{1, 20, 200}},
 			{"hidden", shape.columns(), func(s *mpc.Session, x mpc.Share, rows int) (mpc.Share, error) {
 				return trees.Run(s, hidden[s.Party()], x, rows)

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"math"
@@ -194,7 +195,28 @@ func fuzz(f *testing.F, seed string, read func(io.Reader) (*Model, error)) {
 		if _, err := m.Predict(x); err != nil {
 			t.Fatal(err)
 		}
+		rewrite(t, m)
 	})
+}
+
+// rewrite writes m, if XGBoost's file can hold it, and compares what is read.
+func rewrite(t *testing.T, m *Model) {
+	var b bytes.Buffer
+	if err := WriteXGBoost(&b, m); err != nil {
+		if !notice.Is(err, notice.Unsupported) {
+			t.Fatal(err)
+		}
+		return
+	}
+	again, err := ReadXGBoost(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err1 := m.Hash()
+	got, err2 := again.Hash()
+	if err1 != nil || err2 != nil || got != want {
+		t.Fatalf("what was written is another model: %v, %v", err1, err2)
+	}
 }
 
 func FuzzReadXGBoost(f *testing.F)  { fuzz(f, boosted, ReadXGBoost) }

@@ -9,7 +9,7 @@ import (
 
 // blockRows is how many rows a program runs on at a time: few enough that what
 // it holds stays in the caches, enough that rounds and calls are shared.
-const blockRows = 1024
+const blockRows = 2048
 
 // Evaluate runs a program on rows of whole numbers and returns its outputs as
 // whole numbers. Number j of row i is x[j·rows+i], and so with outputs; what the

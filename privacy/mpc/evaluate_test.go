@@ -32,7 +32,7 @@ func mixed() *circuit.Program {
 func TestProgramsOnShares(t *testing.T) {
 	p := mixed()
 	for _, security := range securities {
-		for _, rows := range []int{0, 1, 3, 32, 33, 64, 65, 1024, 1100} {
+		for _, rows := range []int{0, 1, 3, 32, 33, 64, 65, 1024, 2100} {
 			t.Run(fmt.Sprintf("%s/%d rows", security, rows), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(9, uint64(rows)))
 				columns := make([]uint64, 4*rows)
