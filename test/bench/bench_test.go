@@ -41,7 +41,7 @@ func start(b *testing.B) *exchange {
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
-	n, err := node.Start(b.Context(), node.Options{Dir: filepath.Join(dir, "node"), Addr: "127.0.0.1:0", Manx: manx})
+	n, err := node.Start(b.Context(), node.Options{Dir: filepath.Join(dir, "node"), Addr: "127.0.0.1:0", Manx: manx, NoParties: true})
 	if err != nil {
 		b.Fatal(err)
 	}

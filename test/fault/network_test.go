@@ -115,7 +115,7 @@ func (n *network) begin(ctx context.Context) error {
 	}
 	spec := node.Spec(n.folder())
 	spec.Path, spec.Env, spec.Tied, spec.Patience = n.manx, os.Environ(), true, 2*time.Minute
-	spec.Args = []string{"up", "--data", n.folder(), "--listen", listen, "--workers", "-1", "--ledger", "fabric", "--storage", "ipfs", "--db", "postgres"}
+	spec.Args = []string{"up", "--data", n.folder(), "--listen", listen, "--workers", "-1", "--parties=false", "--ledger", "fabric", "--storage", "ipfs", "--db", "postgres"}
 	spec.Ready = func(ctx context.Context) error { return ready(ctx, n.address) }
 	if n.node, err = process.Start(ctx, spec); err != nil {
 		return err

@@ -52,7 +52,7 @@ func (s *scene) sit(url func(i int) string) (out [ledger.Sharers]*seat) {
 		s.check(p.Register(s.t.Context(), ledger.Holder, "a holder"))
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		s.check(err)
-		out[i] = &seat{key: key, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party(), Engine: NewEngine(p)}}
+		out[i] = &seat{key: key, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party()}}
 		s.start(out[i], i)
 		s.t.Cleanup(func() { out[i].stop() })
 	}
@@ -71,7 +71,7 @@ func (s *scene) start(h *seat, i int) {
 	s.check(err)
 	store, err := wraps.NewFolder(filepath.Join(h.dir, "shares"))
 	s.check(err)
-	h.Holder = &holder.Holder{Party: h.Party, Organisation: h.Organisation, Engine: h.Engine, Wire: h.wire, Store: store, Journals: filepath.Join(h.dir, "journals"),
+	h.Holder = &holder.Holder{Party: h.Party, Organisation: h.Organisation, Engine: NewEngine(h.Party), Wire: h.wire, Store: store, Journals: filepath.Join(h.dir, "journals"),
 		Log:      slog.New(slog.NewTextHandler(&h.log, nil)),
 		Patience: 3 * time.Second, Now: func() time.Time { return time.Unix(int64(s.n.World.Now()), 0) }}
 	if address == "127.0.0.1:0" {
