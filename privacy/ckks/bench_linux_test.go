@@ -87,7 +87,7 @@ func BenchmarkBesideLattigo(b *testing.B) {
 					b.Fatal(err)
 				}
 				bench.e.Free(v)
-			}, func() { bench.rotate(b, lx, 1) }},
+			}, func() { bench.rotate(b, lx, 1, 5) }},
 		}
 		for _, op := range ops {
 			b.Run(op.name+"/"+name+"/1 thread", func(b *testing.B) {
@@ -101,7 +101,7 @@ func BenchmarkBesideLattigo(b *testing.B) {
 				second.theirs = bench.theirs.ShallowCopy()
 				lattigo[1] = func() { second.multiply(lx, lx) }
 				if op.name == "rotate" {
-					lattigo[1] = func() { second.rotate(b, lx, 1) }
+					lattigo[1] = func() { second.rotate(b, lx, 1, 5) }
 				}
 				beside(b, 1e6, "ms", func() time.Duration {
 					began := time.Now()

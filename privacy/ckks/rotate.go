@@ -21,6 +21,12 @@ func (e *Evaluator) Rotate(ctx context.Context, v *Value, rotation int) (out *Va
 	return out, err
 }
 
+// Conjugate returns v with every slot's complex conjugate. The keys hold one for
+// the set's Conjugation.
+func (e *Evaluator) Conjugate(ctx context.Context, v *Value) (*Value, error) {
+	return e.Rotate(ctx, v, e.lat.n/2)
+}
+
 // sum returns the sum of every part's value rotated, all of one level. The
 // key-switching products are added before their common division by P.
 func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
