@@ -13,6 +13,7 @@ import (
 type Worker struct {
 	plan  *Plan
 	ready []*he.Prepared
+	curve []*he.PreparedPolynomial // as Plan.curves
 }
 
 // NewWorker readies a plan, on GOMAXPROCS goroutines.
@@ -26,7 +27,16 @@ func NewWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{p, ready}, nil
+	w := &Worker{plan: p, ready: ready, curve: make([]*he.PreparedPolynomial, len(p.curves))}
+	for k, c := range p.curves {
+		if c == nil {
+			continue
+		}
+		if w.curve[k], err = he.PreparePolynomial(p.set, c); err != nil {
+			return nil, fmt.Errorf("activation %d: %w", k, err)
+		}
+	}
+	return w, nil
 }
 
 // Evaluate runs the plan on one input under one owner's evaluation keys. The
@@ -67,14 +77,22 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		values = append(values[:0], v)
 		tick()
 		if k+1 < len(w.ready) {
-			square, err := e.Multiply(ctx, v, v)
+			y, err := w.activate(ctx, e, k, v)
 			if err != nil {
-				return nil, fmt.Errorf("squaring %d: %w", k, err)
+				return nil, fmt.Errorf("activation %d: %w", k, err)
 			}
 			free()
-			values = append(values[:0], square)
+			values = append(values[:0], y)
 			tick()
 		}
 	}
 	return e.Store(values[0]), nil
+}
+
+// activate runs what follows a stage.
+func (w *Worker) activate(ctx context.Context, e *he.Evaluator, stage int, v *he.Value) (*he.Value, error) {
+	if c := w.curve[stage]; c != nil {
+		return e.Polynomial(ctx, c, v)
+	}
+	return e.Multiply(ctx, v, v)
 }
