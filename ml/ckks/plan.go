@@ -151,7 +151,7 @@ func (p *Plan) Steps() int { return 2*len(p.stages) - 1 }
 // Ready returns the bytes of memory a Worker holds for the plan.
 func (p *Plan) Ready() (total int64) {
 	for _, t := range p.stages {
-		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
+		total += t.Bytes(p.set)
 	}
 	for _, c := range p.curves {
 		if c != nil {

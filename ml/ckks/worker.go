@@ -8,7 +8,7 @@ import (
 	"manx/privacy/notice"
 )
 
-// A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
+// A Worker evaluates one plan. It holds the plan's plaintexts ready, about five
 // times the plan's bytes, and no key; it is safe for concurrent use.
 type Worker struct {
 	plan  *Plan

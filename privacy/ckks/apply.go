@@ -125,7 +125,7 @@ func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, first, las
 		m := e.modulus(limb, p.level)
 		for k, r := range p.runs[first:last] {
 			from, to := r.terms(limb, p.level)
-			m.InterleavedProducts(sums[k][0][limb], sums[k][1][limb], p.plain[first+k][limb],
+			m.WeightedSums(sums[k][0][limb], sums[k][1][limb], p.plain[first+k][limb],
 				f.limbs[0][limb][from:to], f.limbs[1][limb][from:to], at, at+size)
 		}
 	}); err != nil {

@@ -16,7 +16,7 @@ func (m *Modulus) tensorSIMD(_, _, _, _, _, _, _ []uint64) {}
 
 func (m *Modulus) productsSIMD(_, _ []uint64, _, _, _ [][]uint64, _, _ int) {}
 
-func (m *Modulus) interleavedSIMD(_, _, _ []uint64, _, _ [][]uint64, _, _ int) {}
+func (m *Modulus) weightedSIMD(_, _ []uint64, _ *Weights, _, _ [][]uint64, _, _ int) {}
 
 func (m *Modulus) mulSIMD(_, _, _ []uint64) {}
 

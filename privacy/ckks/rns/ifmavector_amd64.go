@@ -33,13 +33,34 @@ func (m *Modulus) productsSIMD(out0, out1 []uint64, x, k0, k1 [][]uint64, from, 
 	productsIFMA(&out0[0], &out1[0], &x[0], &k0[0], &k1[0], len(x), from, to, m.large(len(x)), &m.k)
 }
 
-func (m *Modulus) interleavedSIMD(out0, out1, x []uint64, k0, k1 [][]uint64, from, to int) {
+func (m *Modulus) weightedSIMD(out0, out1 []uint64, w *Weights, k0, k1 [][]uint64, from, to int) {
 	for t := range k0 {
 		_, _ = k0[t][to-1], k1[t][to-1]
 	}
-	_ = x[to*len(k0)-1]
-	interleavedIFMA(&out0[0], &out1[0], &x[from*len(k0)], &k0[0], &k1[0], len(k0), from, to, m.large(len(k0)), &m.k)
+	weightedIFMA(&out0[0], &out1[0], &w.data[w.at(from, 0)], &spreads[w.bytes], &k0[0], &k1[0], w.terms, from, to, m.large(w.terms), &m.k)
 }
+
+// A spread gives eight residues of some bytes a word each: where each byte of the
+// words comes from, and which there are.
+type spread struct {
+	from [64]byte
+	mask uint64
+	step int // bytes of eight residues
+}
+
+//nolint:gochecknoglobals // constants, by the bytes of a residue
+var spreads = func() (s [9]spread) {
+	for bytes := range s {
+		s[bytes].step = 8 * bytes
+		for i := range s[bytes].from {
+			s[bytes].from[i] = byte(i/8*bytes + i%8)
+			if i%8 < bytes {
+				s[bytes].mask |= 1 << i
+			}
+		}
+	}
+	return s
+}()
 
 // large returns 1 where the high halves' sums may exceed 52 bits, otherwise 0.
 func (m *Modulus) large(terms int) int {
@@ -102,7 +123,7 @@ func tensorIFMA(d0, d1, d2, a0, a1, b0, b1 *uint64, n int, k *constants)
 func productsIFMA(out0, out1 *uint64, x, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
 
 //go:noescape
-func interleavedIFMA(out0, out1, x *uint64, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+func weightedIFMA(out0, out1 *uint64, x *byte, s *spread, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
 
 //go:noescape
 func mulIFMA(out, a, b *uint64, n int, k *constants)

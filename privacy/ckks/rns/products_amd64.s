@@ -116,42 +116,47 @@ small:
 	VZEROUPPER
 	RET
 
-// func interleavedIFMA(out0, out1, x *uint64, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
-TEXT ·interleavedIFMA(SB), NOSPLIT, $0-80
-	MOVQ k+72(FP), DI
+// func weightedIFMA(out0, out1 *uint64, x *byte, s *spread, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+TEXT ·weightedIFMA(SB), NOSPLIT, $0-88
+	MOVQ k+80(FP), DI
 	CONSTANTS
 	MOVQ out0+0(FP), AX
 	MOVQ out1+8(FP), BX
 	MOVQ x+16(FP), DX
-	MOVQ k0+24(FP), R9
-	MOVQ k1+32(FP), R10
-	MOVQ from+48(FP), SI
+	MOVQ s+24(FP), R8
+	KMOVQ 64(R8), K1
+	MOVQ 72(R8), R8
+	LEAQ (R8)(R8*2), DI
+	MOVQ k0+32(FP), R9
+	MOVQ k1+40(FP), R10
+	MOVQ from+56(FP), SI
 group:
 	CLEAR32
-	MOVQ terms+40(FP), CX
+	MOVQ terms+48(FP), CX
 	XORQ R11, R11
+	MOVQ s+24(FP), R12
+	VMOVDQU64 (R12), Z22
 term:
 	MOVQ (R9)(R11*8), R12
 	MOVQ (R10)(R11*8), R13
-	VMOVDQU64 (DX), Z16
-	VMOVDQU64 64(DX), Z17
-	VMOVDQU64 128(DX), Z18
-	VMOVDQU64 192(DX), Z19
+	VPERMB.Z (DX), Z22, K1, Z16
+	VPERMB.Z (DX)(R8*1), Z22, K1, Z17
+	VPERMB.Z (DX)(R8*2), Z22, K1, Z18
+	VPERMB.Z (DX)(DI*1), Z22, K1, Z19
 	TERM32
-	ADDQ $256, DX
+	LEAQ (DX)(R8*4), DX
 	ADDQ $3, R11 // the next slice header
 	DECQ CX
 	JNZ  term
 	REDC32
-	MOVQ large+64(FP), CX
+	MOVQ large+72(FP), CX
 	TESTQ CX, CX
 	JZ   small
 	FOLD32
 small:
 	STORE32
 	ADDQ $32, SI
-	CMPQ SI, to+56(FP)
+	CMPQ SI, to+64(FP)
 	JLT  group
 	VZEROUPPER
 	RET
-

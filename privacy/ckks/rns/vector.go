@@ -158,42 +158,6 @@ func (m *Modulus) Products(out0, out1 []uint64, x, k0, k1 [][]uint64, from, to i
 	}
 }
 
-// Interleave copies the term-th of terms vectors into x, whose length is theirs
-// together: 32 residues of each in turn.
-func Interleave(x, v []uint64, term, terms int) {
-	for at := 0; at < len(v); at += 32 {
-		copy(x[at*terms+32*term:][:32], v[at:at+32])
-	}
-}
-
-// InterleavedProducts is Products with x interleaved: read once from end to end,
-// as suits what is larger than the cache.
-func (m *Modulus) InterleavedProducts(out0, out1, x []uint64, k0, k1 [][]uint64, from, to int) {
-	terms := len(k0)
-	if len(k1) != terms || terms > MaxTerms || len(x) != m.N*terms || (from|to)&31 != 0 {
-		panic("rns: a sum of products of unequal or too many terms") // the caller's mistake, not outside input
-	}
-	if terms == 0 || from >= to {
-		clear(out0[from:to])
-		clear(out1[from:to])
-		return
-	}
-	_, _ = out0[to-1], out1[to-1]
-	if m.simd {
-		m.interleavedSIMD(out0, out1, x, k0, k1, from, to)
-		return
-	}
-	for i := from; i < to; i++ {
-		var s, u sum
-		for t := range terms {
-			v := x[i&^31*terms+32*t+i&31]
-			s.add(v, k0[t][i])
-			u.add(v, k1[t][i])
-		}
-		out0[i], out1[i] = m.reduce(m.redc(s.hi, s.lo)), m.reduce(m.redc(u.hi, u.lo))
-	}
-}
-
 // A sum of products, in two words.
 type sum struct{ hi, lo uint64 }
 
