@@ -18,8 +18,7 @@ func (k *switchKey) products(m *rns.Modulus, i, level int, out0, out1 []uint64, 
 	if i > level {
 		i += k.level - level
 	}
-	k0, k1 := k.halves[0][i][:len(digits)], k.halves[1][i][:len(digits)]
-	m.Products(out0, out1, digits, k0, k1, 0, m.N)
+	m.KeyedSums(out0, out1, digits, k.halves[i])
 }
 
 // switchKeys decomposes a transformed polynomial into digits of len(p) primes

@@ -26,11 +26,12 @@ func (m *Modulus) tensorSIMD(d0, d1, d2, a0, a1, b0, b1 []uint64) {
 
 func (m *Modulus) mulSIMD(out, a, b []uint64) { mulIFMA(&out[0], &a[0], &b[0], m.N, &m.k) }
 
-func (m *Modulus) productsSIMD(out0, out1 []uint64, x, k0, k1 [][]uint64, from, to int) {
-	for t := range x {
-		_, _, _ = x[t][to-1], k0[t][to-1], k1[t][to-1]
+func (m *Modulus) keyedSIMD(out0, out1 []uint64, x [][]uint64, w *Weights) {
+	for _, v := range x {
+		_ = v[m.N-1]
 	}
-	productsIFMA(&out0[0], &out1[0], &x[0], &k0[0], &k1[0], len(x), from, to, m.large(len(x)), &m.k)
+	unused := (w.terms - 2*len(x)) * 32 * w.bytes
+	keyedIFMA(&out0[0], &out1[0], &x[0], &w.data[0], &spreads[w.bytes], len(x), unused, m.N, m.large(len(x)), &m.k)
 }
 
 func (m *Modulus) weightedSIMD(out0, out1 []uint64, w *Weights, k0, k1 [][]uint64, from, to int) {
@@ -120,10 +121,10 @@ func scaleAddIFMA(out, a *uint64, n int, w, quotient uint64, k *constants)
 func tensorIFMA(d0, d1, d2, a0, a1, b0, b1 *uint64, n int, k *constants)
 
 //go:noescape
-func productsIFMA(out0, out1 *uint64, x, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+func keyedIFMA(out0, out1 *uint64, x *[]uint64, w *byte, s *spread, terms, unused, n, large int, k *constants)
 
 //go:noescape
-func weightedIFMA(out0, out1 *uint64, x *byte, s *spread, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+func weightedIFMA(out0, out1 *uint64, w *byte, s *spread, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
 
 //go:noescape
 func mulIFMA(out, a, b *uint64, n int, k *constants)

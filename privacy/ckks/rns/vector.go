@@ -130,34 +130,6 @@ func (m *Modulus) redc(hi, lo uint64) uint64 {
 // MaxTerms bounds the products that one sum adds up.
 const MaxTerms = 4094
 
-// Products sets residues from to to of out0 and out1 to the sums over terms of
-// x k0 and of x k1, one factor of each product being in Montgomery form. Products
-// of 100 bits are added as they are and reduced once. from and to are multiples
-// of 32: who adds many terms for many outputs takes a piece that fits the cache.
-func (m *Modulus) Products(out0, out1 []uint64, x, k0, k1 [][]uint64, from, to int) {
-	if len(x) != len(k0) || len(x) != len(k1) || len(x) > MaxTerms || (from|to)&31 != 0 {
-		panic("rns: a sum of products of unequal or too many terms") // the caller's mistake, not outside input
-	}
-	if len(x) == 0 || from >= to {
-		clear(out0[from:to])
-		clear(out1[from:to])
-		return
-	}
-	_, _ = out0[to-1], out1[to-1]
-	if m.simd {
-		m.productsSIMD(out0, out1, x, k0, k1, from, to)
-		return
-	}
-	for i := from; i < to; i++ {
-		var s, u sum
-		for t, v := range x {
-			s.add(v[i], k0[t][i])
-			u.add(v[i], k1[t][i])
-		}
-		out0[i], out1[i] = m.reduce(m.redc(s.hi, s.lo)), m.reduce(m.redc(u.hi, u.lo))
-	}
-}
-
 // A sum of products, in two words.
 type sum struct{ hi, lo uint64 }
 

@@ -59,11 +59,19 @@ func TestSumsOfProducts(t *testing.T) {
 		}
 		for _, terms := range []int{0, 1, 7, 8, 40, MaxTerms} {
 			x, k0, k1 := make([][]uint64, terms), make([][]uint64, terms), make([][]uint64, terms)
+			weights := m.NewWeights(terms)
+			keys := m.NewWeights(2*terms + 4) // of which some are not used
 			for j := range terms {
 				x[j], k0[j], k1[j] = most, most, most
 				if terms < 50 {
 					x[j], k0[j], k1[j] = residues(m, uint64(j)), residues(m, uint64(100+j)), residues(m, uint64(200+j))
 				}
+				weights.Set(j, x[j])
+				keys.Set(2*j, k0[j])
+				keys.Set(2*j+1, k1[j])
+			}
+			for j := range 4 {
+				keys.Set(2*terms+j, most)
 			}
 			want := func(k [][]uint64) []uint64 {
 				if terms == MaxTerms { // all summands are 1
@@ -76,22 +84,20 @@ func TestSumsOfProducts(t *testing.T) {
 					return sum
 				})
 			}
-			out0, out1 := residues(m, 5), residues(m, 6)
-			m.Products(out0, out1, x, k0, k1, 0, 64)
-			m.Products(out0, out1, x, k0, k1, 64, m.N)
-			w := m.NewWeights(terms)
-			for j := range terms {
-				w.Set(j, x[j])
+			check := func(what string, out0, out1 []uint64) {
+				m.Montgomery(out0, out0)
+				m.Montgomery(out1, out1)
+				equal(t, fmt.Sprint(terms, what, "first"), out0, want(k0))
+				equal(t, fmt.Sprint(terms, what, "second"), out1, want(k1))
 			}
-			again0, again1 := residues(m, 7), residues(m, 8)
-			m.WeightedSums(again0, again1, w, k0, k1, 0, 64)
-			m.WeightedSums(again0, again1, w, k0, k1, 64, m.N)
-			equal(t, fmt.Sprint(terms, " weights, first"), again0, out0)
-			equal(t, fmt.Sprint(terms, " weights, second"), again1, out1)
-			m.Montgomery(out0, out0)
-			m.Montgomery(out1, out1)
-			equal(t, fmt.Sprint(terms, " terms, first"), out0, want(k0))
-			equal(t, fmt.Sprint(terms, " terms, second"), out1, want(k1))
+			out0, out1 := residues(m, 5), residues(m, 6)
+			m.WeightedSums(out0, out1, weights, k0, k1, 0, 64)
+			m.WeightedSums(out0, out1, weights, k0, k1, 64, m.N)
+			check(" terms by weights, ", out0, out1)
+			if terms > 0 {
+				m.KeyedSums(out0, out1, x, keys)
+				check(" terms by keys, ", out0, out1)
+			}
 		}
 	})
 }
