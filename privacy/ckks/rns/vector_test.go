@@ -133,16 +133,13 @@ func TestTurnIsLattigos(t *testing.T) {
 func TestBasisExtendsExactly(t *testing.T) {
 	const logN = 10
 	for _, from := range [][]int{{50}, {28}, {38}, {50, 50}, {38, 50}, {38, 38, 38}, {28, 36, 38, 45, 50, 50, 38, 38}} {
-		for _, simd := range []bool{false, haveIFMA()} {
+		for kind := range kinds() {
 			used := map[int]int{}
 			modulus := func(b int) *Modulus {
 				used[b]++
 				q := primes(t, b, logN, used[b])[used[b]-1]
 				ms, _ := both(t, q, logN)
-				if simd {
-					return ms[1]
-				}
-				return ms[0]
+				return ms[kind]
 			}
 			var ms, to []*Modulus
 			for _, b := range from {
@@ -184,7 +181,7 @@ func TestBasisExtendsExactly(t *testing.T) {
 			for _, m := range to {
 				out := make([]uint64, m.N)
 				b.Extend(m, out, y)
-				equal(t, fmt.Sprint(from, simd), out, on(m, func(i int) uint64 { return rest(values[i], m) }))
+				equal(t, fmt.Sprint(from, kinds()[kind]), out, on(m, func(i int) uint64 { return rest(values[i], m) }))
 			}
 		}
 	}
