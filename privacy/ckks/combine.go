@@ -134,20 +134,22 @@ func (e *Evaluator) combine(ctx context.Context, s *preparedStep, values []*Valu
 	if len(s.products) > 0 {
 		d[2] = e.take(level + 1)
 	}
-	if err := e.each(ctx, level+1, func(i int) { e.gather(s, values, i, d) }); err != nil {
-		return nil, err
-	}
 	out := e.value(level - 1)
 	err := func() error {
 		if len(s.products) == 0 {
-			return e.divide(ctx, e.lat.rescaled[level], level, [2][][]uint64(d[:2]), out)
+			if err := e.each(ctx, level+1, func(i int) { e.gather(s, values, i, d) }); err != nil {
+				return err
+			}
+			return e.divide(ctx, e.division(e.lat.rescaled[level], level, [2][][]uint64(d[:2]), out))
 		}
 		key, err := e.key(0, level)
 		if err != nil {
 			return err
 		}
 		sum = e.pair(level)
-		err = e.switchKeys(ctx, level, d[2], func(i int, digits [][]uint64) {
+		last := e.division(e.lat.tensored[level], level, sum, out)
+		defer last.release()
+		err = e.switchKeys(ctx, level, d[2], func(i int) { e.gather(s, values, i, d) }, func(i int, digits [][]uint64) {
 			m := e.modulus(i, level)
 			key.products(m, i, level, sum[0][i], sum[1][i], digits)
 			if i <= level {
@@ -155,11 +157,12 @@ func (e *Evaluator) combine(ctx context.Context, s *preparedStep, values []*Valu
 				m.ScaleAdd(sum[0][i], d[0][i], p)
 				m.ScaleAdd(sum[1][i], d[1][i], p)
 			}
+			last.bring(i)
 		})
 		if err != nil {
 			return err
 		}
-		return e.divide(ctx, e.lat.tensored[level], level, sum, out)
+		return e.each(ctx, last.tasks(), func(k int) { last.finish(k) })
 	}()
 	if err != nil {
 		e.Free(out)

@@ -257,7 +257,7 @@ func TestDivisionIsExact(t *testing.T) {
 			}
 		}
 		out := b.e.value(level - 1)
-		if err := b.e.divide(context.Background(), b.l.tensored[level], level, sum, out); err != nil {
+		if err := b.e.divide(context.Background(), b.e.division(b.l.tensored[level], level, sum, out)); err != nil {
 			t.Fatal(err)
 		}
 		for h := range out.c {
