@@ -114,56 +114,92 @@ func TestPolynomialIsTheClearOne(t *testing.T) {
 	}
 }
 
+// A polynomialBench has one encrypted vector, and lattigo's evaluator of
+// polynomials beside ours, on the same keys.
+type polynomialBench struct {
+	*bench
+	k      *SecretKey
+	ecd    *Encoder
+	params hefloat.Parameters
+	eval   *hefloat.PolynomialEvaluator
+	in     []float64
+	x      *Value
+}
+
+func newPolynomialBench(t testing.TB, logN int) *polynomialBench {
+	t.Helper()
+	sp := spec{name: "drawn", logN: logN, input: 1 << 38, work: 1 << 38}
+	all := primesOf(logN, map[int][]int{13: {50, 38, 38, 38, 49}, 14: {50, 38, 38, 38, 38, 38, 38, 50}}[logN])
+	sp.q, sp.p = all[:len(all)-1], all[len(all)-1:]
+	p := &polynomialBench{bench: newBench(t, sp, 0), in: vector(1<<logN/2, 3)}
+	var err error
+	check := func() {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.k, err = p.l.secretKey(privacy.Hide([32]byte{7}))
+	check()
+	p.params, err = hefloat.NewParametersFromLiteral(hefloat.ParametersLiteral{LogN: logN, Q: sp.q, P: sp.p, LogDefaultScale: 38})
+	check()
+	p.eval = hefloat.NewPolynomialEvaluator(p.params, hefloat.NewEvaluator(p.params,
+		rlwe.NewMemEvaluationKeySet(&rlwe.RelinearizationKey{EvaluationKey: *p.keys[0]})))
+	p.ecd, err = p.l.encoder()
+	check()
+	fresh, err := p.k.Encrypt(privacy.Hide(p.in), len(sp.q)-1)
+	check()
+	p.x, err = p.e.Load(t.Context(), fresh)
+	check()
+	return p
+}
+
+// lattigo returns what evaluates a polynomial there.
+func (p *polynomialBench) lattigo(t testing.TB, basis Basis, coeffs [][]float64) func() *rlwe.Ciphertext {
+	ct := hefloat.NewCiphertext(p.params, 1, p.x.level)
+	ct.Scale = rlwe.NewScale(p.l.input)
+	for h := range p.x.c {
+		ct.Value[h] = *ring.Poly{Coeffs: p.x.c[h]}.CopyNew()
+	}
+	numbers, of := make([]float64, len(coeffs)), bignum.Monomial
+	for i := range numbers {
+		numbers[i] = coeffs[i][0]
+	}
+	if basis == Chebyshev {
+		of = bignum.Chebyshev
+	}
+	poly := bignum.NewPolynomial(of, numbers, [2]float64{-1, 1})
+	return func() *rlwe.Ciphertext {
+		out, err := p.eval.Evaluate(ct, poly, rlwe.NewScale(p.l.work))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
+
 // On the same ciphertext and keys ours is about as near the clear polynomial as
 // lattigo's, and takes no more levels.
 func TestPolynomialBesideLattigos(t *testing.T) {
 	g := rand.New(rand.NewPCG(7, 8))
 	for _, logN := range []int{13, 14} {
-		sp := spec{name: "drawn", logN: logN, input: 1 << 38, work: 1 << 38}
-		length := map[int][]int{13: {50, 38, 38, 38, 49}, 14: {50, 38, 38, 38, 38, 38, 38, 50}}[logN]
-		all := primesOf(logN, length)
-		sp.q, sp.p = all[:len(all)-1], all[len(all)-1:]
-		b := newBench(t, sp, 0)
-		k, err := b.l.secretKey(privacy.Hide([32]byte{7}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		params, err := hefloat.NewParametersFromLiteral(hefloat.ParametersLiteral{LogN: logN, Q: sp.q, P: sp.p, LogDefaultScale: 38})
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs := hefloat.NewPolynomialEvaluator(params, hefloat.NewEvaluator(params,
-			rlwe.NewMemEvaluationKeySet(&rlwe.RelinearizationKey{EvaluationKey: *b.keys[0]})))
-		ecd, err := b.l.encoder()
-		if err != nil {
-			t.Fatal(err)
-		}
-		level, in := len(sp.q)-1, vector(1<<logN/2, 3)
-		fresh, err := k.Encrypt(privacy.Hide(in), level)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x, err := b.e.Load(t.Context(), fresh)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := newPolynomialBench(t, logN)
 		for _, basis := range []Basis{Power, Chebyshev} {
 			for _, degree := range []int{3, 5, 7, 15} {
-				if Depth(degree) > level {
+				if Depth(degree) > p.x.level {
 					continue
 				}
 				coeffs := coefficients(g, degree, 0, false)
-				want := inClear(basis, coeffs, in)
-				p, err := ecd.Polynomial(basis, coeffs, level, sp.input, sp.work)
+				want := inClear(basis, coeffs, p.in)
+				poly, err := p.ecd.Polynomial(basis, coeffs, p.x.level, p.l.input, p.l.work)
 				if err != nil {
 					t.Fatal(err)
 				}
-				y, err := b.e.Polynomial(t.Context(), b.l.polynomial(p), x)
+				y, err := p.e.Polynomial(t.Context(), p.l.polynomial(poly), p.x)
 				if err != nil {
 					t.Fatal(err)
 				}
 				worst := func(c *Ciphertext, scale float64) (off float64) {
-					out, err := k.Decrypt(c, scale, 1)
+					out, err := p.k.Decrypt(c, scale, 1)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -172,34 +208,18 @@ func TestPolynomialBesideLattigos(t *testing.T) {
 					}
 					return off
 				}
-				ours := worst(b.e.Store(y), sp.work)
-
-				ct := hefloat.NewCiphertext(params, 1, level)
-				ct.Scale = rlwe.NewScale(sp.input)
-				for h := range x.c {
-					ct.Value[h] = *ring.Poly{Coeffs: x.c[h]}.CopyNew()
-				}
-				numbers, of := make([]float64, degree+1), bignum.Monomial
-				for i := range numbers {
-					numbers[i] = coeffs[i][0]
-				}
-				if basis == Chebyshev {
-					of = bignum.Chebyshev
-				}
-				their, err := theirs.Evaluate(ct, bignum.NewPolynomial(of, numbers, [2]float64{-1, 1}), rlwe.NewScale(sp.work))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if their.Level() > p.Result() {
-					t.Errorf("degree %d: lattigo's takes %d levels, ours %d", degree, level-their.Level(), level-p.Result())
+				ours := worst(p.e.Store(y), p.l.work)
+				their := p.lattigo(t, basis, coeffs)()
+				if their.Level() > poly.Result() {
+					t.Errorf("degree %d ends at level %d, lattigo's at %d", degree, poly.Result(), their.Level())
 				}
 				low := &Value{0, [2][][]uint64{their.Value[0].Coeffs[:1], their.Value[1].Coeffs[:1]}}
-				other := worst(b.e.Store(low), their.Scale.Float64())
+				other := worst(p.e.Store(low), their.Scale.Float64())
 				t.Logf("2^%d, basis %d, degree %d: ours off by %.2g, lattigo's by %.2g", logN, basis, degree, ours, other)
 				if ours > 4*other {
 					t.Errorf("2^%d, basis %d, degree %d: off by %.2g, lattigo's by %.2g", logN, basis, degree, ours, other)
 				}
-				b.e.Free(y)
+				p.e.Free(y)
 			}
 		}
 	}
