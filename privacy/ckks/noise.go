@@ -45,16 +45,17 @@ func (s Set) RotationNoise(level int) float64 {
 }
 
 // What a transform and a sum of products with a key of four digits weigh in a unit
-// where sums have no kernels: fitted to lung-ct on plain Go and on AVX2.
+// where sums are slower beside transforms: fitted to lung-ct on AVX2 and on plain
+// Go, whose quotes are 0.85 and 1.35 of what was measured.
 const (
-	transformShare = .23
-	sumsShare      = .32
+	transformShare = .4
+	sumsShare      = .38
 )
 
 // Calibrate measures one transform of one limb at a set's degree on this machine:
-// the unit of ml/ckks's quotes, which are fitted where everything has kernels.
-// Where sums of products have none, they lead, and the unit follows them. It
-// takes a few milliseconds.
+// the unit of ml/ckks's quotes, which are fitted on AVX-512. Where sums of products
+// are slower beside transforms than there, the unit follows both. It takes a few
+// milliseconds.
 func Calibrate(s Set) (time.Duration, error) {
 	l, err := newLattice(s)
 	if err != nil {

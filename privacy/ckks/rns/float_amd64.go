@@ -26,7 +26,11 @@ type floats struct {
 	singles bool // the first pass has one layer
 }
 
-type floatConstants struct{ q, inverse float64 }
+// floatConstants are what kernels read; their order is theirs.
+type floatConstants struct {
+	q, inverse     float64
+	radix, unradix float64 // 2^52 and 2^-52 modulo q
+}
 
 // A floatPass is two layers on groups of 4 streams, stride residues apart.
 type floatPass struct {
@@ -45,7 +49,9 @@ func (m *Modulus) centred(w uint64) float64 {
 }
 
 func (m *Modulus) packFloat() {
-	f := &floats{k: floatConstants{float64(m.Q), 1 / float64(m.Q)}, singles: m.layers%2 == 1}
+	f := &floats{k: floatConstants{
+		q: float64(m.Q), inverse: 1 / float64(m.Q), radix: m.centred(m.radix.w), unradix: m.centred(power(m.radix.w, m.Q-2, m.Q)),
+	}, singles: m.layers%2 == 1}
 	three := func(b []float64, table []pair, at int) []float64 {
 		return append(b, m.centred(table[at].w), m.centred(table[2*at].w), m.centred(table[2*at+1].w))
 	}

@@ -4,10 +4,10 @@
 // permutations that rotate slots.
 //
 // Every function is exact and has two forms, chosen once for each Modulus:
-// kernels in AVX-512 IFMA (products of 52 bits), and Go; transforms have a third
-// for machines with AVX2 alone. All give the same residues, below the prime, so
-// results never depend on the machine. Where that third one computes with
-// float64 every value is an integer, and exact.
+// kernels in AVX-512 IFMA (products of 52 bits), and Go; transforms, sums of
+// products and base extension have a third for machines with AVX2 alone. All give
+// the same residues, below the prime, so results never depend on the machine.
+// Where that third one computes with float64 every value is an integer, and exact.
 //
 // It knows neither ciphertexts nor keys, and its running time depends on the
 // primes and lengths alone.
@@ -73,7 +73,7 @@ type kind int
 
 const (
 	plain kind = iota // Go
-	float             // transforms in float64 with AVX2 and FMA, the rest in Go
+	float             // AVX2 and FMA: transforms, sums of products, base extension
 	ifma              // AVX-512
 )
 

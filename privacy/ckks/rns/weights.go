@@ -58,6 +58,10 @@ func (m *Modulus) WeightedSums(out0, out1 []uint64, w *Weights, k0, k1 [][]uint6
 		m.weightedSIMD(out0, out1, w, k0, k1, from, to)
 		return
 	}
+	if m.float != nil {
+		m.weightedFloat(out0, out1, w, k0, k1, from, to)
+		return
+	}
 	mask := uint64(1)<<(8*w.bytes) - 1
 	for i := from; i < to; i++ {
 		var s, u sum
@@ -81,6 +85,10 @@ func (m *Modulus) KeyedSums(out0, out1 []uint64, x [][]uint64, w *Weights) {
 	}
 	if m.simd {
 		m.keyedSIMD(out0, out1, x, w)
+		return
+	}
+	if m.float != nil {
+		m.keyedFloat(out0, out1, x, w)
 		return
 	}
 	mask := uint64(1)<<(8*w.bytes) - 1
