@@ -72,17 +72,34 @@ func (d *division) finish(k int) (half, limb int) {
 
 func (d *division) release() { d.e.give(d.extra) }
 
-// divide does whole divisions, alike but for their sums.
+// divide does whole divisions, alike but for their sums: as many as there are
+// places for, or a multiple, one each, as what the first part leaves in a core's
+// cache the second reads; then the rest together.
 func (e *Evaluator) divide(ctx context.Context, ds ...*division) error {
 	if len(ds) == 0 {
 		return nil
 	}
-	defer func() {
-		for _, d := range ds {
+	defer func(all []*division) {
+		for _, d := range all {
 			d.release()
 		}
-	}()
+	}(ds)
 	first, last := ds[0].out.level+1, len(ds[0].sum[0])-ds[0].out.level-1
+	alone := len(ds) / cap(e.places) * cap(e.places)
+	if err := e.each(ctx, alone, func(i int) {
+		for k := range last {
+			ds[i].bring(first + k)
+		}
+		for k := range ds[i].tasks() {
+			ds[i].finish(k)
+		}
+	}); err != nil {
+		return err
+	}
+	ds = ds[alone:]
+	if len(ds) == 0 {
+		return nil
+	}
 	if err := e.each(ctx, len(ds)*last, func(i int) { ds[i/last].bring(first + i%last) }); err != nil {
 		return err
 	}
