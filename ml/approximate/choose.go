@@ -17,7 +17,7 @@ type Choice struct {
 }
 
 // Degrees that are tried. The next ones take as many levels as 7.
-var tried = [...]int{2, 3, 5, 7} //nolint:gochecknoglobals // a constant
+var tried = [...]int{2, 3, 5, 7}
 
 const (
 	// gain is what a dearer choice has to leave of the difference, for each level it

@@ -153,8 +153,8 @@ func (m moments) solve(f frame, degree int) series {
 		for j := range n {
 			a[i][j] = m.gram(i, j)
 		}
-		a[i][i] += 1e-9 * (m.sum[0] + 1)
-		a[i][n] = m.cross[i]
+		a[i][i] += 1e-9 * (m.sum[0] + 1) //nolint:gosec // no degree is above MaxDegree
+		a[i][n] = m.cross[i]             //nolint:gosec // see above
 	}
 	for i := range n { // Gauss-Jordan; the matrix is positive definite
 		for j := range n {

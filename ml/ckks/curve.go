@@ -12,9 +12,9 @@ import (
 // outputs each as divide them evenly.
 type curve [][]float64
 
-// curveOf turns polynomials of values within reach into a curve of n outputs
-// between -1 and 1.
-func curveOf(rows [][]float64, degree, n int, reach float64) (out curve) {
+// curveOf turns polynomials of values within reach into a curve of values between
+// -1 and 1.
+func curveOf(rows [][]float64, degree int, reach float64) (out curve) {
 	for _, row := range rows {
 		c := make([]float64, degree+1)
 		// Horner, x being reach T1, and T1 Tk half of T(k+1) and T(k-1).

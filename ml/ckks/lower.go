@@ -181,7 +181,7 @@ func activation(p ml.Poly, shape []int, reach float64) (activated, error) {
 		for i := range root {
 			root[i] = 1 / reach
 		}
-		return activated{diagonal(root, make([]float64, n)), &affine{cols: n}, curveOf(p.Coeffs, degree, n, reach)}, nil
+		return activated{diagonal(root, make([]float64, n)), &affine{cols: n}, curveOf(p.Coeffs, degree, reach)}, nil
 	}
 	at := func(i int) (c [3]float64) {
 		row := p.Coeffs[0]

@@ -8,8 +8,8 @@ import (
 	"manx/privacy/notice"
 )
 
-// A Worker evaluates one plan. It holds the plan's plaintexts ready, about five
-// times the plan's bytes, and no key; it is safe for concurrent use.
+// A Worker evaluates one plan. It holds the plan's plaintexts ready, ten or more
+// times the plan's bytes (Plan.Ready), and no key; it is safe for concurrent use.
 type Worker struct {
 	plan  *Plan
 	ready []*he.Prepared

@@ -10,7 +10,7 @@ import (
 	"manx/privacy/ckks/rns"
 )
 
-// A Prepared transform has its plaintexts as residues, transformed: about five
+// A Prepared transform has its plaintexts as residues, transformed: ten or more
 // times the memory of the packed integers (Transform.Bytes), made once for many
 // evaluations. It is read-only.
 type Prepared struct {
