@@ -18,7 +18,7 @@ import (
 func modelCheck(t *terminal) *cobra.Command {
 	var c calibration
 	var calibrate, card string
-	var most int
+	var most, degree int
 	cmd := &cobra.Command{Use: "check FILE", Short: "Run a model's file encrypted and in the clear on a folder of inputs, and compare", Args: cobra.ExactArgs(1),
 		Long: "Compile FILE as `manx model compile` does, on the inputs in --calibrate or, without it, on those of --data-set; then\n" +
 			"make fresh keys, and run inputs encrypted and in the clear. With --card, write what was measured into a model's card.",
@@ -42,7 +42,7 @@ func modelCheck(t *terminal) *cobra.Command {
 					return err
 				}
 			}
-			made, err := workbench.Compile(m, fit)
+			made, err := workbench.Compile(m, fit, degree)
 			if err != nil {
 				return err
 			}
@@ -72,6 +72,7 @@ func modelCheck(t *terminal) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&calibrate, "calibrate", "", "folder of inputs to calibrate on; the data set's own where it is not given")
 	f.StringVar(&card, "card", "", "model card to write what was measured into")
+	f.IntVar(&degree, "degree", 0, "degree of every polynomial that is fitted, as `manx model compile` takes it")
 	f.IntVar(&most, "runs", 16, "inputs to run encrypted at most, spread evenly")
 	_ = cmd.MarkFlagRequired("data-set")
 	return cmd
@@ -87,7 +88,7 @@ func sayChecked(w io.Writer, r workbench.Report, c workbench.Checked, card strin
 		ms(c.CPU), ms(c.Wall), ms(c.Encrypt), ms(c.Decrypt), mb(c.InputUp), mb(c.ResultOut)))
 	sayWrapped(w, "once", fmt.Sprintf("evaluation keys of %s MB, made in %s ms", mb(c.KeyBytes), ms(c.KeyTime)))
 	if len(r.Replaced) > 0 {
-		sayWrapped(w, "replaced", fmt.Sprintf("%s by squares, which puts outputs off by %.3g on the mean, %.3g at worst, from the file's own",
+		sayWrapped(w, "replaced", fmt.Sprintf("%s by polynomials, which puts outputs off by %.3g on the mean, %.3g at worst, from the file's own",
 			count(len(r.Replaced), "activation"), r.Cost.Mean, r.Cost.Worst))
 	}
 	if card != "" {

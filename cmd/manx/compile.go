@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/ml/approximate"
 	"manx/ml/onnx"
 	"manx/ml/samples"
 	"manx/ml/workbench"
@@ -46,10 +48,12 @@ func (c *calibration) read(m workbench.Model) (samples.Set, error) {
 func modelCompile(t *terminal) *cobra.Command {
 	var c calibration
 	var out, network string
+	var degree int
 	cmd := &cobra.Command{Use: "compile FILE", Short: "Compile a model's file for encrypted runs, and show the plan and what it costs", Args: cobra.ExactArgs(1),
 		Long: "FILE is ONNX, or JSON of a scorecard or a scikit-learn style logistic regression. Activations that are no\n" +
-			"polynomials are replaced by polynomials of degree 2, fitted on the inputs in --calibrate; a fifth of those is held\n" +
-			"out to measure what that costs. A Softmax, Sigmoid or Tanh at the end is left to whoever decrypts. Nothing is sent.",
+			"polynomials are replaced by polynomials of degree 2 to 7, fitted on the inputs in --calibrate; a fifth of those is\n" +
+			"held out to measure what that costs. Of the degrees that fit the levels, a higher one is taken where it brings\n" +
+			"outputs enough nearer; --degree sets it. A Softmax, Sigmoid or Tanh at the end is left to whoever decrypts. Nothing is sent.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := workbench.Read(args[0])
 			if err != nil {
@@ -59,7 +63,7 @@ func modelCompile(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := workbench.Compile(m, inputs)
+			made, err := workbench.Compile(m, inputs, degree)
 			if err != nil {
 				return err
 			}
@@ -85,6 +89,7 @@ func modelCompile(t *terminal) *cobra.Command {
 			return nil
 		}}
 	c.flags(cmd, "calibrate")
+	cmd.Flags().IntVar(&degree, "degree", 0, "degree of every polynomial that is fitted, 2 to 7; 0 weighs 2, 3, 5 and 7")
 	cmd.Flags().StringVar(&out, "out", "", "file to write the plan to")
 	cmd.Flags().StringVar(&network, "network", "", "file to write the network that the plan computes to, as ONNX (weights as float32)")
 	return cmd
@@ -138,15 +143,16 @@ func sayReport(w io.Writer, r workbench.Report, out string) {
 	sayWrapped(w, "once", fmt.Sprintf("%s of %s MB, plan of %s MB", count(r.Keys, "evaluation key"), mb(r.KeyBytes), mb(r.PlanBytes)))
 	if len(r.Replaced) > 0 {
 		fmt.Fprintln(w)
-		const row = "%-14s %24s  %-29s %12s %12s\n"
-		fmt.Fprintf(w, row, "replaced", "where it takes", "by a square fitted by", "mean off", "worst off")
+		const row = "%-14s %18s  %-37s %10s %10s\n"
+		fmt.Fprintf(w, row, "replaced", "where it takes", "by a degree, fitted by", "mean off", "worst off")
 		for _, f := range r.Replaced {
-			method := f.Method
+			method := fmt.Sprintf("%d, %s", f.Degree, f.Method)
 			if f.Own > 0 {
 				method += fmt.Sprintf(", %d channels apart", f.Own)
 			}
 			fmt.Fprintf(w, row, fmt.Sprintf("%d %s", f.Layer, f.Function), fmt.Sprintf("%.3g to %.3g", f.Low, f.High), method, fmt.Sprintf("%.3g", f.Mean), fmt.Sprintf("%.3g", f.Worst))
 		}
+		sayChoices(w, r.Choices)
 		over := "the inputs that it was fitted on, so more on others"
 		if r.HeldOut {
 			over = "inputs held out"
@@ -165,6 +171,30 @@ func sayReport(w io.Writer, r workbench.Report, out string) {
 	if out != "" {
 		sayWrapped(w, "written", out)
 	}
+}
+
+// sayChoices lists degrees that were weighed, cheapest first.
+func sayChoices(w io.Writer, choices []approximate.Choice) {
+	if len(choices) < 2 {
+		return
+	}
+	fmt.Fprintln(w)
+	const row = "%-14s %8s %12s %12s  %s"
+	fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf(row, "degrees", "levels", "mean off", "worst off", "")))
+	chosen := choices[0]
+	all := slices.Clone(choices)
+	slices.SortFunc(all, func(a, b approximate.Choice) int {
+		return cmp.Or(a.Levels-b.Levels, slices.Compare(a.Degrees, b.Degrees))
+	})
+	for _, c := range all {
+		mark := ""
+		if slices.Equal(c.Degrees, chosen.Degrees) {
+			mark = "chosen"
+		}
+		line := fmt.Sprintf(row, strings.Trim(fmt.Sprint(c.Degrees), "[]"), fmt.Sprint(c.Levels), fmt.Sprintf("%.3g", c.Mean), fmt.Sprintf("%.3g", c.Worst), mark)
+		fmt.Fprintln(w, strings.TrimSpace(line))
+	}
+	fmt.Fprintln(w)
 }
 
 // sayWrapped writes a word and a text, wrapped to 96 columns.

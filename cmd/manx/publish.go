@@ -151,7 +151,7 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 	if err != nil {
 		return r, err
 	}
-	made, err := workbench.Compile(m, fit)
+	made, err := workbench.Compile(m, fit, 0)
 	if err != nil {
 		return r, err
 	}

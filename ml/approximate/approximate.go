@@ -1,10 +1,12 @@
-// Package approximate puts polynomials of degree 2 in the place of activations
-// that are none, fitted on what each of them sees, and measures what that costs.
+// Package approximate puts polynomials in the place of activations that are none,
+// fitted on what each of them sees, measures what that costs, and weighs it
+// against the levels that a degree takes.
 // It trains nothing: a network that was trained with squares loses nothing here,
 // and where the cost is high, training it so is the cure.
 package approximate
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -17,7 +19,8 @@ import (
 type Fit struct {
 	Layer    int       `json:"layer"`    // of the graph, from 1
 	Function string    `json:"function"` // Relu, Sigmoid or Tanh
-	Low      float64   `json:"low"`      // of what the polynomial sees
+	Degree   int       `json:"degree"`
+	Low      float64   `json:"low"` // of what the polynomial sees
 	High     float64   `json:"high"`
 	Method   string    `json:"method"`
 	Own      int       `json:"own"`   // channels that have a polynomial of their own
@@ -37,12 +40,18 @@ const enough = 32
 
 // Replace returns g with a polynomial for every Activation that the key holder
 // does not apply at its end (ml.Graph.SplitFinal), fitted one after another on
-// inputs, each of g's size. A later one is fitted on what the earlier ones
+// inputs, each of g's size. degrees are those of the polynomials, 2 to MaxDegree,
+// in order; the last serves all that follow, and without any it is 2. A later one is fitted on what the earlier ones
 // make of the inputs, toward what the original makes of them. Channels get
 // polynomials of their own where that predicts better the half of the inputs
 // that it was not fitted on. Polynomials of one value that are added up become one.
 // Without such activations g is returned as it is.
-func Replace(g ml.Graph, inputs [][]float64) (ml.Graph, []Fit, error) {
+func Replace(g ml.Graph, inputs [][]float64, degrees ...int) (ml.Graph, []Fit, error) {
+	for _, d := range degrees {
+		if d < 2 || d > MaxDegree {
+			return ml.Graph{}, nil, notice.New(notice.Invalid, "no polynomial of that degree is fitted", fmt.Sprintf("use a degree of 2 to %d", MaxDegree))
+		}
+	}
 	shapes, err := g.Shapes()
 	if err != nil {
 		return ml.Graph{}, nil, err
@@ -72,7 +81,11 @@ func Replace(g ml.Graph, inputs [][]float64) (ml.Graph, []Fit, error) {
 				return ml.Graph{}, nil, err
 			}
 		}
-		p, fit := fitted(a.Kind, seen, want, shapes[i+1])
+		degree := 2
+		if len(degrees) > 0 {
+			degree = degrees[min(len(fits), len(degrees)-1)]
+		}
+		p, fit := fitted(a.Kind, degree, seen, want, shapes[i+1])
 		fit.Layer = i + 1
 		out.Nodes[i].Op = p
 		fits = append(fits, fit)
@@ -94,12 +107,12 @@ func valueOf(g ml.Graph, value int, in []float64) ([]float64, error) {
 
 // fitted returns the polynomials for one activation of that shape from what it
 // sees and what it should give, an input each.
-func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
+func fitted(kind ml.Kind, degree int, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, x := range seen {
 		low, high = min(low, slices.Min(x)), max(high, slices.Max(x))
 	}
-	fit := Fit{Function: kind.String(), Low: low, High: high, Method: LeastSquares}
+	fit := Fit{Function: kind.String(), Degree: degree, Low: low, High: high, Method: LeastSquares}
 	channels := shape[0]
 	each := ml.Size(shape) / channels
 	frame := scaled(low, high)
@@ -108,7 +121,12 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 	own := make([][2]moments, channels)
 	for k := range seen {
 		for i, x := range seen[k] {
-			own[i/each][k%2].add(frame.to(x), want[k][i])
+			own[i/each][k%2].add(frame.to(x), want[k][i], 1)
+		}
+	}
+	for c := range own {
+		for h := range own[c] {
+			own[c][h].hold(kind, degree, frame)
 		}
 	}
 	for _, m := range own {
@@ -116,18 +134,18 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 			all[h].join(m[h])
 		}
 	}
-	var shared quadratic
+	var shared series
 	whole := all[0]
 	whole.join(all[1])
 	if whole.sum[0] < enough {
 		fit.Method = Chebyshev
-		shared = overRange(kind, low, high)
+		shared = overRange(kind, degree, frame)
 	} else {
-		shared = whole.solve(frame)
+		shared = whole.solve(frame, degree)
 	}
 	rows := make([][]float64, channels)
 	for c, m := range own {
-		rows[c] = shared[:]
+		rows[c] = frame.unscale(shared)
 		together := m[0]
 		together.join(m[1])
 		if m[0].sum[0] < enough || m[1].sum[0] < enough {
@@ -135,12 +153,11 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 		}
 		var alone, common float64
 		for h := range m {
-			alone += m[h].error(m[1-h].solve(frame), frame)
-			common += m[h].error(all[1-h].solve(frame), frame)
+			alone += m[h].error(m[1-h].solve(frame, degree))
+			common += m[h].error(all[1-h].solve(frame, degree))
 		}
 		if alone < common {
-			q := together.solve(frame)
-			rows[c] = q[:]
+			rows[c] = frame.unscale(together.solve(frame, degree))
 			fit.Own++
 		}
 	}
@@ -150,7 +167,7 @@ func fitted(kind ml.Kind, seen, want [][]float64, shape []int) (ml.Poly, Fit) {
 	for c, r := range rows {
 		rows[c] = written(r)
 	}
-	fit.Shared = written(shared[:])
+	fit.Shared = written(frame.unscale(shared))
 	p := ml.Poly{Coeffs: rows}
 	count := 0
 	for k := range seen {
@@ -194,18 +211,17 @@ func function(kind ml.Kind, x float64) float64 {
 }
 
 // overRange interpolates the function's Chebyshev series over a range, cut after
-// degree 2: near the least worst error of any polynomial of that degree.
-func overRange(kind ml.Kind, low, high float64) quadratic {
+// a degree: near the least worst error of any polynomial of that degree.
+func overRange(kind ml.Kind, degree int, f frame) series {
 	const nodes = 64
-	frame := scaled(low, high)
-	var c [3]float64
+	c := make(series, degree+1)
 	for i := range nodes {
 		angle := math.Pi * (float64(i) + .5) / nodes
-		y := function(kind, frame.from(math.Cos(angle)))
+		y := function(kind, f.from(math.Cos(angle)))
 		for d := range c {
 			c[d] += 2 * y * math.Cos(float64(d)*angle) / nodes
 		}
 	}
-	// T0 = 1, T1 = t, T2 = 2t^2 - 1.
-	return frame.unscale(bent(quadratic{c[0]/2 - c[2], c[1], 2 * c[2]}, frame))
+	c[0] /= 2
+	return bent(c, f)
 }

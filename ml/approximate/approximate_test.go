@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"manx/ml"
@@ -187,5 +188,91 @@ func TestQuality(t *testing.T) {
 		if name, v := approximate.Quality(c.outputs, c.labels); name != c.name || v != c.value {
 			t.Errorf("%v of %v: %s %g, not %s %g", c.outputs, c.labels, name, v, c.name, c.value)
 		}
+	}
+}
+
+// With every degree the fit is nearer, and between the points as well as on them.
+func TestHigherDegreesAreNearer(t *testing.T) {
+	g := rand.New(rand.NewPCG(7, 8))
+	one := ml.Linear{Out: 1, In: 1, Weights: []float64{1}, Bias: []float64{.3}}
+	for _, kind := range []ml.Kind{ml.ReLU, ml.Sigmoid, ml.Tanh} {
+		net := chain([]int{1}, one, ml.Activation{Kind: kind}, one)
+		var inputs, fresh [][]float64
+		for range 400 {
+			inputs, fresh = append(inputs, normal(g, 1, 2)), append(fresh, normal(g, 1, 2))
+		}
+		last := math.Inf(1)
+		for _, degree := range []int{2, 3, 5, 7} {
+			h, fits, err := approximate.Replace(net, inputs, degree)
+			if err != nil || fits[0].Degree != degree || len(h.Nodes[1].Op.(ml.Poly).Coeffs[0]) > degree+1 {
+				t.Fatal(fits, err)
+			}
+			c, err := approximate.Measure(net, h, fresh, nil)
+			// ReLU less x/2 is even and Tanh odd, so that some degrees add nothing.
+			if err != nil || c.Mean > 1.2*last || degree == 7 && c.Mean > .08 {
+				t.Errorf("%s, degree %d: %+v after %g (%v)", kind, degree, c, last, err)
+			}
+			last = c.Mean
+			// A little outside of what was seen it is still near.
+			if degree > 2 {
+				edge := [][]float64{{fits[0].Low - .3 - .1*(fits[0].High-fits[0].Low)}, {fits[0].High - .3 + .1*(fits[0].High-fits[0].Low)}}
+				if c, err := approximate.Measure(net, h, edge, nil); err != nil || c.Worst > 2 {
+					t.Errorf("%s, degree %d, outside: %+v (%v)", kind, degree, c, err)
+				}
+			}
+		}
+	}
+	if _, _, err := approximate.Replace(chain([]int{1}, one), nil, 8); !notice.Is(err, notice.Invalid) {
+		t.Errorf("degree 8: %v", err)
+	}
+}
+
+func TestChoicesWeighAccuracyAgainstLevels(t *testing.T) {
+	g := rand.New(rand.NewPCG(9, 10))
+	w := func(out, in int) ml.Linear {
+		return ml.Linear{Out: out, In: in, Weights: normal(g, out*in, 2/math.Sqrt(float64(in))), Bias: normal(g, out, .1)}
+	}
+	var inputs [][]float64
+	for range 100 {
+		inputs = append(inputs, normal(g, 6, 1))
+	}
+	choose := func(levels int, ops ...ml.Op) []approximate.Choice {
+		c, err := approximate.Choices(chain([]int{6}, ops...), inputs, levels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	tanh := ml.Activation{Kind: ml.Tanh}
+	// One steep activation: a higher degree is worth its levels, where there are any.
+	c := choose(7, w(10, 6), tanh, w(1, 10))
+	if len(c) != 4 || c[0].Degrees[0] < 5 || c[0].Levels != 5 || !(c[0].Mean < .6*c[1].Mean) || c[1].Degrees[0] != 2 || c[1].Levels != 3 {
+		t.Errorf("%+v", c)
+	}
+	if c = choose(3, w(10, 6), tanh, w(1, 10)); len(c) != 1 || c[0].Degrees[0] != 2 {
+		t.Errorf("3 levels: %+v", c)
+	}
+	// A nearly straight one is left with the square.
+	flat := w(10, 6)
+	for i := range flat.Weights {
+		flat.Weights[i] *= .01
+	}
+	if c = choose(7, flat, tanh, w(1, 10)); c[0].Degrees[0] != 2 || len(c) != 4 {
+		t.Errorf("nearly straight: %+v", c)
+	}
+	// Two share the levels, and a square beside them takes its own.
+	if c = choose(7, w(8, 6), tanh, w(8, 8), tanh, w(1, 8)); len(c) != 8 || slices.ContainsFunc(c, func(c approximate.Choice) bool { return c.Levels > 7 }) {
+		t.Errorf("two: %+v", c)
+	}
+	square := ml.Poly{Coeffs: [][]float64{{0, 0, 1}}}
+	if c = choose(7, square, w(8, 6), tanh, w(8, 8), square, w(1, 8)); len(c) != 4 || c[len(c)-1].Levels != 7 {
+		t.Errorf("beside a square: %+v", c)
+	}
+	// Nothing fits: squares, and the compiler says why.
+	if c = choose(7, w(6, 6), tanh, w(6, 6), tanh, w(6, 6), tanh, w(6, 6), tanh, w(1, 6)); len(c) != 1 || c[0].Levels != 9 {
+		t.Errorf("four: %+v", c)
+	}
+	if c = choose(7, w(1, 6), ml.Activation{Kind: ml.Sigmoid}); c != nil {
+		t.Errorf("nothing to replace: %+v", c)
 	}
 }

@@ -50,6 +50,19 @@ func (d dice) poly(n int) ml.Poly {
 	return p
 }
 
+// curve draws polynomials of some degree that stay small up to about 3.
+func (d dice) curve(n, degree int) ml.Poly {
+	var p ml.Poly
+	for range n {
+		row := make([]float64, degree+1)
+		for k := range row {
+			row[k] = .7 * d.NormFloat64() / math.Pow(3, float64(k))
+		}
+		p.Coeffs = append(p.Coeffs, row)
+	}
+	return p
+}
+
 func chain(name string, input []int, ops ...ml.Op) ml.Graph {
 	g := ml.Graph{Name: name, Input: input, Output: len(ops)}
 	for i, op := range ops {
@@ -173,6 +186,11 @@ func TestInvariant7_EncryptedEqualsClear(t *testing.T) {
 		chain("stride 3", []int{1, 28, 28}, d.conv(5, 1, 5, 3, 1), d.poly(5), ml.Flatten{}, d.linear(3, 405)),
 		chain("pool first", []int{3, 8, 8}, ml.AveragePool{Kernel: 2}, d.conv(4, 3, 3, 1, 1), d.poly(4), ml.Flatten{}, d.linear(2, 64)),
 		chain("digits", []int{1, 28, 28}, d.conv(5, 1, 5, 2, 0), d.poly(5), ml.Flatten{}, d.linear(30, 720), d.poly(30), d.linear(10, 30)),
+		chain("cubic", []int{20}, d.linear(8, 20), d.curve(8, 3), d.linear(3, 8)),
+		chain("ends in a cubic", []int{20}, d.linear(8, 20), d.curve(1, 3)),
+		chain("two cubics", []int{20}, d.linear(12, 20), d.curve(1, 3), d.linear(9, 12), d.curve(9, 3), d.linear(2, 9)),
+		chain("degree 7 and a square", []int{2, 8, 8}, d.conv(4, 2, 3, 1, 1), d.curve(4, 7), ml.Flatten{}, d.linear(16, 256), d.poly(16), d.linear(2, 16)),
+		chain("degree 15", []int{20}, d.linear(12, 20), d.curve(12, 15), d.linear(2, 12)),
 		mnist(d),
 		lungCT(d),
 		sum("two perceptrons", nil, []ml.Op{d.linear(16, 50), d.poly(16), d.linear(2, 16)}, []ml.Op{d.linear(9, 50), d.poly(9), d.linear(2, 9)}),
@@ -212,6 +230,9 @@ func TestInvariant7_EncryptedEqualsClear(t *testing.T) {
 			}
 			if off := worst(got, want); !(off <= limit) {
 				t.Fatalf("off by %g\n%v\n%v", off, got, want)
+			}
+			if worst(got, want) > p.Precision() {
+				t.Errorf("off by %g, and the plan states %g", worst(got, want), p.Precision())
 			}
 			t.Logf("%s: off by %.2g (%.2g expected), %d keys of %.1f MB, %d inputs, compiled in %v, evaluated in %v", p.Set(), worst(got, want), p.Precision(),
 				len(p.Needs()), float64(p.Needs().Size(p.Set()))/1e6, p.Inputs(), compiled.Round(time.Millisecond), took.Round(time.Millisecond))

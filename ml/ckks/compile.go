@@ -27,9 +27,9 @@ const margin = 1.5
 
 // Compile lowers a graph to a plan under the smallest parameters that hold it.
 // model is the hash by which the exchange knows the graph. Graphs of Conv,
-// Linear, Poly of degree 2 or less, AveragePool, Flatten and Add within a
-// linear part compile where every tensor between activations fits the slots and
-// the depth fits 7 levels: at most four linear parts and three activations.
+// Linear, Poly, AveragePool, Flatten and Add within a linear part compile where
+// every tensor between activations fits the slots and the depth fits 7 levels: a
+// linear part takes one, an activation of degree 2 one, of 3 two, of 4 to 7 three.
 // Polynomials at the start, and a Softmax, Sigmoid or Tanh at the end, are left
 // to the key holder. The rest is a
 // notice that says which layer is not covered, and why.
@@ -50,7 +50,8 @@ type Compiled struct {
 	others []*Compiled // the further networks of a sum
 
 	ops       [][]string // of each stage, the names of its operations
-	precision []float64  // of each stage, before its squaring
+	degrees   []int      // of each stage's activation
+	precision []float64  // of each stage, before its activation
 }
 
 // CompileWithin is Compile for values that lie within r, which has one entry
@@ -144,13 +145,18 @@ func compileBody(g ml.Graph, model [32]byte, r Ranges, choose chooser) (*Compile
 			names = append(names, NameOf(g.Nodes[i].Op))
 		}
 		out.ops = append(out.ops, names)
+		degree := 2
+		if s.curve != nil {
+			degree = s.curve.degree()
+		}
+		out.degrees = append(out.degrees, degree)
 	}
 	return out, nil
 }
 
 // chooseSet returns the smallest set with the levels and slots stages need.
 func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
-	depth, widest := 2*len(stages)-1, 0
+	depth, widest := levels(he.Deep, stages)[0], 0
 	for k, s := range stages {
 		if s.height() > stages[widest].height() {
 			widest = k
@@ -165,7 +171,11 @@ func chooseSet(g ml.Graph, stages []stage) (he.Set, error) {
 	if most > he.Deep.Slots() {
 		return 0, inStage(g, stages[widest], tooLarge(fmt.Sprintf("it gives %d values, and a ciphertext holds %d", most, he.Deep.Slots())))
 	}
-	at := stages[(he.Deep.Levels()-1)/2].square
+	first := 0
+	for used := 2 + stages[0].depth(he.Deep); used <= he.Deep.Levels(); used += 1 + stages[first].depth(he.Deep) {
+		first++
+	}
+	at := stages[first].square
 	return 0, inLayer(at, g.Nodes[at].Op, tooLarge(fmt.Sprintf(
 		"the model needs %d levels, and without bootstrapping there are %d, which this activation is the first to go beyond", depth, he.Deep.Levels())))
 }
@@ -176,9 +186,13 @@ func chooseShared(g ml.Graph, stages []stage) (he.Set, error) {
 	most := 0
 	for _, s := range stages {
 		most = max(most, s.height())
+		if s.curve != nil {
+			return 0, inLayer(s.square, g.Nodes[s.square].Op, notice.New(notice.Unsupported,
+				"under a committee's key activations are squares, and this one is of a higher degree", "approximate it by a square (`--degree 2`), or run the model under MPC"))
+		}
 	}
 	for _, set := range []he.Set{he.Shared, he.SharedDeep} {
-		if (len(stages) == 1 || set.Drop() > 0) && levelOf(set, len(stages), 0) <= set.Levels() && most <= set.Slots() {
+		if (len(stages) == 1 || set.Drop() > 0) && levels(set, stages)[0] <= set.Levels() && most <= set.Slots() {
 			return set, nil
 		}
 	}
@@ -214,18 +228,18 @@ const maxDiagonals = 2048
 // search finds the cheapest route by dynamic programming over layouts. Where
 // there is none it returns the first stage that nothing leads through, else -1.
 func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck int) {
-	slots := set.Slots()
+	slots, at := set.Slots(), levels(set, stages)
 	type state struct {
 		route
 		at layout
 	}
 	var states []state
 	for _, l := range inputLayouts(input, slots) {
-		up := float64(l.inputs) * float64(he.CiphertextSize(set, levelOf(set, len(stages), 0), true)) / 1e6
+		up := float64(l.inputs) * float64(he.CiphertextSize(set, at[0], true)) / 1e6
 		states = append(states, state{route{stages: stages, layouts: []layout{l}, cost: inputWeight * up}, l})
 	}
 	for k, s := range stages {
-		level := levelOf(set, len(stages), k)
+		level := at[k]
 		var next []state
 		for _, out := range s.layouts(input, slots) {
 			best := state{route: route{cost: math.Inf(1)}}
@@ -236,9 +250,6 @@ func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck
 				}
 				sp := c.chooseSplit(set, ds, period, n, level, nil)
 				total := from.cost + sp.cost
-				if k+1 < len(stages) {
-					total += c.square(level - 1)
-				}
 				if total < best.cost {
 					best = state{route{stages: stages, layouts: append(slices.Clone(from.layouts), out), splits: append(slices.Clone(from.splits), sp), cost: total}, out}
 				}
@@ -264,7 +275,7 @@ func (c cost) search(set he.Set, stages []stage, input []int) (best route, stuck
 // share chooses the splits of a route again, each beside the keys that the other
 // stages need anyway, until none changes.
 func (c cost) share(set he.Set, r *route) {
-	slots := set.Slots()
+	slots, at := set.Slots(), levels(set, r.stages)
 	for changed, round := true, 0; changed && round < 4; round++ {
 		changed = false
 		for k, s := range r.stages {
@@ -272,11 +283,11 @@ func (c cost) share(set he.Set, r *route) {
 			for j, other := range r.stages {
 				if j != k {
 					ds, _, _ := other.diagonals(r.layouts[j], r.layouts[j+1])
-					r.splits[j].rotations(ds, slots, levelOf(set, len(r.stages), j), folds(r.layouts[j], r.layouts[j+1]), have)
+					r.splits[j].rotations(ds, slots, at[j], folds(r.layouts[j], r.layouts[j+1]), have)
 				}
 			}
 			ds, period, n := s.diagonals(r.layouts[k], r.layouts[k+1])
-			level := levelOf(set, len(r.stages), k)
+			level := at[k]
 			for _, f := range folds(r.layouts[k], r.layouts[k+1]) {
 				have[f] = max(have[f], level-1)
 			}
@@ -359,20 +370,28 @@ func build(g ml.Graph, model [32]byte, set he.Set, r route, index []int32) (*Pla
 			p.gather[int(s)/slots][at] = from
 		}
 	}
-	scale := set.InputScale()
+	scale, at := set.InputScale(), levels(set, r.stages)
 	for k, s := range r.stages {
-		level := levelOf(set, len(r.stages), k)
+		level := at[k]
 		t, err := s.transform(ecd, set, r.layouts[k], r.layouts[k+1], r.splits[k], level, scale)
 		if err != nil {
 			return nil, err
 		}
 		p.stages = append(p.stages, t)
 		scale = set.WorkScale()
-		if k+1 < len(r.stages) {
+		if k+1 == len(r.stages) {
+			break
+		}
+		p.curves = append(p.curves, nil)
+		if s.curve == nil {
 			scale *= scale
 			for d := range set.Drop() {
 				scale /= float64(set.Prime(level - 1 - d))
 			}
+			continue
+		}
+		if p.curves[k], err = s.polynomial(ecd, set, r.layouts[k+1], level-1); err != nil {
+			return nil, inLayer(s.square, g.Nodes[s.square].Op, err)
 		}
 	}
 	p.scale = scale

@@ -61,6 +61,18 @@ func (c cost) square(level int) float64 {
 	return c.decompose(level) + 2*keyed*c.digits(level)*c.width(level) + divide(1+c.digitPrimes, level)
 }
 
+// polynomial is every step of one: its products share a relinearisation.
+func (c cost) polynomial(p *he.Polynomial) (time float64) {
+	for _, s := range p.Steps {
+		if len(s.Products) > 0 {
+			time += c.square(s.Level)
+		} else {
+			time += divide(1, s.Level)
+		}
+	}
+	return time
+}
+
 // A split is how a transform's diagonals are made of three rotations: with
 // e = (d + shift) mod period, the baby step is e mod small - shift, the fine
 // giant step the rest of e mod large, and the coarse one what is left.

@@ -138,7 +138,7 @@ func TestReadPlanRefusesLastOperationsThatAreNot(t *testing.T) {
 	}
 }
 
-// TestReadPlanRefusesAnotherEncoding: version 2 is for plans that need it.
+// TestReadPlanRefusesAnotherEncoding: versions 2 and 3 are for plans that need them.
 func TestReadPlanRefusesAnotherEncoding(t *testing.T) {
 	var b bytes.Buffer
 	if _, err := compile(t, chain("one weight", []int{1}, roll(1).linear(1, 1))).WriteTo(&b); err != nil {
@@ -152,9 +152,13 @@ func TestReadPlanRefusesAnotherEncoding(t *testing.T) {
 	if _, err := ReadPlan(two); !notice.Is(err, notice.Invalid) {
 		t.Errorf("version 2 with nothing to apply: %v", err)
 	}
-	two[3] = 3
+	two[3] = curveVersion
+	if _, err := ReadPlan(two); !notice.Is(err, notice.Invalid) {
+		t.Errorf("version 3 without a polynomial: %v", err)
+	}
+	two[3] = curveVersion + 1
 	if _, err := ReadPlan(two); !notice.Is(err, notice.Unsupported) {
-		t.Errorf("version 3: %v", err)
+		t.Errorf("version 4: %v", err)
 	}
 }
 
@@ -170,7 +174,7 @@ func TestCompileNamesTheLayerThatDoesNotFit(t *testing.T) {
 		"layer 1, Conv: the model is too large to run encrypted: it gives 12800 values":        chain("", []int{2, 80, 80}, d.conv(2, 2, 3, 1, 1), d.poly(2), ml.Flatten{}, d.linear(1, 12800)),
 		"layer 3, MaxPool: the model does not run encrypted: it has the largest value of wind": chain("", []int{1, 4, 4}, d.conv(1, 1, 1, 1, 0), ml.Activation{Kind: ml.ReLU}, ml.MaxPool{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}),
 		"layer 2, Linear: the model is too large to run encrypted: a worker would hold":        chain("", []int{2048}, square, d.linear(2048, 2048), square, d.linear(512, 2048), square, d.linear(1, 512)),
-		"layer 2, Poly: the model has an activation of degree 3":                               chain("", []int{4}, d.linear(4, 4), ml.Poly{Coeffs: [][]float64{{0, 1, .5, .1}}}, d.linear(1, 4)),
+		"layer 4, Poly: the model is too large to run encrypted: the model needs 9 levels":     chain("", []int{4}, d.linear(4, 4), d.curve(1, 7), d.linear(4, 4), d.curve(4, 4), d.linear(1, 4)),
 	} {
 		if _, err := Compile(g, [32]byte{}); !notice.Is(err, notice.Unsupported) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

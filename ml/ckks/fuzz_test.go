@@ -13,6 +13,7 @@ func FuzzPlan(f *testing.F) {
 	for _, p := range []*Plan{
 		compile(f, chain("one weight", []int{1}, roll(1).linear(1, 1))),
 		compile(f, chain("fold", []int{8}, roll(1).linear(1, 8))),
+		compile(f, chain("cubic", []int{2}, roll(1).linear(2, 2), roll(1).curve(2, 3), roll(1).linear(1, 2))),
 		compile(f, chain("steps", []int{12}, roll(1).linear(6, 12))),
 		compile(f, chain("softmax", []int{3}, roll(1).linear(4, 3), ml.Reshape{Shape: []int{2, 2, 1}}, ml.Softmax{Axis: 1})),
 		compile(f, chain("standardised", []int{2}, ml.Poly{Coeffs: [][]float64{{1, 2}, {0, 3}}}, roll(1).linear(1, 2))),

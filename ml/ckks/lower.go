@@ -1,7 +1,6 @@
 package ckks
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -9,7 +8,10 @@ import (
 	"manx/privacy/notice"
 )
 
-// A stage is a linear map whose outputs are, but for the last stage, squared.
+// A stage is a linear map whose outputs are, but for the last stage, squared, or
+// put through a polynomial of higher degree: then over the range that they are in
+// mapped to -1 … 1, by coefficients of Chebyshev's, so that a degree costs neither
+// digits nor more than the levels it must.
 //
 // A quadratic activation a x^2 + b x + c is sign(a) v^2 + c - b^2/4a with
 // v = sqrt|a| (x + b/2a): the square root and the shift go into the stage
@@ -20,6 +22,7 @@ type stage struct {
 	shape  []int   // of its outputs
 	stride int     // how far neighbouring outputs lie apart on the input's grid
 	reach  float64 // magnitude of what is squared, or of the results
+	curve  curve   // nil where outputs are squared
 	ops    []int   // operations of the graph that went into it, in order
 	square int     // the operation that squares it
 }
@@ -81,12 +84,13 @@ func lower(g ml.Graph, r Ranges) ([]stage, error) {
 			}
 			next = tensor{in.segment, stage{affine: in.plus(args[1].affine), shape: in.shape, stride: in.stride}}
 		case ml.Poly:
-			var pre, post *affine
-			if pre, post, err = activation(op, in.shape); err != nil {
+			var a activated
+			if a, err = activation(op, in.shape, r.of(node.Args[0], widest)); err != nil {
 				break
 			}
+			pre := a.before
 			if pre == nil {
-				next, err = extend(in, 1)(post, in.shape, nil)
+				next, err = extend(in, 1)(a.after, in.shape, nil)
 				break
 			}
 			var cut *affine
@@ -97,9 +101,9 @@ func lower(g ml.Graph, r Ranges) ([]stage, error) {
 			for i := range pre.height() {
 				reach = math.Max(reach, pre.row(i)[0].weight*r.of(node.Args[0], widest)+math.Abs(pre.offset(i)))
 			}
-			cuts = append(cuts, stage{cut, in.shape, in.stride, reach, in.ops, i})
+			cuts = append(cuts, stage{cut, in.shape, in.stride, reach, a.curve, in.ops, i})
 			parents = append(parents, in.segment)
-			values = append(values, tensor{len(cuts), stage{affine: post, shape: in.shape, stride: in.stride}})
+			values = append(values, tensor{len(cuts), stage{affine: a.after, shape: in.shape, stride: in.stride}})
 			continue
 		default:
 			return nil, malformed("an unknown operation")
@@ -139,47 +143,59 @@ func extend(in tensor, stride int) func(*affine, []int, error) (tensor, error) {
 	}
 }
 
-// activation returns the maps before and after squaring, or a nil first map
-// where the polynomials are all of degree 1.
-func activation(p ml.Poly, shape []int) (before, after *affine, err error) {
+// An activated value: the map before squaring or curve, nil where the polynomials
+// are all of degree 1, and the one after it.
+type activated struct {
+	before, after *affine
+	curve         curve
+}
+
+// activation splits polynomials of values within reach.
+func activation(p ml.Poly, shape []int, reach float64) (activated, error) {
 	n := size(shape)
 	each := n
 	if len(shape) == 3 {
 		each = shape[0]
 	}
 	if len(p.Coeffs) == n && n != each {
-		return nil, nil, notice.New(notice.Unsupported, "the model does not run encrypted: it has a polynomial of its own for every pixel",
+		return activated{}, notice.New(notice.Unsupported, "the model does not run encrypted: it has a polynomial of its own for every pixel",
 			"use one for each channel; for average pooling let the padding count, or leave it out")
 	}
 	if len(p.Coeffs) != 1 && len(p.Coeffs) != each {
-		return nil, nil, malformed("an activation")
+		return activated{}, malformed("an activation")
 	}
-	at := func(i int) (c [3]float64, err error) {
+	degree := 0
+	for _, row := range p.Coeffs {
+		for k, v := range row {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return activated{}, malformed("an activation")
+			}
+			if v != 0 {
+				degree = max(degree, k)
+			}
+		}
+	}
+	if degree > 2 {
+		reach = math.Max(reach, 1e-6)
+		root := make([]float64, n)
+		for i := range root {
+			root[i] = 1 / reach
+		}
+		return activated{diagonal(root, make([]float64, n)), &affine{cols: n}, curveOf(p.Coeffs, degree, reach)}, nil
+	}
+	at := func(i int) (c [3]float64) {
 		row := p.Coeffs[0]
 		if len(p.Coeffs) > 1 {
 			row = p.Coeffs[i/(n/each)]
 		}
-		for k, v := range row {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return c, malformed("an activation")
-			}
-			if k < 3 {
-				c[k] = v
-			} else if v != 0 {
-				return c, notice.New(notice.Unsupported, fmt.Sprintf("the model has an activation of degree %d", k),
-					"use activations of degree 2 or less")
-			}
-		}
-		return c, nil
+		copy(c[:], row)
+		return c
 	}
 	root, shift := make([]float64, n), make([]float64, n)
 	sign, constant := make([]float64, n), make([]float64, n)
 	slope, quadratic, straight := make([]float64, n), false, false
 	for i := range n {
-		c, err := at(i)
-		if err != nil {
-			return nil, nil, err
-		}
+		c := at(i)
 		slope[i], constant[i] = c[1], c[0]
 		if c[2] == 0 {
 			straight = straight || c[1] != 0
@@ -188,7 +204,7 @@ func activation(p ml.Poly, shape []int) (before, after *affine, err error) {
 		quadratic = true
 		cancel := c[1] * c[1] / (4 * math.Abs(c[2]))
 		if cancel > maxCancel {
-			return nil, nil, notice.New(notice.Unsupported, "the model has an activation whose square term is too small for its slope",
+			return activated{}, notice.New(notice.Unsupported, "the model has an activation whose square term is too small for its slope",
 				"set the coefficient of x^2 of that channel to at least a millionth of its slope's square, or to 0 in all channels")
 		}
 		root[i], sign[i] = math.Sqrt(math.Abs(c[2])), math.Copysign(1, c[2])
@@ -197,12 +213,12 @@ func activation(p ml.Poly, shape []int) (before, after *affine, err error) {
 	}
 	switch {
 	case !quadratic:
-		return nil, diagonal(slope, constant), nil
+		return activated{after: diagonal(slope, constant)}, nil
 	case straight:
-		return nil, nil, notice.New(notice.Unsupported, "the model mixes straight and quadratic channels in one activation",
+		return activated{}, notice.New(notice.Unsupported, "the model mixes straight and quadratic channels in one activation",
 			"give every channel of the activation a square term, or none")
 	}
-	return diagonal(root, shift), diagonal(sign, constant), nil
+	return activated{before: diagonal(root, shift), after: diagonal(sign, constant)}, nil
 }
 
 // gathered rewrites a graph that begins with a convolution into one whose input

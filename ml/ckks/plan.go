@@ -4,7 +4,7 @@
 // ciphertexts in exact integer arithmetic; the owner decrypts.
 //
 // It schedules no jobs, proves nothing about the worker's honesty, does not
-// hide the model from the owner, and runs no activation over degree 2.
+// hide the model from the owner, and runs no activation that is no polynomial.
 package ckks
 
 import (
@@ -22,7 +22,7 @@ import (
 )
 
 // A Plan is a compiled model: how to lay its input out, the linear steps (with
-// a squaring between each two), where its results are, and what the key holder
+// a squaring or a polynomial between each two), where its results are, and what the key holder
 // applies to the input first and to the results last. It holds the model's weights as integers and is immutable.
 type Plan struct {
 	set    he.Set
@@ -31,8 +31,9 @@ type Plan struct {
 	length int       // numbers of the model's input
 	gather [][]int32 // for each ciphertext and slot, which number, or -1 for 0
 	stages []*he.Transform
-	output []int32 // slots of the results
-	scale  float64 // of the results
+	curves []*he.Polynomial // after each stage but the last; nil: a squaring
+	output []int32          // slots of the results
+	scale  float64          // of the results
 	// precision is what Precision returns.
 	precision float64
 	first     *ml.Graph // what Encrypt applies to the input; nil: nothing
@@ -55,7 +56,7 @@ const slack = 16
 
 // check reports whether a plan can be evaluated at all.
 func (p *Plan) check() error {
-	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || len(p.stages) > 1 && p.set.Drop() == 0 || levelOf(p.set, len(p.stages), 0) > p.set.Levels() {
+	if !p.set.Valid() || len(p.stages) < 1 || len(p.stages) > maxStages || len(p.curves) != len(p.stages)-1 || len(p.stages) > 1 && p.set.Drop() == 0 {
 		return fmt.Errorf("%d stages in set %d", len(p.stages), p.set)
 	}
 	if p.length < 1 || p.length > maxWidth || len(p.gather) < 1 || len(p.gather) > 16 || len(p.name) > 255 {
@@ -79,8 +80,23 @@ func (p *Plan) check() error {
 		if err := t.Check(p.set, inputs); err != nil {
 			return fmt.Errorf("stage %d: %w", k, err)
 		}
-		if t.Level != levelOf(p.set, len(p.stages), k) {
-			return fmt.Errorf("stage %d is at level %d", k, t.Level)
+		if k+1 == len(p.stages) {
+			if t.Level != p.set.Floor()+1 {
+				return fmt.Errorf("the last stage is at level %d", t.Level)
+			}
+			break
+		}
+		end := t.Level - 1 - p.set.Drop() // of a squaring
+		if c := p.curves[k]; c != nil {
+			if err := c.Check(p.set); err != nil {
+				return fmt.Errorf("after stage %d: %w", k, err)
+			}
+			if end = c.Result(); c.Level != t.Level-1 {
+				return fmt.Errorf("stage %d at level %d and a polynomial at level %d", k, t.Level, c.Level)
+			}
+		}
+		if end != p.stages[k+1].Level {
+			return fmt.Errorf("stage %d is at level %d", k+1, p.stages[k+1].Level)
 		}
 	}
 	if p.Ready() > maxReady {
@@ -105,9 +121,6 @@ func (p *Plan) check() error {
 	}
 	return p.Needs().Check(p.set)
 }
-
-// levelOf returns the level of the k-th of a plan's stages.
-func levelOf(s he.Set, stages, k int) int { return s.Floor() + 1 + (stages-1-k)*(1+s.Drop()) }
 
 // Set returns the parameters the plan needs a key for.
 func (p *Plan) Set() he.Set { return p.set }
@@ -154,7 +167,12 @@ func (p *Plan) Steps() int { return (2*len(p.stages) - 1) * (1 + len(p.beside)) 
 // Ready returns the bytes of memory a Worker holds for the plan.
 func (p *Plan) Ready() (total int64) {
 	for _, t := range p.stages {
-		total += int64(len(t.Terms)) * int64(t.Level+1+p.set.SpecialPrimes()) * int64(2*p.set.Slots()) * 8
+		total += t.Bytes(p.set)
+	}
+	for _, c := range p.curves {
+		if c != nil {
+			total += c.Bytes(p.set)
+		}
 	}
 	for _, b := range p.beside {
 		total += b.Ready()
@@ -168,10 +186,18 @@ func (p *Plan) Needs() he.Needs {
 		return p.sumNeeds()
 	}
 	var squares []int
-	for _, t := range p.stages[1:] {
-		squares = append(squares, t.Level+p.set.Drop())
+	for k := range p.curves {
+		squares = append(squares, p.relinearised(k))
 	}
 	return he.NeedsOf(p.stages, squares)
+}
+
+// relinearised returns the highest level of a product after a stage.
+func (p *Plan) relinearised(stage int) int {
+	if c := p.curves[stage]; c != nil {
+		return c.Relinearised()
+	}
+	return p.stages[stage].Level - 1
 }
 
 // An Encryptor is the key that a plan's input is encrypted under: its owner's

@@ -12,11 +12,12 @@ import (
 	"manx/privacy/notice"
 )
 
-// Versions of a plan. One that leaves the key holder nothing to apply is written
-// as version 1, which earlier releases read.
+// Versions of a plan. One without polynomials is written as version 2, and where
+// it leaves the key holder nothing to apply as version 1, which earlier releases read.
 const (
-	planVersion = 1
-	endsVersion = 2
+	planVersion  = 1
+	endsVersion  = 2
+	curveVersion = 3
 )
 
 // WriteTo writes p's one encoding; for a sum of networks, see writeSum.
@@ -30,6 +31,8 @@ const (
 //
 // Version 2 goes on with what the key holder applies, at least one operation:
 // those to the input, then those to the results (appendFirst, appendFinal).
+// Version 3 may have none, and before them has what follows each stage but the
+// last, a polynomial's steps (appendCurve) or 0 for a squaring.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	if len(p.beside) > 0 {
 		return p.writeSum(w)
@@ -37,6 +40,9 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	version := byte(planVersion)
 	if p.first != nil || p.final != nil {
 		version = endsVersion
+	}
+	if p.curved() {
+		version = curveVersion
 	}
 	b := append([]byte{'m', 'x', 'p', version, byte(p.set)}, p.model[:]...)
 	b = append(append(b, byte(len(p.name))), p.name...)
@@ -83,7 +89,15 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.scale))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(p.precision))
-	if version == endsVersion {
+	if version == curveVersion {
+		for k, c := range p.curves {
+			b = appendCurve(b, c, p.stages[k].Level)
+			if err := flush(); err != nil {
+				return total, fmt.Errorf("write plan: %w", err)
+			}
+		}
+	}
+	if version >= endsVersion {
 		all := func(ns ...int) {
 			for _, n := range ns {
 				number(n)
@@ -107,7 +121,7 @@ func ReadPlan(b []byte) (*Plan, error) {
 	if len(b) > maxPlan {
 		return nil, badPlan(fmt.Errorf("%d bytes", len(b)))
 	}
-	if len(b) > 3 && string(b[:3]) == "mxp" && b[3] != planVersion && b[3] != endsVersion {
+	if len(b) > 3 && string(b[:3]) == "mxp" && (b[3] < planVersion || b[3] > curveVersion) {
 		return nil, notice.New(notice.Unsupported, "a model's plan of another format version", "update manx on the machine that reads it")
 	}
 	r := &reader{r: bytes.NewReader(b)}
@@ -233,7 +247,13 @@ func (r *reader) plan() *Plan {
 		p.output = append(p.output, int32(r.number("result", slots)))
 	}
 	p.scale, p.precision = r.real(), r.real()
-	if h[3] == endsVersion && r.err == nil {
+	p.curves = make([]*he.Polynomial, max(len(p.stages)-1, 0))
+	if h[3] == curveVersion && r.err == nil {
+		for k := range p.curves {
+			p.curves[k] = r.curve(p.set, p.stages[k].Level)
+		}
+	}
+	if h[3] >= endsVersion && r.err == nil {
 		p.first, p.final = r.first(), r.final()
 	}
 	return p

@@ -1,6 +1,7 @@
 package ckks
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func (p *Plan) Quote(unit time.Duration, cores int) Quote {
 // A planStep is a linear step or a squaring, in the order of evaluation.
 type planStep struct {
 	work
-	square       bool
+	activation   bool
 	level, terms int
 	needs        he.Needs // the keys that it uses
 }
@@ -58,8 +59,13 @@ func (p *Plan) steps() (out []planStep) {
 	m := newMarks(p.set.Slots())
 	for k, t := range p.stages {
 		if k > 0 {
-			level := t.Level + p.set.Drop()
-			out = append(out, planStep{work: work{time: c.square(level)}, square: true, level: level, needs: he.NeedsOf(nil, []int{level})})
+			s := planStep{activation: true, level: p.stages[k-1].Level - 1, needs: he.NeedsOf(nil, []int{p.relinearised(k - 1)})}
+			if curve := p.curves[k-1]; curve != nil {
+				s.time = c.polynomial(curve)
+			} else {
+				s.time = c.square(s.level)
+			}
+			out = append(out, s)
 		}
 		steps := make([]step, 0, len(t.Terms))
 		for input := range p.gather {
@@ -78,15 +84,15 @@ func (p *Plan) steps() (out []planStep) {
 	return out
 }
 
-// A Layer is a linear step of a plan, or the squaring of an activation.
+// A Layer is a linear step of a plan, or the squaring or polynomial of an activation.
 type Layer struct {
 	Name      string        `json:"name"`                // what it was in the graph
 	Level     int           `json:"level"`               // of its input: rescalings left
-	Terms     int           `json:"terms,omitempty"`     // diagonals, each a product by weights; 0 for a squaring
+	Terms     int           `json:"terms,omitempty"`     // diagonals, each a product by weights; 0 for an activation
 	Rotations int           `json:"rotations,omitempty"` // evaluated
 	CPU       time.Duration `json:"cpu_ns"`              // estimated
 	Keys      int64         `json:"key_bytes"`           // of keys that no layer before it uses
-	Precision float64       `json:"precision"`           // error expected of its values, 0 for a squaring
+	Precision float64       `json:"precision"`           // error expected of its values, 0 for an activation
 }
 
 // Layers says of each step what it is and costs on a machine of that unit, one
@@ -107,9 +113,12 @@ func (c *Compiled) Layers(unit time.Duration) (out []Layer) {
 func (c *Compiled) layers(unit time.Duration, all map[int]int) (out []Layer) {
 	for i, s := range c.steps() {
 		l := Layer{Level: s.level, Terms: s.terms, Rotations: s.rotations, CPU: s.cpu(unit)}
-		if s.square {
+		switch degree := c.degrees[i/2]; {
+		case s.activation && degree > 2:
+			l.Name = fmt.Sprintf("polynomial of degree %d", degree)
+		case s.activation:
 			l.Name = "square"
-		} else {
+		default:
 			l.Name, l.Precision = strings.Join(c.ops[i/2], ", "), c.precision[i/2]
 			if l.Name == "" {
 				l.Name = "identity"
@@ -146,15 +155,16 @@ func precision(set he.Set, r route) (out []float64) {
 
 // following follows the standard deviation of the errors through a route: an
 // input's through each row's norm, the rounding of each rescaling, the noise of
-// each rotation, and twice the value for each squaring. Where weights is set, the
+// each rotation, and twice the value for each squaring, or a polynomial's slope.
+// Where weights is set, the
 // rounding of weights counts: it depends on no key, so it is no noise to hide. It
 // returns the deviation after each linear step.
 func following(set he.Set, r route, weights bool) (out []float64) {
 	noise := set.FreshNoise() / set.InputScale()
 	magnitude := r.input
-	scale := set.WorkScale()
+	scale, at := set.WorkScale(), levels(set, r.stages)
 	for k, s := range r.stages {
-		level := levelOf(set, len(r.stages), k)
+		level := at[k]
 		ds, _, folds := s.diagonals(r.layouts[k], r.layouts[k+1])
 		var norm float64
 		for i := range s.height() {
@@ -179,8 +189,15 @@ func following(set he.Set, r route, weights bool) (out []float64) {
 		noise = math.Sqrt(noise*noise*norm + copies*float64(len(runs))*(rounding*rounding+turning*turning) +
 			copies*turning*turning + float64(len(ds))*copies*weight*weight)
 		out = append(out, noise)
-		if k+1 < len(r.stages) {
-			noise = math.Hypot(2*s.reach*noise, math.Hypot(set.RoundingNoise(), set.RotationNoise(level-1)/float64(set.Prime(level-1)))/scale)
+		if k+1 == len(r.stages) {
+			break
+		}
+		product := math.Hypot(set.RoundingNoise(), set.RotationNoise(level-1)/float64(set.Prime(level-1))) / scale
+		if s.curve != nil {
+			value, slope, growth := s.curve.bounds()
+			noise, magnitude = math.Hypot(slope*noise, growth*product), value
+		} else {
+			noise = math.Hypot(2*s.reach*noise, product)
 			magnitude = s.reach * s.reach
 		}
 	}

@@ -46,7 +46,7 @@ func uncovered(op ml.Op) error {
 	switch op := op.(type) {
 	case ml.Activation:
 		what = "the function " + op.Kind.String() + ", which is no polynomial"
-		hint = "compile it with `manx model compile FILE --calibrate DIR`, which fits a polynomial of degree 2 to what that layer sees, or train it with one"
+		hint = "compile it with `manx model compile FILE --calibrate DIR`, which fits a polynomial to what that layer sees, or train it with one"
 	case ml.MaxPool:
 		what = "the largest value of windows, which no polynomial is near"
 		hint = "train it with average pooling; as it is, it is a model for MPC, which compares numbers and does not run here yet"

@@ -17,12 +17,16 @@ import (
 func TestCompileRefuses(t *testing.T) {
 	d := roll(5)
 	cubic := ml.Poly{Coeffs: [][]float64{{0, 1, .5, .1}}}
+	fifteen := ml.Poly{Coeffs: [][]float64{append(make([]float64, 15), .1)}}
 	for _, c := range []struct {
 		name string
 		g    ml.Graph
 		kind notice.Kind
 	}{
-		{"a cubic activation", chain("", []int{4}, d.linear(4, 4), cubic, d.linear(1, 4)), notice.Unsupported},
+		{"three cubic activations", chain("", []int{4}, d.linear(4, 4), cubic, d.linear(4, 4), cubic, d.linear(4, 4), cubic, d.linear(1, 4)), notice.Unsupported},
+		{"degree 15 and a cubic", chain("", []int{4}, d.linear(4, 4), fifteen, d.linear(4, 4), cubic, d.linear(1, 4)), notice.Unsupported},
+		{"a coefficient that is no number", chain("", []int{4}, d.linear(4, 4), ml.Poly{Coeffs: [][]float64{{0, 1, 0, math.Inf(1)}}}), notice.Invalid},
+		{"a coefficient beyond any scale", chain("", []int{4}, d.linear(4, 4), ml.Poly{Coeffs: [][]float64{{0, 1, 0, 1e9}}}), notice.Unsupported},
 		{"four activations", chain("", []int{4}, d.linear(4, 4), d.poly(4), d.linear(4, 4), d.poly(4), d.linear(4, 4), d.poly(4), d.linear(4, 4), d.poly(4)), notice.Unsupported},
 		{"a layer wider than a ciphertext", chain("", []int{2, 80, 80}, d.conv(2, 2, 3, 1, 1), d.poly(2), ml.Flatten{}, d.linear(1, 12800)), notice.Unsupported},
 		{"a skip connection over an activation", ml.Graph{Input: []int{4}, Output: 3, Nodes: []ml.Node{

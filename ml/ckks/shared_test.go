@@ -36,7 +36,7 @@ func TestCompileForACommittee(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d activations: %v", activations, err)
 		}
-		if p.Set() != want || p.stages[0].Level != levelOf(want, activations+1, 0) || p.scale < want.WorkScale()*.99 {
+		if p.Set() != want || p.stages[0].Level != want.Floor()+1+activations*(1+want.Drop()) || p.scale < want.WorkScale()*.99 {
 			t.Errorf("%d activations: set %s, level %d, scale %g", activations, p.Set(), p.stages[0].Level, p.scale)
 		}
 		if got := p.Results(); len(got) != 20 {

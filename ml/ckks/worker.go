@@ -8,13 +8,14 @@ import (
 	"manx/privacy/notice"
 )
 
-// A Worker evaluates one plan. It holds the plan's plaintexts ready, about eight
-// times the plan's bytes, and no key; it is safe for concurrent use.
+// A Worker evaluates one plan. It holds the plan's plaintexts ready, ten or more
+// times the plan's bytes (Plan.Ready), and no key; it is safe for concurrent use.
 type Worker struct {
 	beside []*Worker // as Plan.beside
 
 	plan  *Plan
 	ready []*he.Prepared
+	curve []*he.PreparedPolynomial // as Plan.curves
 }
 
 // newWorker readies the first network of a plan.
@@ -28,7 +29,16 @@ func newWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{plan: p, ready: ready}, nil
+	w := &Worker{plan: p, ready: ready, curve: make([]*he.PreparedPolynomial, len(p.curves))}
+	for k, c := range p.curves {
+		if c == nil {
+			continue
+		}
+		if w.curve[k], err = he.PreparePolynomial(p.set, c); err != nil {
+			return nil, fmt.Errorf("activation %d: %w", k, err)
+		}
+	}
+	return w, nil
 }
 
 // Evaluate runs the plan on one input under one owner's evaluation keys. The
@@ -78,16 +88,24 @@ func (w *Worker) run(ctx context.Context, e *he.Evaluator, in []*he.Ciphertext, 
 		values = append(values[:0], v)
 		tick()
 		if k+1 < len(w.ready) {
-			square, err := e.Multiply(ctx, v, v)
+			y, err := w.activate(ctx, e, k, v)
 			if err != nil {
-				return nil, fmt.Errorf("squaring %d: %w", k, err)
+				return nil, fmt.Errorf("activation %d: %w", k, err)
 			}
 			free()
-			values = append(values[:0], square)
+			values = append(values[:0], y)
 			tick()
 		}
 	}
 	out := values[0]
 	values = values[:0]
 	return out, nil
+}
+
+// activate runs what follows a stage.
+func (w *Worker) activate(ctx context.Context, e *he.Evaluator, stage int, v *he.Value) (*he.Value, error) {
+	if c := w.curve[stage]; c != nil {
+		return e.Polynomial(ctx, c, v)
+	}
+	return e.Multiply(ctx, v, v)
 }

@@ -57,6 +57,15 @@ func TestChainsBecomeOneOperation(t *testing.T) {
 			func(x, y float64) []float64 { return []float64{x + 3*y + 5, 2*x + 4*y + 6} },
 		},
 		{
+			"a square read twice", []*pb.Tensor{w, scalar("two", 2)},
+			[]*pb.Node{node("MatMul", []string{"x", "w"}, "a"), node("Pow", []string{"a", "two"}, "b"), node("MatMul", []string{"b", "w"}, "c"), node("MatMul", []string{"b", "w"}, "d"), node("Add", []string{"c", "d"}, "y")},
+			"[ml.Linear ml.Poly ml.Linear ml.Linear ml.Add]",
+			func(x, y float64) []float64 {
+				a, b := (x+3*y)*(x+3*y), (2*x+4*y)*(2*x+4*y)
+				return []float64{2 * (a + 3*b), 2 * (2*a + 4*b)}
+			},
+		},
+		{
 			"normalisation", append([]*pb.Tensor{w}, bn...),
 			[]*pb.Node{node("MatMul", []string{"x", "w"}, "a"), node("BatchNormalization", []string{"a", "s", "b", "m", "v"}, "y", &pb.Attribute{Name: proto.String("epsilon"), F: proto.Float32(0)})}, "[ml.Linear]",
 			func(x, y float64) []float64 { return []float64{(x + 3*y - 0.5) + 1, (2*x + 4*y - 1) - 1} },

@@ -27,11 +27,12 @@ type loader struct {
 	uses   map[string]int
 	failed map[string]error // constants that are not covered, should an operator read them
 	opset  int
-	lead   int // 1 where the first dimension is the batch, 0 where there is none
-	batch  int // as declared for the input; 0 when it is symbolic
-	folded int // values that constants computed
-	cost   int // weights made so far
-	coeffs int // coefficients of polynomials made so far
+	lead   int                // 1 where the first dimension is the batch, 0 where there is none
+	batch  int                // as declared for the input; 0 when it is symbolic
+	folded int                // values that constants computed
+	cost   int                // weights made so far
+	coeffs int                // coefficients of polynomials made so far
+	made   map[*[]float64]int // values of polynomials, by their first row
 }
 
 const maxCoeffs = 1 << 21
@@ -53,7 +54,7 @@ func load(m *pb.Model) (ml.Graph, error) {
 	if g == nil || len(g.GetNode()) == 0 {
 		return ml.Graph{}, invalid(errors.New("no graph"), "it has no operators")
 	}
-	l := &loader{values: map[string]value{}, uses: map[string]int{}, failed: map[string]error{}}
+	l := &loader{values: map[string]value{}, uses: map[string]int{}, failed: map[string]error{}, made: map[*[]float64]int{}}
 	for _, o := range m.GetOpsetImport() {
 		if o.GetDomain() != "" && o.GetDomain() != "ai.onnx" {
 			continue
@@ -305,8 +306,12 @@ func (l *loader) real(v value) int {
 	if v.poly == nil {
 		return v.base
 	}
-	l.graph.Nodes = append(l.graph.Nodes, ml.Node{Op: ml.Poly{Coeffs: v.poly}, Args: []int{v.base}})
-	return len(l.graph.Nodes)
+	at := &v.poly[0]
+	if _, ok := l.made[at]; !ok {
+		l.graph.Nodes = append(l.graph.Nodes, ml.Node{Op: ml.Poly{Coeffs: v.poly}, Args: []int{v.base}})
+		l.made[at] = len(l.graph.Nodes)
+	}
+	return l.made[at]
 }
 
 func constantOf(a attributes) (value, error) {

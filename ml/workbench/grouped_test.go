@@ -29,7 +29,7 @@ func TestInvariant7_GroupedConvolutionsCostWhatTheyUse(t *testing.T) {
 			}
 		}
 		g := chain([]int{1, side, side}, first, square, ml.Conv{Out: channels, In: channels, Kernel: 3, Stride: 1, Pad: 1, Weights: w, Bias: d.vector(channels, .1)}, square, ml.Flatten{}, last)
-		c, err := workbench.Compile(workbench.Model{Graph: g}, samples.Set{})
+		c, err := workbench.Compile(workbench.Model{Graph: g}, samples.Set{}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

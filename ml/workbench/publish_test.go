@@ -72,7 +72,7 @@ func TestCardIsFittedToItsModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := workbench.Compile(m, samples.Set{})
+	c, err := workbench.Compile(m, samples.Set{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestCardIsFittedToItsModel(t *testing.T) {
 	if b, err := c.File(); err != nil || len(b) == 0 {
 		t.Errorf("%d bytes of ONNX, %v", len(b), err)
 	}
-	odd, err := workbench.Compile(workbench.Model{Graph: file}, samples.Set{})
+	odd, err := workbench.Compile(workbench.Model{Graph: file}, samples.Set{}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

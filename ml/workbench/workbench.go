@@ -44,8 +44,11 @@ type Report struct {
 
 	Calibrated int               `json:"calibrated"` // inputs that were calibrated on
 	Replaced   []approximate.Fit `json:"replaced"`
-	Cost       *approximate.Cost `json:"cost,omitempty"`     // of replacing
-	HeldOut    bool              `json:"held_out,omitempty"` // whether Cost is over inputs that nothing was fitted on
+	// Choices of degrees that were weighed, what was chosen first; none where the
+	// degree was given.
+	Choices []approximate.Choice `json:"choices,omitempty"`
+	Cost    *approximate.Cost    `json:"cost,omitempty"`     // of replacing
+	HeldOut bool                 `json:"held_out,omitempty"` // whether Cost is over inputs that nothing was fitted on
 }
 
 // A Compiled model: Graph is what its plan computes, and clear.Run of it the
@@ -59,13 +62,17 @@ type Compiled struct {
 	Unseen samples.Set
 }
 
-// few is the fewest inputs of which a fifth is held out.
-const few = 10
+const (
+	few   = 10      // inputs of which a fifth is held out, at least
+	weigh = 1 << 18 // numbers of inputs on which degrees are weighed
+)
 
 // Compile replaces what has to be replaced, fitted on inputs, and compiles. With
 // no inputs it compiles models that need none, for values as ckks.Ranges assumes.
-// What cannot run encrypted is a notice that names the layer.
-func Compile(m Model, inputs samples.Set) (*Compiled, error) {
+// What cannot run encrypted is a notice that names the layer. Every activation is
+// replaced by a polynomial of the degree given, or where it is 0 of degrees that
+// approximate.Choices weighed against their levels.
+func Compile(m Model, inputs samples.Set, degree int) (*Compiled, error) {
 	shapes, err := m.Shapes()
 	if err != nil {
 		return nil, err
@@ -78,11 +85,67 @@ func Compile(m Model, inputs samples.Set) (*Compiled, error) {
 	if held {
 		fit, unseen = split(inputs)
 	}
-	g, fits, err := approximate.Replace(m.Graph, fit.Inputs)
+	var choices []approximate.Choice
+	tries := [][]int{{degree}}
+	if degree == 0 {
+		weighed := max(weigh/ml.Size(shapes[0]), few)
+		if choices, err = approximate.Choices(m.Graph, Take(fit, weighed).Inputs, he.Deep.Levels()); err != nil {
+			return nil, err
+		}
+		// Squares are what compiles where the degrees that were chosen do not.
+		tries = [][]int{{2}}
+		if len(choices) > 0 && slices.Max(choices[0].Degrees) > 2 {
+			tries = [][]int{choices[0].Degrees, {2}}
+		}
+	}
+	var c *ckks.Compiled
+	var g ml.Graph
+	var fits []approximate.Fit
+	for i, degrees := range tries {
+		if g, fits, err = approximate.Replace(m.Graph, fit.Inputs, degrees...); err != nil {
+			return nil, err
+		}
+		c, err = compileWithin(g, inputs)
+		if err == nil {
+			if i > 0 { // not what was chosen
+				choices = nil
+			}
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
+	unit, err := he.Calibrate(c.Set())
+	if err != nil {
+		return nil, err
+	}
+	cores := runtime.GOMAXPROCS(0)
+	q := c.Quote(unit, cores)
+	plan := c.Hash()
+	r := Report{
+		Name: m.Name, Format: m.Format, Model: hashOf(c), PlanHash: hex.EncodeToString(plan[:]), Input: shapes[0],
+		Set: c.Set().String(), Slots: c.Set().Slots(), Levels: c.Set().Levels(),
+		Layers: c.Layers(unit), First: c.First(), Final: c.Final(), CPU: q.CPU, Wall: q.Wall, Cores: cores, Unit: unit, InputUp: q.InputUp, ResultOut: q.ResultOut,
+		KeyBytes: q.Keys, Keys: len(c.Needs()), PlanBytes: q.Plan, Precision: q.Precision, Calibrated: len(fit.Inputs), Replaced: fits, Choices: choices,
+	}
+	for _, n := range m.Nodes {
+		r.Operations = append(r.Operations, ckks.NameOf(n.Op))
+	}
+	if len(fits) > 0 {
+		cost, err := approximate.Measure(m.Graph, g, unseen.Inputs, unseen.Labels)
+		if err != nil {
+			return nil, err
+		}
+		r.Cost, r.HeldOut = &cost, held
+	}
+	return &Compiled{Compiled: c, Graph: g, Report: r, Unseen: unseen}, nil
+}
+
+// compileWithin compiles a graph for values as inputs give.
+func compileWithin(g ml.Graph, inputs samples.Set) (*ckks.Compiled, error) {
 	var ranges ckks.Ranges
+	var err error
 	if len(inputs.Inputs) > 0 {
 		if ranges, err = approximate.Ranges(g, inputs.Inputs); err != nil {
 			return nil, err
@@ -96,34 +159,12 @@ func Compile(m Model, inputs samples.Set) (*Compiled, error) {
 	if _, err := hex.Decode(model[:], []byte(hash)); err != nil {
 		return nil, err
 	}
-	c, err := ckks.CompileWithin(g, model, ranges)
-	if err != nil {
-		return nil, err
-	}
-	unit, err := he.Calibrate(c.Set())
-	if err != nil {
-		return nil, err
-	}
-	cores := runtime.GOMAXPROCS(0)
-	q := c.Quote(unit, cores)
-	plan := c.Hash()
-	r := Report{
-		Name: m.Name, Format: m.Format, Model: hash, PlanHash: hex.EncodeToString(plan[:]), Input: shapes[0],
-		Set: c.Set().String(), Slots: c.Set().Slots(), Levels: c.Set().Levels(),
-		Layers: c.Layers(unit), First: c.First(), Final: c.Final(), CPU: q.CPU, Wall: q.Wall, Cores: cores, Unit: unit, InputUp: q.InputUp, ResultOut: q.ResultOut,
-		KeyBytes: q.Keys, Keys: len(c.Needs()), PlanBytes: q.Plan, Precision: q.Precision, Calibrated: len(fit.Inputs), Replaced: fits,
-	}
-	for _, n := range m.Nodes {
-		r.Operations = append(r.Operations, ckks.NameOf(n.Op))
-	}
-	if len(fits) > 0 {
-		cost, err := approximate.Measure(m.Graph, g, unseen.Inputs, unseen.Labels)
-		if err != nil {
-			return nil, err
-		}
-		r.Cost, r.HeldOut = &cost, held
-	}
-	return &Compiled{Compiled: c, Graph: g, Report: r, Unseen: unseen}, nil
+	return ckks.CompileWithin(g, model, ranges)
+}
+
+func hashOf(c *ckks.Compiled) string {
+	model := c.Model()
+	return hex.EncodeToString(model[:])
 }
 
 // split holds every fifth input out.

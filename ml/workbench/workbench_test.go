@@ -66,14 +66,14 @@ func TestAReLUNetworkFromFileToCard(t *testing.T) {
 	if err != nil || m.Format != "ONNX" {
 		t.Fatal(m.Format, err)
 	}
-	if _, err := workbench.Compile(m, samples.Set{}); !notice.Is(err, notice.Invalid) || !strings.Contains(err.Error(), "no inputs to fit") {
+	if _, err := workbench.Compile(m, samples.Set{}, 0); !notice.Is(err, notice.Invalid) || !strings.Contains(err.Error(), "no inputs to fit") {
 		t.Errorf("without inputs: %v", err)
 	}
 	set := samples.Set{}
 	for range 100 {
 		set.Inputs, set.Labels = append(set.Inputs, d.vector(20, 1)), append(set.Labels, d.IntN(3))
 	}
-	c, err := workbench.Compile(m, set)
+	c, err := workbench.Compile(m, set, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestBuiltInModelsAreTheirCards(t *testing.T) {
 	if m, err = workbench.Read("../../credit/scorecard/consumer-risk.json"); err != nil || m.Format != "scorecard" {
 		t.Fatal(err)
 	}
-	c, err := workbench.Compile(m, samples.Set{})
+	c, err := workbench.Compile(m, samples.Set{}, 0)
 	if err != nil || c.Report.Set != "small" || c.Report.Replaced != nil {
 		t.Error(err)
 	}
@@ -151,7 +151,7 @@ func TestModelsMadeElsewhere(t *testing.T) {
 	} {
 		m, err := workbench.Read(realdata.Path(t, "models", file))
 		if err == nil {
-			_, err = workbench.Compile(m, samples.Set{})
+			_, err = workbench.Compile(m, samples.Set{}, 0)
 		}
 		if !notice.Is(err, notice.Unsupported) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", file, err)
@@ -165,7 +165,7 @@ func TestModelsMadeElsewhere(t *testing.T) {
 	if err != nil || m.Format != "logistic" || len(m.Features) != 23 {
 		t.Fatal(err)
 	}
-	c, err := workbench.Compile(m, samples.Set{})
+	c, err := workbench.Compile(m, samples.Set{}, 0)
 	if err != nil || !slices.Equal(c.Report.First, []string{"Poly"}) || !slices.Equal(c.Report.Final, []string{"Sigmoid"}) {
 		t.Error(err)
 	}

@@ -125,21 +125,18 @@ func (e *Evaluator) runs(ctx context.Context, p *Prepared, f factors, first, las
 		m := e.modulus(limb, p.level)
 		for k, r := range p.runs[first:last] {
 			from, to := r.terms(limb, p.level)
-			m.InterleavedProducts(sums[k][0][limb], sums[k][1][limb], p.plain[first+k][limb],
+			m.WeightedSums(sums[k][0][limb], sums[k][1][limb], p.plain[first+k][limb],
 				f.limbs[0][limb][from:to], f.limbs[1][limb][from:to], at, at+size)
 		}
 	}); err != nil {
 		return nil, err
 	}
-	out := make([]*Value, len(sums))
-	var err error
+	out, divisions := make([]*Value, len(sums)), make([]*division, len(sums))
 	for k := range out {
 		out[k] = e.value(p.level - 1)
-		if err == nil {
-			err = e.divide(ctx, basis, p.level, sums[k], out[k])
-		}
+		divisions[k] = e.division(basis, p.level, sums[k], out[k])
 	}
-	return out, err
+	return out, e.divide(ctx, divisions...)
 }
 
 // factors are what a transform's plaintexts multiply: both halves, by limb and
@@ -207,7 +204,7 @@ func (e *Evaluator) babies(ctx context.Context, p *Prepared, v *Value, input int
 		rotations, keys = append(rotations, m.Baby), append(keys, key)
 	}
 	still, fixed := made[baby{input, 0}]
-	return e.switchKeys(ctx, p.level, v.c[1], func(i int, digits [][]uint64) {
+	return e.switchKeys(ctx, p.level, v.c[1], nil, func(i int, digits [][]uint64) {
 		m := e.modulus(i, p.level)
 		scale := m.Scalar(m.Product(e.lat.p...))
 		if fixed && i <= p.level {

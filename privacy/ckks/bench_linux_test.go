@@ -88,7 +88,7 @@ func BenchmarkBesideLattigo(b *testing.B) {
 					b.Fatal(err)
 				}
 				bench.e.Free(v)
-			}, func() { bench.rotate(b, lx, 1) }},
+			}, func() { bench.rotate(b, lx, 1, 5) }},
 		}
 		for _, op := range ops {
 			b.Run(op.name+"/"+name+"/1 thread", func(b *testing.B) {
@@ -102,7 +102,7 @@ func BenchmarkBesideLattigo(b *testing.B) {
 				second.theirs = bench.theirs.ShallowCopy()
 				lattigo[1] = func() { second.multiply(lx, lx) }
 				if op.name == "rotate" {
-					lattigo[1] = func() { second.rotate(b, lx, 1) }
+					lattigo[1] = func() { second.rotate(b, lx, 1, 5) }
 				}
 				beside(b, 1e6, "ms", func() time.Duration {
 					began := time.Now()
@@ -121,6 +121,28 @@ func BenchmarkBesideLattigo(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkPolynomialBesideLattigo evaluates one of degree 7, in Chebyshev's
+// basis, at 2^14 and level 6 with one special prime, on one thread.
+func BenchmarkPolynomialBesideLattigo(b *testing.B) {
+	p := newPolynomialBench(b, 14)
+	p.e.places = make(chan struct{}, 1)
+	coeffs := coefficients(rand.New(rand.NewPCG(7, 8)), 7, 0, false)
+	poly, err := p.ecd.Polynomial(Chebyshev, coeffs, p.x.level, p.l.input, p.l.work)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ready, theirs := p.l.polynomial(poly), p.lattigo(b, Chebyshev, coeffs)
+	beside(b, 1e6, "ms", func() time.Duration {
+		return cpu(func() {
+			y, err := p.e.Polynomial(b.Context(), ready, p.x)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p.e.Free(y)
+		})
+	}, func() time.Duration { return cpu(func() { theirs() }) })
 }
 
 // BenchmarkTransform is one limb's transform and its inverse, ours and lattigo's,

@@ -209,8 +209,14 @@ func TestCancelledAnywhere(t *testing.T) {
 		m.Plain = PackIntegers(weight)
 		tr.Terms = append(tr.Terms, m)
 	}
-	e := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, nil)))
+	e := NewEvaluator(evaluationKeys(t, k, NeedsOf([]*Transform{tr}, []int{1})))
 	prepared, err := Prepare(t.Context(), s, []*Transform{tr}, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	polynomial, err := PreparePolynomial(s, &Polynomial{Level: 1, Steps: []Step{
+		{Level: 1, Products: [][2]int{{0, 0}, {0, 0}}, Terms: []Scaled{{0, PackIntegers(weight)}}, Add: PackIntegers(weight)},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,11 +228,17 @@ func TestCancelledAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cancelledAnywhere(t, e, func(ctx context.Context) (*Value, error) { return e.Apply(ctx, prepared[0], []*Value{v}) })
+	cancelledAnywhere(t, e, func(ctx context.Context) (*Value, error) { return e.Polynomial(ctx, polynomial, v) })
+}
+
+func cancelledAnywhere(t *testing.T, e *Evaluator, f func(context.Context) (*Value, error)) {
+	t.Helper()
 	var want []byte
 	for left := range 1000 {
 		ctx := &countdown{Context: t.Context()}
 		ctx.left.Store(int64(left))
-		out, err := e.Apply(ctx, prepared[0], []*Value{v})
+		out, err := f(ctx)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) || out != nil {
 				t.Fatalf("cancelled after %d: %v, %v", left, out, err)

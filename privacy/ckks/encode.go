@@ -14,6 +14,7 @@ import (
 type Encoder struct {
 	set Set
 	n   int
+	q   []uint64
 	ecd *scheme.Encoder
 	buf []complex128
 }
@@ -34,7 +35,7 @@ func (l *lattice) encoder() (*Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoder: %w", err)
 	}
-	return &Encoder{l.set, l.n, scheme.NewEncoder(p, 53), make([]complex128, l.n/2)}, nil
+	return &Encoder{l.set, l.n, l.q, scheme.NewEncoder(p, 53), make([]complex128, l.n/2)}, nil
 }
 
 // Coefficients returns the Slots()*2 integers that encode values (one a slot,

@@ -158,52 +158,18 @@ func (e *Evaluator) key(rotation, level int) (*switchKey, error) {
 func (e *Evaluator) modulus(i, level int) *rns.Modulus { return e.lat.moduli[e.lat.place(i, level)] }
 
 // Multiply returns a∘b, relinearised and rescaled: the set's Drop below their
-// level, which is the same. a and b may be one value. The division by the key-switching primes
-// and the rescaling are one division, rounded once.
-func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (*Value, error) {
-	level := a.level
+// level, which is the same. a and b may be one value.
+func (e *Evaluator) Multiply(ctx context.Context, a, b *Value) (out *Value, err error) {
 	if e.lat.drop == 0 {
 		return nil, notice.New(notice.Unsupported, "the set "+e.lat.name+" has no room for products of ciphertexts", "run the model under MPC")
 	}
-	if level < e.lat.drop || b.level != level {
-		return nil, fmt.Errorf("multiply at levels %d and %d", level, b.level)
+	if a.level < e.lat.drop || b.level != a.level {
+		return nil, fmt.Errorf("multiply at levels %d and %d", a.level, b.level)
 	}
-	key, err := e.key(0, level)
-	if err != nil {
-		return nil, err
-	}
-	out := e.value(level - e.lat.drop)
+	s := preparedStep{level: a.level, drop: e.lat.drop, products: [][2]int{{0, 1}}}
 	err = e.work(ctx, func() error {
-		d := [3][][]uint64{e.take(level + 1), e.take(level + 1), e.take(level + 1)}
-		sum := e.pair(level)
-		defer func() {
-			for i := range d {
-				e.give(d[i])
-			}
-			e.give(sum[0])
-			e.give(sum[1])
-		}()
-		if err := e.each(ctx, level+1, func(i int) {
-			e.lat.moduli[i].Tensor(d[0][i], d[1][i], d[2][i], a.c[0][i], a.c[1][i], b.c[0][i], b.c[1][i])
-		}); err != nil {
-			return err
-		}
-		err := e.switchKeys(ctx, level, d[2], func(i int, digits [][]uint64) {
-			m := e.modulus(i, level)
-			key.products(m, i, level, sum[0][i], sum[1][i], digits)
-			if i <= level {
-				p := m.Scalar(m.Product(e.lat.p...))
-				m.ScaleAdd(sum[0][i], d[0][i], p)
-				m.ScaleAdd(sum[1][i], d[1][i], p)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		return e.divide(ctx, e.lat.products[level], level, sum, out)
+		out, err = e.combine(ctx, &s, []*Value{a, b})
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }

@@ -15,8 +15,9 @@ import (
 	"manx/privacy/notice"
 )
 
-// A Need is one evaluation key: the rotation by Rotation slots to the left, or
-// relinearisation where Rotation is 0, for ciphertexts of Level or less.
+// A Need is one evaluation key: the rotation by Rotation slots to the left,
+// relinearisation where Rotation is 0, or conjugation where it is the set's
+// Conjugation, for ciphertexts of Level or less.
 type Need struct{ Rotation, Level int }
 
 // Needs is the list of keys a plan asks for: rotations strictly ascending.
@@ -32,7 +33,7 @@ func (n Needs) Check(s Set) error {
 	}
 	last := -1
 	for _, k := range n {
-		if k.Rotation <= last || k.Rotation >= s.Slots() || k.Level < 0 || k.Level > s.Levels() {
+		if k.Rotation <= last || k.Rotation > s.Conjugation() || k.Level < 0 || k.Level > s.Levels() {
 			return fmt.Errorf("evaluation key for rotation %d at level %d", k.Rotation, k.Level)
 		}
 		last = k.Rotation
@@ -135,8 +136,11 @@ func (o *opened) evaluationKey(n Need, public [32]byte) ([]byte, error) {
 		target[i] = o.eval[o.place(i, n.Level)]
 	}
 	if n.Rotation != 0 {
-		// 1/g is g to the order of 5, less one.
-		inverse, err := rns.NewTurn(o.n, o.galois(o.n/2-n.Rotation))
+		back := n.Rotation // conjugation undoes itself
+		if back != o.n/2 {
+			back = o.n/2 - back
+		}
+		inverse, err := rns.NewTurn(o.n, o.galois(back))
 		if err != nil {
 			return nil, err
 		}

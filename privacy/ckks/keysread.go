@@ -24,13 +24,13 @@ type EvaluationKeys struct {
 // A switchKey is one evaluation key, transformed and in Montgomery form.
 type switchKey struct {
 	level  int
-	turn   *rns.Turn       // nil for relinearisation
-	halves [2][][][]uint64 // by limb, those of P last, and digit
+	turn   *rns.Turn      // nil for relinearisation
+	halves []*rns.Weights // by limb, those of P last: both halves of each digit in turn
 }
 
 // ReadEvaluationKeys reads exactly the keys needed, from a stranger: other keys,
 // in another order or at another level are an error, and memory never exceeds
-// what the needs take (about three times Needs.Size).
+// what the needs take (about two and a half times Needs.Size).
 func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*EvaluationKeys, error) {
 	if err := needs.Check(s); err != nil {
 		return nil, fmt.Errorf("read evaluation keys: %w", err)
@@ -108,19 +108,19 @@ func ReadEvaluationKeys(ctx context.Context, r io.Reader, s Set, needs Needs) (*
 	return l.assemble(needs, made), nil
 }
 
-// key transforms one key's halves, which it keeps.
+// key transforms one key's halves. It spoils them.
 func (l *lattice) key(n Need, first, second [][][]uint64) (*switchKey, error) {
 	ms := l.at(n.Level, true)
 	k := &switchKey{level: n.Level}
-	for h := range k.halves {
-		k.halves[h] = make([][][]uint64, len(ms))
+	for _, m := range ms {
+		k.halves = append(k.halves, m.NewWeights(2*len(first)))
 	}
 	for d := range first {
 		for h, half := range [2][][]uint64{first[d], second[d]} {
 			for i, m := range ms {
 				m.NTT(half[i], half[i])
 				m.Montgomery(half[i], half[i])
-				k.halves[h][i] = append(k.halves[h][i], half[i])
+				k.halves[i].Set(2*d+h, half[i])
 			}
 		}
 	}

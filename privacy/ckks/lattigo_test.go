@@ -167,11 +167,10 @@ func (b *bench) multiply(x, y *rlwe.Ciphertext) []ring.Poly {
 	return []ring.Poly{d0, d1}
 }
 
-// rotate is lattigo's rotation.
-func (b *bench) rotate(t testing.TB, x *rlwe.Ciphertext, rotation int) []ring.Poly {
+// rotate is lattigo's automorphism by g, under our key of that number.
+func (b *bench) rotate(t testing.TB, x *rlwe.Ciphertext, rotation int, g uint64) []ring.Poly {
 	level := x.Level()
 	r := b.params.RingQ().AtLevel(level)
-	g := b.params.GaloisElement(rotation)
 	index, err := ring.AutomorphismNTTIndex(b.l.n, uint64(2*b.l.n), g)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +184,7 @@ func (b *bench) rotate(t testing.TB, x *rlwe.Ciphertext, rotation int) []ring.Po
 	return out
 }
 
-// Rotations and products are lattigo's to the last bit, over drawn parameters,
+// Rotations, conjugations and products are lattigo's to the last bit, over drawn parameters,
 // levels and residues. A product's one rounding equals lattigo's two but for one
 // coefficient in 2^28 or more.
 func TestEvaluatorIsLattigos(t *testing.T) {
@@ -197,7 +196,7 @@ func TestEvaluatorIsLattigos(t *testing.T) {
 			}
 			sp := randomSpec(g, logN, width)
 			rotation := 1 + g.IntN(1<<logN/2-1)
-			b := newBench(t, sp, 0, rotation)
+			b := newBench(t, sp, 0, rotation, 1<<logN/2)
 			for _, level := range []int{len(sp.q) - 1, g.IntN(len(sp.q))} {
 				what := fmt.Sprintf("2^%d, %d and %d primes, level %d, rotation %d", logN, len(sp.q), width, level, rotation)
 				x, lx := b.draw(g, level)
@@ -206,7 +205,11 @@ func TestEvaluatorIsLattigos(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				same(t, what, v, b.rotate(t, lx, rotation))
+				same(t, what, v, b.rotate(t, lx, rotation, b.params.GaloisElement(rotation)))
+				if v, err = b.e.Conjugate(t.Context(), x); err != nil {
+					t.Fatal(err)
+				}
+				same(t, what+", conjugate", v, b.rotate(t, lx, 1<<logN/2, uint64(2*b.l.n-1)))
 				if level == 0 {
 					continue
 				}
@@ -269,7 +272,7 @@ func divideExactly(t *testing.T, g *rand.Rand, b *bench) {
 			}
 		}
 		out := b.e.value(level - sp.drop)
-		if err := b.e.divide(context.Background(), b.l.products[level], level, sum, out); err != nil {
+		if err := b.e.divide(context.Background(), b.e.division(b.l.products[level], level, sum, out)); err != nil {
 			t.Fatal(err)
 		}
 		for h := range out.c {

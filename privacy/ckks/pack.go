@@ -50,7 +50,23 @@ func PackIntegers(v []int64) Integers {
 // IsZero reports whether every coefficient is 0.
 func (p Integers) IsZero() bool { return p.width == 0 }
 
-// Unpack writes the coefficients to out, whose length is the ring's degree.
+// constant returns the coefficient of a polynomial that has that one alone.
+func (p Integers) constant() (c int64, ok bool) {
+	if p.width == 0 {
+		return 0, true
+	}
+	n := len(p.data) * 8 / int(p.width)
+	kept := make([]uint64, n)
+	limb.Unpack(p.data, kept, int(p.width))
+	for _, z := range kept[1:] {
+		if z != 0 {
+			return 0, false
+		}
+	}
+	return int64(kept[0]>>1) ^ -int64(kept[0]&1), true
+}
+
+// unpack writes the coefficients to out, whose length is the ring's degree.
 func (p Integers) unpack(out []int64) {
 	clear(out)
 	if p.width == 0 {

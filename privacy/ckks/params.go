@@ -110,6 +110,10 @@ func (s Set) String() string {
 // Slots returns how many numbers one ciphertext holds.
 func (s Set) Slots() int { p, _ := s.spec(); return 1 << p.logN >> 1 }
 
+// Conjugation returns the number that stands for conjugation, of every slot in
+// its place, where others are rotations: one more than any of those.
+func (s Set) Conjugation() int { return s.Slots() }
+
 // Levels returns how many rescalings a fresh ciphertext at the top allows.
 func (s Set) Levels() int { p, _ := s.spec(); return len(p.q) - 1 }
 
@@ -291,8 +295,12 @@ func (l *lattice) place(i, level int) int {
 	return i
 }
 
-// galois returns the power of X that rotates slots by rotation to the left.
+// galois returns the power of X that rotates slots by rotation to the left, or
+// conjugates them where rotation is Conjugation.
 func (l *lattice) galois(rotation int) uint64 {
+	if rotation == l.n/2 {
+		return uint64(2*l.n - 1)
+	}
 	g := uint64(1)
 	for range rotation {
 		g = g * 5 & uint64(2*l.n-1)

@@ -11,9 +11,9 @@ import (
 	"manx/privacy/ckks/rns"
 )
 
-// A Prepared transform has its plaintexts as residues, transformed: about eight
-// times the memory of the packed integers, made once for many evaluations. It
-// is read-only.
+// A Prepared transform has its plaintexts as residues, transformed: ten or more
+// times the memory of the packed integers (Transform.Bytes), made once for many
+// evaluations. It is read-only.
 type Prepared struct {
 	set      Set
 	level    int
@@ -21,9 +21,9 @@ type Prepared struct {
 	terms    []Term
 	runs     []run
 	folds    []int
-	extended bool         // some term has a baby step, so sums run modulo QP
-	plain    [][][]uint64 // by run and limb, P's last: its terms' interleaved, in Montgomery form
-	bias     [][]uint64   // at level-1; nil where there is none
+	extended bool             // some term has a baby step, so sums run modulo QP
+	plain    [][]*rns.Weights // by run and limb, P's last
+	bias     [][]uint64       // at level-1; nil where there is none
 }
 
 // A run is the terms that share both giant steps. Modulo P only those with baby
@@ -36,6 +36,15 @@ func (r run) terms(limb, level int) (from, to int) {
 		return r.fromP, r.toP
 	}
 	return r.from, r.to
+}
+
+// Bytes returns the memory that Prepare takes for t in a set.
+func (t *Transform) Bytes(s Set) (total int64) {
+	sp, _ := s.spec()
+	for _, q := range sp.chain(t.Level, true) {
+		total += int64(len(t.Terms)) * int64(rns.WeightBytes(q)) << sp.logN
+	}
+	return total
 }
 
 // Prepare readies transforms, each for a number of inputs, in parallel.
@@ -56,10 +65,10 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 		p := l.outline(t, inputs[i])
 		ms := l.at(t.Level, p.extended)
 		for k, r := range p.runs {
-			p.plain[k] = make([][]uint64, len(ms))
-			for j := range ms {
+			p.plain[k] = make([]*rns.Weights, len(ms))
+			for j, m := range ms {
 				from, to := r.terms(j, t.Level)
-				p.plain[k][j] = make([]uint64, l.n*(to-from))
+				p.plain[k][j] = m.NewWeights(to - from)
 			}
 			atP := 0
 			for at, m := range t.Terms[r.from:r.to] {
@@ -71,9 +80,9 @@ func Prepare(ctx context.Context, s Set, transforms []*Transform, inputs []int) 
 					for j, v := range l.plaintext(m.Plain, t.Level, p.extended && m.Baby != 0) {
 						ms[j].Montgomery(v, v)
 						if j <= t.Level {
-							rns.Interleave(p.plain[k][j], v, at, r.to-r.from)
+							p.plain[k][j].Set(at, v)
 						} else {
-							rns.Interleave(p.plain[k][j], v, turned, r.toP-r.fromP)
+							p.plain[k][j].Set(turned, v)
 						}
 					}
 					return ctx.Err()
@@ -109,7 +118,7 @@ func (l *lattice) outline(t *Transform, inputs int) *Prepared {
 		r.to, r.toP = k+1, turned
 	}
 	p.extended = turned > 0
-	p.plain = make([][][]uint64, len(p.runs))
+	p.plain = make([][]*rns.Weights, len(p.runs))
 	return p
 }
 

@@ -21,6 +21,12 @@ func (e *Evaluator) Rotate(ctx context.Context, v *Value, rotation int) (out *Va
 	return out, err
 }
 
+// Conjugate returns v with every slot's complex conjugate. The keys hold one for
+// the set's Conjugation.
+func (e *Evaluator) Conjugate(ctx context.Context, v *Value) (*Value, error) {
+	return e.Rotate(ctx, v, e.lat.n/2)
+}
+
 // sum returns the sum of every part's value rotated, all of one level. The
 // key-switching products are added before their common division by P.
 func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
@@ -36,60 +42,69 @@ func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
 		}
 	}
 	out := e.value(level)
-	if err := e.turned(ctx, level, parts, keys, out); err != nil {
-		return nil, err
-	}
-	err := e.each(ctx, level+1, func(i int) {
+	// add adds to a limb of out what needs no key, or sets it to that.
+	add := func(h, i int, set bool) {
 		m := e.lat.moduli[i]
-		for k, p := range parts {
-			if keys[k] != nil {
-				m.PermuteAdd(out.c[0][i], p.v.c[0][i], keys[k].turn)
-				continue
-			}
-			m.Add(out.c[0][i], out.c[0][i], p.v.c[0][i])
-			m.Add(out.c[1][i], out.c[1][i], p.v.c[1][i])
+		if set {
+			clear(out.c[h][i])
 		}
-	})
-	if err != nil {
+		for k, p := range parts {
+			switch {
+			case keys[k] == nil:
+				m.Add(out.c[h][i], out.c[h][i], p.v.c[h][i])
+			case h == 0:
+				m.PermuteAdd(out.c[0][i], p.v.c[0][i], keys[k].turn)
+			}
+		}
+	}
+	if err := e.turned(ctx, level, parts, keys, out, add); err != nil {
+		e.Free(out)
 		return nil, err
 	}
 	return out, nil
 }
 
-// turned sets out to the switched second halves of the parts that turn.
-func (e *Evaluator) turned(ctx context.Context, level int, parts []part, keys []*switchKey, out *Value) error {
-	var sum [2][][]uint64
-	defer func() {
-		for h := range sum {
-			e.give(sum[h])
+// turned sets out to the switched second halves of the parts that turn, and calls
+// add for each limb of each half.
+func (e *Evaluator) turned(ctx context.Context, level int, parts []part, keys []*switchKey, out *Value, add func(h, i int, set bool)) error {
+	last := -1
+	for k := range parts {
+		if keys[k] != nil {
+			last = k
 		}
+	}
+	if last < 0 {
+		return e.each(ctx, 2*(level+1), func(k int) { add(k&1, k/2, true) })
+	}
+	sum := e.pair(level)
+	division := e.division(e.lat.switched, level, sum, out)
+	defer func() {
+		e.give(sum[0])
+		e.give(sum[1])
+		division.release()
 	}()
+	to := (*rns.Modulus).Permute
 	for k, p := range parts {
 		key := keys[k]
 		if key == nil {
 			continue
 		}
-		add := (*rns.Modulus).PermuteAdd
-		if sum[0] == nil {
-			add, sum = (*rns.Modulus).Permute, e.pair(level)
-		}
-		if err := e.switchKeys(ctx, level, p.v.c[1], func(i int, digits [][]uint64) {
+		if err := e.switchKeys(ctx, level, p.v.c[1], nil, func(i int, digits [][]uint64) {
 			m, t := e.modulus(i, level), e.take(2)
 			key.products(m, i, level, t[0], t[1], digits)
-			add(m, sum[0][i], t[0], key.turn)
-			add(m, sum[1][i], t[1], key.turn)
+			to(m, sum[0][i], t[0], key.turn)
+			to(m, sum[1][i], t[1], key.turn)
 			e.give(t)
+			if k == last {
+				division.bring(i)
+			}
 		}); err != nil {
 			return err
 		}
+		to = (*rns.Modulus).PermuteAdd
 	}
-	if sum[0] != nil {
-		return e.divide(ctx, e.lat.switched, level, sum, out)
-	}
-	for h := range out.c {
-		for _, v := range out.c[h] {
-			clear(v)
-		}
-	}
-	return nil
+	return e.each(ctx, division.tasks(), func(k int) {
+		h, i := division.finish(k)
+		add(h, i, false)
+	})
 }

@@ -110,6 +110,10 @@ func (b *Basis) Extend(m *Modulus, out []uint64, y [][]uint64) {
 		}
 		return
 	}
+	if m.float != nil {
+		b.extendFloat(m, e, out, y)
+		return
+	}
 	for i := range out {
 		hi, lo := uint64(0), e.factors[len(b.from)+1]
 		for k, f := range e.factors[:len(b.from)+1] {

@@ -14,9 +14,9 @@ func (m *Modulus) scaleAddSIMD(_, _ []uint64, _ pair) {}
 
 func (m *Modulus) tensorSIMD(_, _, _, _, _, _, _ []uint64) {}
 
-func (m *Modulus) productsSIMD(_, _ []uint64, _, _, _ [][]uint64, _, _ int) {}
+func (m *Modulus) keyedSIMD(_, _ []uint64, _ [][]uint64, _ *Weights) {}
 
-func (m *Modulus) interleavedSIMD(_, _, _ []uint64, _, _ [][]uint64, _, _ int) {}
+func (m *Modulus) weightedSIMD(_, _ []uint64, _ *Weights, _, _ [][]uint64, _, _ int) {}
 
 func (m *Modulus) mulSIMD(_, _, _ []uint64) {}
 

@@ -9,7 +9,7 @@ import (
 )
 
 func haveIFMA() bool {
-	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA
+	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA && cpu.X86.HasAVX512VBMI
 }
 
 // A pass is two or three layers of butterflies done on residues in registers:

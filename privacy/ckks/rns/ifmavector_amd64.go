@@ -26,20 +26,42 @@ func (m *Modulus) tensorSIMD(d0, d1, d2, a0, a1, b0, b1 []uint64) {
 
 func (m *Modulus) mulSIMD(out, a, b []uint64) { mulIFMA(&out[0], &a[0], &b[0], m.N, &m.k) }
 
-func (m *Modulus) productsSIMD(out0, out1 []uint64, x, k0, k1 [][]uint64, from, to int) {
-	for t := range x {
-		_, _, _ = x[t][to-1], k0[t][to-1], k1[t][to-1]
+func (m *Modulus) keyedSIMD(out0, out1 []uint64, x [][]uint64, w *Weights) {
+	for _, v := range x {
+		_ = v[m.N-1]
 	}
-	productsIFMA(&out0[0], &out1[0], &x[0], &k0[0], &k1[0], len(x), from, to, m.large(len(x)), &m.k)
+	unused := (w.terms - 2*len(x)) * 32 * w.bytes
+	keyedIFMA(&out0[0], &out1[0], &x[0], &w.data[0], &spreads[w.bytes], len(x), unused, m.N, m.large(len(x)), &m.k)
 }
 
-func (m *Modulus) interleavedSIMD(out0, out1, x []uint64, k0, k1 [][]uint64, from, to int) {
+func (m *Modulus) weightedSIMD(out0, out1 []uint64, w *Weights, k0, k1 [][]uint64, from, to int) {
 	for t := range k0 {
 		_, _ = k0[t][to-1], k1[t][to-1]
 	}
-	_ = x[to*len(k0)-1]
-	interleavedIFMA(&out0[0], &out1[0], &x[from*len(k0)], &k0[0], &k1[0], len(k0), from, to, m.large(len(k0)), &m.k)
+	weightedIFMA(&out0[0], &out1[0], &w.data[w.at(from, 0)], &spreads[w.bytes], &k0[0], &k1[0], w.terms, from, to, m.large(w.terms), &m.k)
 }
+
+// A spread gives eight residues of some bytes a word each: where each byte of the
+// words comes from, and which there are.
+type spread struct {
+	from [64]byte
+	mask uint64
+	step int // bytes of eight residues
+}
+
+//nolint:gochecknoglobals // constants, by the bytes of a residue
+var spreads = func() (s [9]spread) {
+	for bytes := range s {
+		s[bytes].step = 8 * bytes
+		for i := range s[bytes].from {
+			s[bytes].from[i] = byte(i/8*bytes + i%8)
+			if i%8 < bytes {
+				s[bytes].mask |= 1 << i
+			}
+		}
+	}
+	return s
+}()
 
 // large returns 1 where the high halves' sums may exceed 52 bits, otherwise 0.
 func (m *Modulus) large(terms int) int {
@@ -99,10 +121,10 @@ func scaleAddIFMA(out, a *uint64, n int, w, quotient uint64, k *constants)
 func tensorIFMA(d0, d1, d2, a0, a1, b0, b1 *uint64, n int, k *constants)
 
 //go:noescape
-func productsIFMA(out0, out1 *uint64, x, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+func keyedIFMA(out0, out1 *uint64, x *[]uint64, w *byte, s *spread, terms, unused, n, large int, k *constants)
 
 //go:noescape
-func interleavedIFMA(out0, out1, x *uint64, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
+func weightedIFMA(out0, out1 *uint64, w *byte, s *spread, k0, k1 *[]uint64, terms, from, to, large int, k *constants)
 
 //go:noescape
 func mulIFMA(out, a, b *uint64, n int, k *constants)

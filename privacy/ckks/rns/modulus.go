@@ -4,9 +4,10 @@
 // permutations that rotate slots.
 //
 // Every function is exact and has two forms, chosen once for each Modulus:
-// kernels in AVX-512 IFMA (products of 52 bits), and Go. Both give the same
-// residues, below the prime, so results never depend on the machine. There is
-// no floating point.
+// kernels in AVX-512 IFMA (products of 52 bits), and Go; transforms, sums of
+// products and base extension have a third for machines with AVX2 alone. All give
+// the same residues, below the prime, so results never depend on the machine.
+// Where that third one computes with float64 every value is an integer, and exact.
 //
 // It knows neither ciphertexts nor keys, and its running time depends on the
 // primes and lengths alone.
@@ -44,6 +45,7 @@ type Modulus struct {
 	passes            []pass
 	tail, head        []uint64 // twiddles of the six layers inside 64 residues
 	last              []uint64 // the inverse's last pass, with 1/N in it
+	float             *floats  // nil unless its kernels are used
 }
 
 // constants are what kernels read; their order is theirs.
@@ -63,10 +65,32 @@ type pair struct{ w, quotient uint64 }
 // primitive 2N-th root of unity modulo q; it fixes the order of transformed
 // residues: the i-th is the value at root^(2 r+1), r being i with its bits reversed.
 func NewModulus(q uint64, logN int, root uint64) (*Modulus, error) {
-	return newModulus(q, logN, root, haveIFMA())
+	return newModulus(q, logN, root, kinds()[0])
 }
 
-func newModulus(q uint64, logN int, root uint64, simd bool) (*Modulus, error) {
+// A kind of kernels.
+type kind int
+
+const (
+	plain kind = iota // Go
+	float             // AVX2 and FMA: transforms, sums of products, base extension
+	ifma              // AVX-512
+)
+
+func (k kind) String() string { return [...]string{"Go", "AVX2", "IFMA"}[k] }
+
+// kinds returns those that this machine has, the fastest first.
+func kinds() (out []kind) {
+	if haveIFMA() {
+		out = append(out, ifma)
+	}
+	if haveFloat() {
+		out = append(out, float)
+	}
+	return append(out, plain)
+}
+
+func newModulus(q uint64, logN int, root uint64, kernels kind) (*Modulus, error) {
 	if logN < minLogN || logN > maxLogN {
 		return nil, fmt.Errorf("rns: vectors of 2^%d residues", logN)
 	}
@@ -77,7 +101,7 @@ func newModulus(q uint64, logN int, root uint64, simd bool) (*Modulus, error) {
 	if root >= q || power(root, n, q) != q-1 {
 		return nil, fmt.Errorf("rns: no primitive root of order 2^%d", logN+1)
 	}
-	m := &Modulus{Q: q, N: int(n), layers: logN, simd: simd}
+	m := &Modulus{Q: q, N: int(n), layers: logN, simd: kernels == ifma}
 	m.radix = m.pair((1 << word) % q)
 	m.mu = (1<<64 - 1) / q // q is odd, so this is the floor of 2^64 / q
 	m.k = constants{
@@ -87,8 +111,11 @@ func newModulus(q uint64, logN int, root uint64, simd bool) (*Modulus, error) {
 	m.inverse = m.pair(power(n, q-2, q))
 	m.lazy = q < 1<<(word-logN)
 	m.roots(root)
-	if simd {
+	switch kernels {
+	case ifma:
 		m.pack()
+	case float:
+		m.packFloat()
 	}
 	return m, nil
 }

@@ -9,6 +9,10 @@ func (m *Modulus) NTT(out, in []uint64) {
 		m.transform(out, in)
 		return
 	}
+	if m.float != nil {
+		m.transformFloat(out, in)
+		return
+	}
 	copy(out, in)
 	// A layer adds less than 2q to the largest value: 16 of them stay under 2^56.
 	// Two are done at once, and the last two, of four residues, in a loop of their own.
@@ -57,6 +61,10 @@ func (m *Modulus) INTT(out, in []uint64) {
 	out, in = out[:m.N], in[:m.N]
 	if m.simd {
 		m.untransform(out, in)
+		return
+	}
+	if m.float != nil {
+		m.untransformFloat(out, in)
 		return
 	}
 	// A layer doubles the largest value, which is brought below q in time.

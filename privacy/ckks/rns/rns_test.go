@@ -22,7 +22,8 @@ func primes(t testing.TB, bitLen, logN, count int) []uint64 {
 	return out
 }
 
-// both returns a modulus in Go and, where the machine can, in IFMA, and lattigo's.
+// both returns a modulus in each kind of kernels that the machine has, plain Go
+// last, and lattigo's.
 func both(t testing.TB, q uint64, logN int) (ms []*Modulus, r *ring.SubRing) {
 	t.Helper()
 	rg, err := ring.NewRing(1<<logN, []uint64{q})
@@ -31,13 +32,9 @@ func both(t testing.TB, q uint64, logN int) (ms []*Modulus, r *ring.SubRing) {
 	}
 	r = rg.SubRings[0]
 	root := power(r.PrimitiveRoot, (q-1)>>(logN+1), q)
-	m, err := newModulus(q, logN, root, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ms = append(ms, m)
-	if haveIFMA() {
-		if m, err = newModulus(q, logN, root, true); err != nil {
+	for _, k := range kinds() {
+		m, err := newModulus(q, logN, root, k)
+		if err != nil {
 			t.Fatal(err)
 		}
 		ms = append(ms, m)
@@ -75,8 +72,8 @@ func every(t *testing.T, sizes []int, f func(t *testing.T, m *Modulus, r *ring.S
 	for _, logN := range sizes {
 		for _, b := range []int{28, 36, 38, 45, 50} {
 			ms, r := both(t, primes(t, b, logN, 1)[0], logN)
-			for _, m := range ms {
-				t.Run(fmt.Sprintf("%d/%d/ifma=%t", logN, b, m.simd), func(t *testing.T) { f(t, m, r) })
+			for i, m := range ms {
+				t.Run(fmt.Sprintf("%d/%d/%s", logN, b, kinds()[i]), func(t *testing.T) { f(t, m, r) })
 			}
 		}
 	}

@@ -59,11 +59,19 @@ func TestSumsOfProducts(t *testing.T) {
 		}
 		for _, terms := range []int{0, 1, 7, 8, 40, MaxTerms} {
 			x, k0, k1 := make([][]uint64, terms), make([][]uint64, terms), make([][]uint64, terms)
+			weights := m.NewWeights(terms)
+			keys := m.NewWeights(2*terms + 4) // of which some are not used
 			for j := range terms {
 				x[j], k0[j], k1[j] = most, most, most
 				if terms < 50 {
 					x[j], k0[j], k1[j] = residues(m, uint64(j)), residues(m, uint64(100+j)), residues(m, uint64(200+j))
 				}
+				weights.Set(j, x[j])
+				keys.Set(2*j, k0[j])
+				keys.Set(2*j+1, k1[j])
+			}
+			for j := range 4 {
+				keys.Set(2*terms+j, most)
 			}
 			want := func(k [][]uint64) []uint64 {
 				if terms == MaxTerms { // all summands are 1
@@ -76,22 +84,20 @@ func TestSumsOfProducts(t *testing.T) {
 					return sum
 				})
 			}
-			out0, out1 := residues(m, 5), residues(m, 6)
-			m.Products(out0, out1, x, k0, k1, 0, 64)
-			m.Products(out0, out1, x, k0, k1, 64, m.N)
-			packed := make([]uint64, terms*m.N)
-			for j := range terms {
-				Interleave(packed, x[j], j, terms)
+			check := func(what string, out0, out1 []uint64) {
+				m.Montgomery(out0, out0)
+				m.Montgomery(out1, out1)
+				equal(t, fmt.Sprint(terms, what, "first"), out0, want(k0))
+				equal(t, fmt.Sprint(terms, what, "second"), out1, want(k1))
 			}
-			again0, again1 := residues(m, 7), residues(m, 8)
-			m.InterleavedProducts(again0, again1, packed, k0, k1, 0, 64)
-			m.InterleavedProducts(again0, again1, packed, k0, k1, 64, m.N)
-			equal(t, fmt.Sprint(terms, " terms interleaved, first"), again0, out0)
-			equal(t, fmt.Sprint(terms, " terms interleaved, second"), again1, out1)
-			m.Montgomery(out0, out0)
-			m.Montgomery(out1, out1)
-			equal(t, fmt.Sprint(terms, " terms, first"), out0, want(k0))
-			equal(t, fmt.Sprint(terms, " terms, second"), out1, want(k1))
+			out0, out1 := residues(m, 5), residues(m, 6)
+			m.WeightedSums(out0, out1, weights, k0, k1, 0, 64)
+			m.WeightedSums(out0, out1, weights, k0, k1, 64, m.N)
+			check(" terms by weights, ", out0, out1)
+			if terms > 0 {
+				m.KeyedSums(out0, out1, x, keys)
+				check(" terms by keys, ", out0, out1)
+			}
 		}
 	})
 }
@@ -127,16 +133,13 @@ func TestTurnIsLattigos(t *testing.T) {
 func TestBasisExtendsExactly(t *testing.T) {
 	const logN = 10
 	for _, from := range [][]int{{50}, {28}, {38}, {50, 50}, {38, 50}, {38, 38, 38}, {28, 36, 38, 45, 50, 50, 38, 38}} {
-		for _, simd := range []bool{false, haveIFMA()} {
+		for kind := range kinds() {
 			used := map[int]int{}
 			modulus := func(b int) *Modulus {
 				used[b]++
 				q := primes(t, b, logN, used[b])[used[b]-1]
 				ms, _ := both(t, q, logN)
-				if simd {
-					return ms[1]
-				}
-				return ms[0]
+				return ms[kind]
 			}
 			var ms, to []*Modulus
 			for _, b := range from {
@@ -178,7 +181,7 @@ func TestBasisExtendsExactly(t *testing.T) {
 			for _, m := range to {
 				out := make([]uint64, m.N)
 				b.Extend(m, out, y)
-				equal(t, fmt.Sprint(from, simd), out, on(m, func(i int) uint64 { return rest(values[i], m) }))
+				equal(t, fmt.Sprint(from, kinds()[kind]), out, on(m, func(i int) uint64 { return rest(values[i], m) }))
 			}
 		}
 	}
