@@ -173,7 +173,7 @@ func TestCompileNamesTheLayerThatDoesNotFit(t *testing.T) {
 		"layer 8, Poly: the model is too large to run encrypted: the model needs 9 levels":     chain("", []int{4}, deep...),
 		"layer 1, Conv: the model is too large to run encrypted: it gives 12800 values":        chain("", []int{2, 80, 80}, d.conv(2, 2, 3, 1, 1), d.poly(2), ml.Flatten{}, d.linear(1, 12800)),
 		"layer 3, MaxPool: the model does not run encrypted: it has the largest value of wind": chain("", []int{1, 4, 4}, d.conv(1, 1, 1, 1, 0), ml.Activation{Kind: ml.ReLU}, ml.MaxPool{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}),
-		"layer 2, Linear: the model is too large to run encrypted: a worker would hold":        chain("", []int{2048}, square, d.linear(2048, 2048), square, d.linear(512, 2048), square, d.linear(1, 512)),
+		"layer 1, Linear: the model is too large to run encrypted: a worker would hold":        chain("", []int{2048}, d.linear(2048, 2048), square, d.linear(2048, 2048), square, d.linear(2048, 2048), square, d.linear(1000, 2048)),
 		"layer 4, Poly: the model is too large to run encrypted: the model needs 9 levels":     chain("", []int{4}, d.linear(4, 4), d.curve(1, 7), d.linear(4, 4), d.curve(4, 4), d.linear(1, 4)),
 	} {
 		if _, err := Compile(g, [32]byte{}); !notice.Is(err, notice.Unsupported) || !strings.HasPrefix(err.Error(), want) {
