@@ -202,6 +202,15 @@ func (g *Grammar) settle(r Result, found []reading) Result {
 	return r
 }
 
+// Missing asks for the parameters of a template that values leave out.
+func Missing(t *template.Template, language tell.Language, values map[string]string) (out []Question) {
+	r := Result{Language: language}
+	for _, p := range t.Missing(values) {
+		out = append(out, r.question(p, value{}))
+	}
+	return out
+}
+
 func (r Result) question(p template.Param, v value) Question {
 	en, zh := p.Kind.Cure()
 	text := r.say("%s?", "%s？", p.About[r.Language]) + " " + r.say("Give %s.", "请给出%s。", []string{en, zh}[r.Language])

@@ -155,6 +155,19 @@ func TestWhatIsAskedAndRefused(t *testing.T) {
 	}
 }
 
+// Every template's own example asks for that template, and at most for the job.
+func TestExamples(t *testing.T) {
+	for _, name := range template.Names() {
+		tmpl, _ := template.Named(name)
+		for language, s := range tmpl.Example {
+			r := Standard().Read(s, nil)
+			if r.Template != name || int(r.Language) != language || len(r.Ask) > 1 || len(r.Ask) == 1 && r.Ask[0].Param != "job" {
+				t.Errorf("%s: %s", s, r.told())
+			}
+		}
+	}
+}
+
 // The numerals that are read are those that are written.
 func TestChineseNumerals(t *testing.T) {
 	for v, s := range map[int64]string{0: "零", 7: "七", 10: "十", 12: "十二", 20: "二十", 105: "一百零五", 110: "一百一十", 1002: "一千零二", 12345: "一万二千三百四十五",

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,9 +17,8 @@ import (
 // A Filled template is terms, with who plays which role.
 type Filled struct {
 	Terms   escrow.Terms
-	Players []ledger.Player      // of the roles whose party was given
-	Unknown []string             // roles for which a party is still to be given
-	Words   map[string][2]string // by which terms are told
+	Players []ledger.Player // of the roles whose party was given
+	Unknown []string        // roles for which a party is still to be given
 	Last    ledger.Time
 }
 
@@ -172,6 +172,9 @@ func (f *filling) role(param, name, v string) (string, error) {
 	return name, nil
 }
 
+// maxTerms is how many bytes of terms a ledger takes (ledger.OpenEscrow).
+const maxTerms = 48 << 10
+
 // finish writes the terms, resolves their labels and checks them, as if parties
 // that are still to be given were there.
 func (f *filling) finish() (Filled, error) {
@@ -179,7 +182,7 @@ func (f *filling) finish() (Filled, error) {
 	if err != nil {
 		return Filled{}, err
 	}
-	out := Filled{Terms: terms, Words: f.words()}
+	out := Filled{Terms: terms}
 	var parts []escrow.Part
 	for _, role := range f.order {
 		who := ledger.PartyID(f.taken[role])
@@ -198,6 +201,9 @@ func (f *filling) finish() (Filled, error) {
 	if out.Last-f.start > ledger.MaxEscrow {
 		return Filled{}, &Fault{"", "the terms last longer than ten years: choose shorter times", "合约期限超过十年：请缩短时间"}
 	}
+	if b, err := json.Marshal(terms); err != nil || len(b) > maxTerms {
+		return Filled{}, &Fault{"", fmt.Sprintf("the terms are longer than a ledger takes (%d clauses, %d bytes of at most %d): choose a smaller count", len(terms.Clauses), len(b), maxTerms), fmt.Sprintf("条款超出账本上限（%d条，%d字节，上限%d）：请减少期数", len(terms.Clauses), len(b), maxTerms)}
+	}
 	if err := terms.Check(parts, f.start, out.Last); err != nil {
 		var e *escrow.Fault
 		if errors.As(err, &e) {
@@ -206,17 +212,4 @@ func (f *filling) finish() (Filled, error) {
 		return Filled{}, fmt.Errorf("check terms: %w", err)
 	}
 	return out, nil
-}
-
-// words are the common words and the template's, and those that a role's
-// parameter is told by.
-func (f *filling) words() map[string][2]string {
-	out := map[string][2]string{}
-	for _, all := range [][]Word{Shared().Roles, Shared().Facts} {
-		for _, w := range all {
-			out[w.Name] = [2]string{w.Forms[0][0], w.Forms[1][0]}
-		}
-	}
-	maps.Copy(out, f.t.Words)
-	return out
 }

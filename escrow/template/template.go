@@ -30,12 +30,13 @@ const (
 
 // A Template is a template's file, read.
 type Template struct {
-	Name   string               `json:"name"`
-	Title  [2]string            `json:"title"` // English, Chinese
-	Params []Param              `json:"params"`
-	Words  map[string][2]string `json:"words"` // of roles, choices, pots, facts and outcomes
-	Says   [2][]string          `json:"-"`     // patterns of sentences
-	terms  *gotemplate.Template
+	Name    string               `json:"name"`
+	Title   [2]string            `json:"title"`   // English, Chinese
+	Example [2]string            `json:"example"` // a sentence that asks for it
+	Params  []Param              `json:"params"`
+	Words   map[string][2]string `json:"words"` // of roles, choices, pots, facts and outcomes
+	Says    [2][]string          `json:"-"`     // patterns of sentences
+	terms   *gotemplate.Template
 }
 
 // A Param is what terms depend on.
@@ -84,9 +85,9 @@ func malformed(en, zh string, args ...any) error {
 	return &Fault{English: "the template's file: " + fmt.Sprintf(en, args...), Han: "模板文件：" + fmt.Sprintf(zh, args...)}
 }
 
-// Parse reads a template's file: sections "-- template --" (JSON: name, title,
-// params, words), "-- en --" and "-- zh --" (patterns of sentences, one a line)
-// and "-- terms --". A line before the first section, or one of the sentences
+// Parse reads a template's file: sections "== template ==" (JSON: name, title,
+// example, params, words), "== en ==" and "== zh ==" (patterns of sentences, one a line)
+// and "== terms ==". A line before the first section, or one of the sentences
 // that begins with #, is a comment.
 func Parse(b []byte) (*Template, error) {
 	if len(b) > MaxFile {
@@ -97,7 +98,7 @@ func Parse(b []byte) (*Template, error) {
 	d := json.NewDecoder(strings.NewReader(parts["template"]))
 	d.DisallowUnknownFields()
 	if err := d.Decode(t); err != nil {
-		return nil, malformed("its section “template” is not JSON of name, title, params and words (%v)", "“template”一节不是含name、title、params、words的JSON（%v）", err)
+		return nil, malformed("its section “template” is not JSON of name, title, example, params and words (%v)", "“template”一节不是含name、title、example、params、words的JSON（%v）", err)
 	}
 	if err := t.outline(); err != nil {
 		return nil, err
@@ -145,11 +146,11 @@ func word(s string) bool {
 	return s != "" && len(s) <= 32
 }
 
-// sections splits a file at lines such as "-- en --".
+// sections splits a file at lines such as "== en ==".
 func sections(s string) map[string]string {
 	out, name := map[string]string{}, ""
 	for l := range strings.Lines(strings.ReplaceAll(s, "\r\n", "\n")) {
-		if x := strings.TrimSpace(l); strings.HasPrefix(x, "-- ") && strings.HasSuffix(x, " --") && len(x) > 6 {
+		if x := strings.TrimSpace(l); strings.HasPrefix(x, "== ") && strings.HasSuffix(x, " ==") && len(x) > 6 {
 			name = strings.TrimSpace(x[3 : len(x)-3])
 			continue
 		}
@@ -206,6 +207,31 @@ type library struct {
 func Named(name string) (*Template, bool) {
 	t, ok := all().templates[name]
 	return t, ok
+}
+
+// Words returns the words of all templates that come with the package, by which
+// contracts made from them are told. They agree with each other, and no two are
+// told alike. Words of other files are not used: whoever is sent a contract would
+// not have them.
+func Words() map[string][2]string {
+	out := map[string][2]string{}
+	for _, n := range Names() {
+		t, _ := Named(n)
+		maps.Copy(out, t.words())
+	}
+	return out
+}
+
+// words are the common words and the template's.
+func (t *Template) words() map[string][2]string {
+	out := map[string][2]string{}
+	for _, all := range [][]Word{Shared().Roles, Shared().Facts} {
+		for _, w := range all {
+			out[w.Name] = [2]string{w.Forms[0][0], w.Forms[1][0]}
+		}
+	}
+	maps.Copy(out, t.Words)
+	return out
 }
 
 // Names lists the templates that come with the package.

@@ -103,15 +103,15 @@ func TestInvariant4_TemplatesAreSound(t *testing.T) {
 			if err != nil || len(rep.Findings) > 0 {
 				story := ""
 				if len(rep.Findings) > 0 {
-					story = tell.Teller{Words: f.Words}.Finding(f.Terms, rep.Findings[0])
+					story = tell.Teller{Words: Words()}.Finding(f.Terms, rep.Findings[0])
 				}
-				t.Fatalf("%s %v: %v %s\n%s", name, values, err, story, tell.Teller{Words: f.Words}.Terms(f.Terms, parts))
+				t.Fatalf("%s %v: %v %s\n%s", name, values, err, story, tell.Teller{Words: Words()}.Terms(f.Terms, parts))
 			}
 			for range 5 {
 				history(t, r, f, parts)
 			}
 			for _, l := range []tell.Language{tell.English, tell.Chinese} {
-				if text := (tell.Teller{Language: l, Words: f.Words}).Terms(f.Terms, parts); strings.Contains(text, "<no value>") || strings.Contains(text, "%!") {
+				if text := (tell.Teller{Language: l, Words: Words()}).Terms(f.Terms, parts); strings.Contains(text, "<no value>") || strings.Contains(text, "%!") {
 					t.Errorf("%s reads\n%s", name, text)
 				}
 			}
@@ -172,13 +172,13 @@ func history(t *testing.T, r *rand.Rand, f Filled, parts []escrow.Part) {
 	}
 }
 
-// The longest terms that fit a ledger, and what is told of longer ones.
+// The longest terms that fit a ledger.
 func TestTheLargestTemplates(t *testing.T) {
 	for name, values := range map[string]map[string]string{
 		"instalment-loan": {"lender": "bank", "borrower": "me", "amount": "1200", "count": "120", "every": "1mo", "rate": "5%", "grace": "3d"},
 		"subscription":    {"subscriber": "me", "provider": "gym", "amount": "1", "count": "120", "every": "1w"},
 		"vesting":         {"grantor": "bank", "beneficiary": "me", "amount": "7", "count": "120", "every": "1mo", "cliff": "12"},
-		"milestones":      {"client": "me", "contractor": "contractor", "amount": "7", "count": "120", "every": "1w", "review": "1d", "arbiter": "court"},
+		"milestones":      {"client": "me", "contractor": "contractor", "amount": "7", "count": "90", "every": "1w", "review": "1d", "arbiter": "court"},
 	} {
 		tmpl, _ := Named(name)
 		f, err := tmpl.Fill(values, map[string]ledger.PartyID{"me": party("me"), "bank": party("bank")}, begin)
@@ -186,7 +186,10 @@ func TestTheLargestTemplates(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		b, _ := json.Marshal(f.Terms)
+		b, err := json.Marshal(f.Terms)
+		if body := (ledger.OpenEscrow{Title: name, Terms: b, Players: []ledger.Player{{Role: "me", Party: party("me")}}, Last: f.Last}); err != nil || body.Check() != nil {
+			t.Errorf("%s: no ledger takes %d bytes", name, len(b))
+		}
 		t.Logf("%s: %d clauses, %d bytes", name, len(f.Terms.Clauses), len(b))
 	}
 }
@@ -216,6 +219,36 @@ func TestFaultsNameTheParameterAndTheCure(t *testing.T) {
 	}
 }
 
+func TestTermsTooLongForALedger(t *testing.T) {
+	tmpl, _ := Named("milestones")
+	_, err := tmpl.Fill(map[string]string{"client": "me", "contractor": "contractor", "amount": "7", "count": "120", "every": "1w", "review": "1d", "arbiter": "court"}, nil, begin)
+	var f *Fault
+	if !errors.As(err, &f) || !strings.Contains(f.Error(), "smaller count") || !strings.Contains(f.Chinese(), "减少期数") {
+		t.Errorf("%v", err)
+	}
+}
+
+// No two words are told alike, in either language, and templates agree on theirs.
+func TestWordsTellApart(t *testing.T) {
+	told := map[string]string{}
+	for name, w := range Words() {
+		for _, s := range w {
+			if other, twice := told[s]; twice || s == "" {
+				t.Errorf("%s and %s are both told as %q", name, other, s)
+			}
+			told[s] = name
+		}
+	}
+	for _, n := range Names() {
+		tmpl, _ := Named(n)
+		for name, w := range tmpl.Words {
+			if Words()[name] != w {
+				t.Errorf("%s tells %s in its own way", n, name)
+			}
+		}
+	}
+}
+
 func TestMonthsAreOfTheCalendar(t *testing.T) {
 	at := func(s string) ledger.Time {
 		day, err := time.Parse(time.DateOnly, s)
@@ -240,7 +273,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, head := string(b), strings.SplitAfter(string(b), "-- terms --\n")[0]
+	good, head := string(b), strings.SplitAfter(string(b), "== terms ==\n")[0]
 	if _, err := Parse([]byte(good)); err != nil {
 		t.Fatal(err)
 	}
