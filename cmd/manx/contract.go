@@ -156,9 +156,11 @@ func (m *making) read() error {
 	}
 	m.parties = map[string]ledger.PartyID{}
 	for name, p := range who {
-		if m.parties[name], err = partyNamed(p); err != nil {
+		id, err := partyNamed(p)
+		if err != nil {
 			return err
 		}
+		m.parties[template.RoleNamed(name)] = id
 	}
 	m.language, m.values, m.stdin = m.teller().Language, map[string]string{}, bufio.NewReader(os.Stdin)
 	if m.template == "" && m.said == "" {
@@ -251,6 +253,18 @@ func (m *making) questions(ask []say.Question) {
 	}
 }
 
+// who asks for the party that plays a role.
+func (m *making) who(role string) string {
+	w := template.Words()[role][m.language]
+	if w == "" {
+		w = role
+	}
+	if m.language == tell.Chinese {
+		return w + "是哪一方？请给出当事人标识。"
+	}
+	return "Which party is " + w + "? Give a party's id."
+}
+
 // fill makes the terms, and asks who plays the roles.
 func (m *making) fill() (template.Filled, error) {
 	start := ledger.Time(time.Now().Unix())
@@ -261,14 +275,14 @@ func (m *making) fill() (template.Filled, error) {
 	if !m.asks() {
 		var ask []say.Question
 		for _, r := range f.Unknown {
-			ask = append(ask, say.Question{Param: "party " + r, Text: "who is " + r + "?"})
+			ask = append(ask, say.Question{Param: "party " + r, Text: m.who(r)})
 		}
 		m.questions(ask)
 		return f, usage{errors.New("say who plays each role: --party " + strings.Join(f.Unknown, "=PARTY --party ") + "=PARTY")}
 	}
 	for _, r := range f.Unknown {
 		for m.parties[r] == "" {
-			fmt.Fprintf(m.err, "%s is which party?\n> ", r)
+			fmt.Fprintf(m.err, "%s\n> ", m.who(r))
 			line, err := m.stdin.ReadString('\n')
 			if err != nil {
 				return f, notice.New(notice.Denied, "nothing was made", "")

@@ -184,6 +184,17 @@ func TestChineseNumerals(t *testing.T) {
 	}
 }
 
+func BenchmarkRead(b *testing.B) {
+	for _, name := range []string{"en", "zh"} {
+		all := table(b, name+".txt")
+		b.Run(name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				Standard().Read(all[i%len(all)].sentence, given)
+			}
+		})
+	}
+}
+
 // Whatever is said, values are ones that the template takes.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"en.txt", "zh.txt"} {

@@ -254,6 +254,20 @@ type Word struct {
 // Shared returns the common words and phrases.
 func Shared() Common { return all().Common }
 
+// RoleNamed returns the name of a role by one of its words in either language, or
+// the word itself.
+func RoleNamed(w string) string {
+	if w == "我" {
+		return "me"
+	}
+	for _, r := range Shared().Roles {
+		if slices.Contains(r.Forms[0], w) || slices.Contains(r.Forms[1], w) {
+			return r.Name
+		}
+	}
+	return w
+}
+
 func parseCommon(b []byte) (c Common, err error) {
 	parts := sections(string(b))
 	for name, to := range map[string]*[]Word{"roles": &c.Roles, "facts": &c.Facts} {

@@ -311,6 +311,20 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 }
 
+func BenchmarkFill(b *testing.B) {
+	tmpl, _ := Named("instalment-loan")
+	for _, n := range []string{"12", "120"} {
+		values := map[string]string{"lender": "bank", "borrower": "me", "amount": "1200", "count": n, "every": "1mo", "rate": "5%", "grace": "3d"}
+		b.Run(n+"_instalments", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := tmpl.Fill(values, nil, begin); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, name := range Names() {
 		b, err := os.ReadFile(filepath.Join("files", name+".escrow"))
