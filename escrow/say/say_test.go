@@ -184,6 +184,14 @@ func TestChineseNumerals(t *testing.T) {
 	}
 }
 
+// Names that make many readings cost no more than the bound.
+func TestManyReadingsAreBounded(t *testing.T) {
+	r := Standard().Read("pay me 5 MAN when "+strings.Repeat("the bank and ", 100)+"the bank confirm delivery", []string{"Bank", "BANK", "the bank", "The Bank"})
+	if r.Refused == nil || !strings.Contains(r.Refused.Text, "too many ways") {
+		t.Errorf("%s, %+v", r.told(), r.Refused)
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	for _, name := range []string{"en", "zh"} {
 		all := table(b, name+".txt")

@@ -2,6 +2,7 @@ package say
 
 import (
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,34 +96,49 @@ func (m *matcher) role(pos int) (out []match) {
 	case ledger.CheckID(ledger.PartyID(t.raw), "p") == nil:
 		out = append(out, plain(pos+1, t.raw))
 	}
-	return append(append(out, m.lexical(pos, m.words.roles)...), m.lexical(pos, m.names)...)
-}
-
-// listed reads one or more items with a separator, or nothing, between them, and
-// returns every beginning of the list.
-func (m *matcher) listed(pos int, seps []string, item func(int) []match) (out []match) {
-	for _, x := range item(pos) {
-		out = append(out, x)
-		for _, after := range []int{x.end, m.any(x.end, seps...)} {
-			if after > len(m.tokens)-1 || after == x.end && out[len(out)-1].end != x.end {
-				continue
-			}
-			for _, rest := range m.listed(after, seps, item) {
-				out = append(out, plain(rest.end, x.value.texts[0]+"+"+rest.value.texts[0]))
-			}
-		}
-		if len(out) > 200 {
-			return out // of a list that no template takes
+	for _, x := range append(m.lexical(pos, m.words.roles), m.lexical(pos, m.names)...) {
+		if !slices.ContainsFunc(out, func(o match) bool { return o.end == x.end && o.value.texts[0] == x.value.texts[0] }) {
+			out = append(out, x)
 		}
 	}
 	return out
 }
 
-func (m *matcher) roles(pos int, seps ...string) []match { return m.listed(pos, seps, m.role) }
+// maxList is one more than a template's lists may have, so that longer ones are
+// refused.
+const maxList = 25
+
+// listed reads one or more items with a separator, or nothing, between them, and
+// returns every beginning of the list.
+func (m *matcher) listed(pos, most int, seps []string, item func(int) []match) (out []match) {
+	if m.steps++; m.steps > maxSteps || most == 0 {
+		return nil
+	}
+	for _, x := range item(pos) {
+		out = append(out, x)
+		afters := []int{x.end}
+		if sep := m.any(x.end, seps...); sep > x.end {
+			afters = append(afters, sep)
+		}
+		for _, after := range afters {
+			for _, rest := range m.listed(after, most-1, seps, item) {
+				if m.steps++; m.steps > maxSteps {
+					return out
+				}
+				out = append(out, plain(rest.end, x.value.texts[0]+"+"+rest.value.texts[0]))
+			}
+		}
+	}
+	return out
+}
+
+func (m *matcher) roles(pos int, seps ...string) []match {
+	return valid(m.listed(pos, maxList, seps, m.role), template.Roles)
+}
 
 // shares reads "the hospital 40% and the clinic 60%", or "40% to the hospital".
 func (m *matcher) shares(pos int) []match {
-	all := m.listed(pos, []string{"and", "和", "与"}, func(pos int) (out []match) {
+	all := m.listed(pos, maxList, []string{"and", "和", "与"}, func(pos int) (out []match) {
 		for _, who := range m.role(pos) {
 			for _, p := range m.percent(who.end) {
 				out = append(out, plain(p.end, who.value.texts[0]+":"+p.value.texts[0]))

@@ -23,7 +23,7 @@ import (
 
 // Bounds of a template's file.
 const (
-	MaxFile   = 32 << 10 // bytes
+	MaxFile   = 16 << 10 // bytes
 	maxParams = 24
 	maxLine   = 1000 // bytes of a sentence's pattern
 )
