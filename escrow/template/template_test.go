@@ -219,6 +219,27 @@ func TestFaultsNameTheParameterAndTheCure(t *testing.T) {
 	}
 }
 
+// One party under two names is one role, so that the checker sees who decides on
+// a payment to himself.
+func TestOnePartyIsOneRole(t *testing.T) {
+	tmpl, _ := Named("pay-on-choice")
+	values := map[string]string{"payer": "bank", "payee": "shop", "amount": "5", "decider": "me", "after": "7d"}
+	for same, who := range map[bool]string{true: "me", false: "shop"} {
+		f, err := tmpl.Fill(values, map[string]ledger.PartyID{"me": party("me"), "shop": party(who), "bank": party("bank")}, begin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []escrow.Part
+		for _, p := range f.Players {
+			parts = append(parts, escrow.Part{Role: escrow.Role(p.Role), Party: p.Party})
+		}
+		r, err := check.Terms(f.Terms, parts, nil, begin, f.Last)
+		if err != nil || (len(r.Findings) > 0) != same || same && r.Findings[0].Kind != check.Takes {
+			t.Errorf("the same %v: %+v, %v", same, r.Findings, err)
+		}
+	}
+}
+
 func TestTermsTooLongForALedger(t *testing.T) {
 	tmpl, _ := Named("milestones")
 	_, err := tmpl.Fill(map[string]string{"client": "me", "contractor": "contractor", "amount": "7", "count": "120", "every": "1w", "review": "1d", "arbiter": "court"}, nil, begin)
