@@ -14,6 +14,7 @@ import (
 
 	"manx/escrow"
 	"manx/escrow/tell"
+	"manx/escrow/template"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -22,12 +23,12 @@ import (
 func escrowCommand(t *terminal) *cobra.Command {
 	var as string
 	var zh bool
-	c := &cobra.Command{Use: "escrow", Short: "Contracts that hold money by their terms: check, open, list, show, explain, step",
+	c := &cobra.Command{Use: "escrow", Short: "Contracts that hold money by their terms: new, check, open, list, show, explain, step",
 		Long: "A contract holds MAN by terms that anyone can read: who may do what until when, and where the money then goes.\nTerms are told in English, or with --zh in Chinese, from the same tree that the ledger steps."}
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell terms in Chinese")
 	e := &escrowCLI{t, &as, &zh}
-	c.AddCommand(e.check(), e.open(), e.list(), e.show(), e.step())
+	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.step())
 	return c
 }
 
@@ -38,10 +39,11 @@ type escrowCLI struct {
 }
 
 func (e *escrowCLI) teller() tell.Teller {
+	language := tell.English
 	if *e.zh {
-		return tell.Teller{Language: tell.Chinese}
+		language = tell.Chinese
 	}
-	return tell.Teller{}
+	return tell.Teller{Language: language, Words: template.Words()}
 }
 
 // A draft is a contract in a file, before it is on the ledger.
