@@ -98,7 +98,7 @@ func Terms(t escrow.Terms, parties []escrow.Part, fund []ledger.Amount, at, last
 			x.findings = append(x.findings, Finding{Kind: Never, Clause: i})
 		}
 	}
-	x.takers()
+	x.takers(parties)
 	return x.report(), nil
 }
 

@@ -121,6 +121,12 @@ func TestChoicesThatTake(t *testing.T) {
 			t.Errorf("%s: %+v", name, r.Findings)
 		}
 	}
+	// An arbiter who is the seller under another name helps himself too.
+	one := parties("buyer", "seller", "arbiter")
+	one[2].Party = one[1].Party
+	if r := report(t, terms(escrow.Case{By: "arbiter", Choice: "pay"}), one, ledger.MAN(1)); kinds(r)[asked] != Takes {
+		t.Errorf("one party in two roles: %+v", r.Findings)
+	}
 	// A claim that the buyer has time to contest is not the seller's word alone; one
 	// that only the seller can speak to is.
 	for heard, by := range map[bool]escrow.Role{true: "buyer", false: "seller"} {

@@ -1,11 +1,18 @@
 package check
 
-import "manx/escrow"
+import (
+	"slices"
 
-// takers finds choices by which a role alone moves another's money to itself:
-// after the choice nothing but time passes, or the role acts again, and it is
-// paid out of a pot of another who had nothing to say on the way.
-func (x *explorer) takers() {
+	"manx/escrow"
+	"manx/ledger"
+)
+
+// takers finds choices by which a party alone moves another's money to itself:
+// after the choice nothing but time passes, or the party acts again, and it is
+// paid out of a pot of another who had nothing to say on the way. Roles that one
+// party plays are one here.
+func (x *explorer) takers(parties []escrow.Part) {
+	who := player(parties)
 	for n, c := range x.terms.Clauses {
 		if c.Wait == nil {
 			continue
@@ -15,11 +22,11 @@ func (x *explorer) takers() {
 				continue
 			}
 			if k.Spend != nil {
-				if owner := x.terms.Pots[k.Spend.From].Owner; owner != k.By && contains(k.Spend.Payees, k.By) {
+				if owner := x.terms.Pots[k.Spend.From].Owner; !who.same(owner, k.By) && who.among(k.Spend.Payees, k.By) {
 					x.take(n, i, k.By, owner)
 				}
 			}
-			s := &search{terms: x.terms, by: k.By, seen: map[string]bool{}}
+			s := &search{terms: x.terms, who: who, by: k.By, seen: map[string]bool{}}
 			if owner, found := s.from(k.Next, nil); found {
 				x.take(n, i, k.By, owner)
 			}
@@ -31,18 +38,27 @@ func (x *explorer) take(n, i int, by, owner escrow.Role) {
 	x.findings = append(x.findings, Finding{Kind: Takes, Clause: n, Role: by, Whose: owner, Story: []Event{{At: x.terms.Clauses[n].Wait.Until - 1, Clause: n, Case: i}}})
 }
 
-func contains(roles []escrow.Role, r escrow.Role) bool {
-	for _, s := range roles {
-		if s == r {
-			return true
-		}
+// players tell roles that one party plays from those that two do.
+type players map[escrow.Role]ledger.PartyID
+
+func player(parties []escrow.Part) players {
+	p := players{}
+	for _, x := range parties {
+		p[x.Role] = x.Party
 	}
-	return false
+	return p
+}
+
+func (p players) same(a, b escrow.Role) bool { return a == b || p[a] != "" && p[a] == p[b] }
+
+func (p players) among(roles []escrow.Role, r escrow.Role) bool {
+	return slices.ContainsFunc(roles, func(s escrow.Role) bool { return p.same(r, s) })
 }
 
 // A search walks from a choice along what follows without anybody else.
 type search struct {
 	terms escrow.Terms
+	who   players
 	by    escrow.Role
 	seen  map[string]bool
 }
@@ -64,7 +80,7 @@ func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool
 	case c.Pay != nil:
 		owner := s.terms.Pots[c.Pay.From].Owner
 		for _, sh := range c.Pay.Shares {
-			if sh.To == s.by && owner != s.by && !contains(heard, owner) {
+			if s.who.same(sh.To, s.by) && !s.who.same(owner, s.by) && !s.who.among(heard, owner) {
 				return owner, true
 			}
 		}
@@ -82,14 +98,14 @@ func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool
 
 func (s *search) wait(w escrow.Wait, heard []escrow.Role) (owner escrow.Role, found bool) {
 	for _, k := range w.Cases {
-		if k.By == s.by && k.Choice != "" { // it may act again
+		if s.who.same(k.By, s.by) && k.Choice != "" { // it may act again
 			if owner, found := s.from(k.Next, heard); found {
 				return owner, true
 			}
 		}
 	}
 	for _, k := range w.Cases {
-		if k.By != "" && k.By != s.by && !contains(heard, k.By) {
+		if k.By != "" && !s.who.same(k.By, s.by) && !slices.Contains(heard, k.By) {
 			heard = append(heard[:len(heard):len(heard)], k.By)
 		}
 	}
