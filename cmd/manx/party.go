@@ -18,6 +18,7 @@ import (
 
 	"manx/cmd/node"
 	"manx/ledger"
+	"manx/privacy/mpc/hub"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/storage/durable"
@@ -28,7 +29,7 @@ import (
 )
 
 func partyCommand(t *terminal) *cobra.Command {
-	var organisation, listen string
+	var organisation, listen, hubAt string
 	c := &cobra.Command{Use: "party", Short: "Hold shares for an organisation, and compute on them with two others"}
 	run := &cobra.Command{Use: "run", Short: "Take part in computations on shares until stopped", Args: cobra.NoArgs,
 		Long: `Hold shares for an organisation and compute on them with the holders of two others, until stopped. One of the
@@ -41,7 +42,7 @@ started does so for its own three.`,
 				return err
 			}
 			err = t.asParty(cmd.Context(), ledger.Holder, "holder of shares", func(ctx context.Context, p *owner.Party) error {
-				return t.hold(ctx, p, org, listen)
+				return t.hold(ctx, p, org, listen, hubAt)
 			})
 			if cmd.Context().Err() != nil {
 				return nil //nolint:nilerr // stopped as asked, perhaps while it was starting
@@ -50,15 +51,40 @@ started does so for its own three.`,
 		}}
 	run.Flags().StringVar(&organisation, "organisation", "", "PartyID of the organisation (`manx party status` lists them)")
 	run.Flags().StringVar(&listen, "listen", "", "address for the other two (default: the last one, or a free loopback port)")
+	run.Flags().StringVar(&hubAt, "hub", "", "meet the other two at a hub, and only dial out: its host:port")
+	run.MarkFlagsMutuallyExclusive("listen", "hub")
 	_ = run.MarkFlagRequired("organisation")
 	status := &cobra.Command{Use: "status", Short: "Who computes on shares for each organisation, and whether it answers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.seats(cmd.Context()) }}
-	c.AddCommand(run, status)
+	c.AddCommand(run, status, partyHub(t))
 	return c
 }
 
+func partyHub(t *terminal) *cobra.Command {
+	var listen string
+	c := &cobra.Command{Use: "hub", Short: "Route between holders that cannot reach one another, until stopped", Args: cobra.NoArgs,
+		Long: "Join the streams of holders that only dial out (`manx party run --hub`). A hub computes nothing and reads nothing: their\nTLS passes through it. It learns who meets whom, when, and how many bytes.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", listen)
+			if err != nil {
+				return notice.Because(err, notice.Conflict, "the hub cannot listen there", "choose another address with --listen")
+			}
+			t.say(map[string]any{"ok": true, "address": l.Addr().String()}, func(w io.Writer) { fmt.Fprintf(w, "hub\t%s\n", l.Addr()) })
+			return new(hub.Hub).Serve(cmd.Context(), l)
+		}}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address that the holders dial")
+	return c
+}
+
+// A wiring is a holder's end of the wires, wherever the others find it.
+type wiring interface {
+	holder.Wire
+	io.Closer
+	Address() string
+}
+
 // hold runs a holder in this folder.
-func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID, listen string) (err error) {
+func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID, listen, hubAt string) (err error) {
 	if _, ok := p.Home.Network.Genesis.Organisation(org); !ok {
 		return notice.New(notice.NotFound, "the network has no such organisation", "`manx party status` lists them")
 	}
@@ -66,9 +92,11 @@ func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID,
 	if err != nil {
 		return err
 	}
-	wire, err := t.listen(ctx, listen, key)
-	if err != nil {
-		return err
+	var wire wiring = holder.Through(hubAt, key)
+	if hubAt == "" {
+		if wire, err = t.listen(ctx, listen, key); err != nil {
+			return err
+		}
 	}
 	defer func() { err = errors.Join(err, wire.Close()) }()
 	seat := ledger.TakeSeat{Holder: p.ID(), Address: wire.Address(), Key: key.Public().(ed25519.PublicKey)}
@@ -113,7 +141,9 @@ func (t *terminal) listen(ctx context.Context, address string, key ed25519.Priva
 	if b, err := os.ReadFile(filepath.Join(dir, node.SeatFile)); err == nil {
 		var was ledger.TakeSeat
 		if err := json.Unmarshal(b, &was); err == nil && was.Check() == nil {
-			last = was.Address
+			if _, met := holder.HubOf(was.Address); !met {
+				last = was.Address
+			}
 		}
 	}
 	if address != "" {
@@ -183,7 +213,11 @@ func (t *terminal) seats(ctx context.Context) error {
 	return nil
 }
 
+// answers reports whether a holder listens, or the hub where it is met.
 func answers(ctx context.Context, address string) bool {
+	if at, met := holder.HubOf(address); met {
+		address = at
+	}
 	c, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", address)
 	return err == nil && c.Close() == nil
 }

@@ -158,7 +158,11 @@ func (s *Switchboard) Await(ctx context.Context, key ed25519.PublicKey, session 
 
 // Dial implements Wire. It returns once the other awaits the session.
 func (s *Switchboard) Dial(ctx context.Context, address string, key ed25519.PublicKey, session [32]byte) (net.Conn, error) {
-	c, err := link.Dial(ctx, s.key, link.Peer{Address: address, Key: key}, session)
+	return dial(ctx, s.key, address, key, session)
+}
+
+func dial(ctx context.Context, own ed25519.PrivateKey, address string, key ed25519.PublicKey, session [32]byte) (net.Conn, error) {
+	c, err := reach(ctx, own, address, key, session)
 	if err != nil {
 		return nil, fmt.Errorf("the next holder is not reached: %w", err)
 	}
