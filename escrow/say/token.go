@@ -33,7 +33,7 @@ func narrow(r rune) rune {
 	return r
 }
 
-var shapes = []*regexp.Regexp{
+var shapes = []*regexp.Regexp{ //nolint:gochecknoglobals // compiled once, never changed
 	regexp.MustCompile(`^\d{1,4}/\d{1,2}/\d{1,4}`), regexp.MustCompile(`^\d{4}-\d{2}-\d{2}`),
 	regexp.MustCompile(`^\d{1,2}(st|nd|rd|th)\b`), regexp.MustCompile(`^\d[\d,.]*\d|^\d`),
 	regexp.MustCompile(`^[\p{L}][\p{L}\p{M}\d_'’.-]*`),

@@ -48,12 +48,12 @@ func (t Teller) pay(terms escrow.Terms, p escrow.Pay) string {
 	pot := t.word(terms.Pots[p.From].Name)
 	var parts []string
 	for i, s := range p.Shares {
-		parts = append(parts, t.say("%s to %s", "%s给%s", t.value(s.Value, pot, i > 0), t.role(s.To)))
+		parts = append(parts, t.say("%s to %s", "%s给%s", t.value(s.Value, i > 0), t.role(s.To)))
 	}
 	return t.sentence(t.say("out of %s, pay %s; then go on with %d", "从%s中支付%s；然后接第%d条", pot, t.list(parts, [2]string{"and", "，以及"}), p.Next+1))
 }
 
-func (t Teller) value(v escrow.Value, pot string, later bool) string {
+func (t Teller) value(v escrow.Value, later bool) string {
 	switch {
 	case v.Amount != nil:
 		return t.amount(*v.Amount)
@@ -81,12 +81,11 @@ func (t Teller) wait(terms escrow.Terms, w escrow.Wait) string {
 	}
 	var b strings.Builder
 	b.WriteString(t.say("Until %s:", "在%s之前：", until))
-	for i, c := range w.Cases {
+	for _, c := range w.Cases {
 		b.WriteString("\n   - " + t.sentence(t.say("if %s, go on with %d", "若%s，接第%d条", t.Case(terms, c), c.Next+1)))
 		if c.Alone {
 			b.WriteString(t.say(" This is on its word alone, whatever others say.", "此举仅凭其一方之言，无须他人同意。"))
 		}
-		_ = i
 	}
 	b.WriteString("\n   " + t.sentence(t.say("if none of this happens by then, go on with %d", "到期仍无以上情形，接第%d条", w.Next+1)))
 	return b.String()

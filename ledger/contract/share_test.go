@@ -144,7 +144,7 @@ func TestInvariant4_JobsOnSharesEnd(t *testing.T) {
 			s.Do(a.Borrower, ledger.RevokeGrant{Grant: a.Grant})
 			denied(s.T.(*testing.T), "a try after the end", s.Try(a.Sharers[0].Holder, ledger.ClaimJob{Job: j}), notice.Conflict)
 		},
-		"erased": func(s *ledgertest.Story, a ledgertest.Away, j ledger.JobID) {
+		"erased": func(s *ledgertest.Story, a ledgertest.Away, _ ledger.JobID) {
 			s.Do(a.Borrower, ledger.EraseRecord{Record: a.Record})
 		},
 		"nobody computes": func(s *ledgertest.Story, a ledgertest.Away, j ledger.JobID) {

@@ -63,59 +63,59 @@ type Results struct {
 // CrossValidate measures the recipe on the pictures in dir: grouped 5-fold
 // cross-validation over all rows, and the given split. Groups are never parted.
 // The same seed gives the same results on one processor architecture.
-func (rec Recipe) CrossValidate(ctx context.Context, dir string, o Options, progress train.Progress) (Results, error) {
+func (r Recipe) CrossValidate(ctx context.Context, dir string, o Options, progress train.Progress) (Results, error) {
 	all, err := load(dir)
 	if err != nil {
 		return Results{}, err
 	}
-	r := Results{Seed: o.Seed, Epochs: rec.members(o)[0].Epochs, Members: rec.Members, Rows: len(all), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
+	out := Results{Seed: o.Seed, Epochs: r.members(o)[0].Epochs, Members: r.Members, Rows: len(all), FoldOfRow: validation.Folds(groupsOf(all), positives(all), Folds)}
 	groupOf, groups := validation.Groups(groupsOf(all))
 	positive := positives(all)
-	r.Groups, r.Malignant = groups, validation.Count(positive)
+	out.Groups, out.Malignant = groups, validation.Count(positive)
 	input := func(i int) []float64 { return all[i].input() }
 	nets := make([][]ml.Graph, Folds)
-	r.OutOfFold, r.FoldAUC, err = validation.CrossValidate(ctx, r.FoldOfRow, Folds, positive, func(k int, rows []int) (g ml.Graph, err error) {
-		if nets[k], err = rec.fit(ctx, validation.Pick(all, rows), o, progress, fmt.Sprintf("fold %d of %d", k+1, Folds)); err != nil {
+	out.OutOfFold, out.FoldAUC, err = validation.CrossValidate(ctx, out.FoldOfRow, Folds, positive, func(k int, rows []int) (g ml.Graph, err error) {
+		if nets[k], err = r.fit(ctx, validation.Pick(all, rows), o, progress, fmt.Sprintf("fold %d of %d", k+1, Folds)); err != nil {
 			return ml.Graph{}, err
 		}
-		return train.Mean(rec.Name, nets[k])
+		return train.Mean(r.Name, nets[k])
 	}, input)
 	if err != nil {
 		return Results{}, tooFew(err)
 	}
-	if err := r.alone(ctx, nets, positive, input); err != nil {
+	if err := out.alone(ctx, nets, positive, input); err != nil {
 		return Results{}, err
 	}
-	r.AUC = validation.Bootstrap(groups, func(draws []float64) float64 {
-		return validation.AUC(r.OutOfFold, positive, validation.PerRow(groupOf, draws))
+	out.AUC = validation.Bootstrap(groups, func(draws []float64) float64 {
+		return validation.AUC(out.OutOfFold, positive, validation.PerRow(groupOf, draws))
 	})
 
 	z, at, err := validation.HoldOut(ctx, len(all), func(i int) bool { return all[i].test }, func(rows []int) (ml.Graph, error) {
-		nets, err := rec.fit(ctx, validation.Pick(all, rows), o, progress, "given split")
+		nets, err := r.fit(ctx, validation.Pick(all, rows), o, progress, "given split")
 		if err != nil {
 			return ml.Graph{}, err
 		}
-		return train.Mean(rec.Name, nets)
+		return train.Mean(r.Name, nets)
 	}, input)
 	if err != nil {
 		return Results{}, tooFew(err)
 	}
 	test := validation.Pick(all, at)
 	testGroup, testGroups := validation.Groups(groupsOf(test))
-	r.SplitAUC = validation.Bootstrap(testGroups, func(draws []float64) float64 {
+	out.SplitAUC = validation.Bootstrap(testGroups, func(draws []float64) float64 {
 		return validation.AUC(z, positives(test), validation.PerRow(testGroup, draws))
 	})
-	r.SplitRows = len(test)
+	out.SplitRows = len(test)
 	count := map[string]int{}
 	for _, s := range test {
 		if s.malignant {
-			r.SplitMalignant++
+			out.SplitMalignant++
 			count[s.group]++
-			r.SplitLargestGroup = max(r.SplitLargestGroup, count[s.group])
+			out.SplitLargestGroup = max(out.SplitLargestGroup, count[s.group])
 		}
 	}
-	r.studies(all)
-	return r, nil
+	out.studies(all)
+	return out, nil
 }
 
 // alone measures each member of the networks of every fold by itself, and the

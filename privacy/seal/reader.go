@@ -37,7 +37,7 @@ type reader struct {
 }
 
 // chunks are buffers of readers: objects are many, and may be a few chunks each.
-var chunks = sync.Pool{New: func() any { return new([SealedChunk + 1]byte) }}
+var chunks = sync.Pool{New: func() any { return new([SealedChunk + 1]byte) }} //nolint:gochecknoglobals // a pool is shared
 
 func (r *reader) Read(p []byte) (int, error) {
 	for len(r.unread) == 0 && r.err == nil && len(p) > 0 {

@@ -35,7 +35,7 @@ const (
 type room [shardSize + 1]byte
 
 // rooms are those that no source uses.
-var rooms = sync.Pool{New: func() any { return new(room) }}
+var rooms = sync.Pool{New: func() any { return new(room) }} //nolint:gochecknoglobals // a pool is shared
 
 // room returns one for a shard of a stripe, or nil where that is short.
 func (s *source) room(stripe int) *room {

@@ -95,7 +95,7 @@ func (h *Holder) Run(ctx context.Context) error {
 	for {
 		err := h.follow(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to end
+			return nil // it was told to end
 		}
 		h.Log.WarnContext(ctx, "the holder does not see the ledger", "err", err)
 		select {
