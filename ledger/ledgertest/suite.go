@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 	for name, tell := range map[string]func(*Story){
 		"a diagnosis is paid for and has a receipt":   diagnosis,
 		"a score is asked, consented to and answered": score,
+		"a contract goes its ways":                    contract,
 		"Invariant8_the same command again":           again,
 		"Invariant8_lost":                             func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                        func(s *Story) { broken(s, faulty.Reply) },
