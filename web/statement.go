@@ -68,7 +68,7 @@ type book struct {
 // enter returns what the events of one command moved.
 func (b *book) enter(command []ledger.Event) (out []api.Movement) {
 	m := api.Movement{What: "issued"}
-	spent, mine := false, false
+	spent, mine, made := false, false, false
 	for _, e := range command {
 		m.Height, m.Cause = e.Height, e.Cause
 		coin := strings.HasPrefix(e.Name, "coin.")
@@ -88,6 +88,7 @@ func (b *book) enter(command []ledger.Event) (out []api.Movement) {
 				out = append(out, api.Movement{Coin: c.ID, Amount: c.Amount})
 			}
 		case e.Name == ledger.CoinMade:
+			made = true
 			var c ledger.Coin
 			if ledger.Decode(e.Body, &c) == nil && c.Owner == b.of {
 				b.mine[e.Key] = c
@@ -97,6 +98,8 @@ func (b *book) enter(command []ledger.Event) (out []api.Movement) {
 	}
 	switch {
 	case m.Of != "":
+	case !made:
+		m.What = "burnt"
 	case mine:
 		m.What = "sent"
 	case spent:

@@ -193,3 +193,24 @@ func TestInvariant4_DeadlinesAtOneInstant(t *testing.T) {
 	}
 	c.whole(t)
 }
+
+// A majority of the organisations burns what one of them holds, and nobody else's;
+// the supply falls by as much.
+func TestInvariant3_BurntCoinsLeaveTheSupply(t *testing.T) {
+	s, m := begin(t)
+	orgs, person := s.World.Organisations, s.Party(ledger.Health, ledger.Person)
+	mine, kept, hers := s.Fund(orgs[0], ledger.MAN(5)), s.Fund(orgs[0], ledger.MAN(2)), s.Fund(person, ledger.MAN(3))
+	burn := func(id ledger.CoinID) ledger.BurnCoins {
+		return ledger.BurnCoins{In: []ledger.CoinID{id}, Reason: "paid out in another currency"}
+	}
+	denied(t, "one organisation alone", s.Try(orgs[0], burn(mine)), notice.Denied)
+	denied(t, "a person, cosigned by all", s.Try(person, burn(hers), orgs...), notice.Denied)
+	denied(t, "another's coin", s.Try(orgs[0], burn(hers), orgs[1:]...), notice.Denied)
+	denied(t, "for no reason", s.Try(orgs[0], ledger.BurnCoins{In: []ledger.CoinID{mine}}, orgs[1:]...), notice.Invalid)
+	s.Do(orgs[0], burn(mine), orgs[1])
+	denied(t, "a burnt coin", s.Try(orgs[0], burn(mine), orgs[1]), notice.Conflict)
+	if got := m.supply(t); got != ledger.MAN(5) || m.money(t) != got {
+		t.Errorf("the supply is %s, coins sum to %s", got, m.money(t))
+	}
+	s.Do(orgs[0], ledger.SendCoins{In: []ledger.CoinID{kept}, Out: []ledger.Output{{To: person.Party(), Amount: ledger.MAN(2)}}})
+}

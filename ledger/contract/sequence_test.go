@@ -188,6 +188,9 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		}
 		return right(j.Asker), ledger.DisputeJob{Job: j.ID}
 	default:
+		if o := c.World.Organisations[c.r.IntN(2)]; c.r.IntN(3) == 0 {
+			return o, ledger.BurnCoins{In: c.coins(o.Party(), 2), Reason: "test"}
+		}
 		if c.r.IntN(2) == 0 {
 			return pick(c.r, c.parties), ledger.CloseJob{Job: j.ID}
 		}

@@ -89,7 +89,7 @@ type Movement struct {
 	In     bool             `json:"in"`
 	Coin   ledger.CoinID    `json:"coin"`
 	Amount ledger.Amount    `json:"amount"`
-	What   string           `json:"what"`         // sent, received, issued, or the event that came with it: job.settled, escrow.stepped
+	What   string           `json:"what"`         // sent, received, issued, burnt, or the event that came with it: job.settled, escrow.stepped
 	Of     ledger.Key       `json:"of,omitempty"` // what that event was about
 	Cause  ledger.CommandID `json:"cause"`
 }
