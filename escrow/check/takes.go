@@ -2,10 +2,23 @@ package check
 
 import "manx/escrow"
 
+// maxPlaces bounds what all searches for takers look at together.
+const maxPlaces = 1_000_000
+
 // takers finds choices by which a role alone moves another's money to itself:
 // after the choice nothing but time passes, or the role acts again, and it is
 // paid out of a pot of another who had nothing to say on the way.
 func (x *explorer) takers() {
+	bits := map[escrow.Role]owners{}
+	for i, p := range x.terms.Pots {
+		bits[p.Owner] |= 1 << i // of 16 at most
+	}
+	left := maxPlaces
+	defer func() {
+		if left <= 0 {
+			x.findings = append(x.findings, Finding{Kind: TooMany, Clause: -1})
+		}
+	}()
 	for n, c := range x.terms.Clauses {
 		if c.Wait == nil {
 			continue
@@ -19,8 +32,8 @@ func (x *explorer) takers() {
 					x.take(n, i, k.By, owner)
 				}
 			}
-			s := &search{terms: x.terms, by: k.By, seen: map[string]bool{}}
-			if owner, found := s.from(k.Next, nil); found {
+			s := &search{x.terms, k.By, bits, map[place]bool{}, &left}
+			if owner, found := s.from(k.Next, 0); found {
 				x.take(n, i, k.By, owner)
 			}
 		}
@@ -44,27 +57,36 @@ func contains(roles []escrow.Role, r escrow.Role) bool {
 type search struct {
 	terms escrow.Terms
 	by    escrow.Role
-	seen  map[string]bool
+	bits  map[escrow.Role]owners
+	seen  map[place]bool
+	left  *int // places that may still be looked at
+}
+
+// owners is a set of those who own pots, a bit each: who else is heard does not
+// matter.
+type owners uint16
+
+// A place is a clause, and who could have acted since the choice.
+type place struct {
+	clause int
+	heard  owners
 }
 
 // from returns an owner out of whose pot by is paid, of those who have not been
-// heard: heard are the roles that could have acted since the choice.
-func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool) {
-	key := make([]byte, 0, 64)
-	key = append(key, byte(n>>8), byte(n))
-	for _, r := range heard {
-		key = append(append(key, r...), 0)
-	}
-	if s.seen[string(key)] {
+// heard: heard are the owners that could have acted since the choice.
+func (s *search) from(n int, heard owners) (owner escrow.Role, found bool) {
+	at := place{n, heard}
+	if s.seen[at] || *s.left <= 0 {
 		return "", false
 	}
-	s.seen[string(key)] = true
+	s.seen[at] = true
+	*s.left--
 	c := s.terms.Clauses[n]
 	switch {
 	case c.Pay != nil:
 		owner := s.terms.Pots[c.Pay.From].Owner
 		for _, sh := range c.Pay.Shares {
-			if sh.To == s.by && owner != s.by && !contains(heard, owner) {
+			if sh.To == s.by && owner != s.by && heard&s.bits[owner] == 0 {
 				return owner, true
 			}
 		}
@@ -80,7 +102,7 @@ func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool
 	return "", false
 }
 
-func (s *search) wait(w escrow.Wait, heard []escrow.Role) (owner escrow.Role, found bool) {
+func (s *search) wait(w escrow.Wait, heard owners) (owner escrow.Role, found bool) {
 	for _, k := range w.Cases {
 		if k.By == s.by && k.Choice != "" { // it may act again
 			if owner, found := s.from(k.Next, heard); found {
@@ -89,8 +111,8 @@ func (s *search) wait(w escrow.Wait, heard []escrow.Role) (owner escrow.Role, fo
 		}
 	}
 	for _, k := range w.Cases {
-		if k.By != "" && k.By != s.by && !contains(heard, k.By) {
-			heard = append(heard[:len(heard):len(heard)], k.By)
+		if k.By != s.by {
+			heard |= s.bits[k.By]
 		}
 	}
 	return s.from(w.Next, heard)
