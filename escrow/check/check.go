@@ -109,8 +109,6 @@ func Terms(t escrow.Terms, parties []escrow.Part, fund []ledger.Amount, at, last
 // An interval is a range of amounts, both ends in it.
 type interval struct{ least, most ledger.Amount }
 
-func (i interval) exact() bool { return i.least == i.most }
-
 // A fact is what is known of a stated value.
 type fact struct {
 	name  string

@@ -145,7 +145,11 @@ func (s *Story) lapse(buyer, agent *Key) {
 		s.World.Advance(until - s.World.Now())
 	}
 	for s.World.Now() < until {
-		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-s.T.Context().Done():
+			s.T.Fatal("the deadline did not come")
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	s.Tick()
 	s.Do(agent, o)

@@ -37,9 +37,9 @@ type opinion struct {
 // compare asks the solver of every clause and holds the checker to its answers:
 // what the solver says can happen the checker must have found, and the other way
 // round where the terms leave no amount and no value open.
-func compare(t *testing.T, terms escrow.Terms, p []escrow.Part, fund []ledger.Amount, until ledger.Time) (o opinion) {
+func compare(t *testing.T, terms escrow.Terms, p []escrow.Part, fund []ledger.Amount) (o opinion) {
 	t.Helper()
-	report, err := check.Terms(terms, p, fund, begin, until)
+	report, err := check.Terms(terms, p, fund, begin, last)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func replay(t *testing.T, terms escrow.Terms, p []escrow.Part, fund []ledger.Amo
 		if got := values[fmt.Sprintf("paid_%d", n)]; got != paid().String() {
 			t.Fatalf("%s is paid before clause %d by the solver, %s by Step", got, n, paid())
 		}
-		at, before := w.Until-1, ledger.Amount{}
+		at := w.Until - 1
 		for _, c := range w.Cases {
 			if c.Spend == nil {
 				continue
@@ -169,7 +169,7 @@ func replay(t *testing.T, terms escrow.Terms, p []escrow.Part, fund []ledger.Amo
 			if err != nil {
 				t.Fatal(err)
 			}
-			if before, err = s.Pots[c.Spend.From].Sub(rest); err == nil && !before.IsZero() && !rest.IsZero() {
+			if before, err := s.Pots[c.Spend.From].Sub(rest); err == nil && !before.IsZero() && !rest.IsZero() {
 				step(escrow.Input{At: at, By: c.By, Spend: &escrow.Spending{To: c.Spend.Payees[0], Amount: before}})
 			}
 		}
@@ -227,13 +227,13 @@ func TestSolverOnJobFees(t *testing.T) {
 	for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {
 		terms, p := escrow.JobFee(fee)
 		for _, a := range []ledger.Amount{{}, ledger.Units(1), ledger.MAN(3)} {
-			if o := compare(t, terms, p, []ledger.Amount{a}, last); o.short+o.never+o.cautious > 0 || o.replayed != len(terms.Clauses) {
+			if o := compare(t, terms, p, []ledger.Amount{a}); o.short+o.never+o.cautious > 0 || o.replayed != len(terms.Clauses) {
 				t.Errorf("%s of %s: %+v", name, a, o)
 			}
 		}
 	}
 	terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
-	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}, last); o.short+o.never+o.cautious > 0 {
+	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 {
 		t.Errorf("shared: %+v", o)
 	}
 }
@@ -256,25 +256,25 @@ func loan(back uint32) escrow.Terms {
 // What escrow/check's own tests say of loans, the solver says too.
 func TestSolverOnLoans(t *testing.T) {
 	p := parties("lender", "borrower", "shop")
-	if o := compare(t, loan(100), p, nil, last); o.short+o.never+o.cautious > 0 {
+	if o := compare(t, loan(100), p, nil); o.short+o.never+o.cautious > 0 {
 		t.Errorf("repaid in full: %+v", o)
 	}
-	if o := compare(t, loan(101), p, nil, last); o.short != 1 || o.never > 0 {
+	if o := compare(t, loan(101), p, nil); o.short != 1 || o.never > 0 {
 		t.Errorf("more owed than paid in: %+v", o)
 	}
 	spent := loan(100)
 	spent.Clauses[3].Pay.From = 0 // out of what may have been spent
-	if o := compare(t, spent, p, nil, last); o.short != 1 {
+	if o := compare(t, spent, p, nil); o.short != 1 {
 		t.Errorf("out of a purse that may be spent: %+v", o)
 	}
 	spent.Clauses[3].Pay.Shares[0].Value = escrow.Value{UpTo: spent.Clauses[3].Pay.Shares[0].Value.Amount}
-	if o := compare(t, spent, p, nil, last); o.short+o.never+o.cautious > 0 {
+	if o := compare(t, spent, p, nil); o.short+o.never+o.cautious > 0 {
 		t.Errorf("up to a sum: %+v", o)
 	}
 	never, one := loan(100), int64(1)
 	never.Clauses[0].Wait.Cases = []escrow.Case{{Attest: &escrow.Attest{Fact: "delivered", By: []escrow.Role{"shop"}, Need: 1, Is: &one, Fresh: day}, Next: 1}}
 	never.Clauses[1] = escrow.Clause{If: &escrow.If{Fact: "delivered", AtLeast: 2, Then: 2, Else: 5}}
-	if o := compare(t, never, p, nil, last); o.never != 3 || o.short > 0 {
+	if o := compare(t, never, p, nil); o.never != 3 || o.short > 0 {
 		t.Errorf("after a fact that is 1, at least 2: %+v", o)
 	}
 }
@@ -299,7 +299,7 @@ func TestSolverOnRandomTerms(t *testing.T) {
 			}
 			continue
 		}
-		o := compare(t, terms, p, fund, last)
+		o := compare(t, terms, p, fund)
 		compared++
 		sum = opinion{sum.short + o.short, sum.never + o.never, sum.cautious + o.cautious, sum.replayed + o.replayed}
 	}
