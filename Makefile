@@ -49,6 +49,12 @@ bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index
 
+bench-escrow: ## contracts: the step function, the checker's growth, both ledgers
+	$(GO) test -run '^$$' -bench 'Step|Check' ./escrow ./escrow/check
+	$(GO) test -run '^$$' -bench EscrowStep -benchtime 2000x ./ledger/embedded
+	./test/setup.sh
+	$(GO) test -run '^$$' -bench FabricEscrowStep -benchtime 500x -timeout 20m ./test/real
+
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
@@ -58,4 +64,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow fuzz train clean

@@ -14,7 +14,13 @@ const (
 	MaxPots    = 16
 	MaxParties = 32
 	maxCases   = 32
-	maxName    = 32 // bytes of a role, a choice, a pot, a fact or an outcome
+
+	// MaxSpendings is after how many payments no role may ask for another: a state
+	// lists them all, and one unit at a time would make it grow without end. The
+	// terms' own payments go on.
+	MaxSpendings = 512
+
+	maxName = 32 // bytes of a role, a choice, a pot, a fact or an outcome
 )
 
 // A Fault is what is wrong with terms, and where. Clause is -1 where it is no

@@ -75,6 +75,7 @@ var (
 	ErrNone  = errors.New("the terms do not offer this now")
 	ErrStale = errors.New("the fact is stated for a time too long ago, or to come")
 	ErrMuch  = errors.New("the pot does not hold as much")
+	ErrMany  = errors.New("the escrow has made all the payments it may by request")
 )
 
 // Over reports whether nothing is held any more.

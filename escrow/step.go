@@ -91,6 +91,9 @@ func (r *running) happen(in Input) error {
 		if in.Spend.Amount.IsZero() || in.Spend.Amount.Cmp(r.s.Pots[c.Spend.From]) > 0 {
 			return ErrMuch
 		}
+		if len(r.s.Paid) >= MaxSpendings {
+			return ErrMany
+		}
 		r.pay(c.Spend.From, in.Spend.To, in.Spend.Amount)
 		if !r.s.Pots[c.Spend.From].IsZero() {
 			return nil // it waits on

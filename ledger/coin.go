@@ -19,7 +19,7 @@ type Output struct {
 // MaxCoins bounds what one command spends or makes.
 const MaxCoins = 64
 
-// SupplyKey is where the sum of all MAN ever issued is kept.
+// SupplyKey is where the sum of all MAN issued and not burnt is kept.
 const SupplyKey Key = "common/supply"
 
 // SendCoins spends coins of the author's into new ones of the same sum.
@@ -50,6 +50,28 @@ func checkOutputs(out []Output) error {
 		if err := CheckID(o.To, "p"); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// BurnCoins takes MAN of the author's, an organisation's, out of the world: what
+// was paid out elsewhere, or issued by mistake. A majority of the organisations
+// must sign; nobody else's coins can be burnt.
+type BurnCoins struct {
+	In     []CoinID `json:"in"`
+	Reason string   `json:"reason"` // recorded for auditors
+}
+
+// Command implements Body.
+func (BurnCoins) Command() string { return "coin.burn" }
+
+// Check implements Body.
+func (b BurnCoins) Check() error {
+	if b.Reason == "" || len(b.Reason) > 200 {
+		return errors.New("burning MAN states its reason in 1 to 200 bytes")
+	}
+	if len(b.In) == 0 || len(b.In) > MaxCoins {
+		return errors.New("burn 1 to 64 coins")
 	}
 	return nil
 }

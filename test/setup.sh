@@ -6,9 +6,9 @@ set -uo pipefail
 
 # Orthanc: de-identification; dicom3tools: dciodvfy, the conformance of what we write;
 # PostgreSQL: its programs alone, each test makes a cluster of its own; qemu: encrypted
-# results on another processor.
+# results on another processor; z3: a second opinion on contracts.
 missing=()
-for package in orthanc dicom3tools postgresql qemu-user-static; do
+for package in orthanc dicom3tools postgresql qemu-user-static z3; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -94,6 +94,7 @@ func New(n Node) http.Handler {
 	in.POST(api.Faucet, s.faucet)
 	in.POST(api.Tickets, s.ticket)
 	in.GET(api.Mine+"/:word", s.mine)
+	in.GET(api.Movements, s.statement)
 	in.GET(api.Models, s.models)
 	in.GET(api.Receipts+"/:job", s.receipt)
 	in.PUT(api.Nodes+"/:node/blobs/:cid", s.putBlob)

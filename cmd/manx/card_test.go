@@ -34,7 +34,7 @@ func TestCardsAreReadable(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return string(b), []string{"input\tbody part: CHEST; center: -500; ", "rule\t", "versions\tversion: 1.0.0; what: First release."}
+			return string(b), []string{"input\tbody part: CHEST; center: -500; ", "rule\t", "versions\tversion: 1.0.0; what: First release: one network"}
 		},
 	} {
 		card, want := open()

@@ -13,10 +13,11 @@ import (
 )
 
 func walletCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "wallet", Short: "Your MAN: balance, send, faucet"}
+	c := &cobra.Command{Use: "wallet", Short: "Your MAN: balance, statement, send, faucet"}
 	var as string
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona: health, credit or common (default: the keyring's first)")
 	c.AddCommand(
+		statementCommand(t, &as),
 		&cobra.Command{Use: "balance", Short: "What you hold", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd.Context(), as, t.balance)
 		}},

@@ -16,6 +16,7 @@ import (
 	"manx/ledger"
 	"manx/ml/pool"
 	"manx/privacy/notice"
+	"manx/storage/durable"
 	"manx/storage/vault"
 	"manx/storage/wraps"
 	"manx/web"
@@ -195,7 +196,7 @@ func (n *Node) serve(running context.Context, h http.Handler) error {
 		}
 		return nil
 	})
-	return os.WriteFile(filepath.Join(n.opts.Dir, "address"), []byte(n.Address+"\n"), 0o600)
+	return durable.WriteFile(filepath.Join(n.opts.Dir, "address"), []byte(n.Address+"\n")) // whole, or not there: others wait for it
 }
 
 // Wait returns when a part fails, or nil when ctx ends.

@@ -67,8 +67,12 @@ type Payment struct {
 	Most  ledger.Amount `json:"most"`
 }
 
-// MaxStates bounds an exploration.
-const MaxStates = 100_000
+// MaxStates bounds an exploration; what it does between two states is bounded by
+// maxWork clauses in all.
+const (
+	MaxStates = 100_000
+	maxWork   = 1_000_000
+)
 
 // Terms explores terms that escrow.Open accepts, from a time, with a fund for
 // each pot.
@@ -77,7 +81,7 @@ func Terms(t escrow.Terms, parties []escrow.Part, fund []ledger.Amount, at, last
 	if err != nil {
 		return Report{}, err
 	}
-	x := &explorer{terms: t, seen: map[string]bool{}, came: make([]bool, len(t.Clauses)), short: map[int]bool{},
+	x := &explorer{terms: t, seen: map[string]bool{}, forks: map[string]bool{}, came: make([]bool, len(t.Clauses)), short: map[int]bool{},
 		paid: map[escrow.Role]bool{}, outcomes: map[string]bool{}}
 	first := &node{clause: 0, at: at}
 	for _, a := range s.Pots {
@@ -87,7 +91,7 @@ func Terms(t escrow.Terms, parties []escrow.Part, fund []ledger.Amount, at, last
 	for len(x.queue) > 0 {
 		n := x.queue[0]
 		x.queue = x.queue[1:]
-		if len(x.seen) > MaxStates {
+		if len(x.seen) > MaxStates || x.work > maxWork {
 			x.findings = append(x.findings, Finding{Kind: TooMany, Clause: -1})
 			break
 		}
@@ -140,6 +144,8 @@ type explorer struct {
 	terms    escrow.Terms
 	queue    []*node
 	seen     map[string]bool
+	forks    map[string]bool // Ifs that were followed both ways, and with what known
+	work     int             // clauses performed
 	came     []bool
 	short    map[int]bool
 	paid     map[escrow.Role]bool
@@ -214,7 +220,8 @@ func (x *explorer) spend(n *node, i int) {
 // run performs clauses until one waits or the terms close; where an If may go
 // both ways, both are followed.
 func (x *explorer) run(m *node, n int) {
-	for {
+	for x.work <= maxWork {
+		x.work++
 		x.came[n] = true
 		c := x.terms.Clauses[n]
 		switch {
@@ -224,6 +231,11 @@ func (x *explorer) run(m *node, n int) {
 		case c.If != nil:
 			yes, no := may(*c.If, m)
 			if yes && no {
+				fork := fmt.Sprint(n, m.pots, m.facts)
+				if x.forks[fork] {
+					return // what follows is known
+				}
+				x.forks[fork] = true
 				other := *m
 				other.pots, other.event.Paid = slices.Clone(m.pots), slices.Clone(m.event.Paid)
 				suppose(*c.If, &other, false)

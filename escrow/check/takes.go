@@ -7,12 +7,27 @@ import (
 	"manx/ledger"
 )
 
+// maxPlaces bounds what all searches for takers look at together.
+const maxPlaces = 1_000_000
+
 // takers finds choices by which a party alone moves another's money to itself:
 // after the choice nothing but time passes, or the party acts again, and it is
 // paid out of a pot of another who had nothing to say on the way. Roles that one
-// party plays are one here.
+// party plays are one here, by the first of its names.
 func (x *explorer) takers(parties []escrow.Part) {
-	who := player(parties)
+	all := x.terms
+	defer func() { x.terms = all }()
+	x.terms = byParty(all, parties)
+	bits := map[escrow.Role]owners{}
+	for i, p := range x.terms.Pots {
+		bits[p.Owner] |= 1 << i // of 16 at most
+	}
+	left := maxPlaces
+	defer func() {
+		if left <= 0 {
+			x.findings = append(x.findings, Finding{Kind: TooMany, Clause: -1})
+		}
+	}()
 	for n, c := range x.terms.Clauses {
 		if c.Wait == nil {
 			continue
@@ -22,65 +37,103 @@ func (x *explorer) takers(parties []escrow.Part) {
 				continue
 			}
 			if k.Spend != nil {
-				if owner := x.terms.Pots[k.Spend.From].Owner; !who.same(owner, k.By) && who.among(k.Spend.Payees, k.By) {
+				if owner := x.terms.Pots[k.Spend.From].Owner; owner != k.By && slices.Contains(k.Spend.Payees, k.By) {
 					x.take(n, i, k.By, owner)
 				}
 			}
-			s := &search{terms: x.terms, who: who, by: k.By, seen: map[string]bool{}}
-			if owner, found := s.from(k.Next, nil); found {
+			s := &search{x.terms, k.By, bits, map[place]bool{}, &left}
+			if owner, found := s.from(k.Next, 0); found {
 				x.take(n, i, k.By, owner)
 			}
 		}
 	}
 }
 
+// byParty returns terms in which a party has one name.
+func byParty(t escrow.Terms, parties []escrow.Part) escrow.Terms {
+	first, name := map[ledger.PartyID]escrow.Role{}, map[escrow.Role]escrow.Role{}
+	for _, p := range parties {
+		if first[p.Party] == "" {
+			first[p.Party] = p.Role
+		}
+		name[p.Role] = first[p.Party]
+	}
+	of := func(r escrow.Role) escrow.Role {
+		if n := name[r]; n != "" {
+			return n
+		}
+		return r
+	}
+	out := escrow.Terms{Clauses: slices.Clone(t.Clauses)}
+	for _, p := range t.Pots {
+		out.Pots = append(out.Pots, escrow.Pot{Name: p.Name, Owner: of(p.Owner)})
+	}
+	for n, c := range out.Clauses {
+		switch {
+		case c.Pay != nil:
+			p := *c.Pay
+			p.Shares = slices.Clone(p.Shares)
+			for i := range p.Shares {
+				p.Shares[i].To = of(p.Shares[i].To)
+			}
+			out.Clauses[n].Pay = &p
+		case c.Wait != nil:
+			w := *c.Wait
+			w.Cases = slices.Clone(w.Cases)
+			for i, k := range w.Cases {
+				w.Cases[i].By = of(k.By)
+				if k.Spend != nil {
+					s := escrow.Spend{From: k.Spend.From}
+					for _, r := range k.Spend.Payees {
+						s.Payees = append(s.Payees, of(r))
+					}
+					w.Cases[i].Spend = &s
+				}
+			}
+			out.Clauses[n].Wait = &w
+		}
+	}
+	return out
+}
+
 func (x *explorer) take(n, i int, by, owner escrow.Role) {
 	x.findings = append(x.findings, Finding{Kind: Takes, Clause: n, Role: by, Whose: owner, Story: []Event{{At: x.terms.Clauses[n].Wait.Until - 1, Clause: n, Case: i}}})
-}
-
-// players tell roles that one party plays from those that two do.
-type players map[escrow.Role]ledger.PartyID
-
-func player(parties []escrow.Part) players {
-	p := players{}
-	for _, x := range parties {
-		p[x.Role] = x.Party
-	}
-	return p
-}
-
-func (p players) same(a, b escrow.Role) bool { return a == b || p[a] != "" && p[a] == p[b] }
-
-func (p players) among(roles []escrow.Role, r escrow.Role) bool {
-	return slices.ContainsFunc(roles, func(s escrow.Role) bool { return p.same(r, s) })
 }
 
 // A search walks from a choice along what follows without anybody else.
 type search struct {
 	terms escrow.Terms
-	who   players
 	by    escrow.Role
-	seen  map[string]bool
+	bits  map[escrow.Role]owners
+	seen  map[place]bool
+	left  *int // places that may still be looked at
+}
+
+// owners is a set of those who own pots, a bit each: who else is heard does not
+// matter.
+type owners uint16
+
+// A place is a clause, and who could have acted since the choice.
+type place struct {
+	clause int
+	heard  owners
 }
 
 // from returns an owner out of whose pot by is paid, of those who have not been
-// heard: heard are the roles that could have acted since the choice.
-func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool) {
-	key := make([]byte, 0, 64)
-	key = append(key, byte(n>>8), byte(n))
-	for _, r := range heard {
-		key = append(append(key, r...), 0)
-	}
-	if s.seen[string(key)] {
+// heard: heard are the owners that could have acted since the choice.
+func (s *search) from(n int, heard owners) (owner escrow.Role, found bool) {
+	at := place{n, heard}
+	if s.seen[at] || *s.left <= 0 {
 		return "", false
 	}
-	s.seen[string(key)] = true
+	s.seen[at] = true
+	*s.left--
 	c := s.terms.Clauses[n]
 	switch {
 	case c.Pay != nil:
 		owner := s.terms.Pots[c.Pay.From].Owner
 		for _, sh := range c.Pay.Shares {
-			if s.who.same(sh.To, s.by) && !s.who.same(owner, s.by) && !s.who.among(heard, owner) {
+			if sh.To == s.by && owner != s.by && heard&s.bits[owner] == 0 {
 				return owner, true
 			}
 		}
@@ -96,17 +149,17 @@ func (s *search) from(n int, heard []escrow.Role) (owner escrow.Role, found bool
 	return "", false
 }
 
-func (s *search) wait(w escrow.Wait, heard []escrow.Role) (owner escrow.Role, found bool) {
+func (s *search) wait(w escrow.Wait, heard owners) (owner escrow.Role, found bool) {
 	for _, k := range w.Cases {
-		if s.who.same(k.By, s.by) && k.Choice != "" { // it may act again
+		if k.By == s.by && k.Choice != "" { // it may act again
 			if owner, found := s.from(k.Next, heard); found {
 				return owner, true
 			}
 		}
 	}
 	for _, k := range w.Cases {
-		if k.By != "" && !s.who.same(k.By, s.by) && !slices.Contains(heard, k.By) {
-			heard = append(heard[:len(heard):len(heard)], k.By)
+		if k.By != s.by {
+			heard |= s.bits[k.By]
 		}
 	}
 	return s.from(w.Next, heard)

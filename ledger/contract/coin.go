@@ -50,6 +50,24 @@ func issueCoins(t *txn, b ledger.IssueCoins) error {
 	return t.pay(b.Out)
 }
 
+func burnCoins(t *txn, b ledger.BurnCoins) error {
+	if err := t.governed(); err != nil {
+		return err
+	}
+	sum, err := t.spend(b.In)
+	if err != nil {
+		return err
+	}
+	supply, _, err := load[ledger.Amount](t, ledger.SupplyKey)
+	if err != nil {
+		return err
+	}
+	if supply, err = supply.Sub(sum); err != nil {
+		return fmt.Errorf("coins exceed the supply: %w", err)
+	}
+	return t.save(ledger.SupplyKey, supply, "")
+}
+
 // wall refuses payments that would join a health persona to a credit persona,
 // as payer and payee or as payees of one command.
 func (t *txn) wall(from ledger.Vertical, out []ledger.Output) error {

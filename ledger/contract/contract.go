@@ -133,6 +133,8 @@ func (t *txn) dispatch() error {
 		return run(t, sendCoins)
 	case "coin.issue":
 		return run(t, issueCoins)
+	case "coin.burn":
+		return run(t, burnCoins)
 	case "model.publish":
 		return run(t, publishModel)
 	case "model.retire":

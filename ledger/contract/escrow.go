@@ -131,7 +131,7 @@ func stepRefused(err error) error {
 		kind notice.Kind
 	}{
 		{escrow.ErrOver, notice.Conflict}, {escrow.ErrLate, notice.Expired}, {escrow.ErrEarly, notice.Conflict}, {escrow.ErrWho, notice.Denied},
-		{escrow.ErrNone, notice.Conflict}, {escrow.ErrStale, notice.Expired}, {escrow.ErrMuch, notice.Exhausted}, {ledger.ErrAmount, notice.Invalid},
+		{escrow.ErrNone, notice.Conflict}, {escrow.ErrStale, notice.Expired}, {escrow.ErrMuch, notice.Exhausted}, {escrow.ErrMany, notice.Exhausted}, {ledger.ErrAmount, notice.Invalid},
 	} {
 		if errors.Is(err, k.err) {
 			return refuse(k.kind, k.err.Error(), hint)

@@ -22,16 +22,17 @@ func hasSuffix(k ledger.Key, s string) bool  { return strings.HasSuffix(string(k
 // cast is everybody and everything a random sequence may name.
 type cast struct {
 	*ledgertest.Story
-	m       *memory
-	r       *rand.Rand
-	parties []*ledgertest.Key
-	models  []ledger.ModelID
-	records []ledger.RecordID
-	grants  []ledger.GrantID
-	jobs    []ledger.JobID
-	sharers [ledger.Sharers]ledgertest.Sharer
-	past    []ledger.Command
-	done    map[string]int
+	m         *memory
+	r         *rand.Rand
+	parties   []*ledgertest.Key
+	models    []ledger.ModelID
+	records   []ledger.RecordID
+	grants    []ledger.GrantID
+	jobs      []ledger.JobID
+	sharers   [ledger.Sharers]ledgertest.Sharer
+	past      []ledger.Command
+	contracts []ledger.EscrowID
+	done      map[string]int
 }
 
 func newCast(t testing.TB, r *rand.Rand) *cast {
@@ -105,6 +106,11 @@ func (c *cast) key(p ledger.PartyID) *ledgertest.Key {
 // next makes a command that is likely, not certain, to be allowed: the right
 // party four times of five, else anybody.
 func (c *cast) next() (ledger.Signer, ledger.Body) {
+	if c.r.IntN(4) == 0 {
+		if by, b, ok := c.contract(); ok {
+			return by, b
+		}
+	}
 	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
 	for _, j := range open {
 		if c.Job(j).Due <= c.World.Now() && c.r.IntN(3) == 0 {
@@ -188,6 +194,9 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		}
 		return right(j.Asker), ledger.DisputeJob{Job: j.ID}
 	default:
+		if o := c.World.Organisations[c.r.IntN(2)]; c.r.IntN(3) == 0 {
+			return o, ledger.BurnCoins{In: c.coins(o.Party(), 2), Reason: "test"}
+		}
 		if c.r.IntN(2) == 0 {
 			return pick(c.r, c.parties), ledger.CloseJob{Job: j.ID}
 		}
@@ -266,6 +275,18 @@ func (c *cast) note(cmd ledger.Command) {
 		c.grants = append(c.grants, ledger.NewGrantID(v, cmd.ID))
 	case "job.request":
 		c.jobs = append(c.jobs, ledger.NewJobID(v, cmd.ID))
+	case "escrow.open":
+		c.contracts = append(c.contracts, ledger.NewEscrowID(v, cmd.ID))
+	case "escrow.step":
+		var b ledger.StepEscrow
+		if err := ledger.Decode(cmd.Body, &b); err != nil {
+			c.T.Fatal(err)
+		}
+		for word, is := range map[string]bool{"choice": b.Choice != "", "deposit": b.Deposit != nil, "spend": b.Pay != nil, "fact": b.Fact != "", "verdict": b.Job != "", "deadline": b.Role == "" && b.Job == ""} {
+			if is {
+				c.done["escrow.step "+word]++
+			}
+		}
 	}
 	c.past = append(c.past, cmd)
 }
@@ -310,7 +331,8 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 		}
 	}
 	t.Logf("applied %v", done)
-	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share"} {
+	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share",
+		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline"} {
 		if done[n] == 0 && !testing.Short() {
 			t.Errorf("no %s was ever applied", n)
 		}
@@ -386,10 +408,10 @@ func same(t testing.TB, what string, before, after map[ledger.Key][]byte) {
 	}
 }
 
-// finish lets all time pass and has a stranger close every job.
+// finish lets all time pass and has a stranger close every job and contract.
 func (c *cast) finish(t testing.TB) {
 	t.Helper()
-	c.Wait(2000)
+	c.Wait(9000)
 	worker := c.Party(ledger.Common, ledger.Worker)
 	for _, id := range c.jobs {
 		if c.Job(id).Stage.Over() {
@@ -402,6 +424,7 @@ func (c *cast) finish(t testing.TB) {
 			t.Fatalf("a job past its deadline is %s", j.Stage)
 		}
 	}
+	c.finishContracts(t, worker)
 	for k := range c.m.state {
 		if !hasSuffix(k, "/escrow") {
 			continue

@@ -84,7 +84,7 @@ func Dial(ctx context.Context, address string, m Meeting) (net.Conn, error) {
 	}
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, notice.Because(err, notice.Unavailable, "the hub does not answer", "check its address: `manx hub run` prints it")
+		return nil, notice.Because(err, notice.Unavailable, "the hub does not answer", "check its address: `manx party hub` prints it")
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	answer := []byte{0}
