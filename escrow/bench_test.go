@@ -11,7 +11,7 @@ import (
 func BenchmarkStep(b *testing.B) {
 	one := ledger.MAN(1)
 	accepted := jobFee(b, true, one)
-	accepted, _ = accepted.step(b, says(Worker, Result, begin+1))
+	accepted = accepted.step(b, says(Worker, Result, begin+1))
 	terms := Terms{[]Pot{{"purse", "a"}}, []Clause{
 		{Wait: &Wait{[]Case{{By: "a", Deposit: &Deposit{0, one}, Next: 1}, {By: "a", Spend: &Spend{0, []Role{"b"}}, Next: 1}}, last, 1}}, {Close: &Close{"over"}}}}
 	purse := opening(b, terms, []Part{{"a", "pa"}, {"b", "pb"}}, one)

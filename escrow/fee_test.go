@@ -38,13 +38,13 @@ func jobFee(t testing.TB, self bool, held ledger.Amount) opened {
 	return opening(t, terms, parts, held)
 }
 
-func (o opened) step(t testing.TB, in Input) (opened, []ledger.Output) {
+func (o opened) step(t testing.TB, in Input) opened {
 	t.Helper()
-	n, out, err := o.terms.Step(o.State, in)
+	n, _, err := o.terms.Step(o.State, in)
 	if err != nil {
 		t.Fatalf("%+v: %v", in, err)
 	}
-	return opened{o.terms, n}, out
+	return opened{o.terms, n}
 }
 
 func says(by Role, c Choice, at ledger.Time) Input {
@@ -83,7 +83,7 @@ func TestJobFeePays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := jobFee(t, c.self, ledger.MAN(1))
 			for _, in := range c.moves {
-				o, _ = o.step(t, in)
+				o = o.step(t, in)
 			}
 			o.ended(t, c.want, c.outcome)
 		})
@@ -126,7 +126,7 @@ func TestSharedFeePays(t *testing.T) {
 		"not signed":  {passes(last), map[ledger.PartyID]string{"asker": "1"}, Refunded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, _ := opening(t, terms, parts, ledger.MAN(1)).step(t, c.in)
+			o := opening(t, terms, parts, ledger.MAN(1)).step(t, c.in)
 			o.ended(t, c.want, c.outcome)
 		})
 	}
@@ -152,7 +152,7 @@ func TestStepRefuses(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.in, err, c.want)
 		}
 	}
-	over, _ := o.step(t, says(Subject, Withdraw, begin))
+	over := o.step(t, says(Subject, Withdraw, begin))
 	if _, _, err := over.terms.Step(over.State, passes(last)); !errors.Is(err, ErrOver) {
 		t.Errorf("a step after the end: %v", err)
 	}
@@ -161,8 +161,8 @@ func TestStepRefuses(t *testing.T) {
 func TestStepDoesNotChangeItsState(t *testing.T) {
 	o := jobFee(t, true, ledger.MAN(1))
 	parts := slices.Clone(o.Parties)
-	one, _ := o.step(t, Input{At: begin, By: Worker, Party: "w1", Choice: Result})
-	two, _ := o.step(t, Input{At: begin, By: Worker, Party: "w2", Choice: Result})
+	one := o.step(t, Input{At: begin, By: Worker, Party: "w1", Choice: Result})
+	two := o.step(t, Input{At: begin, By: Worker, Party: "w2", Choice: Result})
 	if one.Party(Worker) != "w1" || two.Party(Worker) != "w2" || !slices.Equal(parts, o.Parties) {
 		t.Error("steps from one state see each other")
 	}

@@ -77,17 +77,17 @@ func TestInvariant4_EveryPathEndsByTheDeadline(t *testing.T) {
 					paths++
 					return
 				}
-				if end, _ := o.step(t, passes(last)); !end.Over() || !end.Held().IsZero() {
+				if end := o.step(t, passes(last)); !end.Over() || !end.Held().IsZero() {
 					t.Fatal("not over at the last deadline")
 				}
 				until := o.terms.Until(o.State)
 				for _, when := range []ledger.Time{at, until - 1} {
 					for _, in := range o.everything(max(at, when), r) {
-						n, _ := o.step(t, in)
+						n := o.step(t, in)
 						walk(n, in.At)
 					}
 				}
-				n, _ := o.step(t, passes(until))
+				n := o.step(t, passes(until))
 				walk(n, until)
 			}
 			walk(jobFee(t, self, held), begin)

@@ -15,12 +15,12 @@ func TestSpendingsAreBounded(t *testing.T) {
 	o := opening(t, terms, []Part{{"a", "pa"}, {"b", "pb"}, {"c", "pc"}}, ledger.MAN(1))
 	one := Input{At: begin, By: "b", Party: "pb", Spend: &Spending{"c", ledger.Units(1)}}
 	for range MaxSpendings {
-		o, _ = o.step(t, one)
+		o = o.step(t, one)
 	}
 	if _, _, err := terms.Step(o.State, one); !errors.Is(err, ErrMany) {
 		t.Errorf("after %d payments: %v", len(o.Paid), err)
 	}
-	if o, _ = o.step(t, passes(last)); !o.Over() || !o.Held().IsZero() || len(o.Paid) != MaxSpendings+1 {
+	if o = o.step(t, passes(last)); !o.Over() || !o.Held().IsZero() || len(o.Paid) != MaxSpendings+1 {
 		t.Errorf("ends with %d payments, holding %s", len(o.Paid), o.Held())
 	}
 }
