@@ -194,7 +194,11 @@ func TestInvariant9_SilentOrGarbledPeer(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range mpc.Parties {
 				wait.Go(func() {
-					s, err := mpc.Open(t.Context(), mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: 200 * time.Millisecond})
+					patience := 200 * time.Millisecond
+					if i != 0 { // who waits for party 0 in turn does not give up before it does
+						patience = time.Minute
+					}
+					s, err := mpc.Open(t.Context(), mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: patience})
 					if err == nil {
 						_, err = mul(s, in[i])
 						_ = s.Close()
@@ -226,7 +230,7 @@ func TestHelloRefuses(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range mpc.Parties {
 				wait.Go(func() {
-					config := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: time.Second}
+					config := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: 30 * time.Second}
 					if i == 1 {
 						c.alter(&config)
 					}
@@ -316,7 +320,7 @@ func TestInvariant8_JournalFirst(t *testing.T) {
 		var wait sync.WaitGroup
 		for i := range mpc.Parties {
 			wait.Go(func() {
-				c := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: time.Second}
+				c := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: 30 * time.Second}
 				if i == 1 {
 					c.Journal = j
 				}

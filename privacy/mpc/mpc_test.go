@@ -55,7 +55,7 @@ func runOn(ctx context.Context, links [mpc.Parties]link.Pair, security mpc.Secur
 	for i := range mpc.Parties {
 		g.Go(func() error {
 			errs[i] = func() error {
-				s, err := mpc.Open(ctx, mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: security, Patience: 5 * time.Second})
+				s, err := mpc.Open(ctx, mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: security, Patience: time.Minute})
 				if err != nil {
 					return err
 				}
