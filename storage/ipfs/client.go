@@ -233,6 +233,9 @@ func (c *Client) Delete(ctx context.Context, r storage.Ref) error {
 func (c *Client) try(ctx context.Context, what string, r storage.Ref, call func() error) error {
 	wait := 100 * time.Millisecond
 	for attempt := 1; ; attempt++ {
+		if ctx.Err() != nil { // nothing is sent for who has given up before
+			return ctx.Err()
+		}
 		err := call()
 		if err == nil {
 			return nil
