@@ -183,7 +183,7 @@ func (r *running) goTo(n int) {
 		case c.Pay != nil:
 			whole := r.s.Pots[c.Pay.From]
 			for _, sh := range c.Pay.Shares {
-				r.pay(c.Pay.From, sh.To, sh.Value.of(whole, r.s.Pots[c.Pay.From]))
+				r.pay(c.Pay.From, sh.To, sh.Value.Of(whole, r.s.Pots[c.Pay.From]))
 			}
 			n = c.Pay.Next
 		case c.If != nil:
@@ -203,9 +203,9 @@ func (r *running) goTo(n int) {
 	}
 }
 
-// of returns how much v is of what a pot held before a clause, never more than it
-// still holds.
-func (v Value) of(whole, held ledger.Amount) ledger.Amount {
+// Of returns how much v is of what a pot held before a clause, never more than it
+// still holds. It grows with both.
+func (v Value) Of(whole, held ledger.Amount) ledger.Amount {
 	a := held
 	switch {
 	case v.Amount != nil:

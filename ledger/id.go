@@ -74,6 +74,20 @@ func VerticalOf[ID ~string](id ID) Vertical {
 // KeyOf returns where the thing named id is kept: "health/rec/…".
 func KeyOf[ID ~string](id ID) Key { return Key(strings.Replace(string(id), "-", "/", 2)) }
 
+// IDOf returns the id of the thing that is kept under a key, and its word, or ""
+// for other keys: "health-rec-…" and "rec".
+func IDOf(k Key) (id, word string) {
+	parts := strings.Split(string(k), "/")
+	if len(parts) != 3 {
+		return "", ""
+	}
+	id = strings.Join(parts, "-")
+	if CheckID(id, parts[1]) != nil {
+		return "", ""
+	}
+	return id, parts[1]
+}
+
 // CheckID reports an error unless id has the form of ids with this word.
 func CheckID[ID ~string](id ID, word string) error {
 	v, rest, _ := strings.Cut(string(id), "-")

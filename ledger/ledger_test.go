@@ -50,3 +50,26 @@ func TestBodiesRoundTrip(t *testing.T) {
 		t.Error("an unknown field was accepted")
 	}
 }
+
+func TestIDsAndKeys(t *testing.T) {
+	id := NewJobID(Credit, CommandID{7})
+	if got, word := IDOf(KeyOf(id)); got != string(id) || word != "job" {
+		t.Errorf("the id under its key is %q, a %q", got, word)
+	}
+	for _, k := range []Key{NowKey, SupplyKey, EscrowKey(id), EscrowStateKey(NewEscrowID(Health, CommandID{7})), "credit/job/short", ""} {
+		if got, word := IDOf(k); got != "" || word != "" {
+			t.Errorf("%q is taken for the key of %q, a %q", k, got, word)
+		}
+	}
+}
+
+// A seat is reached at host:port, directly or at a hub.
+func TestSeatsAddresses(t *testing.T) {
+	seat := TakeSeat{Holder: NewPartyID(Common, make([]byte, 32)), Key: make([]byte, 32)}
+	for address, right := range map[string]bool{"127.0.0.1:9": true, "hub/127.0.0.1:9": true, "hub/": false, "127.0.0.1": false, "127.0.0.1:0": false, "a:b": false} {
+		seat.Address = address
+		if err := seat.Check(); (err == nil) != right {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}

@@ -49,7 +49,7 @@ type Seat struct {
 // the one before it.
 type TakeSeat struct {
 	Holder  PartyID           `json:"holder"`  // a party with the role Holder
-	Address string            `json:"address"` // host:port
+	Address string            `json:"address"` // host:port, or hub/host:port where it is met at a hub (privacy/mpc/hub)
 	Key     ed25519.PublicKey `json:"key"`     // of its TLS certificate
 }
 

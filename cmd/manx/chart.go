@@ -84,11 +84,7 @@ func chartShow(t *terminal) *cobra.Command {
 	var version int
 	c := &cobra.Command{Use: "show RECORD", Short: "What a chart holds, decrypted here", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			id, err := recordNamed(args[0])
-			if err != nil {
-				return err
-			}
-			opened, r, err := t.open(ctx, p, id, version)
+			opened, r, err := t.open(ctx, p, args[0], version)
 			if err != nil {
 				return err
 			}

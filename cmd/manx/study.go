@@ -132,11 +132,7 @@ func studyShow(t *terminal) *cobra.Command {
 	var version int
 	c := &cobra.Command{Use: "show RECORD", Short: "What a record holds, and how well it is stored", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			id, err := recordNamed(args[0])
-			if err != nil {
-				return err
-			}
-			opened, r, err := t.open(ctx, p, id, version)
+			opened, r, err := t.open(ctx, p, args[0], version)
 			if err != nil {
 				return err
 			}
@@ -163,8 +159,12 @@ func studyShow(t *terminal) *cobra.Command {
 	return c
 }
 
-// open opens a record of the party's own, or one that it was granted.
-func (t *terminal) open(ctx context.Context, p *owner.Party, id ledger.RecordID, version int) (*vault.Record, ledger.Record, error) {
+// open opens the record named: the party's own, or one that it was granted.
+func (t *terminal) open(ctx context.Context, p *owner.Party, name string, version int) (*vault.Record, ledger.Record, error) {
+	id, err := recordNamed(name)
+	if err != nil {
+		return nil, ledger.Record{}, err
+	}
 	r, err := owner.Get[ledger.Record](ctx, p.Client, id)
 	if err != nil {
 		return nil, r, err
@@ -184,11 +184,7 @@ func studyOpen(t *terminal) *cobra.Command {
 	var version int
 	c := &cobra.Command{Use: "open RECORD", Short: "Decrypt a record that is yours or granted to you into a folder", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-			id, err := recordNamed(args[0])
-			if err != nil {
-				return err
-			}
-			opened, r, err := t.open(ctx, p, id, version)
+			opened, r, err := t.open(ctx, p, args[0], version)
 			if err != nil {
 				return err
 			}

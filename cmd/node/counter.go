@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
-	"strconv"
 
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -20,21 +18,17 @@ import (
 	"manx/web/owner"
 )
 
-// A counter does what an embedded network's organisations do for two holders who
-// compare lists: it counts what both have sent, answers, and ends what has run
-// out of time.
+// A counter is the clerk's hand for two holders who compare lists: it counts what
+// both have sent, answers, and ends what has run out of time.
 type counter struct {
-	genesis ledger.Genesis
-	orgs    []organisation
-	ledger  ledger.Ledger
-	stores  []storage.Blobs
-	log     *slog.Logger
-	mark    mark
+	*clerk
+	stores   []storage.Blobs
+	followed mark
 }
 
 // run follows the ledger from its mark until ctx ends.
 func (c *counter) run(ctx context.Context) error {
-	from, err := c.mark.read()
+	from, err := c.followed.read()
 	if err != nil {
 		return err
 	}
@@ -61,7 +55,7 @@ func (c *counter) run(ctx context.Context) error {
 			if _, known := since[o.ID]; !known {
 				since[o.ID] = e.Height
 			}
-			c.try(ctx, o, c.count)
+			c.handle(ctx, o, c.count)
 		case ledger.TimeTicked:
 			var now ledger.Clock
 			if err := json.Unmarshal(e.Body, &now); err != nil {
@@ -71,12 +65,12 @@ func (c *counter) run(ctx context.Context) error {
 			for id, o := range open {
 				oldest = min(oldest, since[id])
 				if o.Until < now.Now {
-					c.try(ctx, o, c.end)
+					c.handle(ctx, o, c.end)
 				} else {
-					c.try(ctx, o, c.count) // again, if it failed
+					c.handle(ctx, o, c.count) // again, if it failed
 				}
 			}
-			if err := c.mark.keep(oldest); err != nil {
+			if err := c.followed.keep(oldest); err != nil {
 				return err
 			}
 		}
@@ -84,24 +78,24 @@ func (c *counter) run(ctx context.Context) error {
 	return nil
 }
 
-func (c *counter) try(ctx context.Context, o ledger.Overlap, f func(context.Context, ledger.Overlap) error) {
-	if err := f(ctx, o); err != nil && ctx.Err() == nil && !notice.Is(err, notice.Conflict) {
-		c.log.ErrorContext(ctx, "a comparison of lists failed", slog.String("overlap", string(o.ID)), slog.Any("error", err))
-	}
+// handle does something for a comparison; that somebody was quicker is no failure.
+func (c *counter) handle(ctx context.Context, o ledger.Overlap, f func(context.Context, ledger.Overlap) error) {
+	c.try(ctx, "comparison "+string(o.ID), func(ctx context.Context) error {
+		if err := f(ctx, o); !notice.Is(err, notice.Conflict) {
+			return err
+		}
+		return nil
+	})
 }
 
 // submit sends a command of an organisation's under an id that the overlap
 // gives it, so that it happens once.
 func (c *counter) submit(ctx context.Context, by organisation, o ledger.Overlap, body ledger.Body) error {
-	b, err := c.ledger.Read(ctx, ledger.NowKey)
+	now, err := c.now(ctx)
 	if err != nil {
-		return fmt.Errorf("contract time: %w", err)
+		return err
 	}
-	var now ledger.Clock
-	if err := json.Unmarshal(b, &now); err != nil {
-		return fmt.Errorf("contract time: %w", err)
-	}
-	cmd, err := ledger.NewCommandWithID(c.genesis.ID(), idOf(body.Command(), string(o.ID)), by, now.Now+600, body)
+	cmd, err := ledger.NewCommandWithID(c.genesis.ID(), idOf(body.Command(), string(o.ID)), by, now+600, body)
 	if err != nil {
 		return err
 	}
@@ -126,11 +120,7 @@ func (c *counter) count(ctx context.Context, o ledger.Overlap) error {
 	if i < 0 || o.Tags[0].IsZero() || o.Tags[1].IsZero() {
 		return nil
 	}
-	nodes := make([]vault.Node, len(c.stores))
-	for n, s := range c.stores {
-		nodes[n] = vault.Node{Name: "node-" + strconv.Itoa(n), Blobs: s}
-	}
-	packs, err := vault.New(nodes)
+	packs, err := vault.Over(c.stores)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -31,11 +30,11 @@ type destroyer struct {
 // nothing that the party has not put there: what a job names is its author's
 // word.
 func (d *destroyer) packsOf(p ledger.PartyID) (*vault.Vault, error) {
-	nodes := make([]vault.Node, len(d.stores))
+	its := make([]storage.Blobs, len(d.stores))
 	for i, s := range d.stores {
-		nodes[i] = vault.Node{Name: "node-" + strconv.Itoa(i), Blobs: owned{s, i, p, d.index}}
+		its[i] = owned{s, i, p, d.index}
 	}
-	return vault.New(nodes)
+	return vault.Over(its)
 }
 
 // owned deletes a blob only where it is a party's.

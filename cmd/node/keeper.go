@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"manx/escrow"
@@ -15,11 +14,8 @@ import (
 // A keeper passes the deadlines of contracts, which cannot wake themselves. Any
 // party may do as much; an exchange does it for all.
 type keeper struct {
-	genesis ledger.Genesis
-	by      organisation
-	ledger  ledger.Ledger
-	log     *slog.Logger
-	mark    mark
+	*clerk
+	followed mark
 }
 
 // A due is when a contract's present wait ends.
@@ -31,7 +27,7 @@ type due struct {
 
 // run follows the ledger from its mark until ctx ends.
 func (k *keeper) run(ctx context.Context) error {
-	from, err := k.mark.read()
+	from, err := k.followed.read()
 	if err != nil {
 		return err
 	}
@@ -60,7 +56,7 @@ func (k *keeper) run(ctx context.Context) error {
 					k.pass(ctx, id, d, now.Now)
 				}
 			}
-			if err := k.mark.keep(oldest); err != nil {
+			if err := k.followed.keep(oldest); err != nil {
 				return err
 			}
 		}
@@ -70,7 +66,8 @@ func (k *keeper) run(ctx context.Context) error {
 
 // see notes until when a contract waits now.
 func (k *keeper) see(ctx context.Context, e ledger.Event, open map[ledger.EscrowID]due) error {
-	id := ledger.EscrowID(strings.ReplaceAll(strings.TrimSuffix(string(e.Key), "/state"), "/", "-"))
+	text, _ := ledger.IDOf(ledger.Key(strings.TrimSuffix(string(e.Key), "/state")))
+	id := ledger.EscrowID(text)
 	var s escrow.State
 	if err := json.Unmarshal(e.Body, &s); err != nil {
 		return fmt.Errorf("contract on the ledger: %w", err)
@@ -103,11 +100,14 @@ func (k *keeper) see(ctx context.Context, e ledger.Event, open map[ledger.Escrow
 // pass sends the step that only time takes. Somebody else may have sent it, or
 // something else may have happened: both are fine.
 func (k *keeper) pass(ctx context.Context, id ledger.EscrowID, d due, now ledger.Time) {
-	c, err := ledger.NewCommandWithID(k.genesis.ID(), idOf("keeper", string(id), fmt.Sprint(d.at)), k.by, now+600, ledger.StepEscrow{Escrow: id, Terms: d.hash})
-	if err == nil {
-		_, err = k.ledger.Submit(ctx, c)
-	}
-	if err != nil && ctx.Err() == nil && !notice.Is(err, notice.Conflict) {
-		k.log.ErrorContext(ctx, "a contract's deadline was not passed", slog.String("escrow", string(id)), slog.Any("error", err))
-	}
+	k.try(ctx, "deadline of "+string(id), func(ctx context.Context) error {
+		c, err := ledger.NewCommandWithID(k.genesis.ID(), idOf("keeper", string(id), fmt.Sprint(d.at)), k.exchange(), now+600, ledger.StepEscrow{Escrow: id, Terms: d.hash})
+		if err != nil {
+			return err
+		}
+		if _, err = k.ledger.Submit(ctx, c); notice.Is(err, notice.Conflict) {
+			return nil
+		}
+		return err
+	})
 }

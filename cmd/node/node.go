@@ -160,8 +160,8 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.onClose(k.queue.Close)
 	k.judge = n.runAgain
 	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
-	counter := &counter{g, k.orgs, l, stores, log, mark{file: filepath.Join(dir, "counter.mark")}}
-	keeper := &keeper{g, k.exchange(), l, log, mark{file: filepath.Join(dir, "keeper.mark")}}
+	counter := &counter{k, stores, mark{file: filepath.Join(dir, "counter.mark")}}
+	keeper := &keeper{k, mark{file: filepath.Join(dir, "keeper.mark")}}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return x.Claim(running, l, stores) })

@@ -13,7 +13,7 @@ func (x *explorer) pay(m *node, n int, p escrow.Pay) {
 	whole := m.pots[p.From]
 	for _, s := range p.Shares {
 		held := m.pots[p.From]
-		least, most := of(s.Value, whole.least, held.least), of(s.Value, whole.most, held.most)
+		least, most := s.Value.Of(whole.least, held.least), s.Value.Of(whole.most, held.most)
 		if a := s.Value.Amount; a != nil && held.least.Cmp(*a) < 0 && !x.short[n] {
 			x.short[n] = true
 			x.findings = append(x.findings, Finding{Kind: Short, Clause: n, Role: s.To, Story: m.story()})
@@ -26,24 +26,6 @@ func (x *explorer) pay(m *node, n int, p escrow.Pay) {
 		// more is no more than the rest grows.
 		m.pots[p.From] = interval{less(held.least, least), less(held.most, most)}
 	}
-}
-
-// of is how much a value is of what a pot held before the clause, never more
-// than it still holds, as escrow's step takes it. It grows with both.
-func of(v escrow.Value, whole, held ledger.Amount) ledger.Amount {
-	a := held
-	switch {
-	case v.Amount != nil:
-		a = *v.Amount
-	case v.UpTo != nil:
-		a = *v.UpTo
-	case v.Parts != 0:
-		a = whole.Part(v.Parts, escrow.Whole)
-	}
-	if a.Cmp(held) > 0 {
-		return held
-	}
-	return a
 }
 
 func less(a, b ledger.Amount) ledger.Amount {

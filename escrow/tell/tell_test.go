@@ -19,6 +19,21 @@ const (
 	day   = ledger.Time(86400)
 )
 
+// words are what the terms' own words are told by.
+func words() map[string][2]string {
+	return map[string][2]string{
+		"lender":   {"the lender", "出借人"},
+		"borrower": {"the borrower", "借款人"},
+		"school":   {"the school", "学校"},
+		"shop":     {"the shop", "商家"},
+		"loan":     {"the loan", "贷款"},
+		"pledge":   {"the pledge", "抵押"},
+		"ended":    {"ended", "已结束"},
+		"claim":    {"claims", "提出主张"},
+		"cancel":   {"cancels", "取消"},
+	}
+}
+
 // one has a clause of every kind and a case of every kind.
 func one() (escrow.Terms, []escrow.Part) {
 	ten, fifty, yes := ledger.MAN(10), ledger.MAN(50), int64(1)
@@ -54,7 +69,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 		Chinese: {"1. 在2026年12月7日00:53:20（UTC）之前：", "若出借人将50 MAN存入贷款，接第2条。", "出借人取消", "选择「wait a bit」", "一次或分次全部支付给学校或商家（仅限于此）", "学校和商家中的2方证明「enrolled」为1",
 			"仅凭其一方之言", "已结清", "已退款", "如果贷款不少于10 MAN：接第5条；否则接第7条。", "被证明不小于1", "支付10 MAN（不足则以现有为限）给学校、其12.5%给商家，以及其余全部给借款人", "等到2026年12月20日00:53:50", "合约以「已结束」结束", "抵押结束时的余款归借款人。"},
 	} {
-		text := Teller{Language: language}.Terms(terms, parts)
+		text := Teller{language, words()}.Terms(terms, parts)
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("language %d does not say %q", language, w)
@@ -73,7 +88,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 func TestTellingTellsTermsApart(t *testing.T) {
 	terms, parts := one()
 	for language := range Chinese + 1 {
-		teller := Teller{Language: language}
+		teller := Teller{language, words()}
 		told := map[string]string{teller.Terms(terms, parts): "the terms"}
 		a := ledger.MAN(51)
 		for name, change := range map[string]func(*escrow.Terms){
@@ -128,7 +143,7 @@ func TestTellingTellsTermsApart(t *testing.T) {
 
 func TestChineseIsChinese(t *testing.T) {
 	terms, parts := one()
-	for _, line := range strings.Split(Teller{Language: Chinese}.Terms(terms, parts), "\n") {
+	for _, line := range strings.Split(Teller{Chinese, words()}.Terms(terms, parts), "\n") {
 		han := strings.IndexFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) }) >= 0
 		if line != "" && !han {
 			t.Errorf("a line is not Chinese: %q", line)
@@ -142,12 +157,12 @@ func TestNextMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moves := Teller{}.Next(terms, s)
+	moves := Teller{Words: words()}.Next(terms, s)
 	if len(moves) != 4 || moves[0].By != "lender" || moves[0].Until != begin+7*day || moves[3].From != begin+7*day || moves[3].Then != 6 {
 		t.Errorf("next: %+v", moves)
 	}
 	s.At = escrow.Over
-	if (Teller{}).Next(terms, s) != nil {
+	if (Teller{Words: words()}).Next(terms, s) != nil {
 		t.Error("something can happen after the end")
 	}
 }
@@ -164,7 +179,7 @@ func TestFindingsAreStories(t *testing.T) {
 	var all [2]string
 	for language := range Chinese + 1 {
 		for _, f := range r.Findings {
-			all[language] += Teller{Language: language}.Finding(terms, f) + "\n"
+			all[language] += Teller{language, words()}.Finding(terms, f) + "\n"
 		}
 	}
 	for _, w := range []string{"By 7 December 2026, 00:53:20 UTC, the lender puts 50 MAN into the loan. ", "then clause 5 is to pay the school more than there may be", "takes what belongs to the lender"} {
@@ -178,7 +193,7 @@ func TestFindingsAreStories(t *testing.T) {
 		}
 	}
 	f := &escrow.Fault{Clause: 3, Reason: escrow.Unplayed}
-	if (Teller{}).Fault(f) == (Teller{Language: Chinese}).Fault(f) || (Teller{}).Fault(errors.New("x")) != "x" {
+	if (Teller{Words: words()}).Fault(f) == (Teller{Chinese, words()}).Fault(f) || (Teller{Words: words()}).Fault(errors.New("x")) != "x" {
 		t.Error("a fault is told in one language")
 	}
 }
@@ -187,7 +202,7 @@ func TestDrawings(t *testing.T) {
 	terms, _ := one()
 	terms.Pots[0].Name = `<b>"loan"`
 	for language := range Chinese + 1 {
-		teller := Teller{Language: language}
+		teller := Teller{language, words()}
 		svg := teller.SVG(terms)
 		boxes := 0
 		for d := xml.NewDecoder(strings.NewReader(svg)); ; {

@@ -29,27 +29,9 @@ type Teller struct {
 	Words    map[string][2]string // by what the terms write: English, Chinese
 }
 
-// common are words that terms often use.
-func common() map[string][2]string {
-	return map[string][2]string{
-		"asker": {"the asker", "请求方"}, "subject": {"the data owner", "数据所有人"}, "worker": {"the worker", "计算方"},
-		"model-owner": {"the model's owner", "模型所有人"}, "exchange": {"the exchange", "交易所"}, "judges": {"the judges", "裁判方"},
-		"sharers": {"the three organisations", "三家机构"}, "first": {"the first organisation", "第一家机构"}, "second": {"the second organisation", "第二家机构"}, "third": {"the third organisation", "第三家机构"},
-		"lender": {"the lender", "出借人"}, "borrower": {"the borrower", "借款人"}, "buyer": {"the buyer", "买方"}, "seller": {"the seller", "卖方"},
-		"payer": {"the payer", "付款人"}, "payee": {"the payee", "收款人"}, "arbiter": {"the arbiter", "仲裁人"}, "school": {"the school", "学校"}, "shop": {"the shop", "商家"},
-		"fee": {"the fee", "费用"}, "loan": {"the loan", "贷款"}, "repayment": {"the repayment", "还款"}, "pledge": {"the pledge", "抵押"}, "price": {"the price", "价款"}, "purse": {"the purse", "专款"},
-		"withdraw": {"withdraws", "撤回"}, "result": {"gives the result", "交付结果"}, "answer": {"answers", "答复"}, "accept": {"accepts", "接受"}, "dispute": {"disputes it", "提出异议"},
-		"right": {"judges it right", "裁定正确"}, "wrong": {"judges it wrong", "裁定错误"}, "claim": {"claims", "提出主张"}, "pay": {"orders payment", "指示付款"}, "cancel": {"cancels", "取消"},
-		"paid": {"paid", "已支付"}, "refunded": {"refunded", "已退款"}, "repaid": {"repaid", "已还清"}, "ended": {"ended", "已结束"}, "defaulted": {"defaulted", "已违约"},
-	}
-}
-
 // word tells one of the terms' own words.
 func (t Teller) word(w string) string {
 	if s, ok := t.Words[w]; ok && s[t.Language] != "" {
-		return s[t.Language]
-	}
-	if s, ok := common()[w]; ok {
 		return s[t.Language]
 	}
 	if t.Language == Chinese {

@@ -225,7 +225,7 @@ func Words() map[string][2]string {
 // words are the common words and the template's.
 func (t *Template) words() map[string][2]string {
 	out := map[string][2]string{}
-	for _, all := range [][]Word{Shared().Roles, Shared().Facts} {
+	for _, all := range [][]Word{Shared().Roles, Shared().Told, Shared().Facts} {
 		for _, w := range all {
 			out[w.Name] = [2]string{w.Forms[0][0], w.Forms[1][0]}
 		}
@@ -241,6 +241,7 @@ func Names() []string { return slices.Sorted(maps.Keys(all().templates)) }
 // phrases of sentences.
 type Common struct {
 	Roles, Facts []Word
+	Told         []Word      // that sentences do not say: pots, choices, outcomes, parties
 	Says         [2][]string // phrases, as lines of patterns
 }
 
@@ -270,7 +271,7 @@ func RoleNamed(w string) string {
 
 func parseCommon(b []byte) (c Common, err error) {
 	parts := sections(string(b))
-	for name, to := range map[string]*[]Word{"roles": &c.Roles, "facts": &c.Facts} {
+	for name, to := range map[string]*[]Word{"roles": &c.Roles, "told": &c.Told, "facts": &c.Facts} {
 		for _, l := range lines(parts[name]) {
 			f := strings.Split(l, "|")
 			if len(f) != 3 {

@@ -107,6 +107,7 @@ func TestInvariant4_TemplatesAreSound(t *testing.T) {
 				}
 				t.Fatalf("%s %v: %v %s\n%s", name, values, err, story, tell.Teller{Words: Words()}.Terms(f.Terms, parts))
 			}
+			untold(t, name, f.Terms)
 			for range 5 {
 				history(t, r, f, parts)
 			}
@@ -246,6 +247,32 @@ func TestTermsTooLongForALedger(t *testing.T) {
 	var f *Fault
 	if !errors.As(err, &f) || !strings.Contains(f.Error(), "smaller count") || !strings.Contains(f.Chinese(), "减少期数") {
 		t.Errorf("%v", err)
+	}
+}
+
+// untold finds the terms' own pots, choices and outcomes that have no words.
+func untold(t *testing.T, name string, terms escrow.Terms) {
+	t.Helper()
+	words := Words()
+	has := func(w string) {
+		if words[w] == ([2]string{}) {
+			t.Errorf("%s: %q has no words", name, w)
+		}
+	}
+	for _, p := range terms.Pots {
+		has(p.Name)
+	}
+	for _, c := range terms.Clauses {
+		if c.Close != nil {
+			has(c.Close.Outcome)
+		}
+		if c.Wait != nil {
+			for _, k := range c.Wait.Cases {
+				if k.Choice != "" {
+					has(string(k.Choice))
+				}
+			}
+		}
 	}
 }
 

@@ -19,18 +19,25 @@ func (s *Session) sign(x vec) vec {
 
 // signOfThree returns the highest bit of the sum of three 64-bit numbers.
 func (s *Session) signOfThree(c [Parties][]vec) vec {
-	sum, up := s.saveCarries(c, 63)
-	gates := make([]gate, 62)
-	for k := range gates {
-		gates[k] = gate{x: sum[k+1], y: up[k]}
-	}
-	s.and(gates)
-	runs := make([]carry, 62)
+	sum, up, made := s.twoOfThree(c)
+	runs := make([]carry, len(made))
 	for k := range runs {
-		runs[k] = carry{gates[k].z, s.xor(sum[k+1], up[k])}
+		runs[k] = carry{made[k].z, s.xor(sum[k+1], up[k])}
 	}
 	runs[0].pass = vec{}
 	return s.xor(s.xor(sum[63], up[62]), s.carryOut(runs))
+}
+
+// twoOfThree turns three 64-bit numbers into two, and ANDs those two in each
+// place but the lowest and the highest.
+func (s *Session) twoOfThree(c [Parties][]vec) (sum, up []vec, made []gate) {
+	sum, up = s.saveCarries(c, 63)
+	made = make([]gate, 62)
+	for k := range made {
+		made[k] = gate{x: sum[k+1], y: up[k]}
+	}
+	s.and(made)
+	return sum, up, made
 }
 
 // saveCarries turns three numbers into two: their bitwise sum, and the carries
@@ -63,15 +70,10 @@ func (s *Session) zero(x vec) vec {
 // zeroOfThree tells where the sum of three numbers is 0: a + b = 0 if and only
 // if, in every place, their bits' sum is the lower places' bits' or.
 func (s *Session) zeroOfThree(c [Parties][]vec) vec {
-	sum, up := s.saveCarries(c, 63)
-	gates := make([]gate, 62)
-	for k := range gates {
-		gates[k] = gate{x: sum[k+1], y: up[k]}
-	}
-	s.and(gates)
+	sum, up, made := s.twoOfThree(c)
 	differ := []vec{sum[0], s.xor(s.xor(sum[1], up[0]), sum[0])}
 	for k := 2; k < 64; k++ {
-		d := s.xor(s.xor(sum[k], up[k-1]), gates[k-2].z)
+		d := s.xor(s.xor(sum[k], up[k-1]), made[k-2].z)
 		differ = append(differ, s.xor(d, s.xor(sum[k-1], up[k-2])))
 	}
 	for k, d := range differ {

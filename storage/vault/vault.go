@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -44,6 +45,16 @@ type Vault struct {
 	nodes    [Nodes]Node
 	rs       reedsolomon.Encoder
 	progress func(done, total int) // of Verify, Repair and Audit; may be nil
+}
+
+// Over returns a vault over a network's six storage nodes, by its own names for
+// them: node-0, node-1, …
+func Over(stores []storage.Blobs) (*Vault, error) {
+	nodes := make([]Node, len(stores))
+	for i, s := range stores {
+		nodes[i] = Node{Name: "node-" + strconv.Itoa(i), Blobs: s}
+	}
+	return New(nodes)
 }
 
 // New returns a vault over exactly six nodes with different names. The order of

@@ -80,7 +80,7 @@ func (s *Service) see(ctx context.Context, e ledger.Event) error {
 	if e.Key == ledger.NowKey {
 		return s.expire(ctx)
 	}
-	id, word := idOf(e.Key)
+	id, word := ledger.IDOf(e.Key)
 	switch word {
 	case "grant":
 		var g ledger.Grant
@@ -105,19 +105,6 @@ func (s *Service) see(ctx context.Context, e ledger.Event) error {
 		return errors.Join(s.destroyUnder(ctx, "wrap/"+id), s.destroyUnder(ctx, "part/"+id))
 	}
 	return nil
-}
-
-// idOf turns "health/grant/…" into an id and its word.
-func idOf(k ledger.Key) (id, word string) {
-	parts := strings.Split(string(k), "/")
-	if len(parts) != 3 {
-		return "", ""
-	}
-	id = strings.Join(parts, "-")
-	if ledger.CheckID(id, parts[1]) != nil {
-		return "", ""
-	}
-	return id, parts[1]
 }
 
 func (s *Service) destroyGrant(ctx context.Context, r ledger.RecordID, g ledger.GrantID) error {

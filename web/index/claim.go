@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -58,11 +57,7 @@ type claimer struct {
 }
 
 func (x *Index) claimer(l ledger.Ledger, stores []storage.Blobs) (*claimer, error) {
-	nodes := make([]vault.Node, len(stores))
-	for i, s := range stores {
-		nodes[i] = vault.Node{Name: "node-" + strconv.Itoa(i), Blobs: s}
-	}
-	v, err := vault.New(nodes)
+	v, err := vault.Over(stores)
 	return &claimer{Index: x, ledger: l, stores: stores, packs: v}, err
 }
 

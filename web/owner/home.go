@@ -134,12 +134,7 @@ func (h *Home) As(v ledger.Vertical) (*Party, error) {
 	}
 	s := signer{persona, ledger.NewPartyID(v, persona.First())}
 	c := NewClient(h.Network.Address, h.Network.Genesis.ID(), s)
-	stores := c.Stores(h.Network.Nodes)
-	nodes := make([]vault.Node, len(stores))
-	for i := range stores {
-		nodes[i] = vault.Node{Name: fmt.Sprintf("node-%d", i), Blobs: stores[i]}
-	}
-	vt, err := vault.New(nodes)
+	vt, err := vault.Over(c.Stores(h.Network.Nodes))
 	if err != nil {
 		return nil, fmt.Errorf("storage of the network: %w", err)
 	}

@@ -18,7 +18,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -149,7 +148,7 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 	if e.Name == ledger.SeatTaken {
 		return h.admit(ctx)
 	}
-	id, word := idOf(e.Key)
+	id, word := ledger.IDOf(e.Key)
 	switch word {
 	case "job":
 		return h.seeJob(ctx, ledger.JobID(id))
@@ -179,19 +178,6 @@ func (h *Holder) admit(ctx context.Context) error {
 	}
 	h.Wire.Admit(keys...)
 	return nil
-}
-
-// idOf turns "credit/job/…" into an id and its word.
-func idOf(k ledger.Key) (id, word string) {
-	parts := strings.Split(string(k), "/")
-	if len(parts) != 3 {
-		return "", ""
-	}
-	id = strings.Join(parts, "-")
-	if ledger.CheckID(id, parts[1]) != nil {
-		return "", ""
-	}
-	return id, parts[1]
 }
 
 // beat takes shares that were not left yet, destroys what has expired, and
