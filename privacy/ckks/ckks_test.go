@@ -381,7 +381,10 @@ func TestSecretKeyDoesNotPrint(t *testing.T) {
 }
 
 func TestInvariant10_WeakLatticeParametersAreRefused(t *testing.T) {
-	for _, s := range []Set{Small, Medium, Deep} {
+	for s := Small; s <= SharedDeep; s++ { // every set there is
+		if !s.Valid() {
+			t.Fatalf("set %d is none", s)
+		}
 		p, _ := s.spec()
 		if err := Check(p.logN, append(append([]uint64(nil), p.q...), p.p...)); err != nil {
 			t.Errorf("%s: %v", s, err)
