@@ -101,6 +101,28 @@ func JobFee(f Fee) (Terms, []Part) {
 	}}, append(parties, Part{Subject, f.Subject})
 }
 
+// JointFee returns the terms of the fee of a job that a worker computes under a
+// committee's key and three organisations, by place, open to shares.
+//
+//   - All three signed the same result: 20% to the worker, 7% to each of the three,
+//     20% to the subject, 10% to the exchange, the rest to the model's owner.
+//   - They differ, no result, the subject withdraws, or they have not signed by
+//     Last: back to the asker. A wrong result of the worker's ends so, for the three
+//     compute it again before they open it; and whether it was right nobody has said
+//     where the subject withdraws.
+func JointFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Part) {
+	const asked, done, paid, over, refund = 0, 1, 2, 3, 4
+	due := f.Last - 2*((f.Last-f.Asked)/8)
+	return Terms{fee(), []Clause{
+			asked:  {Wait: &Wait{[]Case{choice(Worker, Result, done), choice(Subject, Withdraw, refund)}, due, refund}},
+			done:   {Wait: &Wait{[]Case{choice(Sharers, Result, paid), choice(Sharers, Wrong, refund), choice(Subject, Withdraw, refund)}, f.Last, refund}},
+			paid:   split(over, part(Worker, 2000), part(First, 700), part(Second, 700), part(Third, 700), part(Subject, 2000), part(Exchange, 1000)),
+			over:   {Close: &Close{Paid}},
+			refund: {Close: &Close{Refunded}},
+		}}, []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Subject, f.Subject},
+			{First, organisations[0]}, {Second, organisations[1]}, {Third, organisations[2]}}
+}
+
 // SharedFee returns the terms of the fee of a job that three organisations
 // compute on shares, by place, and who plays their roles. There is nothing for
 // the asker to accept: the three sign one result, or differ.

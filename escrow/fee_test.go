@@ -132,6 +132,33 @@ func TestSharedFeePays(t *testing.T) {
 	}
 }
 
+func TestJointFeePays(t *testing.T) {
+	terms, parts := JointFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Asked: begin, Last: last},
+		[3]ledger.PartyID{"health", "credit", "exchange"})
+	result, back := says(Worker, Result, begin), map[ledger.PartyID]string{"asker": "1"}
+	for name, c := range map[string]struct {
+		moves   []Input
+		want    map[ledger.PartyID]string
+		outcome string
+	}{
+		"one result": {[]Input{result, says(Sharers, Result, last-1)},
+			map[ledger.PartyID]string{"worker": "0.2", "health": "0.07", "credit": "0.07", "exchange": "0.17", "subject": "0.2", "owner": "0.29"}, Paid},
+		"no worker":        {[]Input{passes(begin + 600)}, back, Refunded},
+		"withdrawn before": {[]Input{says(Subject, Withdraw, begin)}, back, Refunded},
+		"withdrawn after":  {[]Input{result, says(Subject, Withdraw, begin+1)}, back, Refunded},
+		"they differ":      {[]Input{result, says(Sharers, Wrong, begin+1)}, back, Refunded},
+		"not signed":       {[]Input{result, passes(last)}, back, Refunded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := opening(t, terms, parts, ledger.MAN(1))
+			for _, m := range c.moves {
+				o = o.step(t, m)
+			}
+			o.ended(t, c.want, c.outcome)
+		})
+	}
+}
+
 func TestStepRefuses(t *testing.T) {
 	o := jobFee(t, false, ledger.MAN(1))
 	for _, c := range []struct {

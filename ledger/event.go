@@ -41,6 +41,8 @@ const (
 	EscrowOpened        = "escrow.opened"        // Escrow
 	EscrowStepped       = "escrow.stepped"       // its state, under EscrowStateKey
 	OverlapChanged      = "overlap.changed"      // Overlap
+	CommitteeChanged    = "committee.changed"    // Committee
+	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
 )
 
 // JobReached returns the name of the event that a job reached a stage.

@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+
+	"manx/storage"
 )
 
 // A Purpose is why a record is used. Each belongs to one vertical.
@@ -67,6 +69,8 @@ type Grant struct {
 	ModelHash     Hash             `json:"model_hash,omitzero"`    // of Model
 	Organisations [Sharers]PartyID `json:"organisations,omitzero"` // who hold the shares
 	Jobs          []JobID          `json:"jobs,omitempty"`         // the calls so far
+	Input         storage.Ref      `json:"input,omitzero"`         // the furnisher's encryption under a committee's key
+	Key           Hash             `json:"key,omitzero"`           // of that committee
 }
 
 // Left returns how many calls a grant given beforehand still allows.
@@ -92,6 +96,10 @@ type GiveGrant struct {
 	Calls     int  `json:"calls,omitempty"`     // how many, 1 to MaxCalls
 	Version   int  `json:"version,omitempty"`   // of the record: its latest
 	ModelHash Hash `json:"model_hash,omitzero"` // of Model, so that the owner's signature covers what is computed
+
+	// Where a committee may serve too: the furnisher's encryption, and of what key.
+	Input storage.Ref `json:"input,omitzero"`
+	Key   Hash        `json:"key,omitzero"`
 }
 
 // Command implements Body.
@@ -116,7 +124,7 @@ func (b GiveGrant) Check() error {
 		return fmt.Errorf("record, model and request must be of one vertical: %w", ErrWall)
 	case b.Calls != 0:
 		return b.checkBeforehand()
-	case b.Version != 0 || !b.ModelHash.IsZero():
+	case b.Version != 0 || !b.ModelHash.IsZero() || !b.Input.IsZero() || !b.Key.IsZero():
 		return errors.New("only a grant to compute for calls to come names a version and a model's hash")
 	case b.Access == Read && (b.Model != "" || b.Job != ""):
 		return errors.New("a grant to read names no model and no request")
@@ -138,6 +146,8 @@ func (b GiveGrant) checkBeforehand() error {
 		return fmt.Errorf("a grant allows 1 to %d calls", MaxCalls)
 	case b.Version < 1 || b.Version > MaxVersions:
 		return errors.New("a record's version is counted from 1")
+	case b.Input.IsZero() != b.Key.IsZero():
+		return errors.New("an encrypted input goes with the key that it is under")
 	case b.ModelHash.IsZero():
 		return errors.New("a grant for calls to come names the hash of its model")
 	case b.Until <= 0:

@@ -54,12 +54,29 @@ type Job struct {
 	Organisations []PartyID     `json:"organisations,omitempty"` // who compute, by place
 	Holders       []PartyID     `json:"holders,omitempty"`       // who held their seats when it was asked
 	Security      Security      `json:"security,omitempty"`
-	Try           int           `json:"try,omitempty"`    // counts the sessions that were begun
-	Shares        []PostedShare `json:"shares,omitempty"` // of the result of this try, by place
+	Try           int           `json:"try,omitempty"`       // counts the sessions that were begun
+	Shares        []PostedShare `json:"shares,omitempty"`    // of the result of this try, by place
+	Committee     CommitteeID   `json:"committee,omitempty"` // under whose key a worker computes first
 }
 
-// Shared reports whether three organisations compute the job on shares.
+// Shared reports whether three organisations give the job's result, in shares.
 func (j Job) Shared() bool { return len(j.Holders) == Sharers }
+
+// Evaluated reports whether a worker computes the job on ciphertext.
+func (j Job) Evaluated() bool { return !j.Shared() || j.Committee != "" }
+
+// OnShares returns the stage at which the three organisations of a job begin.
+func (j Job) OnShares() Stage {
+	if j.Committee != "" {
+		return Done
+	}
+	return Ready
+}
+
+// Trying reports whether a try of a job on shares is under way.
+func (j Job) Trying() bool {
+	return j.Shared() && j.Try > 0 && (j.Stage == Claimed && j.Committee == "" || j.Stage == Done)
+}
 
 // Place returns the place of a holder in the job, or -1.
 func (j Job) Place(holder PartyID) int { return slices.Index(j.Holders, holder) }
@@ -87,6 +104,7 @@ type RequestJob struct {
 	EvalKeys storage.Ref   `json:"eval_keys,omitzero"`
 	Grant    GrantID       `json:"grant,omitempty"`    // given beforehand: the job starts at once, on shares
 	Security Security      `json:"security,omitempty"` // of a job on shares
+	Joint    bool          `json:"joint,omitempty"`    // a worker computes under the committee's key, and the three open the result to shares
 }
 
 // MaxInputs bounds the ciphertext packs of a job.
@@ -116,7 +134,7 @@ func (b RequestJob) Check() error {
 		return errors.New("a job has a deadline")
 	case (b.Record == "") != (len(b.Inputs) == 0):
 		return errors.New("a record and its encrypted input come together")
-	case b.Grant == "" && b.Security != "":
+	case b.Grant == "" && (b.Security != "" || b.Joint):
 		return errors.New("only a job on shares, by a grant given beforehand, chooses a security")
 	}
 	if b.Grant != "" {

@@ -17,6 +17,7 @@ type Model struct {
 	Hash     Hash        `json:"hash"`               // of the model
 	Plan     storage.Ref `json:"plan,omitzero"`      // manifest of the encrypted run's plan; none: it runs on shares only
 	PlanHash Hash        `json:"plan_hash,omitzero"` // of the plan's bytes
+	Joint    Joint       `json:"joint,omitzero"`     // its plan for a committee's key, where it has one
 	Card     storage.Ref `json:"card"`               // the model card, one blob
 	Keys     Hash        `json:"keys,omitzero"`      // hash of the verifying key of proofs about it
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`  // manifest of the proving keys
@@ -26,6 +27,15 @@ type Model struct {
 	Retired  bool        `json:"retired,omitempty"`
 }
 
+// Joint is a plan under a committee's key.
+type Joint struct {
+	Plan storage.Ref `json:"plan"` // its manifest
+	Hash Hash        `json:"hash"` // of its bytes
+}
+
+// IsZero reports whether there is none.
+func (j Joint) IsZero() bool { return j == Joint{} }
+
 // PublishModel puts a version of a model of the author's on offer.
 type PublishModel struct {
 	Vertical Vertical    `json:"vertical"`
@@ -34,6 +44,7 @@ type PublishModel struct {
 	Hash     Hash        `json:"hash"`
 	Plan     storage.Ref `json:"plan,omitzero"` // none: it runs on shares only
 	PlanHash Hash        `json:"plan_hash,omitzero"`
+	Joint    Joint       `json:"joint,omitzero"`
 	Card     storage.Ref `json:"card"`
 	Keys     Hash        `json:"keys,omitzero"`
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`
@@ -54,6 +65,8 @@ func (b PublishModel) Check() error {
 		return errors.New("a model has a name of at most 64 bytes and a version of at most 32")
 	case b.Card.IsZero() || b.Plan.IsZero() && (b.Vertical != Credit || !b.PlanHash.IsZero()):
 		return errors.New("a model has a plan and a card; only a credit model that runs on shares has no plan")
+	case b.Joint.Plan.IsZero() != b.Joint.Hash.IsZero():
+		return errors.New("a plan for a committee has a manifest and a hash")
 	case len(b.Accepts) == 0 || len(b.Accepts) > 8 || len(b.Features) == 0 || len(b.Features) > 256:
 		return errors.New("a model names the record kinds it accepts and its features")
 	case slices.ContainsFunc(b.Accepts, func(k Kind) bool { return k.Vertical() != b.Vertical }):

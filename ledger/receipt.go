@@ -34,6 +34,9 @@ type Receipt struct {
 	Security      Security  `json:"security,omitempty"`
 	Try           int       `json:"try,omitempty"`
 
+	// Where a worker computed first, under a committee's key.
+	Committee CommitteeID `json:"committee,omitempty"`
+
 	Payments []Output `json:"payments"` // they sum to the fee
 	At       Time     `json:"at"`
 }

@@ -134,6 +134,8 @@ type Commitment struct {
 	Date      int      `json:"date"`               // yyyymmdd the file speaks of
 	Disputed  []string `json:"disputed,omitempty"` // fields the subject disputes, by schema name
 	Sharing   Sharing  `json:"sharing,omitzero"`   // of its features, where the network has three organisations
+
+	Encryptions []Encryption `json:"encryptions,omitempty"` // under a committee's key, where the network has one
 }
 
 // CommitmentKey is where the latest commitment is kept.
@@ -149,6 +151,8 @@ type CommitFile struct {
 	Sequence uint64  `json:"sequence"` // one more than the latest, from 1
 	Date     int     `json:"date"`
 	Sharing  Sharing `json:"sharing,omitzero"`
+
+	Encryptions []Encryption `json:"encryptions,omitempty"`
 }
 
 // Command implements Body.
@@ -166,6 +170,9 @@ func (b CommitFile) Check() error {
 		if err := b.Sharing.check(); err != nil {
 			return err
 		}
+	}
+	if err := checkEncryptions(b.Encryptions); err != nil {
+		return err
 	}
 	return CheckID(b.Subject, "p")
 }

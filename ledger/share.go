@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,16 @@ type TakeSeat struct {
 	Holder  PartyID           `json:"holder"`  // a party with the role Holder
 	Address string            `json:"address"` // host:port, or hub/host:port where it is met at a hub (privacy/mpc/hub)
 	Key     ed25519.PublicKey `json:"key"`     // of its TLS certificate
+
+	// What it signs and is sealed to as a committee's member; none: it takes no
+	// part in committees.
+	Signing ed25519.PublicKey `json:"signing,omitempty"`
+	Sealing string            `json:"sealing,omitempty"`
+}
+
+// Same reports whether two say the same.
+func (b TakeSeat) Same(c TakeSeat) bool {
+	return b.Holder == c.Holder && b.Address == c.Address && b.Key.Equal(c.Key) && b.Sealing == c.Sealing && bytes.Equal(b.Signing, c.Signing)
 }
 
 // Command implements Body.
@@ -65,6 +76,9 @@ func (b TakeSeat) Check() error {
 	}
 	if len(b.Key) != ed25519.PublicKeySize {
 		return errors.New("a TLS key is 32 bytes")
+	}
+	if (len(b.Signing) == 0) != (b.Sealing == "") || len(b.Signing) != 0 && len(b.Signing) != ed25519.PublicKeySize || len(b.Sealing) > maxSealing {
+		return errors.New("a committee's member has a signing and a sealing key")
 	}
 	if VerticalOf(b.Holder) != Common {
 		return errors.New("a seat's holder serves both verticals and reads neither")

@@ -81,7 +81,7 @@ func (k *clerk) seat(ctx context.Context, o organisation, file string) (bool, er
 		if err != nil {
 			return false, err
 		}
-		if has.Holder == wants.Holder && has.Address == wants.Address && has.Key.Equal(wants.Key) {
+		if has.TakeSeat.Same(wants) {
 			return true, nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {

@@ -57,6 +57,10 @@ func TestJobFeesAreSound(t *testing.T) {
 	if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
 		t.Errorf("shared: %+v", r)
 	}
+	terms, p = escrow.JointFee(f, [3]ledger.PartyID{"h", "c", "e"})
+	if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
+		t.Errorf("joint: %+v", r)
+	}
 }
 
 // loan lends a purse that the borrower spends with the shop, and wants it back.

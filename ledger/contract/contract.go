@@ -167,6 +167,14 @@ func (t *txn) dispatchAgreement() error {
 		return run(t, postOverlap)
 	case "overlap.answer":
 		return run(t, answerOverlap)
+	case "committee.propose":
+		return run(t, proposeCommittee)
+	case "committee.join":
+		return run(t, joinCommittee)
+	case "committee.commission":
+		return run(t, commissionKeys)
+	case "committee.keys":
+		return run(t, postKeys)
 	}
 	return unknown()
 }

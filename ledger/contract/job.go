@@ -73,7 +73,10 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	}
 	of := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline}
 	terms, parties := escrow.JobFee(of)
-	if j.Shared() {
+	switch {
+	case j.Committee != "":
+		terms, parties = escrow.JointFee(of, [ledger.Sharers]ledger.PartyID(j.Organisations))
+	case j.Shared():
 		terms, parties = escrow.SharedFee(of, [ledger.Sharers]ledger.PartyID(j.Organisations))
 	}
 	s, err := escrow.Open(terms, parties, []ledger.Amount{j.Fee}, t.now, j.Deadline)
@@ -166,7 +169,7 @@ func claimJob(t *txn, b ledger.ClaimJob) error {
 	if err != nil {
 		return err
 	}
-	if j.Shared() {
+	if j.Shared() && (!j.Evaluated() || j.Stage == ledger.Done || t.author.Role == ledger.Holder) {
 		return t.beginTry(j)
 	}
 	switch {
@@ -192,7 +195,7 @@ func postResult(t *txn, b ledger.PostResult) error {
 	if err != nil {
 		return err
 	}
-	if j.Stage != ledger.Claimed || j.Shared() {
+	if j.Stage != ledger.Claimed || !j.Evaluated() {
 		return stage(j)
 	}
 	if j.Worker != t.cmd.Author {

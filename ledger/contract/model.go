@@ -24,7 +24,7 @@ func publishModel(t *txn, b ledger.PublishModel) error {
 	}
 	id := ledger.NewModelID(b.Vertical, t.cmd.ID)
 	m := ledger.Model{
-		ID: id, Owner: t.cmd.Author, Name: b.Name, Version: b.Version, Hash: b.Hash, Plan: b.Plan, PlanHash: b.PlanHash,
+		ID: id, Owner: t.cmd.Author, Name: b.Name, Version: b.Version, Hash: b.Hash, Plan: b.Plan, PlanHash: b.PlanHash, Joint: b.Joint,
 		Card: b.Card, Keys: b.Keys, KeysRef: b.KeysRef, Accepts: b.Accepts, Features: b.Features, Price: b.Price,
 	}
 	return t.save(ledger.KeyOf(id), m, ledger.ModelPublished)

@@ -157,7 +157,7 @@ func commitFile(t *txn, b ledger.CommitFile) error {
 			return refuse(notice.Denied, "shares are dealt to organisations of the network only", "read who they are: `manx audit`")
 		}
 	}
-	c := ledger.Commitment{Furnisher: t.cmd.Author, Subject: b.Subject, Value: b.Value, Sequence: b.Sequence, Date: b.Date, Sharing: b.Sharing}
+	c := ledger.Commitment{Furnisher: t.cmd.Author, Subject: b.Subject, Value: b.Value, Sequence: b.Sequence, Date: b.Date, Sharing: b.Sharing, Encryptions: b.Encryptions}
 	return t.save(k, c, ledger.FileCommitted)
 }
 

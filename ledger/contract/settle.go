@@ -112,7 +112,10 @@ func (t *txn) receipt(j ledger.Job, paid []ledger.Output) error {
 		Inputs: j.Inputs, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker, Payments: paid, At: t.now,
 	}
 	if j.Shared() {
-		r.PlanHash = ledger.Hash{} // no encrypted run's plan was used
+		r.PlanHash = ledger.Hash{} // of a run under the subject's own key, which this was not
+		if j.Committee != "" {
+			r.PlanHash, r.Committee = m.Joint.Hash, j.Committee
+		}
 		r.Organisations, r.Holders, r.Security, r.Try = j.Organisations, j.Holders, j.Security, j.Try
 	}
 	b, err := receipt.Encode(r)

@@ -68,6 +68,13 @@ func (t *txn) beforehand(g *ledger.Grant, b ledger.GiveGrant, r ledger.Record) e
 	if r.Commitment.Sharing.IsZero() {
 		return refuse(notice.Unsupported, "the furnisher has dealt no shares of this credit file", "ask the furnisher to sign it again: `manx credit furnish`")
 	}
+	if !b.Key.IsZero() {
+		e, ok := ledger.EncryptionFor(r.Commitment.Encryptions, b.ModelHash)
+		if !ok || e.Key != b.Key || m.Joint.IsZero() {
+			return refuse(notice.Unsupported, "the furnisher has not encrypted this credit file for the model under that committee's key", "share it without, or ask the furnisher to sign it again: `manx credit furnish`")
+		}
+		g.Input, g.Key = b.Input, b.Key
+	}
 	g.Calls, g.Version, g.ModelHash, g.Organisations = b.Calls, b.Version, b.ModelHash, r.Commitment.Sharing.Organisations
 	return t.save(ledger.SignedKey(g.ID), t.cmd, "")
 }
@@ -120,6 +127,11 @@ func (t *txn) share(j *ledger.Job, m ledger.Model, b ledger.RequestJob) error {
 		}
 		j.Organisations, j.Holders = append(j.Organisations, o), append(j.Holders, s.Holder)
 	}
+	if b.Joint {
+		if err := t.jointly(j, g); err != nil {
+			return err
+		}
+	}
 	j.Stage, j.At[ledger.Ready] = ledger.Ready, t.now
 	g.Jobs = append(slices.Clone(g.Jobs), j.ID)
 	return t.save(ledger.KeyOf(g.ID), g, ledger.GrantUsed)
@@ -131,7 +143,7 @@ func (t *txn) beginTry(j ledger.Job) error {
 	switch {
 	case t.cmd.Author != j.Holders[0]:
 		return refuse(notice.Denied, "the job is computed on shares, and another holder begins its tries", "take another")
-	case j.Stage != ledger.Ready && j.Stage != ledger.Claimed:
+	case j.Stage != j.OnShares() && !j.Trying():
 		return stage(j)
 	case j.Try >= ledger.MaxTries:
 		return refuse(notice.Exhausted, "the job was tried as often as one may be", "its deadline refunds it")
@@ -143,7 +155,9 @@ func (t *txn) beginTry(j ledger.Job) error {
 	}
 	j.Try++
 	j.Shares, j.Lease = nil, t.now+shareLease
-	j.Stage, j.At[ledger.Claimed] = ledger.Claimed, t.now
+	if j.Committee == "" {
+		j.Stage, j.At[ledger.Claimed] = ledger.Claimed, t.now
+	}
 	return t.save(ledger.KeyOf(j.ID), j, ledger.JobClaimed)
 }
 
@@ -158,7 +172,7 @@ func postShare(t *txn, b ledger.PostShare) error {
 	switch {
 	case !j.Shared() || at < 0:
 		return refuse(notice.Denied, "only a holder of the job's shares gives one of its result", "take another")
-	case j.Stage != ledger.Claimed || b.Try != j.Try:
+	case !j.Trying() || b.Try != j.Try:
 		return refuse(notice.Conflict, "another try of the job is under way, or it has ended", "read it: `manx job show`")
 	case t.now >= j.Due:
 		return late()

@@ -14,7 +14,8 @@ func (s *Story) Seats() (out [ledger.Sharers]Sharer) {
 	s.T.Helper()
 	for i := range out {
 		out[i] = Sharer{s.World.Organisations[i], s.Party(ledger.Common, ledger.Holder)}
-		s.Do(out[i].Organisation, ledger.TakeSeat{Holder: out[i].Holder.Party(), Address: "127.0.0.1:9000", Key: out[i].Holder.Public()})
+		s.Do(out[i].Organisation, ledger.TakeSeat{Holder: out[i].Holder.Party(), Address: "127.0.0.1:9000", Key: out[i].Holder.Public(),
+			Signing: out[i].Holder.Public(), Sealing: "age1pq1" + rand.Text()})
 	}
 	return out
 }
@@ -49,11 +50,19 @@ type Away struct {
 // Beforehand tells the story of who is away as far as her grant.
 func (s *Story) Beforehand() (a Away) {
 	s.T.Helper()
+	a = s.cast()
+	a.Record = s.SharedFile(a.Borrower, a.Furnisher)
+	a.Grant = ledger.NewGrantID(ledger.Credit, s.Do(a.Borrower, s.Permission(a)))
+	return a
+}
+
+// cast is everybody in such a story, and the model.
+func (s *Story) cast() (a Away) {
+	s.T.Helper()
 	a.Borrower, a.Lender = s.Party(ledger.Credit, ledger.Person), s.Party(ledger.Credit, ledger.Lender)
 	a.Furnisher, a.Scientist = s.Party(ledger.Credit, ledger.Furnisher), s.Party(ledger.Credit, ledger.Scientist)
 	a.Sharers = s.Seats()
-	a.Model, a.Record = s.CreditModel(a.Scientist, "credit_limit", "worst_delay"), s.SharedFile(a.Borrower, a.Furnisher)
-	a.Grant = ledger.NewGrantID(ledger.Credit, s.Do(a.Borrower, s.Permission(a)))
+	a.Model = s.CreditModel(a.Scientist, "credit_limit", "worst_delay")
 	return a
 }
 

@@ -236,6 +236,10 @@ func TestSolverOnJobFees(t *testing.T) {
 	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 {
 		t.Errorf("shared: %+v", o)
 	}
+	terms, p = escrow.JointFee(f, [3]ledger.PartyID{"h", "c", "e"})
+	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 {
+		t.Errorf("joint: %+v", o)
+	}
 }
 
 // loan lends a purse that the borrower spends with the shop, and wants it back.
