@@ -169,7 +169,7 @@ func claimJob(t *txn, b ledger.ClaimJob) error {
 	if err != nil {
 		return err
 	}
-	if j.Shared() && (!j.Evaluated() || j.Stage == ledger.Done || t.author.Role == ledger.Holder) {
+	if j.Shared() && (!j.Evaluated() || t.author.Role == ledger.Holder) {
 		return t.beginTry(j)
 	}
 	switch {
