@@ -1,9 +1,12 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"manx/storage"
 )
@@ -84,7 +87,8 @@ func (b ProposeCommittee) Check() error {
 // public key. With the last member's word, all alike, the committee is the present one.
 type JoinCommittee struct {
 	Committee CommitteeID `json:"committee"`
-	Key       Hash        `json:"key"`             // SHA-256 of the public key's bytes
+	Charter   Hash        `json:"charter"`         // SHA-256 of the charter's bytes
+	Key       Hash        `json:"key"`             // of the public key's
 	Public    storage.Ref `json:"public,omitzero"` // of the first member: where those are
 }
 
@@ -93,11 +97,40 @@ func (JoinCommittee) Command() string { return "committee.join" }
 
 // Check implements Body.
 func (b JoinCommittee) Check() error {
-	if b.Key.IsZero() {
-		return errors.New("a member names the public key that it holds a share of")
+	if b.Key.IsZero() || b.Charter.IsZero() {
+		return errors.New("a member names the charter, and the public key that it holds a share of")
 	}
 	return CheckID(b.Committee, "committee")
 }
+
+// JoinedKey is where the command is kept by which a committee's member said which
+// key it holds a share of: its signature proves it, whoever shows it.
+func JoinedKey(c CommitteeID, place int) Key { return KeyOf(c) + "/joined/" + Key(strconv.Itoa(place)) }
+
+// ErrCommittee marks bytes that do not prove a member's word.
+var ErrCommittee = errors.New("not what the committee's member has signed")
+
+// ReadJoined returns what a member, who sits at a place of the committee, said
+// in the command that is kept under JoinedKey. Its signature is the caller's to
+// check.
+func ReadJoined(n NetworkID, c Committee, place int, kept []byte) (cmd Command, b JoinCommittee, err error) {
+	if err := json.Unmarshal(kept, &cmd); err != nil {
+		return cmd, b, fmt.Errorf("%w: %w", ErrCommittee, err)
+	}
+	if cmd.Network != n || cmd.Name != b.Command() || cmd.Author != c.Holders[place] {
+		return cmd, b, ErrCommittee
+	}
+	if err := errors.Join(Decode(cmd.Body, &b), b.Check()); err != nil {
+		return cmd, b, fmt.Errorf("%w: %w", ErrCommittee, err)
+	}
+	if b.Committee != c.ID || b.Key != c.Key || b.Charter != c.CharterHash() {
+		return cmd, b, ErrCommittee
+	}
+	return cmd, b, nil
+}
+
+// CharterHash returns the hash of the charter's bytes.
+func (c Committee) CharterHash() Hash { return sha256.Sum256(c.Charter) }
 
 // CommitteeKeys are the evaluation keys that members of a committee make for a
 // model's plan. They are public.

@@ -17,7 +17,7 @@ type Model struct {
 	Hash     Hash        `json:"hash"`               // of the model
 	Plan     storage.Ref `json:"plan,omitzero"`      // manifest of the encrypted run's plan; none: it runs on shares only
 	PlanHash Hash        `json:"plan_hash,omitzero"` // of the plan's bytes
-	Joint    Joint       `json:"joint,omitzero"`     // its plan for a committee's key, where it has one
+	Joint    PlanRef     `json:"joint,omitzero"`     // its plan for a committee's key, where it has one
 	Card     storage.Ref `json:"card"`               // the model card, one blob
 	Keys     Hash        `json:"keys,omitzero"`      // hash of the verifying key of proofs about it
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`  // manifest of the proving keys
@@ -27,14 +27,14 @@ type Model struct {
 	Retired  bool        `json:"retired,omitempty"`
 }
 
-// Joint is a plan under a committee's key.
-type Joint struct {
+// A PlanRef is a plan that is stored.
+type PlanRef struct {
 	Plan storage.Ref `json:"plan"` // its manifest
 	Hash Hash        `json:"hash"` // of its bytes
 }
 
 // IsZero reports whether there is none.
-func (j Joint) IsZero() bool { return j == Joint{} }
+func (p PlanRef) IsZero() bool { return p == PlanRef{} }
 
 // PublishModel puts a version of a model of the author's on offer.
 type PublishModel struct {
@@ -44,7 +44,7 @@ type PublishModel struct {
 	Hash     Hash        `json:"hash"`
 	Plan     storage.Ref `json:"plan,omitzero"` // none: it runs on shares only
 	PlanHash Hash        `json:"plan_hash,omitzero"`
-	Joint    Joint       `json:"joint,omitzero"`
+	Joint    PlanRef     `json:"joint,omitzero"`
 	Card     storage.Ref `json:"card"`
 	Keys     Hash        `json:"keys,omitzero"`
 	KeysRef  storage.Ref `json:"keys_ref,omitzero"`

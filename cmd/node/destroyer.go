@@ -15,8 +15,8 @@ import (
 )
 
 // A destroyer deletes the ciphertexts and evaluation keys of jobs whose grant
-// was revoked or whose record was erased, and the messages of comparisons that
-// are over. Release services destroy wraps and
+// was revoked or whose record was erased, what a committee could open under a
+// grant that has ended, and the messages of comparisons that are over. Release services destroy wraps and
 // parts by themselves.
 type destroyer struct {
 	ledger ledger.Ledger
@@ -84,10 +84,23 @@ func (d *destroyer) see(ctx context.Context, e ledger.Event) error {
 	switch e.Name {
 	case ledger.GrantRevoked:
 		var g ledger.Grant
-		if err := json.Unmarshal(e.Body, &g); err != nil || g.Job == "" {
+		if err := json.Unmarshal(e.Body, &g); err != nil {
 			return err
 		}
+		if g.Job == "" {
+			return d.joint(ctx, g)
+		}
 		return d.jobs(ctx, e.Height, g.Owner, func(j ledger.Job) bool { return j.ID == g.Job })
+	case ledger.SharesDestroyed: // its grant permits nothing more, however it ended
+		var said ledger.Destroyed
+		if err := json.Unmarshal(e.Body, &said); err != nil {
+			return err
+		}
+		g, err := read[ledger.Grant](ctx, d.ledger, said.Grant)
+		if err != nil {
+			return err
+		}
+		return d.joint(ctx, g)
 	case ledger.RecordErased:
 		var r ledger.Record
 		if err := json.Unmarshal(e.Body, &r); err != nil {
@@ -104,20 +117,50 @@ func (d *destroyer) see(ctx context.Context, e ledger.Event) error {
 	return nil
 }
 
+// joint destroys what a committee could still open under a grant that has ended:
+// the encrypted input, and what workers made of it.
+func (d *destroyer) joint(ctx context.Context, g ledger.Grant) error {
+	if g.Input.IsZero() {
+		return nil
+	}
+	errs := []error{d.erase(ctx, g.Owner, g.Input)}
+	for _, id := range g.Jobs {
+		j, err := read[ledger.Job](ctx, d.ledger, id)
+		if err == nil && j.Committee != "" && !j.Result.IsZero() {
+			err = d.erase(ctx, j.Worker, j.Result)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// erase destroys a party's pack. One that is gone is passed over.
+func (d *destroyer) erase(ctx context.Context, p ledger.PartyID, r storage.Ref) error {
+	packs, err := d.packsOf(p)
+	if err != nil {
+		return err
+	}
+	if err := packs.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
+		return err
+	}
+	return nil
+}
+
+func read[T any, ID ~string](ctx context.Context, l ledger.Ledger, id ID) (v T, err error) {
+	b, err := l.Read(ctx, ledger.KeyOf(id))
+	if err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	return v, err
+}
+
 // messages destroys what two holders sent while they compared lists.
 func (d *destroyer) messages(ctx context.Context, o ledger.Overlap) error {
 	var errs []error
 	for side, p := range []ledger.PartyID{o.First, o.Second} {
-		packs, err := d.packsOf(p)
-		if err != nil {
-			return err
-		}
 		for _, r := range []storage.Ref{o.Blinded[side], o.Tags[side]} {
-			if r.IsZero() {
-				continue
-			}
-			if err := packs.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
-				errs = append(errs, err)
+			if !r.IsZero() {
+				errs = append(errs, d.erase(ctx, p, r))
 			}
 		}
 	}

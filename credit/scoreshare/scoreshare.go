@@ -103,6 +103,20 @@ func (p *Program) Run(s *mpc.Session, x mpc.Share) (out mpc.Share, err error) {
 	n := len(p.at)
 	passed := c.less(s.Public(p.upTo), x.Gather(p.of))
 	lost := c.add(c.matrix(p.steps, passed, n), p.first)
+	return p.decide(&c, lost)
+}
+
+// Decide computes the result of the points that a file loses by feature, in the
+// scorecard's order: what a committee opens to shares.
+func (p *Program) Decide(s *mpc.Session, lost mpc.Share) (out mpc.Share, err error) {
+	if lost.Len() != len(p.at) {
+		return out, errors.New("score on shares: a share of the points of another number of features")
+	}
+	return p.decide(&chain{s: s}, lost)
+}
+
+func (p *Program) decide(c *chain, lost mpc.Share) (mpc.Share, error) {
+	s, n := c.s, len(p.at)
 	score := c.add(c.scale(c.sum(lost), -1), []uint64{p.base})
 
 	// A feature's rank is how many others lost more; ties fall to the schema.
@@ -137,7 +151,8 @@ func (p *Program) Run(s *mpc.Session, x mpc.Share) (out mpc.Share, err error) {
 		}
 	}
 	chosen := c.mul(c.equal(c.gather(ranks, again), s.Public(slots)), c.gather(losing, again))
-	return c.concat(score, c.matrix(codes, chosen, scorecard.MaxReasons)), c.err
+	out := c.concat(score, c.matrix(codes, chosen, scorecard.MaxReasons))
+	return out, c.err
 }
 
 // Read returns what a joined result says under a scorecard. One that no file can

@@ -60,6 +60,8 @@ func joinCommittee(t *txn, b ledger.JoinCommittee) error {
 		return refuse(notice.NotFound, "the author is a member of no such committee", "read who are: `manx party status`")
 	case !c.Said[at].IsZero():
 		return refuse(notice.Conflict, "the member has said so already", "")
+	case b.Charter != c.CharterHash():
+		return refuse(notice.Integrity, "the member has agreed to another charter", "read it again")
 	case (at == 0) != !b.Public.IsZero():
 		return refuse(notice.Invalid, "the first member stores the public key", "")
 	}
@@ -80,6 +82,9 @@ func joinCommittee(t *txn, b ledger.JoinCommittee) error {
 		if err := t.save(ledger.CommitteeNow, c.ID, ""); err != nil {
 			return err
 		}
+	}
+	if err := t.save(ledger.JoinedKey(c.ID, at), t.cmd, ""); err != nil {
+		return err
 	}
 	return t.save(ledger.KeyOf(c.ID), c, ledger.CommitteeChanged)
 }

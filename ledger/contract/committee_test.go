@@ -38,12 +38,20 @@ func TestCommittees(t *testing.T) {
 	}
 	id := ledger.NewCommitteeID(s.Do(h(0), ledgertest.Founding(sharers)))
 	key, other := ledger.Hash{1}, ledger.Hash{2}
-	denied(t, "a lender joins", s.Try(lender, ledger.JoinCommittee{Committee: id, Key: key}), notice.NotFound)
-	denied(t, "the first without the key", s.Try(h(0), ledger.JoinCommittee{Committee: id, Key: key}), notice.Invalid)
-	s.Do(h(0), ledger.JoinCommittee{Committee: id, Key: key, Public: ledgertest.Ref("key")})
-	denied(t, "one twice", s.Try(h(0), ledger.JoinCommittee{Committee: id, Key: key, Public: ledgertest.Ref("key")}), notice.Conflict)
-	s.Do(h(1), ledger.JoinCommittee{Committee: id, Key: other})
-	s.Do(h(2), ledger.JoinCommittee{Committee: id, Key: key})
+	join := func(id ledger.CommitteeID, key ledger.Hash) ledger.JoinCommittee {
+		return ledger.JoinCommittee{Committee: id, Key: key, Charter: ledger.Committee{Charter: []byte("charter")}.CharterHash()}
+	}
+	shown := join(id, key)
+	shown.Public = ledgertest.Ref("key")
+	strange := shown
+	strange.Charter = other
+	denied(t, "another charter", s.Try(h(0), strange), notice.Integrity)
+	denied(t, "a lender joins", s.Try(lender, join(id, key)), notice.NotFound)
+	denied(t, "the first without the key", s.Try(h(0), join(id, key)), notice.Invalid)
+	s.Do(h(0), shown)
+	denied(t, "one twice", s.Try(h(0), shown), notice.Conflict)
+	s.Do(h(1), join(id, other))
+	s.Do(h(2), join(id, key))
 	if _, ok := ledgertest.Find[ledger.CommitteeID](s, ledger.CommitteeNow); ok {
 		t.Error("members that hold shares of two keys are a committee")
 	}
@@ -80,9 +88,9 @@ func TestCommittees(t *testing.T) {
 	// The key is shared anew: the same, or not at all.
 	next := founding(func(b *ledger.ProposeCommittee) { b.After = c.ID })
 	after := ledger.NewCommitteeID(s.Do(h(0), next))
-	denied(t, "another key", s.Try(h(1), ledger.JoinCommittee{Committee: after, Key: key}), notice.Conflict)
+	denied(t, "another key", s.Try(h(1), join(after, key)), notice.Conflict)
 	for i := range sharers {
-		b := ledger.JoinCommittee{Committee: after, Key: c.Key}
+		b := join(after, c.Key)
 		if i == 0 {
 			b.Public = c.Public
 		}

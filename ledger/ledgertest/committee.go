@@ -38,7 +38,7 @@ func (s *Story) Found(sharers [ledger.Sharers]Sharer) ledger.Committee {
 	id := ledger.NewCommitteeID(s.Do(sharers[0].Holder, Founding(sharers)))
 	key := digest()
 	for i, o := range sharers {
-		b := ledger.JoinCommittee{Committee: id, Key: key}
+		b := ledger.JoinCommittee{Committee: id, Key: key, Charter: Read[ledger.Committee](s, ledger.KeyOf(id)).CharterHash()}
 		if i == 0 {
 			b.Public = Ref("public key")
 		}

@@ -28,7 +28,7 @@ func (s *Story) CreditModel(owner *Key, features ...string) ledger.ModelID {
 func Scorecard(features ...string) ledger.PublishModel {
 	return ledger.PublishModel{
 		Vertical: ledger.Credit, Name: "consumer-risk", Version: "1", Hash: digest(), Plan: Ref("plan"), PlanHash: digest(), Card: Ref("card"),
-		Joint:   ledger.Joint{Plan: Ref("joint plan"), Hash: digest()},
+		Joint:   ledger.PlanRef{Plan: Ref("joint plan"), Hash: digest()},
 		Accepts: []ledger.Kind{ledger.File}, Features: features, Price: ledger.MAN(2),
 	}
 }

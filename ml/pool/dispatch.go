@@ -118,7 +118,7 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	o := d.open[id]
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
-		if job.Shared() {
+		if !job.Evaluated() {
 			return nil // three organisations compute it, not a worker
 		}
 		if o == nil {

@@ -187,11 +187,12 @@ func (w *Worker) compute(ctx context.Context, job ledger.Job) (ref storage.Ref, 
 	if err != nil {
 		return ref, hash, err
 	}
-	program, err := w.program(ctx, model)
+	plan := planOf(model, job)
+	program, err := w.program(ctx, plan)
 	if err != nil {
 		return ref, hash, err
 	}
-	evaluator, err := w.evaluator(ctx, model, program, job)
+	evaluator, err := w.evaluator(ctx, plan, program, job)
 	if err != nil {
 		return ref, hash, err
 	}
@@ -211,7 +212,16 @@ func (w *Worker) compute(ctx context.Context, job ledger.Job) (ref storage.Ref, 
 	return ref, sha256.Sum256(b), nil
 }
 
-func (w *Worker) program(ctx context.Context, m ledger.Model) (Program, error) {
+// planOf returns the plan that a job runs: the model's for its subject's own key, or
+// for a committee's.
+func planOf(m ledger.Model, j ledger.Job) ledger.PlanRef {
+	if j.Committee != "" {
+		return m.Joint
+	}
+	return ledger.PlanRef{Plan: m.Plan, Hash: m.PlanHash}
+}
+
+func (w *Worker) program(ctx context.Context, m ledger.PlanRef) (Program, error) {
 	key := cacheKey{plan: m.Plan}
 	if p, ok := w.cache.get(key); ok {
 		return p.(Program), nil
@@ -220,7 +230,7 @@ func (w *Worker) program(ctx context.Context, m ledger.Model) (Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sha256.Sum256(b) != m.PlanHash {
+	if sha256.Sum256(b) != m.Hash {
 		return nil, notice.New(notice.Integrity, "the model's plan is not the one that its owner published", "the model's owner must publish it again")
 	}
 	p, err := w.Engine.Load(ctx, b)
@@ -231,7 +241,7 @@ func (w *Worker) program(ctx context.Context, m ledger.Model) (Program, error) {
 	return p, nil
 }
 
-func (w *Worker) evaluator(ctx context.Context, m ledger.Model, p Program, job ledger.Job) (Evaluator, error) {
+func (w *Worker) evaluator(ctx context.Context, m ledger.PlanRef, p Program, job ledger.Job) (Evaluator, error) {
 	key := cacheKey{m.Plan, job.EvalKeys}
 	if e, ok := w.cache.get(key); ok {
 		return e.(Evaluator), nil

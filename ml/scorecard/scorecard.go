@@ -23,3 +23,24 @@ func Graph(m *scorecard.Model) ml.Graph {
 		Output: 1,
 	}
 }
+
+// Lost returns the points that a file loses by feature, one linear layer over
+// Model.OneHot: what a committee's members open to shares, of which they make
+// score and reasons (credit/scoreshare.Program.Decide).
+func Lost(m *scorecard.Model) ml.Graph {
+	in := len(m.Weights())
+	w := make([]float64, len(m.Features)*in)
+	at := 0
+	for i, f := range m.Features {
+		for _, l := range f.Lost {
+			w[i*in+at] = float64(l)
+			at++
+		}
+	}
+	return ml.Graph{
+		Name:   m.Name,
+		Input:  []int{in},
+		Nodes:  []ml.Node{{Op: ml.Linear{Out: len(m.Features), In: in, Weights: w, Bias: make([]float64, len(m.Features))}, Args: []int{0}}},
+		Output: 1,
+	}
+}

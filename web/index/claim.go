@@ -21,7 +21,8 @@ import (
 
 // Whose a blob is follows from ledger and storage: a manifest that a command
 // names on the ledger, as a record's version, a job's input, keys, result or
-// answer, or a model's plan, card or proving keys, names its shards in turn; all
+// answer, a grant's input, a model's plans, card or proving keys, or a committee's
+// keys, names its shards in turn; all
 // of them belong to the party whose they are on the ledger, the first where
 // several name the same. Uploads tell the same earlier, and what nobody has named
 // yet stands by them alone: lost with the index it belongs to nobody, counts
@@ -96,7 +97,7 @@ func (c *claimer) keep(ctx context.Context, h ledger.Height) error {
 func naming(e ledger.Event) bool {
 	switch e.Name {
 	case ledger.RecordRegistered, ledger.RecordAmended, ledger.ModelPublished, ledger.JobAsked, ledger.JobReady, ledger.JobDone, ledger.JobAnswered,
-		ledger.OverlapChanged:
+		ledger.OverlapChanged, ledger.GrantGiven, ledger.CommitteeChanged, ledger.CommitteeKeyed:
 		return true
 	}
 	return false
@@ -138,10 +139,13 @@ func (c *claimer) event(ctx context.Context, e ledger.Event) error {
 		if err := json.Unmarshal(e.Body, &m); err != nil {
 			return fmt.Errorf("model: %w", err)
 		}
-		return c.claim(ctx, m.Owner, always, m.Plan, m.Card, m.KeysRef)
-	}
-	if e.Name == ledger.OverlapChanged {
+		return c.claim(ctx, m.Owner, always, m.Plan, m.Joint.Plan, m.Card, m.KeysRef)
+	case ledger.OverlapChanged:
 		return c.overlap(ctx, e)
+	case ledger.GrantGiven:
+		return c.granted(ctx, e)
+	case ledger.CommitteeChanged, ledger.CommitteeKeyed:
+		return c.committee(ctx, e)
 	}
 	var j ledger.Job
 	if err := json.Unmarshal(e.Body, &j); err != nil {
@@ -154,6 +158,32 @@ func (c *claimer) event(ctx context.Context, e ledger.Event) error {
 		return c.claim(ctx, j.Subject, always, j.Answer)
 	}
 	return c.claim(ctx, j.Subject, func() (bool, error) { return c.entrusted(ctx, j) }, append(slices.Clone(j.Inputs), j.EvalKeys)...)
+}
+
+// granted claims the encrypted input that goes with a grant given beforehand.
+func (c *claimer) granted(ctx context.Context, e ledger.Event) error {
+	var g ledger.Grant
+	if err := json.Unmarshal(e.Body, &g); err != nil {
+		return fmt.Errorf("grant: %w", err)
+	}
+	return c.claim(ctx, g.Owner, func() (bool, error) { return c.entrusted(ctx, ledger.Job{Grant: g.ID, Record: g.Record}) }, g.Input)
+}
+
+// committee claims a committee's public key, or evaluation keys, for the member
+// that stored them.
+func (c *claimer) committee(ctx context.Context, e ledger.Event) error {
+	if e.Name == ledger.CommitteeKeyed {
+		var k ledger.CommitteeKeys
+		if err := json.Unmarshal(e.Body, &k); err != nil || len(k.Serve) == 0 {
+			return err
+		}
+		return c.claim(ctx, k.Serve[0], always, k.Keys)
+	}
+	var k ledger.Committee
+	if err := json.Unmarshal(e.Body, &k); err != nil || len(k.Holders) == 0 {
+		return err
+	}
+	return c.claim(ctx, k.Holders[0], always, k.Public)
 }
 
 // overlap claims the messages of a comparison for who sent them. Those of the
