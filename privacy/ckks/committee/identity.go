@@ -33,6 +33,9 @@ func identity(signing ed25519.PrivateKey, sealing seal.Identity) Identity {
 	return Identity{func() (ed25519.PrivateKey, seal.Identity) { return signing, sealing }}
 }
 
+// IsZero reports whether there is none.
+func (i Identity) IsZero() bool { return i.get == nil }
+
 // Seat returns the identity's place in a charter, under an organisation's name.
 func (i Identity) Seat(name string) Seat {
 	signing, sealing := i.get()
