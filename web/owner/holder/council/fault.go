@@ -1,0 +1,117 @@
+package council
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"manx/privacy/ckks/committee"
+	"manx/privacy/notice"
+)
+
+// A Fault is what the process at a place did wrong, or did not do.
+type Fault struct {
+	Place int
+	What  string // "sent nothing", "hung up", "sent a message of another step", …
+	By    int    // the place that says so; -1 where this one saw it itself
+
+	code code
+}
+
+// Faults are an error: every place that a protocol cannot go on without.
+// Faults by the word of another place are two places' word against each other:
+// one of the two is at fault.
+type Faults []Fault
+
+// A code is a fault as it travels. Values travel: append only.
+type code byte
+
+const (
+	silent code = 1 // until time was up
+	hungUp code = 2
+	lied   code = 3 // sent what cannot be, or what the committee's checks refuse
+	gaveUp code = 4 // for a reason of its own
+	misfit code = 5 // found shares that do not fit together, nobody knows whose
+	absent code = 6 // was not there when the table was set
+	codes  code = 7
+)
+
+var sayings = [codes]string{
+	silent: "sent nothing in time", hungUp: "hung up", lied: "sent what it must not", gaveUp: "gave up",
+	misfit: "found shares that do not fit together", absent: "was not reached",
+}
+
+// Error implements error.
+func (f Faults) Error() string {
+	var parts []string
+	for _, x := range f {
+		s := fmt.Sprintf("place %d %s", x.Place, x.What)
+		if x.By >= 0 {
+			s += fmt.Sprintf(", says place %d", x.By)
+		}
+		parts = append(parts, s)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// saw returns a fault that this place saw itself.
+func (t *Table) saw(place int, c code) Fault {
+	return Fault{Place: place, What: sayings[c], By: -1, code: c}
+}
+
+func (t *Table) lied(place int, what string) Fault { return Fault{place, what, -1, lied} }
+
+// because makes a notice of faults, nil of none: Unavailable where places are
+// only away or late, Integrity where one sent what it must not.
+func (f Faults) because(cause error) error {
+	if len(f) == 0 {
+		return cause
+	}
+	slices.SortFunc(f, func(a, b Fault) int { return a.Place - b.Place })
+	kind, hint := notice.Unavailable, "try again, in a new session, or with others"
+	for _, x := range f {
+		if x.code == lied || x.code == misfit {
+			kind, hint = notice.Integrity, "leave that place out, in a new session"
+		}
+	}
+	return notice.Because(errors.Join(f, cause), kind, "the council cannot go on: "+f.Error(), hint)
+}
+
+// placed adds to a committee's error the places of the members that it names.
+func placed(err error, place func(member int) int) error {
+	n, ok := errors.AsType[*notice.Error](err)
+	named, is := errors.AsType[committee.Faults](err)
+	if !ok || !is {
+		return err
+	}
+	var f Faults
+	for _, x := range named {
+		f = append(f, Fault{place(x.Member), x.What, -1, lied})
+	}
+	return notice.Because(errors.Join(err, f), n.Kind, n.Text, n.Hint)
+}
+
+// end ends the table for an error: it tells the others whom it names, so that
+// they name the same, and nothing more is done here.
+func (t *Table) end(err error) error {
+	if err == nil || t.over != nil {
+		return err
+	}
+	t.over = err
+	f, ok := errors.AsType[Faults](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		f = Faults{t.saw(t.self, gaveUp)} // the others did nothing wrong
+	case errors.Is(err, errMisfit):
+		f = Faults{t.saw(t.self, misfit)}
+	case !ok:
+		f = Faults{t.saw(t.self, gaveUp)}
+	}
+	t.farewell(f)
+	return err
+}
+
+// errMisfit says that shares do not fit together.
+var errMisfit = errors.New("shares do not fit together")
