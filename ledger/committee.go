@@ -203,7 +203,7 @@ type Encryption struct {
 }
 
 // MaxEncryptions bounds those of one file.
-const MaxEncryptions = 4
+const MaxEncryptions = 2
 
 // EncryptionFor returns the one for a model, ok false where there is none.
 func EncryptionFor(all []Encryption, model Hash) (e Encryption, ok bool) {

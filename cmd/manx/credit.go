@@ -15,6 +15,7 @@ import (
 	"manx/credit/scorecard"
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
 	"manx/web/owner"
 	"manx/web/owner/score"
 )
@@ -31,16 +32,16 @@ func (t *terminal) credit(f func(ctx context.Context, p *owner.Party, args []str
 	}
 }
 
-// readInput reads a file of at most 1 MiB.
+// readInput reads a file of at most 4 MiB: a sealed credit file with encryptions.
 func readInput(name string) ([]byte, error) {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return nil, notice.Because(err, notice.NotFound, "the file cannot be read", "check its name")
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 1<<20+1))
-	if err == nil && len(b) > 1<<20 {
-		return nil, notice.New(notice.Invalid, "the file is over 1 MiB, which no credit file is", "check its name")
+	b, err := io.ReadAll(io.LimitReader(f, seal.MaxMessage+1))
+	if err == nil && len(b) > seal.MaxMessage {
+		return nil, notice.New(notice.Invalid, "the file is over 4 MiB, which no credit file is", "check its name")
 	}
 	return b, err
 }
@@ -103,11 +104,13 @@ func creditRequest(t *terminal) *cobra.Command {
 	var minutes int
 	var quote bool
 	c := &cobra.Command{Use: "request", Short: "As a lender: ask for a consumer's score, for a permissible purpose", Args: cobra.NoArgs,
-		Long: `Ask for a consumer's score, for a permissible purpose. There are two ways, for the same price; --quote shows them
-and asks for nothing.
+		Long: `Ask for a consumer's score, for a permissible purpose. There are three ways, for the same price; --quote shows
+them, what each rests on and which is chosen, and asks for nothing.
 mpc   three organisations compute on shares, at once, where the borrower permitted that beforehand (manx credit share);
       she may be away. It rests on no two of the three colluding, and comes without a proof. With abort, one that does
       not follow the protocol is found out; semi-honest is faster, and trusts all three to follow it.
+committee  under the same permission, a worker computes on what the furnisher encrypted under a key that the
+      organisations hold together, and they open the result on shares. For scorecards with a plan for that key.
 ckks  waits for her consent; her device and a worker compute, and the score comes with a proof.
 Without --by, mpc is taken where she permitted it.`,
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, _ []string) error {
@@ -125,7 +128,7 @@ Without --by, mpc is taken where she permitted it.`,
 				}
 			}
 			if by != "" && !slices.Contains(score.Ways(), score.Way(by)) {
-				return usage{errors.New("--by is ckks or mpc")}
+				return usage{errors.New("--by is ckks, mpc or committee")}
 			}
 			if security != "" && !ledger.Security(security).Valid() {
 				return usage{errors.New("--security is semi-honest or with-abort")}
@@ -140,7 +143,7 @@ Without --by, mpc is taken where she permitted it.`,
 				return err
 			}
 			t.say(map[string]any{"ok": true, "job": id, "subject": subject, "purpose": purpose, "by": chosen.By, "trust": chosen.Trust}, func(w io.Writer) {
-				if chosen.By == score.MPC {
+				if chosen.By != score.CKKS {
 					fmt.Fprintf(w, "%s\tis computed now; then: manx credit score %s\nrests on\t%s\n", id, id, chosen.Trust)
 					return
 				}
@@ -153,8 +156,8 @@ Without --by, mpc is taken where she permitted it.`,
 	f.StringVar(&model, "model", score.DefaultModel, "name or id of the scorecard")
 	f.StringVar(&purpose, "purpose", "", "credit-transaction or account-review (FCRA section 604)")
 	f.StringVar(&fee, "fee", "", "MAN to hold in escrow (default: the model's price)")
-	f.StringVar(&by, "by", "", "ckks or mpc (default: the planner chooses)")
-	f.StringVar(&security, "security", "", "of mpc: with-abort (default) or semi-honest")
+	f.StringVar(&by, "by", "", "ckks, mpc or committee (default: the planner chooses)")
+	f.StringVar(&security, "security", "", "of mpc and committee: with-abort (default) or semi-honest")
 	f.BoolVar(&quote, "quote", false, "show the ways there are, with price, time and trust, and ask for nothing")
 	f.IntVar(&minutes, "minutes", 24*60, "how long the request waits before the fee comes back")
 	_ = c.MarkFlagRequired("subject")
@@ -256,7 +259,7 @@ func creditScore(t *terminal) *cobra.Command {
 			}
 			t.say(v, func(w io.Writer) {
 				fmt.Fprintf(w, "score\t%d (range %d to %d)\ndate\t%s\nmodel\t%s %s\n", v.Score, v.Low, v.High, v.Date, v.Model, v.Version)
-				if v.By == score.MPC {
+				if v.By != score.CKKS {
 					fmt.Fprintf(w, "proof\tnone: %s\ngrant\t%s\n", v.Trust, v.Grant)
 				} else {
 					fmt.Fprintf(w, "proof\tverified, %d bytes\n", v.Proof)

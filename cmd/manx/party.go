@@ -18,6 +18,7 @@ import (
 
 	"manx/cmd/node"
 	"manx/ledger"
+	"manx/privacy/ckks/committee"
 	"manx/privacy/mpc/hub"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
@@ -99,7 +100,12 @@ func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID,
 		}
 	}
 	defer func() { err = errors.Join(err, wire.Close()) }()
-	seat := ledger.TakeSeat{Holder: p.ID(), Address: wire.Address(), Key: key.Public().(ed25519.PublicKey)}
+	as, err := memberKey(p)
+	if err != nil {
+		return err
+	}
+	me := as.Seat(string(org))
+	seat := ledger.TakeSeat{Holder: p.ID(), Address: wire.Address(), Key: key.Public().(ed25519.PublicKey), Signing: me.Signing, Sealing: me.Sealing.String()}
 	b, err := json.Marshal(seat)
 	if err != nil {
 		return fmt.Errorf("encode seat: %w", err)
@@ -111,7 +117,7 @@ func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID,
 	if err != nil {
 		return err
 	}
-	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Engine: score.NewEngine(p), Store: store,
+	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Identity: as, Engine: score.NewEngine(p), Store: store,
 		Journals: filepath.Join(p.Home.Dir, "journals"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	return h.Run(ctx)
 }
@@ -127,6 +133,19 @@ func wireKey(p *owner.Party) (ed25519.PrivateKey, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	_, _ = rand.Read(seed)
 	return ed25519.NewKeyFromSeed(seed), p.Keys.Keep(name, seed)
+}
+
+// memberKey returns what the holder is in committees, made once.
+func memberKey(p *owner.Party) (committee.Identity, error) {
+	const name = "member"
+	if kept, ok := p.Keys.Kept(name); ok {
+		return committee.ReadIdentity(kept)
+	}
+	as, err := committee.NewIdentity()
+	if err != nil {
+		return as, err
+	}
+	return as, p.Keys.Keep(name, as.Keep().Reveal(reveal.Token{}))
 }
 
 // listen opens the holder's switchboard where it was last, unless it is told

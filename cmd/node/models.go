@@ -30,6 +30,7 @@ import (
 	"manx/storage/durable"
 	"manx/web/owner"
 	"manx/web/owner/patient"
+	"manx/web/owner/score"
 )
 
 // PublishModels puts the models that come with manx on offer, each owned by a
@@ -184,7 +185,11 @@ func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error 
 		if err != nil {
 			return fmt.Errorf("encode scorecard: %w", err)
 		}
-		return publish(ctx, p, points.Graph(m), owner.Offer{Model: body, Card: owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}}, say)
+		joint, err := score.JointPlan(m)
+		if err != nil {
+			return err
+		}
+		return publish(ctx, p, points.Graph(m), owner.Offer{Joint: joint, Model: body, Card: owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}}, say)
 	})
 }
 

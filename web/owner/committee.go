@@ -134,6 +134,21 @@ func (p *Party) CharterOf(ctx context.Context, c ledger.Committee) (*committee.C
 	return charter, seats, nil
 }
 
+// CommitteeKeys returns the evaluation keys for a model under a committee's key.
+func (c *Client) CommitteeKeys(ctx context.Context, m ledger.ModelID, of ledger.Committee) (k ledger.CommitteeKeys, err error) {
+	b, err := c.Read(ctx, ledger.CommitteeKeysKey(m, of.Key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, notice.Because(err, notice.Unavailable, "the committee has made no keys for this model yet", "try again in a moment")
+	}
+	if err != nil {
+		return k, err
+	}
+	if err := json.Unmarshal(b, &k); err != nil {
+		return k, fmt.Errorf("committee's keys: %w", err)
+	}
+	return k, nil
+}
+
 // maxPublic bounds a public key's bytes.
 const maxPublic = 8 << 20
 

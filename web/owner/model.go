@@ -82,6 +82,7 @@ func publisher(models []ledger.Model, name string, v ledger.Vertical) (first led
 type Offer struct {
 	Model ledger.PublishModel // its plan, plan hash and card are filled in
 	Plan  *ckks.Plan
+	Joint *ckks.Plan // for a committee's key; nil: no committee serves it
 	Card  Published
 	Graph []byte // the model as ONNX, for its card; nil shows none
 }
@@ -169,6 +170,16 @@ func (p *Party) upload(ctx context.Context, o *Offer) (err error) {
 	o.Model.PlanHash = o.Plan.Hash()
 	if o.Model.Plan, err = p.Vault.Write(ctx, &b); err != nil {
 		return err
+	}
+	if o.Joint != nil {
+		b.Reset()
+		if _, err := o.Joint.WriteTo(&b); err != nil {
+			return fmt.Errorf("write plan: %w", err)
+		}
+		o.Model.Joint.Hash = o.Joint.Hash()
+		if o.Model.Joint.Plan, err = p.Vault.Write(ctx, &b); err != nil {
+			return err
+		}
 	}
 	raw, err := json.Marshal(o.Card)
 	if err != nil {

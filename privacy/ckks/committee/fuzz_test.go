@@ -7,6 +7,7 @@ import (
 	"manx/privacy"
 	he "manx/privacy/ckks"
 	"manx/privacy/ckks/committee"
+	"manx/privacy/seal"
 )
 
 func hidden(v ...float64) privacy.Secret[[]float64] { return privacy.Hide(v) }
@@ -107,8 +108,14 @@ func FuzzKept(f *testing.F) {
 		if _, err := committee.ReadIdentity(privacy.Hide(b)); err != nil {
 			isNotice(t, err)
 		}
-		if _, err := committee.ReadMember(tb.charter, tb.identities[0], privacy.Hide(b)); err != nil {
-			isNotice(t, err)
+		sealed, err := seal.Message(b, tb.identities[0].Seat("one").Sealing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kept := range [][]byte{b, sealed} {
+			if _, err := committee.ReadMember(tb.charter, tb.identities[0], kept); err != nil {
+				isNotice(t, err)
+			}
 		}
 	})
 }

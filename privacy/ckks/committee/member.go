@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"sync"
 
-	"manx/privacy"
 	"manx/privacy/ckks"
 	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/notice"
-	"manx/privacy/reveal"
+	"manx/privacy/seal"
 )
 
 // A Member is one organisation's part of a committee's key. It prints as
@@ -48,6 +47,13 @@ func (m *Member) Number() int { return m.number }
 // PublicKey returns the key that data is encrypted under.
 func (m *Member) PublicKey() *ckks.PublicKey { return m.public }
 
+// Left returns how many values the member will still open: of the key's cap, less
+// what was spent when its share was made and what its journal holds.
+func (m *Member) Left(j Journal) (int, error) {
+	spent, err := j.Spent()
+	return max(valueCap-m.spent-spent, 0), err
+}
+
 // Destroy forgets the share: a member that left, or whose key was shared anew,
 // calls it when the new members are ready, and deletes what Keep gave.
 func (m *Member) Destroy() {
@@ -75,12 +81,12 @@ func (m *Member) held() (s *share, release func(), err error) {
 	return m.open(), m.mu.RUnlock, nil
 }
 
-// Keep returns the member's bytes, for a caller that seals them: "mxs" 1, the
+// Keep returns the member's bytes, sealed to its own identity: "mxs" 1, the
 // charter's id, number, values spent, seed, share, and the public key.
-func (m *Member) Keep() (privacy.Secret[[]byte], error) {
+func (m *Member) Keep() ([]byte, error) {
 	s, release, err := m.held()
 	if err != nil {
-		return privacy.Secret[[]byte]{}, err
+		return nil, err
 	}
 	defer release()
 	b := append([]byte{'m', 'x', 's', 1}, m.charter.id[:]...)
@@ -89,11 +95,12 @@ func (m *Member) Keep() (privacy.Secret[[]byte], error) {
 	b = packed(append(b, s.seed[:]...), s.primes, s.poly)
 	w := &appender{b}
 	_, _ = m.public.WriteTo(w) // an appender takes all
-	return privacy.Hide(w.b), nil
+	_, sealing := m.identity.get()
+	return seal.Message(w.b, sealing.Recipient())
 }
 
 // ReadMember reads what Keep gave, for the same charter and identity.
-func ReadMember(c *Charter, as Identity, kept privacy.Secret[[]byte]) (*Member, error) {
+func ReadMember(c *Charter, as Identity, kept []byte) (*Member, error) {
 	number, err := as.at(c)
 	if err != nil {
 		return nil, err
@@ -102,8 +109,12 @@ func ReadMember(c *Charter, as Identity, kept privacy.Secret[[]byte]) (*Member, 
 	if err != nil {
 		return nil, err
 	}
-	b := kept.Reveal(reveal.Token{})
 	bad := notice.New(notice.Integrity, "not this member's share of the committee's key", "restore it from the member's backup, or share the key anew without it")
+	_, sealing := as.get()
+	b, err := seal.OpenMessage(kept, sealing)
+	if err != nil {
+		return nil, bad
+	}
 	const head = 4 + 32 + 1 + 4 + 32
 	if want := head + int(limb.Size(r.primes, r.n)+ckks.PublicKeySize(c.set)); len(b) != want {
 		return nil, bad

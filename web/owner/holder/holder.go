@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/privacy/ckks/committee"
 	"manx/privacy/mpc"
 	"manx/privacy/notice"
 	"manx/storage/wraps"
@@ -41,6 +42,8 @@ type Program interface {
 	Values() int
 	// Run returns the party's share of the result, rounded and bounded.
 	Run(s *mpc.Session, input mpc.Share) (mpc.Share, error)
+	// Jointly returns how a committee serves the model, nil where none does.
+	Jointly() Joint
 }
 
 // A Wire reaches the other holders. It is authenticated: a connection is with who
@@ -60,8 +63,9 @@ type Holder struct {
 	Organisation ledger.PartyID // in whose seat
 	Wire         Wire           // to the other two
 	Engine       Engine
-	Store        wraps.Store // of its own, which can really delete
-	Journals     string      // a folder: what was sent, a file a session
+	Store        wraps.Store        // of its own, which can really delete
+	Journals     string             // a folder: what was sent, a file a session
+	Identity     committee.Identity // as a committee\'s member; none: it is no member
 	Log          *slog.Logger
 
 	Patience time.Duration    // for the other two; 0 means 10 s
@@ -71,6 +75,7 @@ type Holder struct {
 	running map[ledger.JobID]*run
 	wanted  map[ledger.GrantID]int         // whose share is not here yet, and how often it was asked for
 	kept    map[ledger.GrantID]ledger.Time // for which something may be here, and their end
+	seat    membership
 	work    sync.WaitGroup
 }
 
@@ -88,6 +93,7 @@ func (h *Holder) Run(ctx context.Context) error {
 	if h.Now == nil {
 		h.Now = time.Now
 	}
+	h.seat = membership{busy: map[string]bool{}, asked: map[string]time.Time{}, books: map[ledger.CommitteeID]committee.Journal{}}
 	h.running, h.wanted, h.kept = map[ledger.JobID]*run{}, map[ledger.GrantID]int{}, map[ledger.GrantID]ledger.Time{}
 	defer h.work.Wait()
 	defer h.stopAll()
@@ -145,8 +151,11 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 	if e.Key == ledger.NowKey {
 		return h.beat(ctx, e.Height)
 	}
-	if e.Name == ledger.SeatTaken {
+	switch e.Name {
+	case ledger.SeatTaken:
 		return h.admit(ctx)
+	case ledger.CommitteeKeyed:
+		return h.seeKeys(ctx, e)
 	}
 	id, word := ledger.IDOf(e.Key)
 	switch word {
@@ -154,6 +163,8 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 		return h.seeJob(ctx, ledger.JobID(id))
 	case "grant":
 		return h.seeGrant(ctx, ledger.GrantID(id))
+	case "committee":
+		return h.seeCommittee(ctx, ledger.CommitteeID(id))
 	case "rec":
 		return h.sweep(ctx) // erased, perhaps
 	}
@@ -186,6 +197,9 @@ func (h *Holder) beat(ctx context.Context, at ledger.Height) error {
 	info, err := h.Party.Info(ctx)
 	if err != nil {
 		return err
+	}
+	if err := h.tend(ctx); err != nil {
+		h.Log.WarnContext(ctx, "the committee is not tended", "err", err)
 	}
 	h.mu.Lock()
 	var due []ledger.GrantID

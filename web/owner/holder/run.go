@@ -41,11 +41,11 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 			h.forget(id, r)
 		}
 		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
-	case j.Stage == ledger.Ready && at == 0 && r == nil:
+	case j.Stage == j.OnShares() && j.Try == 0 && at == 0 && r == nil:
 		h.start(ctx, j, at)
-	case j.Stage == ledger.Claimed && r == nil:
+	case j.Trying() && r == nil:
 		h.start(ctx, j, at)
-	case j.Stage == ledger.Claimed && at != 0 && r.try != j.Try:
+	case j.Trying() && at != 0 && r.try != j.Try:
 		r.stop(errors.New("another try has begun"))
 		h.start(ctx, j, at)
 	}
@@ -163,7 +163,7 @@ func (h *Holder) settled(ctx context.Context, j ledger.Job) error {
 
 // A permit is what a job may be computed with, once all was checked.
 type permit struct {
-	grant   ledger.Grant
+	signed  ledger.GiveGrant
 	program Program
 	input   mpc.Share
 	budget  budget
@@ -202,7 +202,7 @@ func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, e
 		return out, refuse(notice.Denied, "the grant gives this organisation another place")
 	}
 	g.Calls = signed.Calls
-	out.grant, out.budget = g, budget{h, g, j.ID}
+	out.signed, out.budget = signed, budget{h, g, j.ID}
 	h.mu.Lock()
 	err = out.budget.left(ctx)
 	h.mu.Unlock()
@@ -217,7 +217,9 @@ func (h *Holder) check(ctx context.Context, j ledger.Job, at int) (out permit, e
 	if out.program, err = h.Engine.Load(ctx, m); err != nil {
 		return out, err
 	}
-	out.input, err = h.share(ctx, g)
+	if j.Committee == "" {
+		out.input, err = h.share(ctx, g)
+	}
 	return out, err
 }
 
@@ -227,6 +229,12 @@ func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) 
 	if err != nil {
 		return err
 	}
+	var o opening
+	if j.Committee != "" {
+		if o, err = h.joint(ctx, j, p); err != nil {
+			return err
+		}
+	}
 	if err := h.begin(ctx, j); err != nil {
 		return err
 	}
@@ -235,7 +243,7 @@ func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) 
 		return err
 	}
 	id := owner.SessionOf(h.Party.Home.Network.Genesis.ID(), j.ID, j.Try)
-	out, err := h.session(ctx, j, at, id, p, log)
+	out, err := h.session(ctx, j, at, id, p, o, log)
 	if err = errors.Join(err, log.close()); err != nil {
 		return err
 	}
@@ -243,7 +251,6 @@ func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) 
 	if _, err := h.check(ctx, j, at); err != nil {
 		return err
 	}
-	out = out.Blind(p.input, id[:])
 	b, err := out.MarshalBinary()
 	if err != nil {
 		return err
@@ -255,14 +262,21 @@ func (h *Holder) compute(ctx context.Context, j ledger.Job, at int) (err error) 
 	return h.Party.PostOutput(ctx, j, at, released, out.Digests())
 }
 
-// session computes with the other two.
-func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte, p permit, log *journal) (out mpc.Share, err error) {
+// session computes with the other two. The digests of what it returns are blinded
+// by what went in, so that none of the three can try values out.
+func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte, p permit, o opening, log *journal) (out mpc.Share, err error) {
 	cfg := mpc.Config{Session: id, Party: at, Journal: log, Patience: h.Patience, Security: mpc.SemiHonest}
 	if j.Security == ledger.WithAbort {
 		cfg.Security = mpc.WithAbort
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	in := []mpc.Share{p.input}
+	if j.Committee != "" {
+		if in, err = h.openJointly(ctx, j, at, o); err != nil {
+			return out, err
+		}
+	}
 	if err := h.connect(ctx, j, at, &cfg); err != nil {
 		return out, err
 	}
@@ -270,10 +284,18 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	if err != nil {
 		return out, err
 	}
-	if out, err = p.program.Run(s, p.input); err == nil {
+	if j.Committee == "" {
+		out, err = p.program.Run(s, p.input)
+	} else {
+		out, err = o.decide(s, in)
+	}
+	if err == nil {
 		out, err = s.Output(out)
 	}
-	return out, errors.Join(err, s.Close())
+	if err = errors.Join(err, s.Close()); err != nil {
+		return mpc.Share{}, err
+	}
+	return out.Blind(id[:], in[0], in[1:]...), nil
 }
 
 // connect dials the next holder and waits for the one before.

@@ -16,6 +16,7 @@ import (
 	"manx/credit"
 	"manx/credit/scoreshare"
 	"manx/ledger"
+	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
@@ -30,6 +31,7 @@ import (
 type seat struct {
 	*holder.Holder
 	key  ed25519.PrivateKey
+	as   committee.Identity
 	dir  string
 	wire *holder.Switchboard
 	log  webtest.Log
@@ -40,22 +42,31 @@ type seat struct {
 func (s *scene) sit(url func(i int) string) (out [ledger.Sharers]*seat) {
 	s.t.Helper()
 	for i := range out {
-		dir := s.t.TempDir()
-		h, err := owner.Join(s.t.Context(), filepath.Join(dir, "home"), sealtest.Passphrase(s.t, "passphrase of a holder"), url(i), string(ledger.Common))
-		s.check(err)
-		p, err := h.As(ledger.Common)
-		s.check(err)
-		s.t.Cleanup(func() {
-			p.Close()
-			s.check(h.Close())
-		})
-		s.check(p.Register(s.t.Context(), ledger.Holder, "a holder"))
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		s.check(err)
-		out[i] = &seat{key: key, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party()}}
-		s.start(out[i], i)
-		s.t.Cleanup(func() { out[i].stop() })
+		out[i] = s.another(i, url(i))
 	}
+	return out
+}
+
+// another registers and starts a holder for an organisation.
+func (s *scene) another(i int, url string) *seat {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	h, err := owner.Join(s.t.Context(), filepath.Join(dir, "home"), sealtest.Passphrase(s.t, "passphrase of a holder"), url, string(ledger.Common))
+	s.check(err)
+	p, err := h.As(ledger.Common)
+	s.check(err)
+	s.t.Cleanup(func() {
+		p.Close()
+		s.check(h.Close())
+	})
+	s.check(p.Register(s.t.Context(), ledger.Holder, "a holder"))
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	s.check(err)
+	as, err := committee.NewIdentity()
+	s.check(err)
+	out := &seat{key: key, as: as, dir: dir, Holder: &holder.Holder{Party: p, Organisation: s.n.World.Organisations[i].Party()}}
+	s.start(out, i)
+	s.t.Cleanup(func() { out.stop() })
 	return out
 }
 
@@ -71,11 +82,13 @@ func (s *scene) start(h *seat, i int) {
 	s.check(err)
 	store, err := wraps.NewFolder(filepath.Join(h.dir, "shares"))
 	s.check(err)
-	h.Holder = &holder.Holder{Party: h.Party, Organisation: h.Organisation, Engine: NewEngine(h.Party), Wire: h.wire, Store: store, Journals: filepath.Join(h.dir, "journals"),
+	h.Holder = &holder.Holder{Party: h.Party, Organisation: h.Organisation, Engine: NewEngine(h.Party), Wire: h.wire, Identity: h.as, Store: store, Journals: filepath.Join(h.dir, "journals"),
 		Log:      slog.New(slog.NewTextHandler(&h.log, nil)),
 		Patience: 3 * time.Second, Now: func() time.Time { return time.Unix(int64(s.n.World.Now()), 0) }}
 	if address == "127.0.0.1:0" {
-		s.n.Story(s.t).Do(s.n.World.Organisations[i], ledger.TakeSeat{Holder: h.Party.ID(), Address: h.wire.Address(), Key: h.key.Public().(ed25519.PublicKey)})
+		me := h.as.Seat("")
+		s.n.Story(s.t).Do(s.n.World.Organisations[i], ledger.TakeSeat{Holder: h.Party.ID(), Address: h.wire.Address(), Key: h.key.Public().(ed25519.PublicKey),
+			Signing: me.Signing, Sealing: me.Sealing.String()})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

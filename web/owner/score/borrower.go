@@ -75,6 +75,16 @@ func Add(ctx context.Context, p *owner.Party, sealed []byte) (a Added, err error
 		}
 		objects = append(objects, object(sharesObject, kept))
 	}
+	if len(in.Encrypted) > 0 {
+		if err := checkEncrypted(in.Encrypted, c.Encryptions); err != nil {
+			return a, err
+		}
+		kept, err := json.Marshal(in.Encrypted)
+		if err != nil {
+			return a, fmt.Errorf("encode encryptions: %w", err)
+		}
+		objects = append(objects, object(encryptedObject, kept))
+	}
 	name := "file/" + string(in.Furnisher)
 	var prev ledger.RecordID
 	if kept, ok := p.Keys.Kept(name); ok {

@@ -24,15 +24,17 @@ type furnished struct {
 	Furnisher ledger.PartyID  `json:"furnisher"`
 	File      []byte          `json:"file"` // CSV of the documented schema
 	Opening   json.RawMessage `json:"opening"`
-	Shares    [][]byte        `json:"shares,omitempty"` // of its features, one an organisation that computes
+	Shares    [][]byte        `json:"shares,omitempty"`    // of its features, one an organisation that computes
+	Encrypted []encrypted     `json:"encrypted,omitempty"` // under the committee's key
 }
 
 // Furnish signs a subject's credit file as true: it puts a hiding commitment to
 // its fields on the ledger, with the next sequence number and a date, and
 // returns the file with the commitment's opening, sealed to the subject. The
 // newest commitment replaces the older ones and answers open disputes. Where the
-// network has three organisations it deals shares of the features as well, whose
-// digests go with the commitment: nobody can have others computed on.
+// network has three organisations it deals shares of the features as well, and
+// encrypts the file where they hold a key together; digests of these go with the
+// commitment: nobody can have others computed on.
 func Furnish(ctx context.Context, p *owner.Party, subject ledger.PartyID, csv io.Reader, at time.Time) (sealed []byte, sequence uint32, err error) {
 	f, err := credit.Read(csv)
 	if err != nil {
@@ -66,6 +68,11 @@ func Furnish(ctx context.Context, p *owner.Party, subject ledger.PartyID, csv io
 		return nil, 0, err
 	}
 	in.Shares = shares
+	encryptions, ciphers, err := encrypt(ctx, p, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	in.Encrypted = ciphers
 	b, err := json.Marshal(in)
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode file: %w", err)
@@ -73,7 +80,7 @@ func Furnish(ctx context.Context, p *owner.Party, subject ledger.PartyID, csv io
 	if sealed, err = seal.Message(b, recipient); err != nil {
 		return nil, 0, err
 	}
-	_, err = p.Do(ctx, ledger.CommitFile{Subject: subject, Value: ledger.Hash(digest), Sequence: uint64(sequence), Date: day(date), Sharing: sharing})
+	_, err = p.Do(ctx, ledger.CommitFile{Subject: subject, Value: ledger.Hash(digest), Sequence: uint64(sequence), Date: day(date), Sharing: sharing, Encryptions: encryptions})
 	return sealed, sequence, err
 }
 

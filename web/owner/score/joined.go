@@ -9,7 +9,8 @@ import (
 	"manx/web/owner"
 )
 
-// joined opens a score that three organisations computed on shares. What the
+// joined opens a score that three organisations computed on shares, or opened to
+// them under their common key. What the
 // ledger says of the grant is compared with what its owner signed.
 func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (v Verified, err error) {
 	shared, err := shareable(ctx, p, m)
@@ -43,6 +44,14 @@ func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (
 		return v, err
 	}
 	v.Trust = "on shares, " + string(j.Security) + ": " + trust(names(p, j.Organisations), j.Security)
+	if j.Committee != "" {
+		c, err := owner.Get[ledger.Committee](ctx, p.Client, j.Committee)
+		if err != nil {
+			return v, err
+		}
+		v.By = Committee
+		v.Trust = "under a committee's key, opened on shares, " + string(j.Security) + ": " + jointTrust(names(p, c.Organisations), c.Need, j.Security)
+	}
 	if differs != "" {
 		v.Differs = &differs
 	}

@@ -26,7 +26,7 @@ type Verified struct {
 	Proof    int                `json:"proof_bytes"`
 	Accepted bool               `json:"accepted"` // the escrow has paid
 
-	// Of a score computed on shares.
+	// Of a score computed on shares, or by a committee.
 	By      Way             `json:"by"`
 	Trust   string          `json:"trust,omitempty"` // what was assumed
 	Grant   ledger.GrantID  `json:"grant,omitempty"`

@@ -28,6 +28,15 @@ type onShares struct {
 	results   int // values of a result
 	low, high int
 	read      func(values []uint64) (int, []scorecard.Reason, error)
+	joint     *jointCard // nil where no committee serves it
+}
+
+// Jointly implements holder.Program.
+func (p onShares) Jointly() holder.Joint {
+	if p.joint == nil {
+		return nil
+	}
+	return p.joint
 }
 
 // Values implements holder.Program: every model takes the same shares of a file.
@@ -56,6 +65,11 @@ func shareable(ctx context.Context, p *owner.Party, m ledger.Model) (onShares, e
 		return onShares{}, err
 	}
 	out := onShares{run: program.Run, results: scoreshare.Results}
+	if !m.Joint.IsZero() {
+		if out.joint, err = newJointCard(card, program); err != nil {
+			return onShares{}, err
+		}
+	}
 	out.low, out.high = card.Range()
 	out.read = func(values []uint64) (int, []scorecard.Reason, error) { return scoreshare.Read(card, values) }
 	return out, nil

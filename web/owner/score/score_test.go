@@ -120,6 +120,18 @@ func (s *scene) publish(p *owner.Party) {
 	if body.Card, err = p.Vault.Write(ctx, bytes.NewReader(card)); err != nil {
 		s.t.Fatal(err)
 	}
+	joint, err := JointPlan(s.card)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var plan bytes.Buffer
+	if _, err := joint.WriteTo(&plan); err != nil {
+		s.t.Fatal(err)
+	}
+	body.Joint.Hash = joint.Hash()
+	if body.Joint.Plan, err = p.Vault.Write(ctx, &plan); err != nil {
+		s.t.Fatal(err)
+	}
 	if _, err := p.Do(ctx, body); err != nil {
 		s.t.Fatal(err)
 	}

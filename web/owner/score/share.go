@@ -136,6 +136,9 @@ func Share(ctx context.Context, p *owner.Party, w Permission) (out Permitted, er
 	_, version := r.Latest()
 	body := ledger.GiveGrant{Record: r.ID, To: w.Lender, Purpose: w.Purpose, Access: ledger.Compute, Model: m.ID, Until: w.Until,
 		Calls: w.Calls, Version: version, ModelHash: m.Hash}
+	if body.Input, body.Key, err = jointInput(ctx, p, r, m); err != nil {
+		return out, err
+	}
 	g, err := p.GrantWith(ctx, body, func(g ledger.Grant) error {
 		bytes, err := shareBytes(shares)
 		if err != nil {
