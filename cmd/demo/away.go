@@ -15,7 +15,7 @@ import (
 // borrower's taking part.
 func (l *loan) away(ctx context.Context) error {
 	return l.step("She permits the bank a score beforehand; at night three organisations compute it on shares, without her", map[string]string{
-		"organisations": "a share each of features and result, which says nothing alone",
+		"organisations": "a share each of features and result, and of their common key, which says nothing alone",
 		"ledger":        "the grant, digests of shares, three signatures",
 		"lender":        "score and reasons",
 	}, func(say func(string, ...any)) error {
@@ -55,19 +55,22 @@ func (l *loan) away(ctx context.Context) error {
 			return err
 		}
 		say("receipt verified %s", how)
+		if err := l.jointly(ctx, asked, say); err != nil {
+			return err
+		}
 		return l.withdraw(ctx, g.Grant, asked, say)
 	})
 }
 
 // permit waits until three organisations have seated their holders, which start
-// with the node, and permits two scores.
+// with the node, and permits three scores.
 func (l *loan) permit(ctx context.Context) (g score.Permitted, err error) {
 	info, err := l.borrower.Info(ctx)
 	if err != nil {
 		return g, err
 	}
 	for try := 0; ; try++ {
-		g, err = score.Share(ctx, l.borrower, score.Permission{Lender: l.lender.ID(), Model: score.DefaultModel, Purpose: ledger.CreditTransaction, Until: info.Now + 86400, Calls: 2})
+		g, err = score.Share(ctx, l.borrower, score.Permission{Lender: l.lender.ID(), Model: score.DefaultModel, Purpose: ledger.CreditTransaction, Until: info.Now + 86400, Calls: 3})
 		if !notice.Is(err, notice.Unavailable) || try == 120 {
 			return g, err
 		}
@@ -75,6 +78,56 @@ func (l *loan) permit(ctx context.Context) (g score.Permitted, err error) {
 			return g, err
 		}
 	}
+}
+
+// conferred waits until the organisations' holders, which start with the node,
+// have made a key together and evaluation keys for the scorecard: what the
+// furnisher signs from then on is encrypted under it.
+func (l *loan) conferred(ctx context.Context, say func(string, ...any)) error {
+	m, err := l.teller.model(ctx, l.furnisher, score.DefaultModel)
+	if err != nil {
+		return err
+	}
+	for try := 0; ; try++ {
+		c, _, err := l.furnisher.Committee(ctx)
+		if err == nil {
+			var k ledger.CommitteeKeys
+			if k, err = l.furnisher.CommitteeKeys(ctx, m.ID, c); err == nil && k.Ready != 0 {
+				say("%d organisations hold a key together; any %d of them can open, on shares, what is encrypted under it", len(c.Holders), c.Need)
+				return nil
+			}
+		}
+		if err != nil && !notice.Is(err, notice.Unavailable) || try == 240 {
+			return errors.Join(err, l.check(false, "the organisations make a key together"))
+		}
+		if err := l.pause(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// jointly has a worker compute the score on what the furnisher encrypted under
+// the organisations' key, and them open it.
+func (l *loan) jointly(ctx context.Context, asked score.Question, say func(string, ...any)) error {
+	asked.By = score.Committee
+	id, _, err := score.Ask(ctx, l.lender, asked)
+	if err != nil {
+		return err
+	}
+	if _, err := l.lender.Await(ctx, id, func(j ledger.Job) { l.wait("    " + string(j.Stage)) }, ledger.Settled); err != nil {
+		return err
+	}
+	v, err := score.Score(ctx, l.lender, id)
+	if err != nil {
+		return err
+	}
+	say("by a committee %d; %s", v.Score, v.Trust)
+	r, _, err := l.lender.VerifiedReceipt(ctx, id)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.check(v.Score == l.points && v.By == score.Committee && v.Differs == nil, "opened by the organisations' common key the score is the proved one"),
+		l.check(r.Committee != "" && r.Worker != "" && len(r.Organisations) == ledger.Sharers, "the receipt says that a worker computed it, and who opened it"))
 }
 
 // withdraw ends the grant and waits for the organisations' word on it.

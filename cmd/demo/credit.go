@@ -78,6 +78,9 @@ func (l *loan) furnish(ctx context.Context) error {
 		"ledger":  "a hiding commitment with number and date; a manifest's CID",
 		"storage": "shards of sealed bytes",
 	}, func(say func(string, ...any)) (err error) {
+		if err := l.conferred(ctx, say); err != nil {
+			return err
+		}
 		if l.Credit != "" {
 			if l.csv, err = os.ReadFile(filepath.Clean(l.Credit)); err != nil {
 				return notice.Because(err, notice.NotFound, "the credit file cannot be read", "check the name given to CREDIT")

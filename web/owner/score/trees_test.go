@@ -47,7 +47,7 @@ func TestTreesWhileTheBorrowerIsAway(t *testing.T) {
 	s.check(err)
 	m := s.offerTrees(definition)
 	q := Question{Subject: s.borrower.ID(), Model: m.Name, Purpose: ledger.AccountReview, Life: 3600}
-	if _, _, err := Ask(ctx, s.lender, q); !notice.Is(err, notice.Denied) || !strings.Contains(err.Error(), "on shares only") {
+	if _, _, err := Ask(ctx, s.lender, q); !notice.Is(err, notice.Denied) || !strings.Contains(err.Error(), "no grant beforehand") {
 		t.Errorf("asked without a grant: %v", err)
 	}
 	_, err = s.lender.Do(ctx, ledger.RequestJob{Model: m.ID, Subject: q.Subject, Purpose: q.Purpose, Fee: m.Price, Deadline: s.n.World.Now() + 600,

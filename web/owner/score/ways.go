@@ -232,7 +232,11 @@ func Ask(ctx context.Context, p *owner.Party, q Question) (ledger.JobID, Quote, 
 		}
 	}
 	if chosen.Missing != "" {
-		return "", chosen, notice.New(notice.Denied, chosen.Missing, "wait for her consent instead: `manx credit request --by ckks`")
+		hint := "she permits it beforehand: `manx credit share`"
+		if quotes[0].Missing == "" {
+			hint = "ask another way: `manx credit request --by " + string(quotes[0].By) + "`"
+		}
+		return "", chosen, notice.New(notice.Denied, chosen.Missing, hint)
 	}
 	info, err := p.Info(ctx)
 	if err != nil {
