@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -25,8 +24,8 @@ func (s *server) state(c *gin.Context) {
 		s.fail(c, notice.New(notice.Invalid, "a key of 1 to 300 bytes is needed", ""))
 		return
 	}
-	if part := strings.Split(k, "/"); len(part) < 3 || part[1] != "p" {
-		if s.session(c); c.IsAborted() { // all but parties' public keys
+	if !api.Public(k) {
+		if s.session(c); c.IsAborted() {
 			return
 		}
 	}

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +57,7 @@ started does so for its own three.`,
 	run.Flags().StringVar(&hubAt, "hub", "", "meet the other two at a hub, and only dial out: its host:port")
 	run.MarkFlagsMutuallyExclusive("listen", "hub")
 	_ = run.MarkFlagRequired("organisation")
-	status := &cobra.Command{Use: "status", Short: "Who computes on shares for each organisation, and whether it answers", Args: cobra.NoArgs,
+	status := &cobra.Command{Use: "status", Short: "Who computes on shares for each organisation, whether it answers, and who holds a key together", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.seats(cmd.Context()) }}
 	c.AddCommand(run, status, partyHub(t))
 	return c
@@ -217,7 +219,15 @@ func (t *terminal) seats(ctx context.Context) error {
 		}
 		rows = append(rows, row)
 	}
-	t.say(map[string]any{"ok": true, "seats": rows}, func(w io.Writer) {
+	holds, err := c.CommitteeNow(ctx)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	said := map[string]any{"ok": true, "seats": rows}
+	if err == nil {
+		said["committee"] = holds
+	}
+	t.say(said, func(w io.Writer) {
 		for _, r := range rows {
 			switch {
 			case r.Holder == "":
@@ -228,6 +238,16 @@ func (t *terminal) seats(ctx context.Context) error {
 				fmt.Fprintf(w, "%s\t%s\t%s\tdoes not answer at %s\n", r.Name, r.Organisation, r.Holder, r.Address)
 			}
 		}
+		if err != nil {
+			fmt.Fprintln(w, "committee\tnone: they make a key together when a model has a plan for one")
+			return
+		}
+		var names []string
+		for _, o := range holds.Organisations {
+			g, _ := info.Genesis.Organisation(o)
+			names = append(names, g.Name)
+		}
+		fmt.Fprintf(w, "committee\t%s\t%d of %s open together\tkey %s, since %s\n", holds.ID, holds.Need, strings.Join(names, ", "), holds.Key.String()[:16], holds.Ready)
 	})
 	return nil
 }

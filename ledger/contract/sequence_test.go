@@ -30,6 +30,7 @@ type cast struct {
 	grants    []ledger.GrantID
 	jobs      []ledger.JobID
 	sharers   [ledger.Sharers]ledgertest.Sharer
+	committee ledger.Committee
 	past      []ledger.Command
 	contracts []ledger.EscrowID
 	done      map[string]int
@@ -56,10 +57,11 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 			c.models = append(c.models, s.HealthModel(k))
 		case who.r == ledger.Scientist:
 			c.models = append(c.models, s.CreditModel(k, "credit_limit"))
+			c.committee = s.Committee(c.sharers, c.models[len(c.models)-1])
 		case who.r == ledger.Person && who.v == ledger.Health:
 			c.records = append(c.records, s.Study(k), s.Study(k))
 		case who.r == ledger.Person:
-			c.records = append(c.records, s.SharedFile(k, furnisher))
+			c.records = append(c.records, s.EncryptedFile(k, furnisher, c.models[len(c.models)-1], c.committee))
 		}
 		if who.v != ledger.Common {
 			for range 4 {
@@ -211,16 +213,20 @@ func (c *cast) beforehand(rec ledger.RecordID, right func(ledger.PartyID) ledger
 	for _, g := range c.grants {
 		if gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(g)); gr.Calls > 0 && gr.Live(now) && c.r.IntN(2) == 0 {
 			return right(gr.To), ledger.RequestJob{Model: gr.Model, Subject: gr.Owner, Purpose: gr.Purpose, Fund: c.coins(gr.To, 1), Fee: ledger.MAN(2),
-				Deadline: now + 1000, Grant: g, Security: ledger.SemiHonest}
+				Deadline: now + 1000, Grant: g, Security: ledger.SemiHonest, Joint: !gr.Key.IsZero() && c.r.IntN(4) > 0}
 		}
 	}
-	return right(c.owner(rec).Party()), ledger.GiveGrant{Record: rec, To: lender.Party(), Purpose: ledger.CreditTransaction, Access: ledger.Compute, Model: model,
+	b := ledger.GiveGrant{Record: rec, To: lender.Party(), Purpose: ledger.CreditTransaction, Access: ledger.Compute, Model: model,
 		Calls: 1 + c.r.IntN(3), Version: 1, ModelHash: m.Hash, Until: now + 900}
+	if c.r.IntN(2) == 0 {
+		b.Input, b.Key = ledgertest.Ref("x"), c.committee.Key
+	}
+	return right(c.owner(rec).Party()), b
 }
 
 // share has the holders of a job on shares begin a try, or post the next share.
 func (c *cast) share(j ledger.Job) (ledger.Signer, ledger.Body) {
-	if j.Stage == ledger.Ready || c.r.IntN(8) == 0 {
+	if j.Try == 0 || c.r.IntN(8) == 0 {
 		return c.sharers[0].Holder, ledger.ClaimJob{Job: j.ID}
 	}
 	at := max(slices.IndexFunc(j.Shares, func(p ledger.PostedShare) bool { return p.Hash.IsZero() }), 0)
@@ -235,7 +241,7 @@ func (c *cast) share(j ledger.Job) (ledger.Signer, ledger.Body) {
 func (c *cast) progress(j ledger.Job) (ledger.Signer, ledger.Body) {
 	ref, h := ledgertest.Ref("x"), ledger.Hash{1}
 	worker := c.parties[len(c.parties)-1-c.r.IntN(2)]
-	if j.Shared() {
+	if j.Shared() && (!j.Evaluated() || j.Stage == ledger.Done) {
 		return c.share(j)
 	}
 	switch j.Stage {
@@ -275,6 +281,14 @@ func (c *cast) note(cmd ledger.Command) {
 		c.grants = append(c.grants, ledger.NewGrantID(v, cmd.ID))
 	case "job.request":
 		c.jobs = append(c.jobs, ledger.NewJobID(v, cmd.ID))
+	case "job.share":
+		var b ledger.PostShare
+		if err := ledger.Decode(cmd.Body, &b); err != nil {
+			c.T.Fatal(err)
+		}
+		if j, _ := ledgertest.Find[ledger.Job](c.Story, ledger.KeyOf(b.Job)); j.Committee != "" {
+			c.done["job.share by a committee"]++
+		}
 	case "escrow.open":
 		c.contracts = append(c.contracts, ledger.NewEscrowID(v, cmd.ID))
 	case "escrow.step":
@@ -331,7 +345,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 		}
 	}
 	t.Logf("applied %v", done)
-	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share",
+	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
 		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline"} {
 		if done[n] == 0 && !testing.Short() {
 			t.Errorf("no %s was ever applied", n)

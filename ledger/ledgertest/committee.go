@@ -58,13 +58,18 @@ func (s *Story) Jointly() (a Away, c ledger.Committee) {
 	s.T.Helper()
 	a = s.cast()
 	c = s.Committee(a.Sharers, a.Model)
-	m := Read[ledger.Model](s, ledger.KeyOf(a.Model))
-	s.Do(a.Furnisher, ledger.CommitFile{Subject: a.Borrower.Party(), Value: digest(), Sequence: 1, Date: 20260101, Sharing: s.Sharing(),
-		Encryptions: []ledger.Encryption{{Key: c.Key, ModelHash: m.Hash, Digest: digest()}}})
-	id := s.Do(a.Borrower, ledger.RegisterRecord{Kind: ledger.File, Manifest: Ref(rand.Text()), Digest: digest(), Furnisher: a.Furnisher.Party()})
-	a.Record = ledger.NewRecordID(ledger.Credit, id)
+	a.Record = s.EncryptedFile(a.Borrower, a.Furnisher, a.Model, c)
 	a.Grant = ledger.NewGrantID(ledger.Credit, s.Do(a.Borrower, s.JointPermission(a, c)))
 	return a, c
+}
+
+// EncryptedFile is SharedFile with the file encrypted for a model too.
+func (s *Story) EncryptedFile(borrower, furnisher *Key, m ledger.ModelID, c ledger.Committee) ledger.RecordID {
+	s.T.Helper()
+	s.Do(furnisher, ledger.CommitFile{Subject: borrower.Party(), Value: digest(), Sequence: 1, Date: 20260101, Sharing: s.Sharing(),
+		Encryptions: []ledger.Encryption{{Key: c.Key, ModelHash: Read[ledger.Model](s, ledger.KeyOf(m)).Hash, Digest: digest()}}})
+	id := s.Do(borrower, ledger.RegisterRecord{Kind: ledger.File, Manifest: Ref(rand.Text()), Digest: digest(), Furnisher: furnisher.Party()})
+	return ledger.NewRecordID(ledger.Credit, id)
 }
 
 // JointPermission is Permission with an input for the committee.

@@ -67,6 +67,7 @@ var (
 	ErrStalled  = errors.New("mpc: the peer did not answer in time")
 	ErrLeft     = errors.New("mpc: the peer closed the connection")
 	ErrCheat    = errors.New("mpc: a check of what a party sent failed")
+	ErrFalse    = errors.New("mpc: what was asserted of the values does not hold")
 	ErrClosed   = errors.New("mpc: the session is closed")
 )
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -29,6 +30,13 @@ const (
 	Nodes         = "/v1/nodes"
 	Organisations = "/v1/organisations"
 )
+
+// Public reports whether state under a key is read without a session: parties'
+// public keys and seats, and who holds the network's key for CKKS together.
+func Public(key string) bool {
+	part := strings.Split(key, "/")
+	return key == string(ledger.CommitteeNow) || len(part) > 2 && (part[1] == "p" || part[1] == "committee")
+}
 
 // MaxJSON bounds a JSON body in either direction.
 const MaxJSON = 1 << 20

@@ -123,8 +123,7 @@ func (c *Client) Submit(ctx context.Context, cmd ledger.Command) (ledger.Height,
 
 // Read implements ledger.Ledger.
 func (c *Client) Read(ctx context.Context, k ledger.Key) ([]byte, error) {
-	public := strings.Contains(string(k), "/p/") // parties' public keys are read without a session
-	b, err := c.bytes(ctx, http.MethodGet, api.State+"?key="+url.QueryEscape(string(k)), nil, api.MaxJSON, !public)
+	b, err := c.bytes(ctx, http.MethodGet, api.State+"?key="+url.QueryEscape(string(k)), nil, api.MaxJSON, !api.Public(string(k)))
 	if notice.Is(err, notice.NotFound) {
 		return nil, fmt.Errorf("read state: %w: %w", fs.ErrNotExist, err)
 	}

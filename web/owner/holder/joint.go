@@ -37,7 +37,7 @@ type Joint interface {
 type opening struct {
 	program   Joint
 	committee ledger.Committee
-	member    *committee.Member // nil where it only computes
+	member    *committee.Member
 	charter   *committee.Charter
 	result    *ckks.Ciphertext
 	slots     []int
@@ -113,33 +113,40 @@ func (h *Holder) joint(ctx context.Context, j ledger.Job, p permit) (out opening
 	if out.result, out.slots, err = out.program.Result(want); err != nil {
 		return out, err
 	}
-	if at := c.Place(h.Party.ID()); at >= 0 && slices.Contains(serving(c, j), at+1) {
-		out.member, err = h.memberOf(ctx, c)
+	if serving(c, j) == nil {
+		return out, notice.New(notice.Unavailable, "fewer of the three are the committee's members than it needs", "ask on shares alone: `manx credit request --by mpc`")
 	}
+	out.member, err = h.memberOf(ctx, c)
 	return out, err
 }
 
 // serving returns which members open a job's result: of the three that compute,
-// the first in the charter's order, as many as the committee needs.
-func serving(c ledger.Committee, j ledger.Job) (active []int) {
+// the first in the charter's order, as many as the committee needs. With abort it
+// is opened by every two of the three, where two are enough: a member that shifts
+// what she helps to open is in two of the three openings, and the third differs.
+func serving(c ledger.Committee, j ledger.Job) (sets [][]int) {
+	var all []int // in the charter's order
 	for i, p := range c.Holders {
-		if slices.Contains(j.Holders, p) && len(active) < c.Need {
-			active = append(active, i+1)
+		if slices.Contains(j.Holders, p) {
+			all = append(all, i+1)
 		}
 	}
-	return active
+	if len(all) < c.Need {
+		return nil
+	}
+	sets = [][]int{all[:c.Need]}
+	if j.Security == ledger.WithAbort && c.Need == 2 && len(all) == ledger.Sharers {
+		sets = append(sets, []int{all[0], all[2]}, []int{all[1], all[2]})
+	}
+	return sets
 }
 
-// openJointly brings a job's result to shares of the three, by place. The first makes
-// the order, in a session of its own.
-func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o opening) (_ []mpc.Share, err error) {
+// openJointly brings a job's result to shares of the three, once for each set of
+// members that opens it: what each member dealt this place. The first place makes
+// the orders.
+func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o opening) (out [][]mpc.Share, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Patience)
 	defer cancel()
-	active := serving(o.committee, j)
-	var members []int // places of those that serve
-	for _, m := range active {
-		members = append(members, slices.Index(j.Holders, o.committee.Holders[m-1]))
-	}
 	var seats []ledger.Seat
 	for i, org := range j.Organisations {
 		s, err := h.Party.Seat(ctx, h.Party.Home.Network.Genesis, org)
@@ -157,19 +164,26 @@ func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o openin
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	order, err := h.order(ctx, t, at, active, o)
+	book, err := h.memberJournal(o.committee.ID)
 	if err != nil {
 		return nil, err
 	}
-	var book committee.Journal
-	var public *ckks.PublicKey
-	if o.member != nil {
-		if book, err = h.memberJournal(o.committee.ID); err != nil {
+	for _, active := range serving(o.committee, j) {
+		order, err := h.order(ctx, t, at, active, o)
+		if err != nil {
 			return nil, err
 		}
-		public = o.member.PublicKey()
+		var members []int // places of those that serve
+		for _, m := range active {
+			members = append(members, slices.Index(j.Holders, o.committee.Holders[m-1]))
+		}
+		opened, err := council.Open(ctx, t, o.member, order, o.member.PublicKey(), o.result, book, [mpc.Parties]int{0, 1, 2}, members)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, opened)
 	}
-	return council.Open(ctx, t, o.member, order, public, o.result, book, [mpc.Parties]int{0, 1, 2}, members)
+	return out, nil
 }
 
 // order returns what the three open, which the first says and the others check.
@@ -193,12 +207,27 @@ func (h *Holder) order(ctx context.Context, t *council.Table, at int, active []i
 	return order, err
 }
 
-// decide makes of opened shares what leaves.
-func (o opening) decide(s *mpc.Session, opened []mpc.Share) (none mpc.Share, err error) {
-	results, err := committee.Receive(s, o.charter, opened)
-	if err != nil {
-		return none, err
+// decide makes of opened shares what leaves. Openings of one result by several sets
+// of members must agree.
+func (o opening) decide(s *mpc.Session, opened [][]mpc.Share) (none mpc.Share, err error) {
+	var all []mpc.Share
+	for _, shares := range opened {
+		results, err := committee.Receive(s, o.charter, shares)
+		if err != nil {
+			return none, err
+		}
+		all = append(all, results)
 	}
+	for _, other := range all[1:] {
+		same, err := committee.Same(s, o.charter, all[0], other)
+		if err != nil {
+			return none, err
+		}
+		if err := s.Assert(same); err != nil {
+			return none, err
+		}
+	}
+	results := all[0]
 	if results, err = committee.Round(s, results); err != nil {
 		return none, err
 	}

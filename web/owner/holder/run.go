@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"manx/ledger"
@@ -272,10 +273,12 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := []mpc.Share{p.input}
+	var opened [][]mpc.Share
 	if j.Committee != "" {
-		if in, err = h.openJointly(ctx, j, at, o); err != nil {
+		if opened, err = h.openJointly(ctx, j, at, o); err != nil {
 			return out, err
 		}
+		in = slices.Concat(opened...)
 	}
 	if err := h.connect(ctx, j, at, &cfg); err != nil {
 		return out, err
@@ -287,7 +290,7 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	if j.Committee == "" {
 		out, err = p.program.Run(s, p.input)
 	} else {
-		out, err = o.decide(s, in)
+		out, err = o.decide(s, opened)
 	}
 	if err == nil {
 		out, err = s.Output(out)

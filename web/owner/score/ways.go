@@ -81,8 +81,8 @@ const (
 
 // Plan quotes every way to an answer, the one that the planner chooses first. A
 // grant given beforehand opens those that wait for nobody: on shares, for models
-// of every kind, where one who lies is found out; and by a committee, for
-// scorecards that have a plan for its key, where one who shifts a result is not.
+// of every kind; and by a committee, for scorecards that have a plan for its key,
+// which rests on more: on its members when they made its keys, not only now.
 func Plan(ctx context.Context, p *owner.Party, q Question) (quotes []Quote, m ledger.Model, err error) {
 	if m, err = p.ModelNamed(ctx, q.Model); err != nil {
 		return nil, m, err
@@ -169,9 +169,14 @@ func committeeQuote(ctx context.Context, p *owner.Party, out Quote, g ledger.Gra
 
 // jointTrust says what a computation under a committee's key rests on.
 func jointTrust(who string, need int, s ledger.Security) string {
-	out := fmt.Sprintf("no %d of %s collude, none of those that open the result shifts it, and the worker is checked by them", need, who)
-	if s == ledger.SemiHonest {
-		out += "; rounding and reasons on shares, where all follow the protocol"
+	out := fmt.Sprintf("no %d of %s collude; the worker is checked by them", need, who)
+	switch {
+	case s == ledger.SemiHonest:
+		out += ", and all three follow the protocol"
+	case need < ledger.Sharers: // every two of three open it
+		out += ", and one that does not follow the protocol is found out"
+	default:
+		out += ", and none of those that open the result shifts it"
 	}
 	return out + "; the score has no proof"
 }
