@@ -7,6 +7,7 @@ import (
 
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/storage"
 	"manx/web/owner"
 	"manx/web/owner/score"
 )
@@ -130,6 +131,33 @@ func (l *loan) jointly(ctx context.Context, asked score.Question, say func(strin
 		l.check(r.Committee != "" && r.Worker != "" && len(r.Organisations) == ledger.Sharers, "the receipt says that a worker computed it, and who opened it"))
 }
 
+// unopenable waits until the nodes hold nothing that a committee could open under
+// a grant: the encrypted file, and what the worker made of it.
+func (l *loan) unopenable(ctx context.Context, g ledger.Grant, say func(string, ...any)) error {
+	left := []storage.Ref{g.Input}
+	for _, id := range g.Jobs {
+		j, err := owner.Get[ledger.Job](ctx, l.borrower.Client, id)
+		if err != nil {
+			return err
+		}
+		if j.Committee != "" {
+			left = append(left, j.Result)
+		}
+	}
+	of := len(left)
+	for try := 0; len(left) > 0 && try < 100; try++ {
+		if _, err := l.borrower.Vault.Open(ctx, left[0]); notice.Is(err, notice.NotFound) {
+			left = left[1:]
+			continue
+		}
+		if err := l.pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	say("the exchange has destroyed the encrypted file and the worker's result")
+	return l.check(of == 2 && len(left) == 0, "what a committee could open is destroyed when the grant ends")
+}
+
 // withdraw ends the grant and waits for the organisations' word on it.
 func (l *loan) withdraw(ctx context.Context, id ledger.GrantID, asked score.Question, say func(string, ...any)) error {
 	if err := l.borrower.Revoke(ctx, id); err != nil {
@@ -149,6 +177,9 @@ func (l *loan) withdraw(ctx context.Context, id ledger.GrantID, asked score.Ques
 		}
 	}
 	say("she withdraws: %d organisations sign that their shares are destroyed", len(said))
+	if err := l.unopenable(ctx, g, say); err != nil {
+		return err
+	}
 	asked.By = score.MPC
 	_, _, err = score.Ask(ctx, l.lender, asked)
 	text, err := l.refused(err, "after the grant's end nothing is computed", notice.Denied)

@@ -218,7 +218,7 @@ func (c *cast) beforehand(rec ledger.RecordID, right func(ledger.PartyID) ledger
 	}
 	b := ledger.GiveGrant{Record: rec, To: lender.Party(), Purpose: ledger.CreditTransaction, Access: ledger.Compute, Model: model,
 		Calls: 1 + c.r.IntN(3), Version: 1, ModelHash: m.Hash, Until: now + 900}
-	if c.r.IntN(2) == 0 {
+	if c.r.IntN(5) > 0 {
 		b.Input, b.Key = ledgertest.Ref("x"), c.committee.Key
 	}
 	return right(c.owner(rec).Party()), b
