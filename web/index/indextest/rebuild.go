@@ -126,10 +126,15 @@ func live(t testing.TB, x *index.Index) *network {
 			}
 		}
 	}
-	owner, scientist, worker := Party(1), Party(2), Party(3)
+	owner, scientist, worker, holder := Party(1), Party(2), Party(3), Party(5)
 	plan, card, keys := pack(scientist, 300_000), pack(scientist, 900), pack(scientist, 5<<20)
-	model := ledger.Model{ID: ledger.NewModelID(ledger.Health, commandID(900)), Owner: scientist, Plan: plan, Card: card, KeysRef: keys}
+	model := ledger.Model{ID: ledger.NewModelID(ledger.Health, commandID(900)), Owner: scientist, Plan: plan, Card: card, KeysRef: keys,
+		Joint: ledger.PlanRef{Plan: pack(scientist, 40_000)}}
 	n.add(0, value(ledger.ModelPublished, ledger.KeyOf(model.ID), model))
+	committee := ledger.Committee{ID: ledger.NewCommitteeID(commandID(901)), Holders: []ledger.PartyID{holder}, Key: ledger.Hash{1}, Public: pack(holder, 500_000)}
+	n.add(0, value(ledger.CommitteeChanged, ledger.KeyOf(committee.ID), committee))
+	joint := ledger.CommitteeKeys{Model: model.ID, Committee: committee.ID, Serve: []ledger.PartyID{holder}, Keys: pack(holder, 3<<20)}
+	n.add(0, value(ledger.CommitteeKeyed, ledger.CommitteeKeysKey(model.ID, committee.Key), joint))
 	eval := pack(owner, 6<<20)
 	for i := range 6 {
 		rec := ledger.Record{ID: ledger.NewRecordID(ledger.Health, commandID(i)), Owner: owner, Kind: ledger.Study}
@@ -137,7 +142,7 @@ func live(t testing.TB, x *index.Index) *network {
 		n.add(i, value(ledger.RecordRegistered, ledger.KeyOf(rec.ID), rec))
 		rec.Versions = append(rec.Versions, ledger.Version{Manifest: pack(owner, 100+i)})
 		n.add(i, value(ledger.RecordAmended, ledger.KeyOf(rec.ID), rec))
-		grant := ledger.Grant{ID: ledger.NewGrantID(ledger.Health, commandID(i)), Record: rec.ID, Owner: owner, To: Party(4)}
+		grant := ledger.Grant{ID: ledger.NewGrantID(ledger.Health, commandID(i)), Record: rec.ID, Owner: owner, To: Party(4), Input: pack(owner, 1<<20+7*i)}
 		n.add(i, value(ledger.GrantGiven, ledger.KeyOf(grant.ID), grant))
 		j := ledger.Job{ID: ledger.NewJobID(ledger.Health, commandID(i)), Asker: Party(4), Subject: owner, Model: model.ID, Record: rec.ID, Grant: grant.ID,
 			Inputs: []storage.Ref{pack(owner, 4<<20+100*i), pack(owner, 77+i)}, EvalKeys: eval}
@@ -150,11 +155,11 @@ func live(t testing.TB, x *index.Index) *network {
 		case 2: // the grant is revoked; the keys are another job's too
 			grant.Revoked = 1
 			n.add(i, value(ledger.GrantRevoked, ledger.KeyOf(grant.ID), grant))
-			erase(owner, j.Inputs...)
+			erase(owner, append(j.Inputs, grant.Input)...)
 		case 4: // the record is erased
 			rec.Erased = true
 			n.add(i, value(ledger.RecordErased, ledger.KeyOf(rec.ID), rec))
-			erase(owner, rec.Versions[0].Manifest, rec.Versions[1].Manifest, j.Inputs[0], j.Inputs[1])
+			erase(owner, rec.Versions[0].Manifest, rec.Versions[1].Manifest, j.Inputs[0], j.Inputs[1], grant.Input)
 		}
 	}
 	n.add(0, Random(31, 1).Log...) // so that the last event is of something else
