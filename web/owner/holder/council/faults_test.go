@@ -230,6 +230,7 @@ func (x *house) successor(t *testing.T) (*house, council.Handover) {
 // that was not kept.
 func (y *house) reshared(x *house, h council.Handover) func(context.Context, *council.Table) error {
 	return func(ctx context.Context, t *council.Table) error {
+		h := h
 		var old *committee.Member
 		var j committee.Journal
 		var as committee.Identity

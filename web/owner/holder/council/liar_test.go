@@ -25,6 +25,7 @@ type liarWire struct {
 	at   int
 	how  string
 	edit func(peer ed25519.PublicKey, frame int, body []byte) // where how is "edited"
+	to   ed25519.PublicKey                                    // to whom alone; nil is all
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -106,7 +107,7 @@ func (c *liarConn) frame(b []byte) error {
 	c.frames++
 	last := c.last
 	c.last = b
-	if k < c.wire.at {
+	if k < c.wire.at || c.wire.to != nil && !c.peer.Equal(c.wire.to) {
 		_, err := c.Conn.Write(b)
 		return err
 	}
