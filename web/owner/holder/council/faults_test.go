@@ -49,7 +49,7 @@ func TestAFoundingNamesWhoStopsIt(t *testing.T) {
 	})
 }
 
-// The same of evaluation keys, of both kinds.
+// The same of evaluation keys, of both kinds. Others make them afterwards.
 func TestKeysNameWhoStopsThem(t *testing.T) {
 	leaks(t)
 	x := theFive(t)
@@ -64,7 +64,7 @@ func TestKeysNameWhoStopsThem(t *testing.T) {
 		keys := make([][]byte, 3)
 		errs := h.meet(ctx, 1, upTo(3), func(ctx context.Context, b *council.Table) (err error) {
 			m := w.Active()[b.Self()]
-			keys[b.Self()], err = council.Forge(ctx, b, x.members[m-1], w, newJournal())
+			keys[b.Self()], err = council.Forge(ctx, b, x.members[m-1], w, x.journals[m-1])
 			return err
 		})
 		if errs[0] == nil && errs[2] == nil && !bytes.Equal(keys[0], keys[2]) {
@@ -72,6 +72,9 @@ func TestKeysNameWhoStopsThem(t *testing.T) {
 		}
 		return errs
 	})
+	if _, err := x.forge(held(t), memory(5), 2, []int{1, 4, 5}, needs); err != nil {
+		t.Errorf("afterwards, without it: %v", err)
+	}
 }
 
 // copied returns a member whose kept bytes were changed.
@@ -142,7 +145,7 @@ func TestAnOpeningNamesWhoStopsIt(t *testing.T) {
 }
 
 // Shares that do not fit together, all signed and well formed, are opened to
-// nobody; every party hears what it was.
+// nobody; every party hears what it was, and an audit finds whose share it is.
 func TestAWrongShareOpensNothing(t *testing.T) {
 	leaks(t)
 	x := *theFive(t)
@@ -161,6 +164,50 @@ func TestAWrongShareOpensNothing(t *testing.T) {
 	for p, f := range from {
 		if len(f) != 0 {
 			t.Errorf("party %d has shares", p)
+		}
+	}
+	for base, want := range map[[3]int][]int{{1, 3, 4}: {3}, {1, 2, 5}: nil} {
+		a, err := x.charter.Audit(base[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs = memory(5).meet(held(t), 2, upTo(5), func(ctx context.Context, b *council.Table) error {
+			i := b.Self()
+			f, err := council.Audit(ctx, b, x.members[i], a, x.public(), x.journals[i])
+			var got []int
+			for _, y := range f {
+				got = append(got, y.Member)
+			}
+			if err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("of %v it suspects %v", base, got)
+			}
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The same on a network with TLS: a process that dies or lies in a founding is
+// named by all others.
+func TestAFoundingOnANetworkNamesWhoStopsIt(t *testing.T) {
+	leaks(t)
+	for _, how := range []string{"killed", "garbage", "cut short"} {
+		h := loopback(t, 3)
+		h.wires[2] = &liarWire{Wire: h.wires[2], at: 2, how: how}
+		x, err := planned(2, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := h.meet(held(t), 1, upTo(3), func(ctx context.Context, b *council.Table) error {
+			_, err := council.Found(ctx, b, x.charter, x.identities[b.Self()])
+			return err
+		})
+		for i, err := range errs[:2] {
+			if !names(err, 2) {
+				t.Errorf("%s: place %d does not name it: %v", how, i, err)
+			}
 		}
 	}
 }
