@@ -54,6 +54,7 @@ type Table struct {
 	torn  []bool // places that a frame was begun to and not ended
 	told  uint64 // how often Tell was called
 	over  error  // why nothing more is done here
+	bade  bool   // the others were told so
 
 	closing sync.Once
 	closed  error
@@ -67,7 +68,9 @@ const (
 	MaxTell = 64 << 10
 
 	redial = 100 * time.Millisecond
-	// grace is how long a place that gives up goes on writing, to say why.
+	// grace is how long a place that gives up goes on, to say why and to hear why
+	// others do: what is called returns so long after its context's end at most,
+	// once for each of the two.
 	grace = 500 * time.Millisecond
 )
 

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,56 +62,6 @@ func loopback(t testing.TB, n int) *hall {
 		b.Admit(keys...)
 	}
 	return h
-}
-
-// pipes returns processes in memory.
-func pipes(n int) *hall {
-	h, m := &hall{}, &meetings{ends: map[string]chan net.Conn{}}
-	for i := range n {
-		key := ed25519.PublicKey(bytes.Repeat([]byte{byte(i + 1)}, ed25519.PublicKeySize))
-		h.wires = append(h.wires, &pipeWire{m, key})
-		h.peers = append(h.peers, council.Peer{Key: key})
-	}
-	return h
-}
-
-type meetings struct {
-	mu   sync.Mutex
-	ends map[string]chan net.Conn // by session, who dials, who awaits
-}
-
-func (m *meetings) at(session [32]byte, from, to ed25519.PublicKey) chan net.Conn {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k := string(session[:]) + string(from) + string(to)
-	if m.ends[k] == nil {
-		m.ends[k] = make(chan net.Conn)
-	}
-	return m.ends[k]
-}
-
-type pipeWire struct {
-	*meetings
-	key ed25519.PublicKey
-}
-
-func (w *pipeWire) Dial(ctx context.Context, _ string, key ed25519.PublicKey, session [32]byte) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case w.at(session, w.key, key) <- there:
-		return here, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (w *pipeWire) Await(ctx context.Context, key ed25519.PublicKey, session [32]byte) (net.Conn, error) {
-	select {
-	case c := <-w.at(session, key, w.key):
-		return c, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // meet has some of the processes sit down in a new session and each do its part,

@@ -63,6 +63,21 @@ func (t *Table) saw(place int, c code) Fault {
 
 func (t *Table) lied(place int, what string) Fault { return Fault{place, what, -1, lied} }
 
+// causes returns the faults without places that hung up, where there are others:
+// who hears of a fault hangs up.
+func (f Faults) causes() Faults {
+	rest := slices.DeleteFunc(slices.Clone(f), func(x Fault) bool { return x.code == hungUp && x.By < 0 })
+	if len(rest) == 0 {
+		return f
+	}
+	return rest
+}
+
+// accuse reports whether another place says that this one was silent.
+func (f Faults) accuse(self int) bool {
+	return slices.ContainsFunc(f, func(x Fault) bool { return x.Place == self && x.code == silent })
+}
+
 // because makes a notice of faults, nil of none: Unavailable where places are
 // only away or late, Integrity where one sent what it must not.
 func (f Faults) because(cause error) error {

@@ -55,7 +55,10 @@ func Found(ctx context.Context, t *Table, c *committee.Charter, as committee.Ide
 	if err != nil {
 		return nil, err
 	}
-	return m, t.same(ctx, "founded", c.ID(), key)
+	if err := t.same(ctx, "founded", c.ID(), key); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func keySum(k *ckks.PublicKey) ([]byte, error) {

@@ -1,7 +1,9 @@
 package council
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"manx/privacy/ckks"
@@ -56,11 +58,13 @@ func (t *Table) seats(places []int) bool {
 // members of the next. old is nil at a place that deals nothing, as is the
 // journal, and as is not read at a place that has no seat in the next charter.
 //
-// It returns when every new member has said that it keeps its share, the new
-// member at a new member's place, else nil: from then on the old shares can be
-// destroyed (committee.Member.Destroy, and what was kept of it). After an error
-// some new members may hold shares of a try that is over. They are of no use with
-// another's; a new try makes new ones.
+// It returns when every new member has said that it keeps its share, and that it
+// has heard all others say so: the new member at a new member's place, else nil.
+// From then on the old shares can be destroyed (committee.Member.Destroy, and what
+// was kept of it). After an error nobody anywhere was told so, and what was kept
+// here can be deleted: it is of no use with shares of another try. But an error
+// that is ErrUnsure came when all had said that they keep theirs: elsewhere the
+// handover may be over. Keep old and new shares then, until another place tells.
 func Reshare(ctx context.Context, t *Table, h Handover, old *committee.Member, as committee.Identity, j committee.Journal) (_ *committee.Member, err error) {
 	defer func() { err = t.end(err) }()
 	dealer, member, err := h.check(t)
@@ -102,10 +106,49 @@ func Reshare(ctx context.Context, t *Table, h Handover, old *committee.Member, a
 		return nil, err
 	}
 	m, word, err := h.join(t, member, as, got, mine)
+	if err == nil {
+		err = h.ready(ctx, t, x.about, word)
+	}
+	if err == nil {
+		err = h.seen(ctx, t, x.about, member)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return m, h.ready(ctx, t, x.about, word)
+	return m, nil
+}
+
+// ErrUnsure says that a handover may be over elsewhere: see Reshare.
+var ErrUnsure = errors.New("the handover may be over at other places")
+
+// seen waits until all new members have heard that all are ready.
+func (h *Handover) seen(ctx context.Context, t *Table, subject [32]byte, member int) error {
+	x := turn{"seen", subject, nil, h.heard(t, len(subject))}
+	if member != 0 {
+		x.out = t.all(subject[:])
+	}
+	got, err := t.take(ctx, x)
+	for i, f := range got {
+		if !bytes.Equal(f[0], subject[:]) {
+			err = Faults{t.lied(i, "speaks of another handover")}.because(nil)
+		}
+	}
+	if err != nil {
+		n := notice.From(err)
+		return notice.Because(errors.Join(err, ErrUnsure), n.Kind, n.Text, "keep the old and the new share, and ask the other organisations whether they serve under the new charter")
+	}
+	return nil
+}
+
+// heard returns bounds for what the new members at other places say.
+func (h *Handover) heard(t *Table, most int) map[int][]int {
+	in := map[int][]int{}
+	for _, i := range h.Members {
+		if i != t.self {
+			in[i] = []int{most}
+		}
+	}
+	return in
 }
 
 // join makes the new member at its place, and has it kept.
@@ -137,14 +180,9 @@ func (h *Handover) join(t *Table, member int, as committee.Identity, got map[int
 
 // ready waits for all new members' words that they keep their shares.
 func (h *Handover) ready(ctx context.Context, t *Table, subject [32]byte, mine []committee.Message) error {
-	x := turn{"ready", subject, nil, map[int][]int{}}
+	x := turn{"ready", subject, nil, h.heard(t, h.Next.MostDealt())}
 	if len(mine) > 0 {
 		x.out = t.all(mine[0])
-	}
-	for _, i := range h.Members {
-		if i != t.self {
-			x.in[i] = []int{h.Next.MostDealt()}
-		}
 	}
 	got, err := t.take(ctx, x)
 	if err != nil {

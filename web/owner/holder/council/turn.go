@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ type turn struct {
 }
 
 // take writes and reads at once, so that nobody waits for who waits for him. It
-// returns the frames of each place, or whose fault it is that there are not all:
+// returns the frames of each place that tells any, or whose fault it is that there are not all:
 // the first that fails ends the turn, and so does ctx.
 func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	if t.over != nil {
@@ -38,6 +39,7 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 		ended  bool
 		got    = map[int][][]byte{}
 		faults Faults
+		waited []int // places that were waited for when reads ended
 	)
 	halt := func(byTime bool) {
 		mu.Lock()
@@ -58,8 +60,13 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
-				got[i] = frames
+				if len(frames) > 0 {
+					got[i] = frames
+				}
 				return
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				waited = append(waited, i)
 			}
 			faults = append(faults, t.blame(i, err, late)...)
 		})
@@ -70,6 +77,15 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	defer mu.Unlock()
 	ended = true
 	if len(faults) > 0 {
+		faults = faults.causes()
+		if faults.accuse(t.self) {
+			for _, i := range waited {
+				faults = append(faults, t.saw(i, silent))
+			}
+		}
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			faults = t.hear(faults)
+		}
 		return nil, faults.because(context.Cause(ctx))
 	}
 	if halted { // by a ctx that ended when all was done
@@ -106,6 +122,32 @@ func (t *Table) blame(place int, err error, late bool) Faults {
 		return nil
 	}
 	return Faults{t.saw(place, hungUp)}
+}
+
+// hear asks places that were silent, at most for grace, whether they have given up
+// in the same moment: who waits for a third is silent, and the third is at fault.
+func (t *Table) hear(f Faults) Faults {
+	if !slices.ContainsFunc(f, func(x Fault) bool { return x.code == silent && x.By < 0 }) {
+		return f
+	}
+	t.farewell(f) // they may ask the same
+	said := make([]Faults, len(f))
+	var all sync.WaitGroup
+	for k, x := range f {
+		said[k] = Faults{x}
+		if x.code != silent || x.By >= 0 {
+			continue
+		}
+		all.Go(func() {
+			if bye, ok := errors.AsType[farewell](lastWords(t.conns[x.Place])); ok {
+				if other := t.blame(x.Place, bye, true); !other.accuse(t.self) {
+					said[k] = other
+				}
+			}
+		})
+	}
+	all.Wait()
+	return slices.Concat(said...)
 }
 
 // with takes the part of a turn that is with one place. halt ends the turn.
@@ -174,8 +216,12 @@ func (t *Table) deadlines(read, write time.Time) {
 }
 
 // farewell tells every place that this one gives up, and whose fault it is, if it
-// can be told within grace.
+// can be told within grace. It does so once.
 func (t *Table) farewell(f Faults) {
+	if t.bade {
+		return
+	}
+	t.bade = true
 	var body []byte
 	for _, x := range f[:min(len(f), maxNamed)] {
 		body = append(body, byte(x.Place), byte(x.code))
