@@ -1,0 +1,178 @@
+package mpc
+
+import (
+	"fmt"
+
+	"manx/privacy/mpc/dcf"
+	"manx/privacy/mpc/ring"
+)
+
+// Signs in two rounds, by function secret sharing (Boyle et al., ePrint
+// 2020/1392, section 4). A value x is masked by r = r1 + r2, of which the pivot
+// and party 0 draw r1, the pivot and party 2 r2. Parties 0 and 2 tell each other
+// what they alone have of m = x + r, masked: component 1 with r1, component 2
+// with r2. Meanwhile the pivot deals the two keys of step functions that depend
+// on r alone, so that what they do at m tells of x; parties 0 and 2 evaluate
+// their summands of it, and spread them.
+//
+// The pivot receives nothing at all. Parties 0 and 2 see m, of whose mask each
+// lacks a summand, keys that hide where their steps are, and masked summands.
+
+// maskTop is the highest bit, which masked values have apart from the step.
+const maskTop = 1 << 63
+
+// A keyed function of a value: its steps, over so many bits, of so many values
+// each; what they are for a mask, which the pivot sets; and a party's summand of
+// the function, from the masked value, its summand of the mask, 1 at one of the
+// two parties, and its summands of the steps' values at the masked value.
+type keyed struct {
+	steps, bits, values int
+	set                 func(r uint64, at, below, from []uint64)
+	summand             func(m, r, one uint64, q []uint64) uint64
+}
+
+// keyedSign tells whether x < 0: m's highest bit, r's, and the borrow of the bits
+// below, which is whether m's are less than r's. Step: r's highest bit and the borrow.
+func keyedSign() keyed {
+	return keyed{1, 63, 1,
+		func(r uint64, at, below, from []uint64) {
+			at[0], below[0], from[0] = r&^maskTop, 1-r>>63, r>>63
+		},
+		func(m, _, one uint64, q []uint64) uint64 { return flipped(q[0], m>>63, one) }}
+}
+
+// keyedReLU is x where x >= 0, 0 elsewhere: m·b - r·b for b = 1 where x >= 0.
+// Steps: b but for m's highest bit, and r times that.
+func keyedReLU() keyed {
+	return keyed{1, 63, 2,
+		func(r uint64, at, below, from []uint64) {
+			at[0] = r &^ maskTop
+			below[0], from[0] = r>>63, 1-r>>63
+			below[1], from[1] = r*below[0], r*from[0]
+		},
+		func(m, r, one uint64, q []uint64) uint64 {
+			top := m >> 63
+			return m*flipped(q[0], top, one) - r*top - (1-2*top)*q[1]
+		}}
+}
+
+// keyedZero tells whether m = r: whether m is at least r and not at least r + 1,
+// which nothing is if r is the highest number.
+func keyedZero() keyed {
+	return keyed{2, 64, 1,
+		func(r uint64, at, below, from []uint64) {
+			at[0], at[1] = r, r+1
+			below[0], below[1] = 0, 0
+			from[0], from[1] = 1, 1
+			if r+1 == 0 {
+				from[1] = 0
+			}
+		},
+		func(_, _, _ uint64, q []uint64) uint64 { return q[0] - q[1] }}
+}
+
+// flipped returns a summand of the bit q, or of 1-q where top is 1.
+func flipped(q, top, one uint64) uint64 { return one*top + (1-2*top)*q }
+
+func (k keyed) shape(n int) dcf.Shape {
+	return dcf.Shape{Steps: k.steps * n, Bits: k.bits, Values: k.values}
+}
+
+// block is for how many values keys are dealt together.
+func (k keyed) block() int { return dcf.Most / k.steps }
+
+// byKeys computes a keyed function of every value.
+func (s *Session) byKeys(x vec, k keyed) vec {
+	var known []uint64
+	if s.party == pivot {
+		s.dealSteps(x.len(), k)
+	} else {
+		known = s.evalSteps(x, k)
+	}
+	s.round()
+	return s.spread(known, x.len(), false)
+}
+
+// dealSteps draws masks of n values and deals the keys of their steps. No message
+// of the others' is waited for.
+func (s *Session) dealSteps(n int, k keyed) {
+	s.round()
+	r := s.mine.draw(n)
+	ring.Add(r, r, s.ours.draw(n))
+	defer s.preprocessing()()
+	for from := 0; from < n && s.failed() == nil; from += k.block() {
+		masks := r[from:min(from+k.block(), n)]
+		shape := k.shape(len(masks))
+		at, low, high := make([]uint64, shape.Steps), make([]uint64, shape.Steps*shape.Values), make([]uint64, shape.Steps*shape.Values)
+		for i, v := range masks {
+			step, value := i*k.steps, i*k.steps*k.values
+			k.set(v, at[step:], low[value:], high[value:])
+		}
+		keys, err := dcf.Deal(shape, at, low, high)
+		if err != nil {
+			s.fail(fmt.Errorf("mpc: keys: %w", err))
+			return
+		}
+		s.previous.send(keys[0].Words())
+		s.next.send(keys[1].Words())
+	}
+}
+
+// evalSteps opens the masked values between parties 0 and 2, and returns this
+// one's summands of the function.
+func (s *Session) evalSteps(x vec, k keyed) []uint64 {
+	n := x.len()
+	s.round()
+	side, mask, peer, dealer := 0, s.ours, s.previous, s.next
+	if s.party == 2 {
+		side, mask, peer, dealer = 1, s.mine, s.next, s.previous
+	}
+	masks := mask.draw(n)
+	m := make([]uint64, n)
+	ring.Add(m, s.other(x, false), masks)
+	peer.send(m)
+	ring.Add(m, m, s.common(x))
+	peer.combine(m, false)
+	defer s.preprocessing()()
+	out := make([]uint64, n)
+	words := make([]uint64, k.shape(min(n, k.block())).Words())
+	points := make([]uint64, k.shape(min(n, k.block())).Steps)
+	for from := 0; from < n; from += k.block() {
+		to := min(from+k.block(), n)
+		shape := k.shape(to - from)
+		dealer.receive(words[:shape.Words()])
+		if s.failed() != nil {
+			return out
+		}
+		for i, v := range m[from:to] {
+			for j := range k.steps {
+				points[i*k.steps+j] = v & (^uint64(0) >> (64 - k.bits))
+			}
+		}
+		keys, err := dcf.Read(shape, side, words[:shape.Words()])
+		if err != nil {
+			s.fail(dealer.blame(s.step, fmt.Errorf("%w: %w", ErrMalformed, err)))
+			return out
+		}
+		q, err := keys.Eval(points[:shape.Steps])
+		if err != nil {
+			s.fail(fmt.Errorf("mpc: keys: %w", err))
+			return out
+		}
+		per := k.steps * k.values
+		for i := from; i < to; i++ {
+			out[i] = k.summand(m[i], masks[i], uint64(side), q[(i-from)*per:])
+		}
+	}
+	return out
+}
+
+// preprocessing counts what follows as such, until what it returns is called: it
+// depends on no value. Keys are one round, beside that in which masked values are
+// opened.
+func (s *Session) preprocessing() func() {
+	before := s.phase
+	s.phase = &s.stats.Preprocessing
+	s.round()
+	return func() { s.phase = before }
+}

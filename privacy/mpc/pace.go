@@ -1,0 +1,142 @@
+package mpc
+
+import (
+	"fmt"
+	"time"
+)
+
+// How long a message takes there and back decides, in semi-honest sessions, how
+// signs are computed: from bits, in nine rounds and few bytes, or by keys, in two
+// rounds and many. Party 0 measures when the session opens and tells the others,
+// so that all three decide alike, in whole numbers.
+
+// A way is how signs are computed.
+type way int
+
+const (
+	byCost way = iota
+	fromBits
+	withKeys
+)
+
+const (
+	pings = 2 // a first one that took long is asked again: the machine may have been busy
+	// Nearer peers compute from bits, whatever the batch: keys would save less
+	// than a millisecond or two and cost a busy processor more.
+	near = 2 * time.Millisecond
+	far  = time.Minute // farther ones are not believed
+	told = 1 << 63     // marks party 0's word that ends the pings
+	// keyedMost is for how many values at most keys are dealt: 100 MB of messages.
+	keyedMost = 1 << 15
+)
+
+// Rounds of a sign from bits and by keys, and what either costs a value beside
+// them: from bits 0.4 µs; by keys 5 to 10 µs for dealing and evaluating, and the
+// time of their bytes on a link of a gigabit a second (docs/benchmarks.md). What
+// a link does carry is not measured.
+const (
+	bitsRounds, keysRounds = 9, 2
+	bitsEach               = 400 * time.Nanosecond
+	stepEach               = 5 * time.Microsecond
+	wordEach               = 64 * time.Nanosecond
+)
+
+// measure finds the round trip to the farther peer from party 0.
+func (s *Session) measure() {
+	s.step = "round trip"
+	if s.party == 0 {
+		s.ping()
+	} else {
+		s.answer()
+	}
+}
+
+func (s *Session) ping() {
+	for k := 0; k < pings && (k == 0 || s.stats.RoundTrip >= near); k++ {
+		began := time.Now()
+		for _, c := range []*channel{s.next, s.previous} {
+			c.send([]uint64{0})
+		}
+		s.round()
+		s.round()
+		for _, c := range []*channel{s.next, s.previous} {
+			var word [1]uint64
+			if c.receive(word[:]); word[0] != 0 {
+				s.fail(c.blame(s.step, fmt.Errorf("%w: no answer to a ping", ErrMalformed)))
+				return
+			}
+		}
+		if took := max(1, min(time.Since(began), far)); k == 0 || took < s.stats.RoundTrip {
+			s.stats.RoundTrip = took
+		}
+	}
+	s.round()
+	for _, c := range []*channel{s.next, s.previous} {
+		c.send([]uint64{told | uint64(s.stats.RoundTrip)})
+	}
+}
+
+func (s *Session) answer() {
+	first := s.previous // party 0
+	if s.party == 2 {
+		first = s.next
+	}
+	for k := 0; s.failed() == nil; k++ {
+		var word [1]uint64
+		s.round()
+		first.receive(word[:])
+		took := time.Duration(word[0] &^ told)
+		switch {
+		case word[0] == 0 && k < pings:
+			s.round()
+			first.send([]uint64{0})
+		case word[0]&told != 0 && k > 0 && took > 0 && took <= far:
+			s.stats.RoundTrip = took
+			return
+		default:
+			s.fail(first.blame(s.step, fmt.Errorf("%w: neither a ping nor a round trip", ErrMalformed)))
+		}
+	}
+}
+
+// useKeys reports whether a function of n values is computed by keys, and counts
+// its values.
+func (s *Session) useKeys(n int, k keyed) bool {
+	yes := false
+	switch {
+	case s.security != SemiHonest || n == 0:
+	case s.way == byCost:
+		each := time.Duration(k.steps)*stepEach + time.Duration(2*k.shape(1).Words())*wordEach - bitsEach
+		saved := (bitsRounds - keysRounds) * s.stats.RoundTrip / 2
+		yes = n <= keyedMost && s.stats.RoundTrip >= near && time.Duration(n)*each < saved
+	default:
+		yes = s.way == withKeys
+	}
+	if yes {
+		s.stats.ByKeys += uint64(n)
+	} else {
+		s.stats.FromBits += uint64(n)
+	}
+	return yes
+}
+
+// negative returns 1 where x < 0, 0 elsewhere.
+func (s *Session) negative(x vec) vec {
+	if k := keyedSign(); s.useKeys(x.len(), k) {
+		return s.byKeys(x, k)
+	}
+	return s.number(s.sign(x), x.len())
+}
+
+// notNegative returns 1 where x >= 0, 0 elsewhere.
+func (s *Session) notNegative(x vec) vec {
+	return s.addConstant(scale(s.negative(x), ^uint64(0)), 1)
+}
+
+// isZero returns 1 where x = 0, 0 elsewhere.
+func (s *Session) isZero(x vec) vec {
+	if k := keyedZero(); s.useKeys(x.len(), k) {
+		return s.byKeys(x, k)
+	}
+	return s.number(s.zero(x), x.len())
+}
