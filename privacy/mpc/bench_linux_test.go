@@ -57,9 +57,9 @@ func prepare(s *mpc.Session, job string, n int) (func() error, error) {
 		return run(func() (mpc.Share, error) { return s.Mul(x, x) }), nil
 	case "truncated products":
 		return run(func() (mpc.Share, error) { return s.MulFixed(x, x) }), nil
-	case "sigmoids":
+	case "sigmoids", "sigmoids from bits", "sigmoids by keys":
 		return run(func() (mpc.Share, error) { return s.Sigmoid(x) }), nil
-	case "quotients":
+	case "quotients", "quotients from bits", "quotients by keys":
 		return run(func() (mpc.Share, error) { return s.Divide(x, x) }), nil
 	case "matrix":
 		d := side(n)
@@ -88,7 +88,7 @@ func side(n int) int {
 // party, bytes sent a party, rounds.
 func BenchmarkParties(b *testing.B) {
 	slow := []order{{Job: "comparisons", N: 1 << 18}, {Job: "ReLUs", N: 1 << 18}, {Job: "products", N: 1 << 18}, {Job: "comparisons", N: 1}}
-	var bothWays []order
+	bothWays := []order{{"sigmoids from bits", 1 << 8}, {"sigmoids by keys", 1 << 8}, {"quotients from bits", 1 << 8}, {"quotients by keys", 1 << 8}}
 	for _, n := range []int{1, 1 << 10, 1 << 14} {
 		for _, way := range []string{" from bits", " by keys"} {
 			bothWays = append(bothWays, order{"comparisons" + way, n}, order{"ReLUs" + way, n})

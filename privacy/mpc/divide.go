@@ -17,11 +17,11 @@ type normal struct {
 // normalise finds 1/c. Values that are not positive give something, unnamed.
 func (s *Session) normalise(y vec) normal {
 	n := y.len()
-	var powers []vec
+	var powers []uint64
 	for k := 1; k <= scaleBits; k++ {
-		powers = append(powers, s.addConstant(y, -(uint64(1)<<k)))
+		powers = append(powers, -(uint64(1) << k))
 	}
-	above := planes(s.notNegative(concat(powers...)), n)
+	above := planes(s.notNegatives(y, powers), n)
 	up := s.power(above, scaleBits)
 	c := s.truncate(s.mul(y, up), scaleBits+1-unitBits)
 	// Start at 2.9142 - 2c: within 0.09 of 1/c, relatively; each step squares it.

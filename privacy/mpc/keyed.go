@@ -24,8 +24,11 @@ const maskTop = 1 << 63
 // A keyed function of a value: its steps, over so many bits, of so many values
 // each; what they are for a mask, which the pivot sets; and a party's summand of
 // the function, from the masked value, its summand of the mask, 1 at one of the
-// two parties, and its summands of the steps' values at the masked value.
+// two parties, and its summands of the steps' values at the masked value. It is
+// computed of the value plus each of some constants, for all of which one mask and
+// one step's keys will do.
 type keyed struct {
+	plus                []uint64
 	steps, bits, values int
 	set                 func(r uint64, at, below, from []uint64)
 	summand             func(m, r, one uint64, q []uint64) uint64
@@ -33,8 +36,8 @@ type keyed struct {
 
 // keyedSign tells whether x < 0: m's highest bit, r's, and the borrow of the bits
 // below, which is whether m's are less than r's. Step: r's highest bit and the borrow.
-func keyedSign() keyed {
-	return keyed{1, 63, 1,
+func keyedSign(plus []uint64) keyed {
+	return keyed{plus, 1, 63, 1,
 		func(r uint64, at, below, from []uint64) {
 			at[0], below[0], from[0] = r&^maskTop, 1-r>>63, r>>63
 		},
@@ -44,7 +47,7 @@ func keyedSign() keyed {
 // keyedReLU is x where x >= 0, 0 elsewhere: m·b - r·b for b = 1 where x >= 0.
 // Steps: b but for m's highest bit, and r times that.
 func keyedReLU() keyed {
-	return keyed{1, 63, 2,
+	return keyed{[]uint64{0}, 1, 63, 2,
 		func(r uint64, at, below, from []uint64) {
 			at[0] = r &^ maskTop
 			below[0], from[0] = r>>63, 1-r>>63
@@ -59,7 +62,7 @@ func keyedReLU() keyed {
 // keyedZero tells whether m = r: whether m is at least r and not at least r + 1,
 // which nothing is if r is the highest number.
 func keyedZero() keyed {
-	return keyed{2, 64, 1,
+	return keyed{[]uint64{0}, 2, 64, 1,
 		func(r uint64, at, below, from []uint64) {
 			at[0], at[1] = r, r+1
 			below[0], below[1] = 0, 0
@@ -81,7 +84,8 @@ func (k keyed) shape(n int) dcf.Shape {
 // block is for how many values keys are dealt together.
 func (k keyed) block() int { return dcf.Most / k.steps }
 
-// byKeys computes a keyed function of every value.
+// byKeys computes a keyed function of every value plus the first constant, then of
+// every value plus the next.
 func (s *Session) byKeys(x vec, k keyed) vec {
 	var known []uint64
 	if s.party == pivot {
@@ -90,7 +94,7 @@ func (s *Session) byKeys(x vec, k keyed) vec {
 		known = s.evalSteps(x, k)
 	}
 	s.round()
-	return s.spread(known, x.len(), false)
+	return s.spread(known, x.len()*len(k.plus), false)
 }
 
 // dealSteps draws masks of n values and deals the keys of their steps. No message
@@ -134,7 +138,7 @@ func (s *Session) evalSteps(x vec, k keyed) []uint64 {
 	ring.Add(m, m, s.common(x))
 	peer.combine(m, false)
 	defer s.preprocessing()()
-	out := make([]uint64, n)
+	out := make([]uint64, n*len(k.plus))
 	words := make([]uint64, k.shape(min(n, k.block())).Words())
 	points := make([]uint64, k.shape(min(n, k.block())).Steps)
 	for from := 0; from < n; from += k.block() {
@@ -144,24 +148,26 @@ func (s *Session) evalSteps(x vec, k keyed) []uint64 {
 		if s.failed() != nil {
 			return out
 		}
-		for i, v := range m[from:to] {
-			for j := range k.steps {
-				points[i*k.steps+j] = v & (^uint64(0) >> (64 - k.bits))
-			}
-		}
 		keys, err := dcf.Read(shape, side, words[:shape.Words()])
 		if err != nil {
 			s.fail(dealer.blame(s.step, fmt.Errorf("%w: %w", ErrMalformed, err)))
 			return out
 		}
-		q, err := keys.Eval(points[:shape.Steps])
-		if err != nil {
-			s.fail(fmt.Errorf("mpc: keys: %w", err))
-			return out
-		}
-		per := k.steps * k.values
-		for i := from; i < to; i++ {
-			out[i] = k.summand(m[i], masks[i], uint64(side), q[(i-from)*per:])
+		for c, plus := range k.plus {
+			for i, v := range m[from:to] {
+				for j := range k.steps {
+					points[i*k.steps+j] = (v + plus) & (^uint64(0) >> (64 - k.bits))
+				}
+			}
+			q, err := keys.Eval(points[:shape.Steps])
+			if err != nil {
+				s.fail(fmt.Errorf("mpc: keys: %w", err))
+				return out
+			}
+			per := k.steps * k.values
+			for i := from; i < to; i++ {
+				out[c*n+i] = k.summand(m[i]+plus, masks[i], uint64(side), q[(i-from)*per:])
+			}
 		}
 	}
 	return out

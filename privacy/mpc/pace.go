@@ -3,6 +3,8 @@ package mpc
 import (
 	"fmt"
 	"time"
+
+	"manx/privacy/mpc/ring"
 )
 
 // How long a message takes there and back decides, in semi-honest sessions, how
@@ -31,13 +33,14 @@ const (
 )
 
 // Rounds of a sign from bits and by keys, and what either costs a value beside
-// them: from bits 0.4 µs; by keys 5 to 10 µs for dealing and evaluating, and the
-// time of their bytes on a link of a gigabit a second (docs/benchmarks.md). What
-// a link does carry is not measured.
+// them: from bits 0.4 µs; by keys a step's dealing and each evaluation, and the
+// time of its keys' words on a link of a gigabit a second (docs/benchmarks.md).
+// What a link does carry is not measured.
 const (
 	bitsRounds, keysRounds = 9, 2
 	bitsEach               = 400 * time.Nanosecond
-	stepEach               = 5 * time.Microsecond
+	dealEach               = 4 * time.Microsecond
+	evalEach               = time.Microsecond
 	wordEach               = 64 * time.Nanosecond
 )
 
@@ -100,37 +103,64 @@ func (s *Session) answer() {
 }
 
 // useKeys reports whether a function of n values is computed by keys, and counts
-// its values.
+// how often it is computed.
 func (s *Session) useKeys(n int, k keyed) bool {
 	yes := false
 	switch {
 	case s.security != SemiHonest || n == 0:
 	case s.way == byCost:
-		each := time.Duration(k.steps)*stepEach + time.Duration(2*k.shape(1).Words())*wordEach - bitsEach
+		times := time.Duration(len(k.plus))
+		each := time.Duration(k.steps)*(dealEach+times*evalEach) + time.Duration(2*k.shape(1).Words())*wordEach - times*bitsEach
 		saved := (bitsRounds - keysRounds) * s.stats.RoundTrip / 2
 		yes = n <= keyedMost && s.stats.RoundTrip >= near && time.Duration(n)*each < saved
 	default:
 		yes = s.way == withKeys
 	}
 	if yes {
-		s.stats.ByKeys += uint64(n)
+		s.stats.ByKeys += uint64(n * len(k.plus))
 	} else {
-		s.stats.FromBits += uint64(n)
+		s.stats.FromBits += uint64(n * len(k.plus))
 	}
 	return yes
 }
 
 // negative returns 1 where x < 0, 0 elsewhere.
 func (s *Session) negative(x vec) vec {
-	if k := keyedSign(); s.useKeys(x.len(), k) {
+	if k := keyedSign([]uint64{0}); s.useKeys(x.len(), k) {
 		return s.byKeys(x, k)
 	}
 	return s.number(s.sign(x), x.len())
 }
 
 // notNegative returns 1 where x >= 0, 0 elsewhere.
-func (s *Session) notNegative(x vec) vec {
-	return s.addConstant(scale(s.negative(x), ^uint64(0)), 1)
+func (s *Session) notNegative(x vec) vec { return s.flip(s.negative(x)) }
+
+// negatives is negative of x plus the first constant, then of x plus the next.
+func (s *Session) negatives(x vec, plus []uint64) vec {
+	if k := keyedSign(plus); s.useKeys(x.len(), k) {
+		return s.byKeys(x, k)
+	}
+	all := make([]vec, len(plus))
+	for i, c := range plus {
+		all[i] = s.addConstant(x, c)
+	}
+	return s.number(s.sign(concat(all...)), x.len()*len(plus))
+}
+
+// notNegatives is notNegative of x plus the first constant, then of x plus the next.
+func (s *Session) notNegatives(x vec, plus []uint64) vec {
+	return s.flip(s.negatives(x, plus))
+}
+
+// flip makes a bit b 1-b, in place.
+func (s *Session) flip(b vec) vec {
+	ring.Scale(b.a, b.a, ^uint64(0))
+	ring.Scale(b.b, b.b, ^uint64(0))
+	own := s.component(b, 0)
+	for i := range own {
+		own[i]++
+	}
+	return b
 }
 
 // isZero returns 1 where x = 0, 0 elsewhere.

@@ -23,7 +23,7 @@ func TestChoiceByCost(t *testing.T) {
 		{far, keyedMost + 1, false},
 		{far, 0, false},
 	} {
-		for _, k := range []keyed{keyedSign(), keyedReLU(), keyedZero()} {
+		for _, k := range []keyed{keyedSign([]uint64{0}), keyedReLU(), keyedZero()} {
 			for _, security := range []Security{SemiHonest, WithAbort} {
 				s := &Session{security: security}
 				s.stats.RoundTrip = c.roundTrip
