@@ -18,71 +18,63 @@ import (
 // The pivot receives nothing at all. Parties 0 and 2 see m, of whose mask each
 // lacks a summand, keys that hide where their steps are, and masked summands.
 
-// maskTop is the highest bit, which masked values have apart from the step.
-const maskTop = 1 << 63
-
-// A keyed function of a value: its steps, over so many bits, of so many values
-// each; what they are for a mask, which the pivot sets; and a party's summand of
-// the function, from the masked value, its summand of the mask, 1 at one of the
-// two parties, and its summands of the steps' values at the masked value. It is
-// computed of the value plus each of some constants, for all of which one mask and
-// one step's keys will do.
+// A keyed function of a value: a step over so many bits, of so many values; what
+// it is for a mask, which the pivot sets; and a party's summand of the function,
+// from the masked value, its summand of the mask, 1 at one of the two parties, and
+// its summands of the step's values at the masked value. It is computed of the
+// value plus each of some constants, for all of which one mask and one step's keys
+// will do.
 type keyed struct {
-	plus                []uint64
-	steps, bits, values int
-	set                 func(r uint64, at, below, from []uint64)
-	summand             func(m, r, one uint64, q []uint64) uint64
+	plus         []uint64
+	bits, values int
+	set          func(r uint64, below, here, above []uint64)
+	summand      func(m, r, one uint64, q []uint64) uint64
 }
 
 // keyedSign tells whether x < 0: m's highest bit, r's, and the borrow of the bits
 // below, which is whether m's are less than r's. Step: r's highest bit and the borrow.
 func keyedSign(plus []uint64) keyed {
-	return keyed{plus, 1, 63, 1,
-		func(r uint64, at, below, from []uint64) {
-			at[0], below[0], from[0] = r&^maskTop, 1-r>>63, r>>63
+	return keyed{
+		plus, 63, 1,
+		func(r uint64, below, here, above []uint64) {
+			below[0], here[0], above[0] = 1-r>>63, r>>63, r>>63
 		},
-		func(m, _, one uint64, q []uint64) uint64 { return flipped(q[0], m>>63, one) }}
+		func(m, _, one uint64, q []uint64) uint64 { return flipped(q[0], m>>63, one) },
+	}
 }
 
 // keyedReLU is x where x >= 0, 0 elsewhere: m·b - r·b for b = 1 where x >= 0.
-// Steps: b but for m's highest bit, and r times that.
+// Step: b but for m's highest bit, and r times that.
 func keyedReLU() keyed {
-	return keyed{[]uint64{0}, 1, 63, 2,
-		func(r uint64, at, below, from []uint64) {
-			at[0] = r &^ maskTop
-			below[0], from[0] = r>>63, 1-r>>63
-			below[1], from[1] = r*below[0], r*from[0]
+	return keyed{
+		[]uint64{0}, 63, 2,
+		func(r uint64, below, here, above []uint64) {
+			below[0], here[0], above[0] = r>>63, 1-r>>63, 1-r>>63
+			below[1], here[1], above[1] = r*below[0], r*here[0], r*above[0]
 		},
 		func(m, r, one uint64, q []uint64) uint64 {
 			top := m >> 63
 			return m*flipped(q[0], top, one) - r*top - (1-2*top)*q[1]
-		}}
+		},
+	}
 }
 
-// keyedZero tells whether m = r: whether m is at least r and not at least r + 1,
-// which nothing is if r is the highest number.
+// keyedZero tells whether x = 0, which is whether m = r.
 func keyedZero() keyed {
-	return keyed{[]uint64{0}, 2, 64, 1,
-		func(r uint64, at, below, from []uint64) {
-			at[0], at[1] = r, r+1
-			below[0], below[1] = 0, 0
-			from[0], from[1] = 1, 1
-			if r+1 == 0 {
-				from[1] = 0
-			}
-		},
-		func(_, _, _ uint64, q []uint64) uint64 { return q[0] - q[1] }}
+	return keyed{
+		[]uint64{0}, 64, 1,
+		func(_ uint64, _, here, _ []uint64) { here[0] = 1 },
+		func(_, _, _ uint64, q []uint64) uint64 { return q[0] },
+	}
 }
 
 // flipped returns a summand of the bit q, or of 1-q where top is 1.
 func flipped(q, top, one uint64) uint64 { return one*top + (1-2*top)*q }
 
-func (k keyed) shape(n int) dcf.Shape {
-	return dcf.Shape{Steps: k.steps * n, Bits: k.bits, Values: k.values}
-}
+func (k keyed) shape(n int) dcf.Shape { return dcf.Shape{Steps: n, Bits: k.bits, Values: k.values} }
 
-// block is for how many values keys are dealt together.
-func (k keyed) block() int { return dcf.Most / k.steps }
+// within returns the bits of v that a step is over.
+func (k keyed) within(v uint64) uint64 { return v << (64 - k.bits) >> (64 - k.bits) }
 
 // byKeys computes a keyed function of every value plus the first constant, then of
 // every value plus the next.
@@ -104,15 +96,18 @@ func (s *Session) dealSteps(n int, k keyed) {
 	r := s.mine.draw(n)
 	ring.Add(r, r, s.ours.draw(n))
 	defer s.preprocessing()()
-	for from := 0; from < n && s.failed() == nil; from += k.block() {
-		masks := r[from:min(from+k.block(), n)]
-		shape := k.shape(len(masks))
-		at, low, high := make([]uint64, shape.Steps), make([]uint64, shape.Steps*shape.Values), make([]uint64, shape.Steps*shape.Values)
-		for i, v := range masks {
-			step, value := i*k.steps, i*k.steps*k.values
-			k.set(v, at[step:], low[value:], high[value:])
+	for from := 0; from < n && s.failed() == nil; from += dcf.Most {
+		masks := r[from:min(from+dcf.Most, n)]
+		at := make([]uint64, len(masks))
+		var values [3][]uint64 // below, at and above the step
+		for i := range values {
+			values[i] = make([]uint64, len(masks)*k.values)
 		}
-		keys, err := dcf.Deal(shape, at, low, high)
+		for i, v := range masks {
+			at[i] = k.within(v)
+			k.set(v, values[0][i*k.values:], values[1][i*k.values:], values[2][i*k.values:])
+		}
+		keys, err := dcf.Deal(k.shape(len(masks)), at, values[0], values[1], values[2])
 		if err != nil {
 			s.fail(fmt.Errorf("mpc: keys: %w", err))
 			return
@@ -139,10 +134,10 @@ func (s *Session) evalSteps(x vec, k keyed) []uint64 {
 	peer.combine(m, false)
 	defer s.preprocessing()()
 	out := make([]uint64, n*len(k.plus))
-	words := make([]uint64, k.shape(min(n, k.block())).Words())
-	points := make([]uint64, k.shape(min(n, k.block())).Steps)
-	for from := 0; from < n; from += k.block() {
-		to := min(from+k.block(), n)
+	words := make([]uint64, k.shape(min(n, dcf.Most)).Words())
+	points := make([]uint64, min(n, dcf.Most))
+	for from := 0; from < n; from += dcf.Most {
+		to := min(from+dcf.Most, n)
 		shape := k.shape(to - from)
 		dealer.receive(words[:shape.Words()])
 		if s.failed() != nil {
@@ -155,18 +150,15 @@ func (s *Session) evalSteps(x vec, k keyed) []uint64 {
 		}
 		for c, plus := range k.plus {
 			for i, v := range m[from:to] {
-				for j := range k.steps {
-					points[i*k.steps+j] = (v + plus) & (^uint64(0) >> (64 - k.bits))
-				}
+				points[i] = k.within(v + plus)
 			}
-			q, err := keys.Eval(points[:shape.Steps])
+			q, err := keys.Eval(points[:to-from])
 			if err != nil {
 				s.fail(fmt.Errorf("mpc: keys: %w", err))
 				return out
 			}
-			per := k.steps * k.values
 			for i := from; i < to; i++ {
-				out[c*n+i] = k.summand(m[i]+plus, masks[i], uint64(side), q[(i-from)*per:])
+				out[c*n+i] = k.summand(m[i]+plus, masks[i], uint64(side), q[(i-from)*k.values:])
 			}
 		}
 	}

@@ -29,15 +29,16 @@ const (
 	far  = time.Minute // farther ones are not believed
 	told = 1 << 63     // marks party 0's word that ends the pings
 	// keyedMost is for how many values at most keys are dealt: 100 MB of messages.
-	keyedMost = 1 << 15
+	keyedMost = 1 << 14
 )
 
-// Rounds of a sign from bits and by keys, and what either costs a value beside
-// them: from bits 0.4 µs; by keys a step's dealing and each evaluation, and the
+// Rounds of a sign from bits, but for the first, which is the pivot's to deal and
+// waits for nobody, and by keys; and what either costs a value beside
+// them: from bits 0.4 µs; by keys dealing and each evaluation, and the
 // time of its keys' words on a link of a gigabit a second (docs/benchmarks.md).
 // What a link does carry is not measured.
 const (
-	bitsRounds, keysRounds = 9, 2
+	bitsRounds, keysRounds = 8, 2
 	bitsEach               = 400 * time.Nanosecond
 	dealEach               = 4 * time.Microsecond
 	evalEach               = time.Microsecond
@@ -110,7 +111,7 @@ func (s *Session) useKeys(n int, k keyed) bool {
 	case s.security != SemiHonest || n == 0:
 	case s.way == byCost:
 		times := time.Duration(len(k.plus))
-		each := time.Duration(k.steps)*(dealEach+times*evalEach) + time.Duration(2*k.shape(1).Words())*wordEach - times*bitsEach
+		each := dealEach + times*evalEach + time.Duration(2*k.shape(1).Words())*wordEach - times*bitsEach
 		saved := (bitsRounds - keysRounds) * s.stats.RoundTrip / 2
 		yes = n <= keyedMost && s.stats.RoundTrip >= near && time.Duration(n)*each < saved
 	default:

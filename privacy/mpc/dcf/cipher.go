@@ -12,7 +12,7 @@ const cipherWords = 2
 // A cipherKey grows seeds: a block b becomes AES(b) ^ b under one key that all
 // who deal and evaluate know (Matyas, Meyer and Oseas, as Guo et al., S&P 2020,
 // use it), a pseudorandom generator where AES is an ideal permutation. As a key
-// serves Most steps, who guesses seeds has some 2^18 targets at a time.
+// serves Most steps, whoever guesses seeds of 126 bits has 2^17 targets at a time.
 type cipherKey struct {
 	round [22]uint64 // where the machine has instructions for AES
 	block cipher.Block
@@ -29,18 +29,6 @@ func newCipher(key []uint64) *cipherKey {
 		}
 	}
 	return c
-}
-
-// grow sets out to the first blocks of each seed, step by step. Blocks 2 and 3 of
-// seeds whose values share one block are that block alone, for left and right.
-func (c *cipherKey) grow(out, seeds []uint64, blocks int) {
-	per := 2 * blocks
-	for i := 0; i < len(seeds)/2; i++ {
-		for tag := range blocks {
-			out[i*per+2*tag], out[i*per+2*tag+1] = seeds[2*i]|uint64(tag), seeds[2*i+1]
-		}
-	}
-	c.mix(out)
 }
 
 // mixGo is mix in Go.

@@ -3,11 +3,11 @@
 // learns from its keys where the step is or what the values are (Boyle, Chandran,
 // Gilboa, Gupta, Ishai, Kumar and Rathee, Function Secret Sharing for Mixed-Mode
 // and Fixed-Point Secure Computation, ePrint 2020/1392, figure 1: a distributed
-// comparison function, with a constant added).
+// comparison function, with a constant added, and another value at the step).
 //
 // A step is a function of whole numbers x below 2^Bits: one to two values of
-// Z_2^64 where x < at, and others from there on. Both sides' keys together tell
-// all. The package sends nothing, and knows no shares, masks or signs.
+// Z_2^64 where x < at, others where x = at, others beyond. Both sides' keys
+// together tell all. The package sends nothing, and knows no shares, masks or signs.
 package dcf
 
 import (
@@ -79,10 +79,11 @@ func (k Keys) Words() []uint64 {
 }
 
 // Deal makes the keys of both sides for steps with fresh randomness: the values
-// of step i, from i·Values on, are those of below where x < at[i], and those of
-// from elsewhere.
-func Deal(s Shape, at, below, from []uint64) (sides [2]Keys, err error) {
-	if !s.ok() || len(at) != s.Steps || len(below) != s.Steps*s.Values || len(from) != len(below) {
+// of step i, from i·Values on, are those of below where x < at[i], of here where
+// x = at[i], and of above where x > at[i], which lies below 2^Bits.
+func Deal(s Shape, at, below, here, above []uint64) (sides [2]Keys, err error) {
+	all := s.Steps * s.Values
+	if !s.ok() || len(at) != s.Steps || len(below) != all || len(here) != all || len(above) != all || !s.holds(at) {
 		return sides, ErrShape
 	}
 	var both [2][]uint64
@@ -96,7 +97,7 @@ func Deal(s Shape, at, below, from []uint64) (sides [2]Keys, err error) {
 		}
 	}
 	copy(both[1][:cipherWords], both[0])
-	deal(s, both, at, below, from)
+	deal(s, both, at, below, here, above)
 	for b, words := range both {
 		sides[b] = hide(&keys{s, uint64(b), words})
 	}
@@ -131,12 +132,19 @@ func (k Keys) Eval(x []uint64) ([]uint64, error) {
 	if len(x) != in.Steps {
 		return nil, ErrShape
 	}
-	for _, v := range x {
-		if in.Bits < 64 && v>>in.Bits != 0 {
-			return nil, ErrShape
-		}
+	if !in.holds(x) {
+		return nil, ErrShape
 	}
 	return in.eval(x), nil
+}
+
+// holds reports whether all numbers are below 2^Bits.
+func (s Shape) holds(x []uint64) bool {
+	var all uint64
+	for _, v := range x {
+		all |= v
+	}
+	return all>>s.Bits == 0
 }
 
 func bytesOf(words []uint64) []byte {

@@ -13,17 +13,17 @@ import (
 )
 
 // steps returns random values for a shape.
-func steps(r *rand.Rand, s Shape) (below, from []uint64) {
+func steps(r *rand.Rand, s Shape) (below, here, above []uint64) {
 	for range s.Steps * s.Values {
-		below, from = append(below, r.Uint64()), append(from, r.Uint64())
+		below, here, above = append(below, r.Uint64()), append(here, r.Uint64()), append(above, r.Uint64())
 	}
-	return below, from
+	return below, here, above
 }
 
 // evaluated deals keys, has both sides read and evaluate theirs, and adds up.
-func evaluated(t testing.TB, s Shape, at, below, from, x []uint64) []uint64 {
+func evaluated(t testing.TB, s Shape, at, below, here, above, x []uint64) []uint64 {
 	t.Helper()
-	sides, err := Deal(s, at, below, from)
+	sides, err := Deal(s, at, below, here, above)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,14 +44,18 @@ func evaluated(t testing.TB, s Shape, at, below, from, x []uint64) []uint64 {
 	return sum
 }
 
-func compare(t testing.TB, s Shape, at, below, from, x []uint64) {
+func compare(t testing.TB, s Shape, at, below, here, above, x []uint64) {
 	t.Helper()
-	got := evaluated(t, s, at, below, from, x)
+	got := evaluated(t, s, at, below, here, above, x)
 	for i := range x {
-		want := from[i*s.Values:][:s.Values]
-		if x[i] < at[i] {
-			want = below[i*s.Values:][:s.Values]
+		values := above
+		switch {
+		case x[i] < at[i]:
+			values = below
+		case x[i] == at[i]:
+			values = here
 		}
+		want := values[i*s.Values:][:s.Values]
 		if !slices.Equal(got[i*s.Values:][:s.Values], want) {
 			t.Fatalf("%+v: step %d, at %#x, of %#x: %x, want %x", s, i, at[i], x[i], got[i*s.Values:][:s.Values], want)
 		}
@@ -69,8 +73,8 @@ func TestEveryStepOfSmallDomains(t *testing.T) {
 			for i := range size * size {
 				at, x = append(at, i/size), append(x, i%size)
 			}
-			below, from := steps(r, s)
-			compare(t, s, at, below, from, x)
+			below, here, above := steps(r, s)
+			compare(t, s, at, below, here, above, x)
 		}
 	}
 }
@@ -101,8 +105,8 @@ func TestStepsOfWords(t *testing.T) {
 			}
 			for _, n := range []int{1, lanes, 333, Most} {
 				s := Shape{n, bits, values}
-				below, from := steps(r, s)
-				compare(t, s, at[:n], below, from, x[:n])
+				below, here, above := steps(r, s)
+				compare(t, s, at[:n], below, here, above, x[:n])
 			}
 		}
 	}
@@ -126,19 +130,19 @@ func TestShapes(t *testing.T) {
 			continue
 		}
 		values := make([]uint64, c.s.Steps*c.s.Values)
-		sides, err := Deal(c.s, make([]uint64, c.s.Steps), values, values)
+		sides, err := Deal(c.s, make([]uint64, c.s.Steps), values, values, values)
 		if err != nil || len(sides[0].Words()) != c.words || len(sides[1].Words()) != c.words {
 			t.Errorf("%+v: %v", c.s, err)
 		}
 	}
 	s := Shape{2, 8, 1}
 	two, three := make([]uint64, 2), make([]uint64, 3)
-	for _, in := range [][3][]uint64{{three, two, two}, {two, three, two}, {two, two, three}, {nil, nil, nil}} {
-		if _, err := Deal(s, in[0], in[1], in[2]); !errors.Is(err, ErrShape) {
+	for _, in := range [][4][]uint64{{three, two, two, two}, {two, three, two, two}, {two, two, three, two}, {two, two, two, three}, {}, {{256, 0}, two, two, two}} {
+		if _, err := Deal(s, in[0], in[1], in[2], in[3]); !errors.Is(err, ErrShape) {
 			t.Error(err)
 		}
 	}
-	sides, err := Deal(s, two, two, two)
+	sides, err := Deal(s, two, two, two, two)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +176,7 @@ func TestInvariant7_KeysOfOneSideTellNothing(t *testing.T) {
 	for _, values := range []int{1, 2} {
 		s := Shape{Most, 10, values}
 		fixed := s.layout()
-		for _, c := range []struct{ at, below, from uint64 }{{0, 0, 0}, {1023, 1, 0}, {512, 0, ^uint64(0)}, {341, 77, 77}} {
+		for _, c := range []struct{ at, below, here, above uint64 }{{0, 0, 0, 0}, {1023, 1, 0, 0}, {512, 0, 1, ^uint64(0)}, {341, 77, 5, 77}} {
 			fill := func(v uint64, n int) []uint64 {
 				out := make([]uint64, n)
 				for i := range out {
@@ -183,7 +187,7 @@ func TestInvariant7_KeysOfOneSideTellNothing(t *testing.T) {
 			per := s.Words() - cipherWords
 			ones := [2][]int{make([]int, per/Most*64), make([]int, per/Most*64)}
 			for range deals {
-				sides, err := Deal(s, fill(c.at, Most), fill(c.below, Most*values), fill(c.from, Most*values))
+				sides, err := Deal(s, fill(c.at, Most), fill(c.below, Most*values), fill(c.here, Most*values), fill(c.above, Most*values))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -253,7 +257,7 @@ func TestMixIsAES(t *testing.T) {
 
 // TestInvariant1_KeysDoNotPrint: no verb shows a word.
 func TestInvariant1_KeysDoNotPrint(t *testing.T) {
-	sides, err := Deal(Shape{1, 8, 1}, []uint64{5}, []uint64{6}, []uint64{7})
+	sides, err := Deal(Shape{1, 8, 1}, []uint64{5}, []uint64{6}, []uint64{7}, []uint64{8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +280,7 @@ func TestInvariant1_KeysDoNotPrint(t *testing.T) {
 // are refused.
 func FuzzRead(f *testing.F) {
 	s := Shape{2, 5, 2}
-	sides, err := Deal(s, []uint64{3, 9}, []uint64{1, 2, 3, 4}, []uint64{5, 6, 7, 8})
+	sides, err := Deal(s, []uint64{3, 9}, []uint64{1, 2, 3, 4}, []uint64{5, 6, 7, 8}, []uint64{9, 10, 11, 12})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -313,7 +317,7 @@ func BenchmarkDeal(b *testing.B) {
 		at, v := make([]uint64, Most), make([]uint64, Most*values)
 		b.Run(fmt.Sprint(values), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Deal(s, at, v, v); err != nil {
+				if _, err := Deal(s, at, v, v, v); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -326,7 +330,7 @@ func BenchmarkEval(b *testing.B) {
 	for _, values := range []int{1, 2} {
 		s := Shape{Most, 63, values}
 		at, v := make([]uint64, Most), make([]uint64, Most*values)
-		sides, err := Deal(s, at, v, v)
+		sides, err := Deal(s, at, v, v, v)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -28,77 +28,104 @@ func pick(bit, a, b uint64) uint64 { return a ^ -bit&(a^b) }
 
 // deal completes keys whose cipher key, roots and, of side 0, constants are
 // random already.
-func deal(s Shape, both [2][]uint64, at, below, from []uint64) {
+func deal(s Shape, both [2][]uint64, at, below, here, above []uint64) {
 	l := s.layout()
 	for i := range s.Steps {
 		for b := range both {
 			both[b][l.roots+2*i] &^= tags
 		}
 	}
-	for i, v := range from {
+	for i, v := range above {
 		both[1][l.constants+i] = v - both[0][l.constants+i]
 	}
 	c := newCipher(both[0])
 	for first := 0; first < s.Steps; first += lanes {
-		dealLanes(s, l, c, both, at, below, from, first, min(first+lanes, s.Steps))
+		dealLanes(s, l, c, both, at, below, here, above, first, min(first+lanes, s.Steps))
 	}
 	copy(both[1][l.levels:], both[0][l.levels:])
 }
 
+// grown is what the seeds of some steps grow into: of one value, left's and
+// right's are words 0 and 1 of each block of value; of two, right's are in more.
+type grown struct{ left, right, value, more [2 * lanes]uint64 }
+
+func (g *grown) grow(c *cipherKey, seeds *[2 * lanes]uint64, n, values int) {
+	for i := range n {
+		lo, hi := seeds[2*i], seeds[2*i+1]
+		g.left[2*i], g.left[2*i+1] = lo, hi
+		g.right[2*i], g.right[2*i+1] = lo|1, hi
+		g.value[2*i], g.value[2*i+1] = lo|2, hi
+		g.more[2*i], g.more[2*i+1] = lo|3, hi
+	}
+	c.mix(g.left[:2*n])
+	c.mix(g.right[:2*n])
+	c.mix(g.value[:2*n])
+	if values == 2 {
+		c.mix(g.more[:2*n])
+	}
+}
+
+// rights returns right's values, those of step i from 2·i on.
+func (g *grown) rights(values int) []uint64 {
+	if values == 2 {
+		return g.more[:]
+	}
+	return g.value[1:]
+}
+
 // dealLanes makes the corrections of steps [first, end), in side 0's words.
-func dealLanes(s Shape, l layout, c *cipherKey, both [2][]uint64, at, below, from []uint64, first, end int) {
+func dealLanes(s Shape, l layout, c *cipherKey, both [2][]uint64, at, below, here, above []uint64, first, end int) {
 	n, w := end-first, s.Values
-	per := 2 * (2 + w) // words that a seed grows to
+	var g [2]grown
 	var seeds [2][2 * lanes]uint64
-	var control [2][lanes]uint64
+	var control [2][lanes]uint64      // all ones or none
 	var off [lanes * maxValues]uint64 // how far the summands' sum is from 0 on the path
-	var grown [2 * lanes * 2 * (2 + maxValues)]uint64
 	out := both[0]
 	for b := range both {
 		copy(seeds[b][:2*n], both[b][l.roots+2*first:])
 	}
 	for i := range n {
-		control[1][i] = 1
+		control[1][i] = ^uint64(0)
 	}
 	for depth := range s.Bits {
 		shift := s.Bits - 1 - depth
-		for b := range seeds {
-			c.grow(grown[b*n*per:][:n*per], seeds[b][:2*n], 2+w)
+		for b := range g {
+			g[b].grow(c, &seeds[b], n, w)
 		}
-		at0 := l.levels + depth*l.level
-		seedCW, valueCW := out[at0+2*first:], out[at0+2*s.Steps+w*first:]
+		r0, r1 := g[0].rights(w), g[1].rights(w)
+		corrections := out[l.levels+depth*l.level:]
+		seedCW, valueCW := corrections[2*first:][:2*n], corrections[2*s.Steps+w*first:][:w*n]
 		for i := range n {
-			g0, g1 := grown[i*per:][:per], grown[(n+i)*per:][:per]
 			a := at[first+i] >> shift & 1 // the side that is kept: the other is lost
-			t1 := control[1][i]
 			// The lost children become equal, and so do their control bits;
 			// those of the kept ones differ.
-			lo := pick(a, g0[2]^g1[2], g0[0]^g1[0])&^tags |
-				(g0[0]^g1[0]^a^1)&1 | (g0[2]^g1[2]^a<<1)&2
-			hi := pick(a, g0[3]^g1[3], g0[1]^g1[1])
+			left, right := g[0].left[2*i]^g[1].left[2*i], g[0].right[2*i]^g[1].right[2*i]
+			lo := pick(a, right, left)&^tags | (left^a^1)&1 | (right^a<<1)&2
+			hi := pick(a, g[0].right[2*i+1]^g[1].right[2*i+1], g[0].left[2*i+1]^g[1].left[2*i+1])
 			seedCW[2*i], seedCW[2*i+1] = lo, hi
-			for b, g := range [2][]uint64{g0, g1} {
-				t := -control[b][i]
-				kept := pick(a, g[0], g[2]) ^ t&lo
-				control[b][i] = kept >> a & 1
-				seeds[b][2*i], seeds[b][2*i+1] = kept&^tags, pick(a, g[1], g[3])^t&hi
+			t1 := control[1][i] & 1
+			for b := range g {
+				t := control[b][i]
+				kept := pick(a, g[b].left[2*i], g[b].right[2*i]) ^ t&lo
+				control[b][i] = -(kept >> a & 1)
+				seeds[b][2*i], seeds[b][2*i+1] = kept&^tags, pick(a, g[b].left[2*i+1], g[b].right[2*i+1])^t&hi
 			}
 			for j := range w {
-				left, right := g1[4+j]-g0[4+j], g1[4+w+j]-g0[4+w+j]
-				o := &off[i*w+j]
-				add := pick(a, right, left) - *o + -a&(below[(first+i)*w+j]-from[(first+i)*w+j])
+				left, right := g[1].value[2*i+j]-g[0].value[2*i+j], r1[2*i+j]-r0[2*i+j]
+				add := pick(a, right, left) - off[i*w+j] + -a&(below[(first+i)*w+j]-above[(first+i)*w+j])
 				valueCW[i*w+j] = signed(add, t1)
-				*o += add - pick(a, left, right)
+				off[i*w+j] += add - pick(a, left, right)
 			}
 		}
 	}
-	for b := range seeds {
-		c.grow(grown[b*n*per:][:n*per], seeds[b][:2*n], 2+w)
+	for b := range g {
+		g[b].grow(c, &seeds[b], n, 1)
 	}
 	for i := range n {
 		for j := range w {
-			add := grown[(n+i)*per+4+j] - grown[i*per+4+j] - off[i*w+j]
-			out[l.last+(first+i)*w+j] = signed(add, control[1][i])
+			k := (first+i)*w + j
+			add := g[1].value[2*i+j] - g[0].value[2*i+j] - off[i*w+j] + here[k] - above[k]
+			out[l.last+k] = signed(add, control[1][i]&1)
 		}
 	}
 }
