@@ -90,7 +90,8 @@ func (s *Session) byKeys(x vec, k keyed) vec {
 }
 
 // dealSteps draws masks of n values and deals the keys of their steps. No message
-// of the others' is waited for.
+// of the others' is waited for, only that they read: they do, as each first sends
+// what the other needs before keys.
 func (s *Session) dealSteps(n int, k keyed) {
 	s.round()
 	r := s.mine.draw(n)
@@ -112,8 +113,10 @@ func (s *Session) dealSteps(n int, k keyed) {
 			s.fail(fmt.Errorf("mpc: keys: %w", err))
 			return
 		}
-		s.previous.send(keys[0].Words())
-		s.next.send(keys[1].Words())
+		for side, c := range []*channel{s.previous, s.next} {
+			c.send(keys[side].Words())
+			c.room()
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package mpc
 
 import (
+	"io"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -37,4 +40,38 @@ func TestChoiceByCost(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Who hears nothing does not run ahead of a peer that does not read: frames wait
+// up to a number, and what waits for room is let go when the session ends.
+func TestRoom(t *testing.T) {
+	ours, theirs := net.Pipe()
+	s := &Session{step: "test"}
+	s.phase = &s.stats.Online
+	s.next, s.previous = newChannel(s, ours, 1, time.Minute), newChannel(s, ours, 2, time.Minute)
+	s.wait.Go(s.next.write)
+	var full, read, ended atomic.Bool
+	done := make(chan int)
+	go func() {
+		defer close(done)
+		for k := 0; !ended.Load() || k < 2*queueMost; k++ {
+			s.next.send([]uint64{1})
+			full.Store(k >= queueMost)
+			s.next.room()
+			if k == queueMost+2 && !read.Load() {
+				t.Error("there is room where nobody reads")
+			}
+		}
+	}()
+	for !full.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	read.Store(true)
+	if _, err := io.CopyN(io.Discard, theirs, 20*queueMost); err != nil {
+		t.Error(err)
+	}
+	ended.Store(true)
+	s.fail(ErrClosed)
+	<-done
+	s.wait.Wait()
 }
