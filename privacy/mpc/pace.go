@@ -22,7 +22,10 @@ const (
 )
 
 const (
-	pings = 2 // a first one that took long is asked again: the machine may have been busy
+	// A ping that took long is repeated, as the machine may have been busy: once,
+	// and again while all of them took no more than that together.
+	pings   = 6
+	pinging = 20 * time.Millisecond
 	// Nearer peers compute from bits, whatever the batch: keys would save less
 	// than a millisecond or two and cost a busy processor more.
 	near = 2 * time.Millisecond
@@ -56,7 +59,8 @@ func (s *Session) measure() {
 }
 
 func (s *Session) ping() {
-	for k := 0; k < pings && (k == 0 || s.stats.RoundTrip >= near); k++ {
+	var all time.Duration
+	for k := 0; k < pings && (k == 0 || s.stats.RoundTrip >= near && (k == 1 || all <= pinging)); k++ {
 		began := time.Now()
 		for _, c := range []*channel{s.next, s.previous} {
 			c.send([]uint64{0})
@@ -70,7 +74,8 @@ func (s *Session) ping() {
 				return
 			}
 		}
-		if took := max(1, min(time.Since(began), far)); k == 0 || took < s.stats.RoundTrip {
+		took := max(1, min(time.Since(began), far))
+		if all += took; k == 0 || took < s.stats.RoundTrip {
 			s.stats.RoundTrip = took
 		}
 	}
