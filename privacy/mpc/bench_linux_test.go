@@ -3,6 +3,7 @@ package mpc_test
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,18 +40,26 @@ func prepare(s *mpc.Session, job string, n int) (func() error, error) {
 			return err
 		}
 	}
+	way := mpc.ByCost
+	switch {
+	case strings.HasSuffix(job, " from bits"):
+		way = mpc.FromBits
+	case strings.HasSuffix(job, " by keys"):
+		way = mpc.WithKeys
+	}
+	mpc.Force(s, way)
 	switch job {
-	case "comparisons":
+	case "comparisons", "comparisons from bits", "comparisons by keys":
 		return run(func() (mpc.Share, error) { return s.Negative(x) }), nil
-	case "ReLUs":
+	case "ReLUs", "ReLUs from bits", "ReLUs by keys":
 		return run(func() (mpc.Share, error) { return s.ReLU(x) }), nil
 	case "products":
 		return run(func() (mpc.Share, error) { return s.Mul(x, x) }), nil
 	case "truncated products":
 		return run(func() (mpc.Share, error) { return s.MulFixed(x, x) }), nil
-	case "sigmoids":
+	case "sigmoids", "sigmoids from bits", "sigmoids by keys":
 		return run(func() (mpc.Share, error) { return s.Sigmoid(x) }), nil
-	case "quotients":
+	case "quotients", "quotients from bits", "quotients by keys":
 		return run(func() (mpc.Share, error) { return s.Divide(x, x) }), nil
 	case "matrix":
 		d := side(n)
@@ -78,6 +87,13 @@ func side(n int) int {
 // BenchmarkParties measures jobs with three processes: per second, CPU time a
 // party, bytes sent a party, rounds.
 func BenchmarkParties(b *testing.B) {
+	slow := []order{{Job: "comparisons", N: 1 << 18}, {Job: "ReLUs", N: 1 << 18}, {Job: "products", N: 1 << 18}, {Job: "comparisons", N: 1}}
+	bothWays := []order{{"sigmoids from bits", 1 << 8}, {"sigmoids by keys", 1 << 8}, {"quotients from bits", 1 << 8}, {"quotients by keys", 1 << 8}}
+	for _, n := range []int{1, 1 << 10, 1 << 14} {
+		for _, way := range []string{" from bits", " by keys"} {
+			bothWays = append(bothWays, order{"comparisons" + way, n}, order{"ReLUs" + way, n})
+		}
+	}
 	for _, set := range []struct {
 		name      string
 		security  mpc.Security
@@ -93,8 +109,9 @@ func BenchmarkParties(b *testing.B) {
 			{Job: "comparisons", N: 1 << 18}, {Job: "ReLUs", N: 1 << 18}, {Job: "products", N: 1 << 18}, {Job: "truncated products", N: 1 << 18},
 			{Job: "comparisons", N: 1}, {Job: "matrix", N: 512 * 512},
 		}},
-		{"20ms", mpc.SemiHonest, 20 * time.Millisecond, []order{{Job: "comparisons", N: 1 << 18}, {Job: "ReLUs", N: 1 << 18}, {Job: "products", N: 1 << 18}, {Job: "comparisons", N: 1}}},
-		{"80ms", mpc.SemiHonest, 80 * time.Millisecond, []order{{Job: "comparisons", N: 1 << 18}, {Job: "ReLUs", N: 1 << 18}, {Job: "products", N: 1 << 18}, {Job: "comparisons", N: 1}}},
+		{"both ways", mpc.SemiHonest, 0, bothWays},
+		{"20ms", mpc.SemiHonest, 20 * time.Millisecond, append(slow, bothWays...)},
+		{"80ms", mpc.SemiHonest, 80 * time.Millisecond, append(slow, bothWays...)},
 	} {
 		b.Run(set.name, func(b *testing.B) {
 			t := mpctest.Start(b, set.security, set.roundTrip)
@@ -109,6 +126,9 @@ func BenchmarkParties(b *testing.B) {
 					b.ReportMetric(a.CPU.Seconds()/times*1e3, "cpu-ms/party")
 					b.ReportMetric(float64(a.Stats.Online.Sent)/mpc.Parties/float64(o.N), "B/party")
 					b.ReportMetric(float64(a.Stats.Online.Rounds), "rounds")
+					if a.Stats.Preprocessing.Sent > 0 {
+						b.ReportMetric(float64(a.Stats.Preprocessing.Sent)/mpc.Parties/float64(o.N), "keys-B/party")
+					}
 					if set.security == mpc.WithAbort {
 						b.ReportMetric(float64(a.Stats.Checks.Sent)/mpc.Parties/1e3, "checks-kB/party")
 						b.ReportMetric(float64(a.Stats.Checks.Rounds), "checks-rounds")

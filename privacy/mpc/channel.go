@@ -24,6 +24,10 @@ const (
 	frameWords  = frameMax / 8
 )
 
+// queueMost is how many frames, of 64 kB, wait for a peer to read before who need
+// not wait for it does: memory for 16 MB.
+const queueMost = 256
+
 // A channel is one of a session's two links. The session's goroutine reads; a
 // goroutine of its own writes, so that parties that all send do not wait for
 // each other.
@@ -94,6 +98,16 @@ func (c *channel) flush() {
 	c.ready.Signal()
 }
 
+// room waits until few frames are queued, or the session fails: for steps in which
+// a party hears nothing, and could run ahead of its peers without end.
+func (c *channel) room() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > queueMost && !c.finished {
+		c.ready.Wait()
+	}
+}
+
 func (c *channel) buffer() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,6 +133,7 @@ func (c *channel) write() {
 		f := c.queue[0]
 		c.queue = c.queue[1:]
 		c.mu.Unlock()
+		c.ready.Signal() // who waits for room: nobody waits for frames then
 		binary.LittleEndian.PutUint64(f.b[4:], number)
 		err := c.writeFrame(number, f.b)
 		if err != nil {

@@ -143,7 +143,7 @@ func (s *Session) Negative(x Share) (Share, error) {
 	if err := s.enter("comparison", x); err != nil {
 		return Share{}, err
 	}
-	return s.share(s.number(s.sign(x.vec()), x.Len()))
+	return s.share(s.negative(x.vec()))
 }
 
 // Less returns 1 where x < y, 0 elsewhere. |x - y| stays under 2^63.
@@ -151,7 +151,7 @@ func (s *Session) Less(x, y Share) (Share, error) {
 	if err := s.enter("comparison", x, y); err != nil {
 		return Share{}, err
 	}
-	return s.share(s.number(s.sign(sub(x.vec(), y.vec())), x.Len()))
+	return s.share(s.negative(sub(x.vec(), y.vec())))
 }
 
 // Equal returns 1 where x = y, 0 elsewhere.
@@ -159,5 +159,5 @@ func (s *Session) Equal(x, y Share) (Share, error) {
 	if err := s.enter("equality", x, y); err != nil {
 		return Share{}, err
 	}
-	return s.share(s.number(s.zero(sub(x.vec(), y.vec())), x.Len()))
+	return s.share(s.isZero(sub(x.vec(), y.vec())))
 }

@@ -17,11 +17,11 @@ type normal struct {
 // normalise finds 1/c. Values that are not positive give something, unnamed.
 func (s *Session) normalise(y vec) normal {
 	n := y.len()
-	var powers []vec
+	var powers []uint64
 	for k := 1; k <= scaleBits; k++ {
-		powers = append(powers, s.addConstant(y, -(uint64(1)<<k)))
+		powers = append(powers, -(uint64(1) << k))
 	}
-	above := planes(s.number(s.not(s.sign(concat(powers...))), n*len(powers)), n)
+	above := planes(s.notNegatives(y, powers), n)
 	up := s.power(above, scaleBits)
 	c := s.truncate(s.mul(y, up), scaleBits+1-unitBits)
 	// Start at 2.9142 - 2c: within 0.09 of 1/c, relatively; each step squares it.
@@ -76,7 +76,7 @@ func (s *Session) Divide(x, y Share) (Share, error) {
 		return y, nil
 	}
 	n := y.Len()
-	sign := s.addConstant(scale(s.number(s.sign(y.vec()), n), ^uint64(1)), 1) // 1 or -1
+	sign := s.addConstant(scale(s.negative(y.vec()), ^uint64(1)), 1) // 1 or -1
 	both := s.mul(concat(x.vec(), y.vec()), repeat(sign, 2))
 	m := s.normalise(both.part(n, 2*n))
 	q := s.truncate(s.mul(both.part(0, n), s.truncate(m.inverse, 4)), unitBits-4)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,13 +146,19 @@ func TestInvariant7_OneFalseShare(t *testing.T) {
 func TestSemiHonestAssumes(t *testing.T) {
 	for security, noticed := range map[mpc.Security]bool{mpc.SemiHonest: false, mpc.WithAbort: true} {
 		links := link.Memory()
-		links[1].Previous = link.Altered(links[1].Previous, func(number int, b []byte) []byte {
-			if number == 1 {
+		var open atomic.Bool
+		links[1].Previous = link.Altered(links[1].Previous, func(_ int, b []byte) []byte {
+			if open.CompareAndSwap(true, false) {
 				b[12] ^= 1
 			}
 			return b
 		})
-		mul := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Mul(in[0], in[1]) }
+		mul := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) {
+			if s.Party() == 1 {
+				open.Store(true)
+			}
+			return s.Mul(in[0], in[1])
+		}
 		shares, _, err := runOn(t.Context(), links, security, mul, deal(t, everyX, everyY))
 		if noticed != (err != nil) {
 			t.Errorf("%v: %v", security, err)
@@ -169,7 +176,6 @@ func TestSemiHonestAssumes(t *testing.T) {
 // TestInvariant9_SilentOrGarbledPeer: a party that sends no more, or garbage, is named by the others
 // within their patience, at every message.
 func TestInvariant9_SilentOrGarbledPeer(t *testing.T) {
-	mul := func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.ReLU(in[0]) }
 	for _, c := range []struct {
 		name  string
 		alter func([]byte) []byte
@@ -183,8 +189,9 @@ func TestInvariant9_SilentOrGarbledPeer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			links := link.Memory()
-			links[2].Next = link.Altered(links[2].Next, func(number int, b []byte) []byte {
-				if number == 1 {
+			var open atomic.Bool
+			links[2].Next = link.Altered(links[2].Next, func(_ int, b []byte) []byte {
+				if open.CompareAndSwap(true, false) {
 					return c.alter(b)
 				}
 				return b
@@ -200,7 +207,10 @@ func TestInvariant9_SilentOrGarbledPeer(t *testing.T) {
 					}
 					s, err := mpc.Open(t.Context(), mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: patience})
 					if err == nil {
-						_, err = mul(s, in[i])
+						if i == 2 {
+							open.Store(true)
+						}
+						_, err = s.ReLU(in[i][0])
 						_ = s.Close()
 					}
 					errs[i] = err
@@ -303,7 +313,11 @@ func (j *journal) Sent(step uint64, to int, digest [32]byte) error {
 // TestInvariant8_JournalFirst: every message is journaled before it leaves, and
 // one that the journal refuses does not leave.
 func TestInvariant8_JournalFirst(t *testing.T) {
-	for _, stop := range []int{1000, 3, 0} {
+	for _, c := range []struct {
+		way  mpc.Way
+		stop int
+	}{{mpc.FromBits, 1000}, {mpc.FromBits, 3}, {mpc.FromBits, 0}, {mpc.WithKeys, 1000}, {mpc.WithKeys, 5}} {
+		stop := c.stop
 		links := link.Memory()
 		var left int
 		var mu sync.Mutex
@@ -320,11 +334,11 @@ func TestInvariant8_JournalFirst(t *testing.T) {
 		var wait sync.WaitGroup
 		for i := range mpc.Parties {
 			wait.Go(func() {
-				c := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: 30 * time.Second}
+				config := mpc.Config{Party: i, Next: links[i].Next, Previous: links[i].Previous, Patience: 30 * time.Second}
 				if i == 1 {
-					c.Journal = j
+					config.Journal = j
 				}
-				s, err := mpc.Open(t.Context(), c)
+				s, err := mpc.Open(t.Context(), config)
 				if err == nil {
 					_, err = s.ReLU(in[i][0])
 					_ = s.Close()

@@ -22,6 +22,9 @@ func (s *Session) relu(x vec) vec {
 	if x.len() == 0 {
 		return x
 	}
+	if k := keyedReLU(); s.useKeys(x.len(), k) {
+		return s.byKeys(x, k)
+	}
 	return s.choose(s.not(s.sign(x)), x)
 }
 
@@ -56,7 +59,7 @@ func (s *Session) ArgMax(x Share, group int) (Share, error) {
 		first, second, rest := halves(columns)
 		i, j, restIndices := halves(indices)
 		d := sub(first, second)
-		stay := s.number(s.not(s.sign(d)), d.len())
+		stay := s.notNegative(d)
 		kept := s.mul(concat(stay, stay), concat(d, sub(i, j)))
 		columns = append(planes(add(second, kept.part(0, d.len())), n), rest...)
 		indices = append(planes(add(j, kept.part(d.len(), kept.len())), n), restIndices...)

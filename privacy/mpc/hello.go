@@ -12,7 +12,7 @@ import (
 // and security, digested), its id, and the sender's half of the link's seed.
 const helloWords = 12
 
-const protocol = "manx three-party computation 1"
+const protocol = "manx three-party computation 2"
 
 // build names the program that runs: peers of another build may disagree on
 // the order of messages.

@@ -106,6 +106,7 @@ type Session struct {
 	stats   Stats
 	phase   *Phase
 	journal Journal
+	way     way
 	records records
 	scratch scratch
 	stop    func() bool
@@ -137,6 +138,9 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	s.wait.Go(s.next.write)
 	s.wait.Go(s.previous.write)
 	s.greet(c)
+	if c.Security == SemiHonest {
+		s.measure()
+	}
 	if err := s.failed(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -36,16 +36,16 @@ func (s *Session) Sigmoid(x Share) (Share, error) {
 	}
 	v := x.vec()
 	n := v.len()
-	negative := s.number(s.sign(v), n)
+	negative := s.negative(v)
 	// |x| = x - 2·x·negative
 	size := sub(v, scale(s.mul(v, negative), 2))
 	knots := sigmoidSpline()
 	// Which pieces does |x| lie beyond?
-	var starts []vec
+	var starts []uint64
 	for _, k := range knots[1:] {
-		starts = append(starts, s.addConstant(size, -k.at))
+		starts = append(starts, -k.at)
 	}
-	beyond := planes(s.number(s.not(s.sign(concat(starts...))), n*len(starts)), n)
+	beyond := planes(s.notNegatives(size, starts), n)
 	c := [3]vec{s.public(fill(n, knots[0].c0)), s.public(fill(n, knots[0].c1)), s.public(fill(n, knots[0].c2))}
 	for i, b := range beyond {
 		c[0] = add(c[0], scale(b, knots[i+1].c0-knots[i].c0))

@@ -120,7 +120,7 @@ func obey(s *mpc.Session, o order, p Prepare) (Answer, error) {
 		}
 	}
 	a := Answer{time.Since(began), cpuTime() - cpu, s.Stats()}
-	for _, p := range []struct{ now, then *mpc.Phase }{{&a.Stats.Online, &before.Online}, {&a.Stats.Checks, &before.Checks}} {
+	for _, p := range []struct{ now, then *mpc.Phase }{{&a.Stats.Online, &before.Online}, {&a.Stats.Checks, &before.Checks}, {&a.Stats.Preprocessing, &before.Preprocessing}} {
 		times := uint64(o.Times)
 		p.now.Sent, p.now.Rounds = (p.now.Sent-p.then.Sent)/times, (p.now.Rounds-p.then.Rounds)/times
 	}
@@ -211,8 +211,11 @@ func (t *Trio) Do(b *testing.B, job string, n, times int) Answer {
 		sum.CPU += a.CPU / mpc.Parties
 		sum.Stats.Online.Sent += a.Stats.Online.Sent
 		sum.Stats.Checks.Sent += a.Stats.Checks.Sent
+		sum.Stats.Preprocessing.Sent += a.Stats.Preprocessing.Sent
 		sum.Stats.Online.Rounds = a.Stats.Online.Rounds
 		sum.Stats.Checks.Rounds = a.Stats.Checks.Rounds
+		sum.Stats.Preprocessing.Rounds = a.Stats.Preprocessing.Rounds
+		sum.Stats.RoundTrip = a.Stats.RoundTrip
 	}
 	return sum
 }
