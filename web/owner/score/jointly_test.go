@@ -3,6 +3,7 @@ package score
 import (
 	"bytes"
 	"crypto/sha256"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"manx/ledger"
 	"manx/ledger/ledgertest"
 	"manx/ml/pool/result"
+	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal/sealtest"
@@ -90,7 +92,7 @@ func (s *scene) question(by Way) Question {
 // borrower permits and goes away; a worker computes, two of three open, and the
 // lender gets score and reasons as they are in the clear. A worker that lies is
 // not opened, nor is anything after the grant has ended. A holder that is lost is
-// followed by another, and the same file is scored under the same key.
+// followed by another; a key that has opened all it is good for, by a new one.
 func TestInvariant2_AScoreByACommittee(t *testing.T) {
 	s := begin(t)
 	ctx := t.Context()
@@ -156,6 +158,30 @@ func TestInvariant2_AScoreByACommittee(t *testing.T) {
 		}
 		return kept == 0
 	})
+
+	// Near its cap the key is followed by another; what was encrypted under the old
+	// one is scored no more, and the quote says so.
+	for _, h := range seats {
+		h.stop()
+		dir := filepath.Join(h.dir, "journals", "committee", string(next.ID))
+		s.check(os.MkdirAll(dir, 0o700))
+		j, err := committee.OpenFiles(dir)
+		s.check(err)
+		s.check(j.Write([32]byte{1}, committee.Entry{Values: 1<<16 - 100}))
+	}
+	for i, h := range seats {
+		s.start(h, i)
+	}
+	if fresh := s.committeeAfter(next.ID); fresh.Key == c.Key || fresh.After != "" {
+		t.Errorf("after the cap the key is %s", fresh.Key)
+	}
+	if quotes, _, err = Plan(ctx, s.lender, s.question("")); err != nil || quotes[2].By != Committee || !strings.Contains(quotes[2].Missing, "no committee holds any more") {
+		t.Errorf("the planner says %+v, %v", quotes, err)
+	}
+	s.check(s.borrower.Revoke(ctx, g.Grant))
+	s.furnish(7)
+	g = s.permit(8)
+	scored()
 
 	late := ask()
 	s.evaluate(worker, late, honestly)
