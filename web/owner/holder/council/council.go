@@ -51,10 +51,11 @@ type Table struct {
 	conns []net.Conn // by place; its own is nil
 	sent  []uint64   // frames, by place
 	got   []uint64
-	torn  []bool // places that a frame was begun to and not ended
-	told  uint64 // how often Tell was called
-	over  error  // why nothing more is done here
-	bade  bool   // the others were told so
+	torn  []bool   // places that a frame was begun to and not ended
+	ahead [][]byte // what was read before its step, by place
+	told  uint64   // how often Tell was called
+	over  error    // why nothing more is done here
+	bade  bool     // the others were told so
 
 	closing sync.Once
 	closed  error
@@ -95,7 +96,7 @@ func Sit(ctx context.Context, w Wire, session [32]byte, self int, peers []Peer) 
 		_, _ = h.Write(p.Key) // a hash takes all
 	}
 	n := len(peers)
-	t := &Table{self: self, conns: make([]net.Conn, n), sent: make([]uint64, n), got: make([]uint64, n), torn: make([]bool, n)}
+	t := &Table{self: self, conns: make([]net.Conn, n), sent: make([]uint64, n), got: make([]uint64, n), torn: make([]bool, n), ahead: make([][]byte, n)}
 	errs := make([]error, n)
 	var all sync.WaitGroup
 	for i, p := range peers {
