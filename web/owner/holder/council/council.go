@@ -69,9 +69,9 @@ const (
 	MaxTell = 64 << 10
 
 	redial = 100 * time.Millisecond
-	// grace is how long a place that gives up goes on, to say why and to hear why
-	// others do: what is called returns so long after its context's end at most,
-	// once for each of the two.
+	// grace is how long a place that gives up goes on: to end what it writes, to
+	// say why, and to hear why others do. What is called returns at most three times
+	// that after its context's end.
 	grace = 500 * time.Millisecond
 )
 
@@ -156,7 +156,8 @@ func (t *Table) Places() int { return len(t.conns) }
 // Self returns this process's place.
 func (t *Table) Self() int { return t.self }
 
-// Close ends the connections. It can be called twice.
+// Close ends the connections. It can be called twice. With a place that takes
+// nothing more TLS tries to say so for up to five seconds.
 func (t *Table) Close() error {
 	t.closing.Do(func() {
 		errs := make([]error, len(t.conns))

@@ -25,8 +25,9 @@ type turn struct {
 }
 
 // take writes and reads at once, so that nobody waits for who waits for him. It
-// returns the frames of each place that tells any, or whose fault it is that there are not all:
-// the first that fails ends the turn, and so does ctx.
+// returns the frames of each place that tells any, or whose fault it is that there
+// are not all. The first that fails ends the turn, and so do ctx and the farewell
+// of any place.
 func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	if t.over != nil {
 		return nil, t.over
@@ -162,7 +163,7 @@ func (t *Table) hear(f Faults) Faults {
 		}
 		all.Go(func() {
 			if bye, ok := errors.AsType[farewell](t.lastWords(x.Place)); ok {
-				if other := t.blame(x.Place, bye, true); !other.accuse(t.self) {
+				if other := t.named(x.Place, bye); !other.accuse(t.self) {
 					said[k] = other
 				}
 			}
