@@ -51,10 +51,11 @@ type Table struct {
 	conns []net.Conn // by place; its own is nil
 	sent  []uint64   // frames, by place
 	got   []uint64
-	torn  []bool // places that a frame was begun to and not ended
-	told  uint64 // how often Tell was called
-	over  error  // why nothing more is done here
-	bade  bool   // the others were told so
+	torn  []bool   // places that a frame was begun to and not ended
+	ahead [][]byte // what was read before its step, by place
+	told  uint64   // how often Tell was called
+	over  error    // why nothing more is done here
+	bade  bool     // the others were told so
 
 	closing sync.Once
 	closed  error
@@ -68,9 +69,9 @@ const (
 	MaxTell = 64 << 10
 
 	redial = 100 * time.Millisecond
-	// grace is how long a place that gives up goes on, to say why and to hear why
-	// others do: what is called returns so long after its context's end at most,
-	// once for each of the two.
+	// grace is how long a place that gives up goes on: to end what it writes, to
+	// say why, and to hear why others do. What is called returns at most three times
+	// that after its context's end.
 	grace = 500 * time.Millisecond
 )
 
@@ -95,7 +96,7 @@ func Sit(ctx context.Context, w Wire, session [32]byte, self int, peers []Peer) 
 		_, _ = h.Write(p.Key) // a hash takes all
 	}
 	n := len(peers)
-	t := &Table{self: self, conns: make([]net.Conn, n), sent: make([]uint64, n), got: make([]uint64, n), torn: make([]bool, n)}
+	t := &Table{self: self, conns: make([]net.Conn, n), sent: make([]uint64, n), got: make([]uint64, n), torn: make([]bool, n), ahead: make([][]byte, n)}
 	errs := make([]error, n)
 	var all sync.WaitGroup
 	for i, p := range peers {
@@ -155,7 +156,8 @@ func (t *Table) Places() int { return len(t.conns) }
 // Self returns this process's place.
 func (t *Table) Self() int { return t.self }
 
-// Close ends the connections. It can be called twice.
+// Close ends the connections. It can be called twice. With a place that takes
+// nothing more TLS tries to say so for up to five seconds.
 func (t *Table) Close() error {
 	t.closing.Do(func() {
 		errs := make([]error, len(t.conns))

@@ -9,7 +9,7 @@ import (
 // Across returns a table of two places over a connection, this one being 0, at
 // which the other has sat down.
 func Across(c net.Conn) *Table {
-	return &Table{conns: []net.Conn{nil, c}, sent: make([]uint64, 2), got: make([]uint64, 2), torn: make([]bool, 2)}
+	return &Table{conns: []net.Conn{nil, c}, sent: make([]uint64, 2), got: make([]uint64, 2), torn: make([]bool, 2), ahead: make([][]byte, 2)}
 }
 
 // Frame returns the bytes of the frame with a body that the other place of such a

@@ -15,14 +15,13 @@ import (
 type Fault struct {
 	Place int
 	What  string // "sent nothing", "hung up", "sent a message of another step", …
-	By    int    // the place that says so; -1 where this one saw it itself
+	By    []int  // by whose word: who saw it, then who passed that on; none where this place saw it itself
 
 	code code
 }
 
 // Faults are an error: every place that a protocol cannot go on without.
-// Faults by the word of another place are two places' word against each other:
-// one of the two is at fault.
+// Of one by the word of others, it is that place or one of those who is at fault.
 type Faults []Fault
 
 // A code is a fault as it travels. Values travel: append only.
@@ -48,8 +47,8 @@ func (f Faults) Error() string {
 	var parts []string
 	for _, x := range f {
 		s := fmt.Sprintf("place %d %s", x.Place, x.What)
-		if x.By >= 0 {
-			s += fmt.Sprintf(", says place %d", x.By)
+		for _, by := range x.By {
+			s += fmt.Sprintf(", says place %d", by)
 		}
 		parts = append(parts, s)
 	}
@@ -58,15 +57,17 @@ func (f Faults) Error() string {
 
 // saw returns a fault that this place saw itself.
 func (t *Table) saw(place int, c code) Fault {
-	return Fault{Place: place, What: sayings[c], By: -1, code: c}
+	return Fault{Place: place, What: sayings[c], code: c}
 }
 
-func (t *Table) lied(place int, what string) Fault { return Fault{place, what, -1, lied} }
+func (t *Table) lied(place int, what string) Fault {
+	return Fault{Place: place, What: what, code: lied}
+}
 
 // causes returns the faults without places that hung up, where there are others:
 // who hears of a fault hangs up.
 func (f Faults) causes() Faults {
-	rest := slices.DeleteFunc(slices.Clone(f), func(x Fault) bool { return x.code == hungUp && x.By < 0 })
+	rest := slices.DeleteFunc(slices.Clone(f), func(x Fault) bool { return x.code == hungUp && len(x.By) == 0 })
 	if len(rest) == 0 {
 		return f
 	}
@@ -103,7 +104,7 @@ func placed(err error, place func(member int) int) error {
 	}
 	var f Faults
 	for _, x := range named {
-		f = append(f, Fault{place(x.Member), x.What, -1, lied})
+		f = append(f, Fault{Place: place(x.Member), What: x.What, code: lied})
 	}
 	return notice.Because(errors.Join(err, f), n.Kind, n.Text, n.Hint)
 }

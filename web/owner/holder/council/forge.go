@@ -125,7 +125,7 @@ func (a assembly) compare(ctx context.Context, step string, sums [][]byte) error
 			case of == a.self || of == by:
 				faults = append(faults, a.lied(by, "tells something else of what was told"))
 			default:
-				faults = append(faults, Fault{of, "told two places different things", by, lied})
+				faults = append(faults, Fault{of, "told two places different things", []int{by}, lied})
 			}
 		}
 	}

@@ -14,12 +14,15 @@ import (
 //	 4 bytes  length, little-endian
 //	          the body
 //
-// A farewell's body is up to maxNamed faults, a place and a code each.
+// A farewell's body is up to maxNamed faults of 4 bytes: a place, a code, and by
+// whose word, at most two places in turn, 255 for none.
 
 const (
 	tagSize   = 16
 	frameHead = tagSize + 4
 	maxNamed  = 16
+	named     = 4 // bytes
+	nobody    = 255
 	chunk     = 64 << 10 // what is allocated before it has come
 )
 
@@ -50,7 +53,7 @@ type lie string
 
 func (l lie) Error() string { return string(l) }
 
-// A farewell is what a place said when it gave up: places and codes.
+// A farewell is what a place said when it gave up.
 type farewell []byte
 
 func (farewell) Error() string { return "it gave up" }
@@ -66,7 +69,7 @@ func readFrame(r io.Reader, want [tagSize]byte, most int) ([]byte, error) {
 	got := [tagSize]byte(head[:])
 	bye := got == farewellTag()
 	switch {
-	case bye && (n > 2*maxNamed || n%2 != 0 || n == 0):
+	case bye && (n > named*maxNamed || n%named != 0 || n == 0):
 		return nil, lie("sent a farewell that is none")
 	case bye:
 		most = int(n)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -188,7 +189,7 @@ type protocol func(t *testing.T, ctx context.Context, h *hall) []error
 func names(err error, place int) bool {
 	f, _ := errors.AsType[council.Faults](err)
 	for _, x := range f {
-		if x.Place == place || x.By == place {
+		if x.Place == place || slices.Contains(x.By, place) {
 			return true
 		}
 	}

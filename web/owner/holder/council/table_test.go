@@ -83,10 +83,10 @@ func TestSittingDownNamesWhoDoesNot(t *testing.T) {
 }
 
 // A process that waits for a third is not taken for the one that is silent, where
-// time is up for all at once, and where it is up for that one first.
+// time is up for all at once, and where it is up for one before the others.
 func TestWhoWaitsForAThirdIsNotNamed(t *testing.T) {
 	leaks(t)
-	for _, early := range []int{-1, 2} {
+	for _, early := range []int{-1, 0, 2} {
 		x, err := planned(2, 3)
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestWhoIsToldToStopSaysSo(t *testing.T) {
 			_, err := b.Tell(ctx, 2, []byte("order"))
 			return err
 		})
-		if !errors.Is(errs[0], context.Canceled) || errs[1] != nil || !slices.Equal(placesOf(errs[2]), []int{0}) {
+		if !errors.Is(errs[0], context.Canceled) || !slices.Equal(placesOf(errs[1]), []int{0}) || !slices.Equal(placesOf(errs[2]), []int{0}) {
 			t.Errorf("errors %v", errs)
 		}
 		if d := time.Since(began); d > 62*time.Second {
@@ -191,9 +191,9 @@ func TestAllHearWhatOneTells(t *testing.T) {
 func FuzzPeer(f *testing.F) {
 	f.Add(council.Frame([]byte("order")))
 	f.Add(council.Frame(nil)[:19])
-	f.Add(council.Farewell([]byte{1, 4}))
-	f.Add(council.Farewell([]byte{0, 1, 1, 2}))
-	f.Add(council.Farewell([]byte{200, 9}))
+	f.Add(council.Farewell([]byte{1, 4, 255, 255}))
+	f.Add(council.Farewell([]byte{0, 1, 255, 255, 1, 2, 0, 1}))
+	f.Add(council.Farewell([]byte{200, 9, 255, 255}))
 	f.Add(append(council.Frame(nil)[:16], 255, 255, 255, 127))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		here, there := joined()

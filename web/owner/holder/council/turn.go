@@ -2,8 +2,10 @@ package council
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -23,8 +25,9 @@ type turn struct {
 }
 
 // take writes and reads at once, so that nobody waits for who waits for him. It
-// returns the frames of each place that tells any, or whose fault it is that there are not all:
-// the first that fails ends the turn, and so does ctx.
+// returns the frames of each place that tells any, or whose fault it is that there
+// are not all. The first that fails ends the turn, and so do ctx and the farewell
+// of any place.
 func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	if t.over != nil {
 		return nil, t.over
@@ -39,7 +42,8 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 		ended  bool
 		got    = map[int][][]byte{}
 		faults Faults
-		waited []int // places that were waited for when reads ended
+		heard  Faults // from places of which nothing is waited for
+		waited []int  // places that were waited for when reads ended
 	)
 	halt := func(byTime bool) {
 		mu.Lock()
@@ -50,9 +54,18 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 		}
 	}
 	stop := context.AfterFunc(ctx, func() { halt(true) })
-	var all sync.WaitGroup
+	var all, idle sync.WaitGroup
+	linger := func(i int) {
+		if bye := t.linger(i); bye != nil {
+			halt(false)
+			mu.Lock()
+			defer mu.Unlock()
+			heard = append(heard, t.blame(i, bye, false)...)
+		}
+	}
 	for _, i := range t.others() {
 		if len(x.out[i]) == 0 && len(x.in[i]) == 0 {
+			idle.Go(func() { linger(i) })
 			continue
 		}
 		all.Go(func() {
@@ -63,6 +76,7 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 				if len(frames) > 0 {
 					got[i] = frames
 				}
+				idle.Go(func() { linger(i) })
 				return
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -73,11 +87,13 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	}
 	all.Wait()
 	stop()
+	t.deadlines(time.Now(), time.Now().Add(grace))
+	idle.Wait()
 	mu.Lock()
 	defer mu.Unlock()
 	ended = true
-	if len(faults) > 0 {
-		faults = faults.causes()
+	if len(faults)+len(waited) > 0 {
+		faults = append(faults, heard...).causes()
 		if faults.accuse(t.self) {
 			for _, i := range waited {
 				faults = append(faults, t.saw(i, silent))
@@ -88,9 +104,7 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 		}
 		return nil, faults.because(context.Cause(ctx))
 	}
-	if halted { // by a ctx that ended when all was done
-		t.deadlines(time.Time{}, time.Time{})
-	}
+	t.deadlines(time.Time{}, time.Time{})
 	return got, nil
 }
 
@@ -98,19 +112,7 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 // wait that was ended because another place failed, nobody's.
 func (t *Table) blame(place int, err error, late bool) Faults {
 	if bye, ok := errors.AsType[farewell](err); ok {
-		var f Faults
-		for at := 0; at < len(bye); at += 2 {
-			named, c := int(bye[at]), code(bye[at+1])
-			if named >= len(t.conns) || c == 0 || c >= codes {
-				return Faults{t.lied(place, "sent a farewell that is none")}
-			}
-			by := place
-			if named == place {
-				by = -1
-			}
-			f = append(f, Fault{named, sayings[c], by, c})
-		}
-		return f
+		return t.named(place, bye)
 	}
 	if what, ok := errors.AsType[lie](err); ok {
 		return Faults{t.lied(place, string(what))}
@@ -124,10 +126,31 @@ func (t *Table) blame(place int, err error, late bool) Faults {
 	return Faults{t.saw(place, hungUp)}
 }
 
+// named returns whom a place's farewell names.
+func (t *Table) named(from int, bye farewell) (f Faults) {
+	for at := 0; at < len(bye); at += named {
+		x := Fault{Place: int(bye[at]), code: code(bye[at+1])}
+		for _, by := range bye[at+2 : at+named] {
+			if by != nobody {
+				x.By = append(x.By, int(by))
+			}
+		}
+		if x.Place != from || len(x.By) > 0 {
+			x.By = append(x.By, from)
+		}
+		if x.Place >= len(t.conns) || x.code == 0 || x.code >= codes || slices.Max(append(x.By, 0)) >= len(t.conns) {
+			return Faults{t.lied(from, "sent a farewell that is none")}
+		}
+		x.What = sayings[x.code]
+		f = append(f, x)
+	}
+	return f
+}
+
 // hear asks places that were silent, at most for grace, whether they have given up
 // in the same moment: who waits for a third is silent, and the third is at fault.
 func (t *Table) hear(f Faults) Faults {
-	if !slices.ContainsFunc(f, func(x Fault) bool { return x.code == silent && x.By < 0 }) {
+	if !slices.ContainsFunc(f, func(x Fault) bool { return x.code == silent && len(x.By) == 0 }) {
 		return f
 	}
 	t.farewell(f) // they may ask the same
@@ -135,12 +158,12 @@ func (t *Table) hear(f Faults) Faults {
 	var all sync.WaitGroup
 	for k, x := range f {
 		said[k] = Faults{x}
-		if x.code != silent || x.By >= 0 {
+		if x.code != silent || len(x.By) > 0 {
 			continue
 		}
 		all.Go(func() {
-			if bye, ok := errors.AsType[farewell](lastWords(t.conns[x.Place])); ok {
-				if other := t.blame(x.Place, bye, true); !other.accuse(t.self) {
+			if bye, ok := errors.AsType[farewell](t.lastWords(x.Place)); ok {
+				if other := t.named(x.Place, bye); !other.accuse(t.self) {
 					said[k] = other
 				}
 			}
@@ -152,14 +175,14 @@ func (t *Table) hear(f Faults) Faults {
 
 // with takes the part of a turn that is with one place. halt ends the turn.
 func (t *Table) with(place int, x turn, halt func()) ([][]byte, error) {
-	c := t.conns[place]
+	c, r := t.conns[place], t.from(place)
 	written := make(chan error, 1)
 	go func() { written <- t.write(c, place, x) }()
 	var frames [][]byte
 	var err error
 	for _, most := range x.in[place] {
 		var b []byte
-		if b, err = readFrame(c, tag(x.step, x.about, t.got[place]), most); err != nil {
+		if b, err = readFrame(r, tag(x.step, x.about, t.got[place]), most); err != nil {
 			halt()
 			break
 		}
@@ -175,7 +198,7 @@ func (t *Table) with(place int, x turn, halt func()) ([][]byte, error) {
 		return nil, err
 	}
 	if !errors.Is(wrong, os.ErrDeadlineExceeded) {
-		wrong = lastWords(c) // it gave up, and may have said why
+		wrong = t.lastWords(place) // it gave up, and may have said why
 	}
 	halt()
 	return nil, wrong
@@ -194,16 +217,47 @@ func (t *Table) write(c net.Conn, place int, x turn) error {
 }
 
 // lastWords reads what a place that takes nothing more said last.
-func lastWords(c net.Conn) error {
-	if err := c.SetReadDeadline(time.Now().Add(grace)); err != nil {
+func (t *Table) lastWords(place int) error {
+	if err := t.conns[place].SetReadDeadline(time.Now().Add(grace)); err != nil {
 		return err
 	}
-	if _, err := readFrame(c, [tagSize]byte{}, 0); err != nil {
+	if _, err := readFrame(t.from(place), [tagSize]byte{}, 0); err != nil {
 		if bye, ok := errors.AsType[farewell](err); ok {
 			return bye
 		}
 	}
 	return net.ErrClosed
+}
+
+// linger waits for a farewell of a place of which nothing else is waited for, until
+// reads end: who gives up is heard by all. What it reads of another step is read
+// again by that.
+func (t *Table) linger(place int) error {
+	head := t.ahead[place]
+	for len(head) < frameHead {
+		var b [frameHead]byte
+		n, err := t.conns[place].Read(b[:frameHead-len(head)])
+		head = append(head, b[:n]...)
+		t.ahead[place] = head
+		if err != nil {
+			return nil // it is heard of when something is waited for
+		}
+	}
+	if [tagSize]byte(head) != farewellTag() {
+		return nil
+	}
+	_, err := readFrame(t.from(place), [tagSize]byte{}, 0) // of a farewell there is an error alone
+	if bye, ok := errors.AsType[farewell](err); ok {
+		t.ahead[place] = slices.Concat(head, bye)
+	}
+	return err
+}
+
+// from returns what a place says, with what was read of it before.
+func (t *Table) from(place int) io.Reader {
+	b := t.ahead[place]
+	t.ahead[place] = nil
+	return io.MultiReader(bytes.NewReader(b), t.conns[place])
 }
 
 // deadlines ends reads and writes at these times; the zero time is never.
@@ -223,8 +277,16 @@ func (t *Table) farewell(f Faults) {
 	}
 	t.bade = true
 	var body []byte
-	for _, x := range f[:min(len(f), maxNamed)] {
-		body = append(body, byte(x.Place), byte(x.code))
+	for _, x := range f {
+		if len(x.By) <= 2 && len(body) < named*maxNamed {
+			body = append(body, byte(x.Place), byte(x.code), nobody, nobody)
+			for k, by := range x.By {
+				body[len(body)-2+k] = byte(by)
+			}
+		}
+	}
+	if len(body) == 0 { // who saw it has told all
+		body = []byte{byte(t.self), byte(gaveUp), nobody, nobody}
 	}
 	t.deadlines(time.Now(), time.Now().Add(grace))
 	var all sync.WaitGroup
