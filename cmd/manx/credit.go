@@ -248,9 +248,13 @@ func creditDeny(t *terminal) *cobra.Command {
 
 func creditScore(t *terminal) *cobra.Command {
 	return &cobra.Command{Use: "score JOB", Short: "As a lender: open and verify the score you asked for", Args: cobra.ExactArgs(1),
+		Long: "Open and verify the score that you asked for. One that is being computed without the borrower is waited for, half a\nminute at most; one that waits for her consent is not.",
 		RunE: t.credit(func(ctx context.Context, p *owner.Party, args []string) error {
 			id, err := jobNamed(args[0])
 			if err != nil {
+				return err
+			}
+			if err := t.computed(ctx, p, id); err != nil {
 				return err
 			}
 			v, err := score.Score(ctx, p, id)
@@ -271,6 +275,24 @@ func creditScore(t *terminal) *cobra.Command {
 			})
 			return nil
 		})}
+}
+
+// computed waits for a score that is computed without the borrower, half a minute at
+// most: what is missing then, opening it says.
+func (t *terminal) computed(ctx context.Context, p *owner.Party, id ledger.JobID) error {
+	j, err := owner.Get[ledger.Job](ctx, p.Client, id)
+	if err != nil || !j.Shared() || j.Asker != p.ID() {
+		return err
+	}
+	show, end := t.bar()
+	defer end()
+	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	_, err = p.Await(waiting, id, func(j ledger.Job) { show(string(j.Stage), 0, 0) }, ledger.Settled)
+	if waiting.Err() != nil || notice.Is(err, notice.Expired) {
+		return ctx.Err()
+	}
+	return err
 }
 
 func creditDispute(t *terminal) *cobra.Command {

@@ -78,7 +78,10 @@ func jobCommand(t *terminal) *cobra.Command {
 
 // next says in words what a job waits for.
 func next(j ledger.Job) string {
-	if j.Shared() && !j.Stage.Over() {
+	if j.Shared() && (j.Stage == j.OnShares() || j.Trying()) {
+		if j.Committee != "" {
+			return "three organisations open the worker's result, on shares"
+		}
 		return "three organisations compute on shares"
 	}
 	switch j.Stage {
@@ -161,10 +164,16 @@ func (t *terminal) sayReceipt(r ledger.Receipt, file string) {
 		fmt.Fprintf(w, "verified\t%s, %s at %s\nmodel\t%s\nmodel hash\t%s\n", r.Job, r.Outcome, when(r.At), r.Model, r.ModelHash)
 		if len(r.Organisations) > 0 {
 			fmt.Fprintf(w, "on shares\t%s, in try %d\ngrant\t%s\n", r.Security, r.Try, r.Grant)
-			for i, o := range r.Organisations {
-				fmt.Fprintf(w, "computed\t%s, by %s\n", o, r.Holders[i])
+			did := "computed"
+			if r.Committee != "" {
+				did = "opened"
+				fmt.Fprintf(w, "committee\t%s\n", r.Committee)
 			}
-		} else {
+			for i, o := range r.Organisations {
+				fmt.Fprintf(w, "%s\t%s, by %s\n", did, o, r.Holders[i])
+			}
+		}
+		if r.Worker != "" {
 			fmt.Fprintf(w, "plan hash\t%s\nworker\t%s\nresult\t%s\n", r.PlanHash, r.Worker, r.Result)
 		}
 		for _, p := range r.Payments {
