@@ -75,7 +75,7 @@ const (
 	SumTooClose  SumEnd = "too-close"      // to an earlier sum: one or two sites' own numbers would be the difference
 	SumUnusable  SumEnd = "unusable-share" // a site's, as a holder says
 	SumDiffers   SumEnd = "shares-differ"  // the organisations' shares of the result
-	SumLate      SumEnd = "late"           // it was not computed in time
+	SumLate      SumEnd = "not-computed"   // in time, or in as many tries as there are
 )
 
 // Bounds of sums.
@@ -296,8 +296,9 @@ func (b PostSum) Check() error {
 }
 
 // EndSum ends a sum without a result: the proposer's, while sites join; a
-// holder's that cannot use the share of a Site; and anybody's where too few sites
-// have joined in time, or it was not computed in time.
+// holder's that cannot use the share of a Site, and the first holder's after the
+// last try; and anybody's where too few sites have joined in time, or it was not
+// computed in time.
 type EndSum struct {
 	Sum  SumID   `json:"sum"`
 	Site PartyID `json:"site,omitempty"`

@@ -265,6 +265,8 @@ func endSum(t *txn, b ledger.EndSum) error {
 		s.Reason, s.Site = ledger.SumUnusable, b.Site
 	case t.now > s.Due():
 		s.Reason = ledger.SumLate
+	case s.Try >= ledger.MaxTries && t.cmd.Author == s.Holders[0]:
+		s.Reason = ledger.SumLate
 	case few:
 		s.Reason = ledger.SumTooFew
 	case s.Proposer == t.cmd.Author && s.Stage == ledger.SumOpen:

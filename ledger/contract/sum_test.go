@@ -185,10 +185,18 @@ func TestSumsEnd(t *testing.T) {
 	}
 	ended(id, ledger.SumDiffers)
 
-	id = open(3)
-	s.Wait(3601)
-	for range ledger.MaxTries {
-		begin(id)
+	for _, again := range []bool{true, false} {
+		id = open(3)
+		s.Wait(3601)
+		for range ledger.MaxTries {
+			denied(t, "ended before the last try", s.Try(seats[0].Holder, ledger.EndSum{Sum: id}), notice.NotFound)
+			begin(id)
+		}
+		denied(t, "another holder ends it after the last try", s.Try(seats[1].Holder, ledger.EndSum{Sum: id}), notice.NotFound)
+		if again {
+			s.Do(seats[0].Holder, ledger.EndSum{Sum: id})
+			ended(id, ledger.SumLate)
+		}
 	}
 	denied(t, "a try too many", s.Try(seats[0].Holder, ledger.BeginSum{Sum: id}), notice.Exhausted)
 	s.Wait(ledger.SumGrace)
