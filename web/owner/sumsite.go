@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,6 +34,11 @@ func (p *Party) ProposeSum(ctx context.Context, body ledger.ProposeSum, life led
 	for i := range body.Organisations {
 		body.Organisations[i] = orgs[i].ID
 	}
+	if err := body.Check(); errors.Is(err, ledger.ErrWall) || errors.Is(err, ledger.ErrPurpose) {
+		return none, notice.Because(err, notice.Denied, err.Error(), "invite sites of your side, for one of its purposes: `manx sum propose --help`")
+	} else if err != nil {
+		return none, notice.Because(err, notice.Invalid, err.Error(), "`manx sum propose --help` shows what a sum may ask")
+	}
 	if _, _, err := p.Holders(ctx, body.Organisations); err != nil {
 		return none, err
 	}
@@ -58,7 +64,8 @@ func (p *Party) Sums(ctx context.Context) ([]ledger.Sum, error) {
 	return Mine[ledger.Sum](ctx, p.Client, "sum")
 }
 
-// SumNamed returns a sum that invites the party, and what its proposer has signed.
+// SumNamed returns a sum that invites the party, with the terms as its proposer
+// has signed them.
 func (p *Party) SumNamed(ctx context.Context, id ledger.SumID) (on ledger.Sum, s SignedSum, err error) {
 	if on, err = Get[ledger.Sum](ctx, p.Client, id); err != nil {
 		return on, s, err
@@ -69,6 +76,7 @@ func (p *Party) SumNamed(ctx context.Context, id ledger.SumID) (on ledger.Sum, s
 	if !slices.Contains(s.Sites, p.id) {
 		return on, s, notice.New(notice.Denied, "the sum is among others", "list yours: `manx sum list`")
 	}
+	on.Proposer, on.Terms, on.ProposeSum = s.Proposer, s.Terms, s.ProposeSum
 	return on, s, nil
 }
 
@@ -154,6 +162,23 @@ func (p *Party) sameNumbers(id ledger.SumID, rows privacy.Secret[[]cohort.Row]) 
 	return nil
 }
 
+// WhySumEnded puts the end of a sum without a result in words.
+func WhySumEnded(e ledger.SumEnd) string {
+	switch e {
+	case ledger.SumWithdrawn:
+		return "who proposed it has ended it"
+	case ledger.SumTooFew:
+		return "too few sites took part"
+	case ledger.SumTooClose:
+		return "an earlier sum of these 30 days had the same sites but for one or two, whose own numbers the difference would be"
+	case ledger.SumUnusable:
+		return "the share of a site could not be used"
+	case ledger.SumDiffers:
+		return "the shares of the three organisations do not fit together"
+	}
+	return "it was not computed in time"
+}
+
 // AwaitSum waits until a sum is over, or ctx ends.
 func (p *Party) AwaitSum(ctx context.Context, id ledger.SumID, show func(ledger.Sum)) (ledger.Sum, error) {
 	for {
@@ -178,7 +203,7 @@ func (p *Party) SumResult(ctx context.Context, id ledger.SumID) (r cohort.Result
 	}
 	switch {
 	case on.Stage == ledger.SumEnded:
-		return r, s, "", notice.New(notice.Expired, "the sum has ended without a result", "`manx sum show "+string(id)+"` says why")
+		return r, s, "", notice.New(notice.Expired, "the sum has ended without a result: "+WhySumEnded(on.Reason), "ask for another: `manx sum propose`")
 	case on.Stage != ledger.SumDone || len(on.Shares) != ledger.Sharers:
 		return r, s, "", notice.New(notice.Unavailable, "the sum is not computed yet", "`manx sum show "+string(id)+" --wait`")
 	case !slices.Contains(s.Joined, p.id):
