@@ -76,7 +76,7 @@ type Holder struct {
 	wanted  map[ledger.GrantID]int         // whose share is not here yet, and how often it was asked for
 	kept    map[ledger.GrantID]ledger.Time // for which something may be here, and their end
 	seat    membership
-	sums    map[ledger.SumID]bool          // that are not over
+	sums    map[ledger.SumID]bool // that are not over
 	summing map[ledger.SumID]*run
 	work    sync.WaitGroup
 }
