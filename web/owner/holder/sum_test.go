@@ -2,24 +2,29 @@ package holder_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"manx/ledger"
 	"manx/ledger/ledgertest"
+	"manx/privacy"
 	"manx/privacy/cohort"
 	"manx/privacy/mpc"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
+	"manx/test/webtest"
 	"manx/web/owner"
 )
 
 // Three hospitals learn totals, nobody else does, and what too few stand behind
 // stays unknown. Repeated, every step changes nothing.
 func TestThreeHospitalsLearnASum(t *testing.T) {
-	s := onSums(t, ledger.Health, 4, itself)
+	s := onSums(t, ledger.Health, 4, itself, webtest.Options{})
 	ctx := t.Context()
 	id := s.propose(3)
 	if _, _, _, err := s.sites[0].SumResult(ctx, id); !notice.Is(err, notice.Unavailable) {
@@ -84,7 +89,7 @@ func TestThreeHospitalsLearnASum(t *testing.T) {
 // What a holder at one place gets is a share that nobody else opens, and that says
 // nothing alone: it is not the same twice.
 func TestInvariant1_NoReadableNumberLeavesASite(t *testing.T) {
-	s := onSums(t, ledger.Credit, 3, itself)
+	s := onSums(t, ledger.Credit, 3, itself, webtest.Options{})
 	ctx := t.Context()
 	for _, h := range s.seats {
 		h.stop() // so that the shares stay
@@ -119,7 +124,7 @@ func TestInvariant1_NoReadableNumberLeavesASite(t *testing.T) {
 
 // Who has not joined in time does not count; of two there is no sum.
 func TestSumsOverThoseWhoJoinInTime(t *testing.T) {
-	s := onSums(t, ledger.Health, 4, itself)
+	s := onSums(t, ledger.Health, 4, itself, webtest.Options{})
 	id := s.propose(4)
 	for i := range 3 {
 		s.join(id, i)
@@ -183,7 +188,7 @@ func (s *sums) forge(id ledger.SumID, i int, values []uint64, change func(b *led
 
 // A site that joins with what cannot be is named, and nobody learns anything.
 func TestASiteThatCheatsIsNamed(t *testing.T) {
-	s := onSums(t, ledger.Health, 3, itself)
+	s := onSums(t, ledger.Health, 3, itself, webtest.Options{})
 	ctx := t.Context()
 	as := func(*ledger.JoinSum, *[ledger.Sharers][]byte) {}
 	id := s.propose(3)
@@ -214,11 +219,71 @@ func TestASiteThatCheatsIsNamed(t *testing.T) {
 	}
 }
 
+// A site that is cut off at any request of its joining, after which it happened or
+// not, joins once when it tries again.
+func TestInvariant8_JoiningASumIsOneEffect(t *testing.T) {
+	var left atomic.Int64
+	var stop atomic.Pointer[context.CancelFunc]
+	s := onSums(t, ledger.Health, 3, itself, webtest.Options{Front: func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			if cancel := stop.Load(); cancel != nil && r.Method != http.MethodGet && left.Add(-1) == 0 {
+				(*cancel)() // it happened, and nobody hears of it
+			}
+		})
+	}})
+	for _, h := range s.seats {
+		h.stop()
+	}
+	interrupted := func(do func(ctx context.Context) error) (tries int) {
+		t.Helper()
+		for after := int64(1); ; after += 3 {
+			tries++
+			ctx, cancel := context.WithCancel(t.Context())
+			left.Store(after)
+			stop.Store(&cancel)
+			err := do(ctx)
+			stop.Store(nil)
+			cancel()
+			if err == nil {
+				return tries
+			}
+			if tries == 60 {
+				t.Fatal(err)
+			}
+		}
+	}
+	var id ledger.SumID
+	body := ledger.ProposeSum{Title: "persons", Purpose: ledger.Care, Minimum: 5, Sites: []ledger.PartyID{s.sites[1].ID(), s.sites[2].ID()}}
+	proposals := interrupted(func(ctx context.Context) (err error) {
+		id, err = s.sites[0].ProposeSum(ctx, body, 3600)
+		return err
+	})
+	persons := func(n uint64) privacy.Secret[[]cohort.Row] { return privacy.Hide([]cohort.Row{{Persons: n}}) }
+	joins := interrupted(func(ctx context.Context) error { return s.sites[0].JoinSum(ctx, id, persons(30)) })
+	if proposals < 2 || joins < 3 {
+		t.Errorf("%d and %d tries: the test says nothing", proposals, joins)
+	}
+	all, err := s.sites[0].Sums(t.Context())
+	if err != nil || len(all) != 1 || len(all[0].Joined) != 1 {
+		t.Fatalf("%d sums, %v", len(all), err)
+	}
+	for i := range s.seats {
+		s.start(i)
+	}
+	s.check(s.sites[1].JoinSum(t.Context(), id, persons(31)))
+	s.check(s.sites[2].JoinSum(t.Context(), id, persons(32)))
+	s.over(id)
+	if r, _, _, err := s.sites[0].SumResult(t.Context(), id); err != nil || r.Rows[0].Persons != 93 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // A holder that is killed in the middle costs a try, never a session used twice.
 func TestInvariant8_AKilledHolderCostsATryOfASum(t *testing.T) {
 	for killed := range ledger.Sharers {
 		t.Run(string(rune('0'+killed)), func(t *testing.T) {
-			s := onSums(t, ledger.Health, 3, itself)
+			s := onSums(t, ledger.Health, 3, itself, webtest.Options{})
 			missing := 1 + killed%2
 			s.seats[missing].stop() // the try begins, and waits for this one
 			id := s.propose(3)
@@ -243,7 +308,7 @@ func TestInvariant8_AKilledHolderCostsATryOfASum(t *testing.T) {
 // begins no session and touches no share.
 func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 	var l liar
-	s := onSums(t, ledger.Health, 4, l.deceived(t))
+	s := onSums(t, ledger.Health, 4, l.deceived(t), webtest.Options{})
 	story := s.n.Story(t)
 	bank := story.Party(ledger.Credit, ledger.Lender)
 	for i := range s.seats {
@@ -253,8 +318,8 @@ func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 	for i := range 3 {
 		s.join(id, i)
 	}
-	true1 := s.at(id)
-	true1.Stage, true1.Try, true1.Left = ledger.SumComputing, 1, []ledger.PartyID{s.sites[3].ID()}
+	shown := s.at(id)
+	shown.Stage, shown.Try, shown.Left = ledger.SumComputing, 1, []ledger.PartyID{s.sites[3].ID()}
 	proposal := ledgertest.Read[ledger.Command](story, ledger.SumSignedKey(id))
 	var terms ledger.ProposeSum
 	s.check(ledger.Decode(proposal.Body, &terms))
@@ -316,7 +381,7 @@ func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			on := true1
+			on := shown
 			lies := c.lie(&on)
 			lies[ledger.KeyOf(id)] = on
 			l.tell(lies)
@@ -348,7 +413,7 @@ func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 // first, or afterwards, learns no difference.
 func TestInvariant5_ASumGivesOneResult(t *testing.T) {
 	var l liar
-	s := onSums(t, ledger.Health, 4, l.deceived(t))
+	s := onSums(t, ledger.Health, 4, l.deceived(t), webtest.Options{})
 	id := s.propose(4)
 	for i := range 4 {
 		s.join(id, i)

@@ -45,9 +45,9 @@ type seat struct {
 }
 
 // onSums begins with sites of one side, and holders at a node.
-func onSums(t *testing.T, v ledger.Vertical, sites int, node func(n *webtest.Network) string) *sums {
+func onSums(t *testing.T, v ledger.Vertical, sites int, node func(n *webtest.Network) string, o webtest.Options) *sums {
 	t.Helper()
-	s := &sums{t: t, n: webtest.Start(t, webtest.Options{})}
+	s := &sums{t: t, n: webtest.Start(t, o)}
 	role := ledger.Hospital
 	if v == ledger.Credit {
 		role = ledger.Lender
