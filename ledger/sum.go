@@ -72,7 +72,7 @@ type SumEnd string
 const (
 	SumWithdrawn SumEnd = "withdrawn"      // by who proposed it
 	SumTooFew    SumEnd = "too-few-sites"  // joined
-	SumTooClose  SumEnd = "too-close"      // to an earlier sum: one or two sites' own numbers would be the difference
+	SumTooClose  SumEnd = "too-close"      // to earlier sums: with them it would tell of one or two sites (SumTells)
 	SumUnusable  SumEnd = "unusable-share" // a site's, as a holder says
 	SumDiffers   SumEnd = "shares-differ"  // the organisations' shares of the result
 	SumLate      SumEnd = "not-computed"   // in time, or in as many tries as there are
@@ -133,17 +133,6 @@ func SumSignedKey(s SumID) Key { return KeyOf(s) + "/signed" }
 
 // SumJoinKey is where a site's joining is kept. See SumSignedKey.
 func SumJoinKey(s SumID, site PartyID) Key { return KeyOf(s) + "/joined/" + Key(site) }
-
-// TooClose reports whether two sums over these sites would tell of one or two of
-// them by their difference: all the sites of one are in the other, which has one
-// or two more. What three more add together, none of them knows of another.
-func TooClose(a, b []PartyID) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	more := len(b) - len(a)
-	return more > 0 && more < MinSumSites && !slices.ContainsFunc(a, func(p PartyID) bool { return !slices.Contains(b, p) })
-}
 
 // ProposeSum asks sites, the author among them, for a sum.
 type ProposeSum struct {

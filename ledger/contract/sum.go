@@ -76,6 +76,7 @@ type book struct {
 
 // A begunSum is the sites of a sum that was computed, or may have been.
 type begunSum struct {
+	Sum   ledger.SumID     `json:"sum"`
 	At    ledger.Time      `json:"at"`
 	Sites []ledger.PartyID `json:"sites"`
 }
@@ -153,8 +154,8 @@ func leaveSum(t *txn, b ledger.LeaveSum) error {
 }
 
 // beginSum begins a session. With the first it is settled who takes part: a sum
-// whose difference from an earlier one would be the numbers of one or two sites
-// ends here.
+// from which, with earlier ones, the numbers of one or two sites would follow ends
+// here.
 func beginSum(t *txn, b ledger.BeginSum) error {
 	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(b.Sum))
 	switch {
@@ -176,7 +177,7 @@ func beginSum(t *txn, b ledger.BeginSum) error {
 		if !s.Ready(t.now) || len(sites) < ledger.MinSumSites {
 			return refuse(notice.Conflict, "the sum waits for sites to join", "read it: `manx sum show`")
 		}
-		near, err := t.enter(sites)
+		near, err := t.enter(s.ID, sites)
 		if err != nil {
 			return err
 		}
@@ -190,25 +191,45 @@ func beginSum(t *txn, b ledger.BeginSum) error {
 	return t.save(ledger.KeyOf(s.ID), s, ledger.SumChanged)
 }
 
-// enter writes a sum of these sites into their books, unless it is too close to
-// one that stands there.
-func (t *txn) enter(sites []ledger.PartyID) (near bool, err error) {
+// enter writes a sum of these sites into their books, unless with what stands in
+// one of them it would tell that site of one or two others.
+func (t *txn) enter(id ledger.SumID, sites []ledger.PartyID) (near bool, err error) {
 	books := make([]book, len(sites))
 	for i, p := range sites {
 		if books[i], err = t.book(p); err != nil {
 			return false, err
 		}
-		if slices.ContainsFunc(books[i].Begun, func(s begunSum) bool { return ledger.TooClose(s.Sites, sites) }) {
+		reads := [][]ledger.PartyID{sites}
+		for _, s := range books[i].Begun {
+			reads = append(reads, s.Sites)
+		}
+		if ledger.SumTells(p, reads) {
 			return true, nil
 		}
 	}
 	for i, p := range sites {
-		books[i].Begun = append(books[i].Begun, begunSum{t.now, sites})
+		books[i].Begun = append(books[i].Begun, begunSum{id, t.now, sites})
 		if err := t.save(bookKey(p), books[i], ""); err != nil {
 			return false, err
 		}
 	}
 	return false, nil
+}
+
+// strike takes a sum out of its sites' books, of which no share of a result was
+// ever posted.
+func (t *txn) strike(s ledger.Sum) error {
+	for _, p := range s.Summed() {
+		b, err := t.book(p)
+		if err != nil {
+			return err
+		}
+		b.Begun = slices.DeleteFunc(b.Begun, func(o begunSum) bool { return o.Sum == s.ID })
+		if err := t.save(bookKey(p), b, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // postSum keeps one holder's word. With the third the sum is done, where the two
@@ -261,6 +282,11 @@ func endSum(t *txn, b ledger.EndSum) error {
 	case b.Site != "":
 		if _, joined := s.Input(b.Site); !joined || s.Place(t.cmd.Author) < 0 {
 			return noSum()
+		}
+		if s.Try == 1 && s.Shares == nil { // the others may go on without the site
+			if err := t.strike(s); err != nil {
+				return err
+			}
 		}
 		s.Reason, s.Site = ledger.SumUnusable, b.Site
 	case t.now > s.Due():

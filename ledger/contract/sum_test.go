@@ -229,10 +229,12 @@ func TestSumsOfASiteAreCounted(t *testing.T) {
 }
 
 // Of two sums whose sites are the same but for one or two, the difference would
-// be these sites' own numbers: the second is not computed.
-func TestSumsThatDifferByASite(t *testing.T) {
+// be these sites' own numbers, and of three others it may be what follows from all:
+// such a sum is not computed.
+func TestInvariant5_SumsThatTellOfASite(t *testing.T) {
 	s, _ := begin(t)
-	seats, sites := s.Seats(), s.Sites(ledger.Health, 7)
+	seats, sites := s.Seats(), s.Sites(ledger.Health, 11)
+	spoilt := false
 	over := func(who ...int) ledger.Sum {
 		t.Helper()
 		var of []*ledgertest.Key
@@ -244,6 +246,9 @@ func TestSumsThatDifferByASite(t *testing.T) {
 			s.Do(k, s.Joining(id))
 		}
 		s.Do(seats[0].Holder, ledger.BeginSum{Sum: id})
+		if spoilt {
+			s.Do(seats[1].Holder, ledger.EndSum{Sum: id, Site: of[0].Party()})
+		}
 		return ledgertest.Read[ledger.Sum](s, ledger.KeyOf(id))
 	}
 	for _, c := range []struct {
@@ -256,14 +261,21 @@ func TestSumsThatDifferByASite(t *testing.T) {
 		{[]int{0, 1, 2, 3, 4}, true},
 		{[]int{5, 0, 1, 2, 3, 4}, true},
 		{[]int{0, 1, 2, 3, 4, 5, 6}, false}, // with three more
-		{[]int{0, 4, 5}, false},             // neither is within the other
-		{[]int{0, 4, 5, 6}, true},
+		{[]int{0, 4, 5, 6}, false},          // which they know by the difference
+		{[]int{0, 4, 5}, true},              // and now of 6
+		{[]int{7, 8, 9}, false},
+		{[]int{7, 8, 10}, true}, // how much more 9 has than 10
+		{[]int{7, 9, 10}, true}, // and all would be known
+		{[]int{0, 9, 10}, false},
 	} {
 		if got := over(c.who...); (got.Reason == ledger.SumTooClose) != c.near || (got.Stage == ledger.SumComputing) == c.near {
 			t.Errorf("over %v: %s %s", c.who, got.Stage, got.Reason)
 		}
 	}
 	s.Wait(ledger.SumsWithin)
+	spoilt = true // by the share of one site, so that nothing was computed
+	over(0, 1, 2, 3)
+	spoilt = false
 	if got := over(0, 1, 2); got.Stage != ledger.SumComputing {
 		t.Errorf("thirty days later: %s %s", got.Stage, got.Reason)
 	}

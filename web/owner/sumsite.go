@@ -170,7 +170,7 @@ func WhySumEnded(e ledger.SumEnd) string {
 	case ledger.SumTooFew:
 		return "too few sites took part"
 	case ledger.SumTooClose:
-		return "an earlier sum of these 30 days had the same sites but for one or two, whose own numbers the difference would be"
+		return "with earlier sums of these 30 days the numbers of one or two of its sites would follow from it"
 	case ledger.SumUnusable:
 		return "the share of a site could not be used"
 	case ledger.SumDiffers:
