@@ -164,6 +164,14 @@ func (t *terminal) showSum(ctx context.Context, p *owner.Party, id ledger.SumID,
 		}
 		out.Result = resultOf(r, s, differs)
 	}
+	names := map[ledger.PartyID]string{}
+	for _, s := range on.Sites {
+		site, err := p.Counterparty(ctx, s)
+		if err != nil {
+			return err
+		}
+		names[s] = site.Name
+	}
 	t.say(out, func(w io.Writer) {
 		fmt.Fprintf(w, "sum\t%s\t%s\n", on.ID, on.Title)
 		fmt.Fprintf(w, "stands\t%s\n", stageOf(on))
@@ -179,7 +187,7 @@ func (t *terminal) showSum(ctx context.Context, p *owner.Party, id ledger.SumID,
 			fmt.Fprintf(w, "by\t%s\t%s\n", on.GroupBy, strings.Join(on.Groups, ", "))
 		}
 		for _, s := range on.Sites {
-			fmt.Fprintf(w, "site\t%s\t%s\n", s, part(on, s))
+			fmt.Fprintf(w, "site\t%s\t%s\t%s\n", s, names[s], part(on, s))
 		}
 		for _, o := range on.Organisations {
 			name, _ := p.Home.Network.Genesis.Organisation(o)

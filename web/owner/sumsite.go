@@ -179,7 +179,7 @@ func WhySumEnded(e ledger.SumEnd) string {
 	return "it was not computed in time"
 }
 
-// AwaitSum waits until a sum is over, or ctx ends.
+// AwaitSum waits until a sum is over, its time has passed, or ctx ends.
 func (p *Party) AwaitSum(ctx context.Context, id ledger.SumID, show func(ledger.Sum)) (ledger.Sum, error) {
 	for {
 		on, err := Get[ledger.Sum](ctx, p.Client, id)
@@ -187,6 +187,9 @@ func (p *Party) AwaitSum(ctx context.Context, id ledger.SumID, show func(ledger.
 			return on, err
 		}
 		show(on)
+		if info, err := p.Info(ctx); err == nil && info.Now > on.Due() {
+			return on, notice.New(notice.Expired, "the sum was not computed in time", "ask for another: `manx sum propose`")
+		}
 		if !pause(ctx, 250*time.Millisecond) {
 			return on, ctx.Err()
 		}
