@@ -1,10 +1,14 @@
 package contract
 
 import (
+	"errors"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
 	"manx/ledger"
+	"manx/ledger/faulty"
 	"manx/ledger/ledgertest"
 	"manx/privacy/notice"
 	"manx/storage"
@@ -278,5 +282,135 @@ func TestInvariant5_SumsThatTellOfASite(t *testing.T) {
 	spoilt = false
 	if got := over(0, 1, 2); got.Stage != ledger.SumComputing {
 		t.Errorf("thirty days later: %s %s", got.Stage, got.Reason)
+	}
+}
+
+// nextOf is what a sum waits for.
+func nextOf(s *ledgertest.Story, on ledger.Sum, sites []*ledgertest.Key, seats [ledger.Sharers]ledgertest.Sharer) (*ledgertest.Key, ledger.Body) {
+	for _, k := range sites {
+		if _, joined := on.Input(k.Party()); !joined && slices.Contains(on.Sites, k.Party()) && on.Stage == ledger.SumOpen {
+			return k, s.Joining(on.ID)
+		}
+	}
+	if on.Stage != ledger.SumComputing {
+		return seats[0].Holder, ledger.BeginSum{Sum: on.ID}
+	}
+	at := max(0, slices.IndexFunc(on.Shares, func(p ledger.PostedShare) bool { return p.Hash.IsZero() }))
+	return seats[at].Holder, ledger.PostSum{Sum: on.ID, Try: on.Try, PostedShare: ledger.PostedShare{Output: ledgertest.Ref("o"), Hash: ledger.Hash{1},
+		Digests: [2]ledger.Hash{{byte(at + 1)}, {byte((at+1)%ledger.Sharers + 1)}}}}
+}
+
+// Whatever anybody sends in whatever order, with replies lost and commands sent
+// again: a sum is done only over three sites or more that have signed for it, each
+// once; what is over stays as it is; and no rule fails but by a notice.
+func TestInvariant2_8_RandomSums(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 22))
+	s, m := begin(t)
+	seats, sites := s.Seats(), s.Sites(ledger.Health, 6)
+	parties := append(slices.Clone(sites), seats[0].Holder, seats[1].Holder, seats[2].Holder, s.Party(ledger.Credit, ledger.Lender))
+	flaky := faulty.New(m, func(ledger.Command) faulty.Fault { return faulty.Fault(max(0, r.IntN(6)-3)) })
+	var ids []ledger.SumID
+	var past []ledger.Command
+	over, done := map[ledger.SumID]ledger.Sum{}, map[ledger.SumEnd]int{}
+	for range 3000 {
+		by := pick(r, parties)
+		if r.IntN(3) == 0 {
+			by = seats[r.IntN(3)].Holder
+		}
+		var body ledger.Body
+		switch n := r.IntN(40); {
+		case n == 0 || len(ids) == 0:
+			r.Shuffle(len(sites), func(i, j int) { sites[i], sites[j] = sites[j], sites[i] })
+			b := s.Proposal(sites[:3+r.IntN(3)]...)
+			b.Until = s.World.Now() + 40
+			by, body = sites[0], b
+		case n == 1 && len(past) > 0:
+			_, _ = flaky.Submit(t.Context(), pick(r, past))
+			continue
+		case n == 2 && r.IntN(2) == 0:
+			s.Wait(ledger.Time(1 + r.IntN(60)))
+			continue
+		case n == 3 && r.IntN(20) == 0:
+			s.Wait(pick(r, []ledger.Time{ledger.SumGrace, ledger.SumsWithin}))
+			continue
+		case n < 30:
+			on := ledgertest.Read[ledger.Sum](s, ledger.KeyOf(ids[len(ids)-1]))
+			by, body = nextOf(s, on, sites, seats)
+		default:
+			id := pick(r, ids[max(0, len(ids)-3):])
+			on := ledgertest.Read[ledger.Sum](s, ledger.KeyOf(id))
+			switch r.IntN(12) {
+			case 0:
+				body = ledger.LeaveSum{Sum: id}
+			case 1:
+				body = ledger.EndSum{Sum: id}
+			case 2:
+				body = ledger.EndSum{Sum: id, Site: pick(r, on.Sites)}
+				if r.IntN(8) > 0 {
+					continue
+				}
+			case 3, 4, 5:
+				body = ledger.BeginSum{Sum: id}
+			case 6, 7:
+				p := ledger.PostedShare{Output: ledgertest.Ref("o"), Hash: ledger.Hash{1}}
+				if at := on.Place(by.Party()); at >= 0 {
+					p.Digests = [2]ledger.Hash{{byte(at + 1)}, {byte((at+1)%3 + 1)}}
+				}
+				if r.IntN(9) == 0 {
+					p.Digests[0] = ledger.Hash{9}
+				}
+				body = ledger.PostSum{Sum: id, Try: max(1, on.Try), PostedShare: p}
+			default:
+				body = s.Joining(id)
+			}
+		}
+		cmd, err := ledger.NewCommand(s.World.Genesis.ID(), by, s.World.Now()+600, body)
+		if err != nil {
+			continue
+		}
+		if _, err := flaky.Submit(t.Context(), cmd); errors.Is(err, faulty.ErrFault) {
+			_, _ = m.Submit(t.Context(), cmd) // sent again
+		}
+		if m.internal != nil {
+			t.Fatal(m.internal)
+		}
+		past = append(past, cmd)
+		if id := ledger.NewSumID(ledger.Health, cmd.ID); cmd.Name == "sum.propose" {
+			if _, ok := ledgertest.Find[ledger.Sum](s, ledger.KeyOf(id)); ok {
+				ids = append(ids, id)
+			}
+		}
+		for _, id := range ids[max(0, len(ids)-4):] {
+			if _, known := over[id]; !known {
+				if on := ledgertest.Read[ledger.Sum](s, ledger.KeyOf(id)); on.Stage.Over() {
+					over[id] = on
+				}
+			}
+		}
+	}
+	for _, id := range ids {
+		on := ledgertest.Read[ledger.Sum](s, ledger.KeyOf(id))
+		if was, ok := over[id]; ok && !reflect.DeepEqual(was, on) {
+			t.Errorf("a sum that was over has changed: %+v", on)
+		}
+		if !on.Stage.Over() {
+			continue
+		}
+		done[on.Reason]++
+		for _, p := range on.Summed() {
+			c := ledgertest.Read[ledger.Command](s, ledger.SumJoinKey(id, p))
+			if c.Author != p || slices.Contains(on.Left, p) || !slices.Contains(on.Sites, p) {
+				t.Errorf("%s takes part in %+v", p, on)
+			}
+		}
+		if on.Stage == ledger.SumDone && len(on.Summed()) < ledger.MinSumSites {
+			t.Errorf("a sum is done over %d sites", len(on.Summed()))
+		}
+	}
+	t.Logf("%d sums, ends %v", len(ids), done)
+	if len(ids) < 20 || done[""]+done[ledger.SumTooClose] == 0 || done[ledger.SumTooFew] == 0 {
+		t.Errorf("%d sums, ends %v: the test says little", len(ids), done)
 	}
 }
