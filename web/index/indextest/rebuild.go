@@ -162,6 +162,28 @@ func live(t testing.TB, x *index.Index) *network {
 			erase(owner, rec.Versions[0].Manifest, rec.Versions[1].Manifest, j.Inputs[0], j.Inputs[1], grant.Input)
 		}
 	}
+	for i, stage := range []ledger.SumStage{ledger.SumOpen, ledger.SumDone} {
+		sum := ledger.Sum{ID: ledger.NewSumID(ledger.Health, commandID(910+i)), ProposeSum: ledger.ProposeSum{Sites: []ledger.PartyID{owner, Party(4)}},
+			Holders: [ledger.Sharers]ledger.PartyID{holder, holder, holder}}
+		for _, p := range sum.Sites {
+			in := ledger.SumInput{Site: p}
+			for k := range in.Shares {
+				in.Shares[k] = pack(p, 2000+k)
+			}
+			sum.Joined = append(sum.Joined, in)
+		}
+		n.add(i, value(ledger.SumChanged, ledger.KeyOf(sum.ID), sum))
+		sum.Joined[0].Withdrawn, sum.Stage = i == 0, stage
+		if stage.Over() {
+			sum.Shares = []ledger.PostedShare{{Output: pack(holder, 3000)}}
+		}
+		n.add(i, value(ledger.SumChanged, ledger.KeyOf(sum.ID), sum))
+		for _, in := range sum.Joined {
+			if in.Withdrawn || stage.Over() {
+				erase(in.Site, in.Shares[:]...)
+			}
+		}
+	}
 	n.add(0, Random(31, 1).Log...) // so that the last event is of something else
 	follow(t, x, n.History)
 	return n
