@@ -1,10 +1,8 @@
 package holder
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -17,14 +15,7 @@ import (
 )
 
 // Sums are over numbers that sites join with. Nothing of them is kept here: a
-// holder fetches its shares when it computes. What it keeps of a sum, under
-// "sum/<id>/", is a mark for every session that was begun, and which inputs a
-// result has left over, which stays for good: one sum gives one result.
-func sumSessionName(s ledger.SumID, try int) string {
-	return "sum/" + string(s) + "/session-" + strconv.Itoa(try)
-}
-
-func sumSpentName(s ledger.SumID) string { return "sum/" + string(s) + "/spent" }
+// holder fetches its shares when it computes (sumbook.go says what stays).
 
 // seeSum acts on where a sum stands in which the holder has a place. The holder at
 // place 0 begins the tries, when all who are invited have joined or left, or the
@@ -172,9 +163,10 @@ func (h *Holder) leadSum(ctx context.Context, id ledger.SumID) error {
 	}
 }
 
-// trySum begins a try and takes part in it.
+// trySum begins a try and takes part in it. What the holder's own book refuses is
+// begun the first time all the same: the contract then ends it.
 func (h *Holder) trySum(ctx context.Context, s ledger.Sum) error {
-	if _, err := h.checkSum(ctx, s, 0); err != nil {
+	if _, err := h.checkSum(ctx, s, 0); err != nil && (s.Stage != ledger.SumOpen || !notice.Is(err, notice.Exhausted)) {
 		return err
 	}
 	if _, err := h.Party.Do(ctx, ledger.BeginSum{Sum: s.ID}); err != nil {
@@ -236,9 +228,9 @@ func (h *Holder) checkSum(ctx context.Context, on ledger.Sum, at int) (out sumPe
 	case !on.Ready(info.Now):
 		return out, refuse(notice.Denied, "sites may still join the sum")
 	}
-	set := s.Set()
-	out.SignedSum, out.budget = s, sumBudget{h, s.ID, set[:]}
-	if err := (sumBudget{h, s.ID, set[:]}).left(ctx); err != nil {
+	budget := sumBudget{h, s}
+	out.SignedSum, out.budget = s, budget
+	if _, err := budget.left(ctx); err != nil {
 		return out, err
 	}
 	for i, site := range s.Joined {
@@ -301,33 +293,4 @@ func (h *Holder) sumSession(ctx context.Context, p sumPermit, at int, session [3
 		out, err = s.Output(out)
 	}
 	return out, errors.Join(err, s.Close())
-}
-
-// A sumBudget is one result of a sum, as this holder has counted itself. A further
-// try over the same inputs costs nothing more; over others there is none.
-type sumBudget struct {
-	h   *Holder
-	sum ledger.SumID
-	set []byte
-}
-
-// Spend implements privacy.Budget.
-func (b sumBudget) Spend(ctx context.Context) error {
-	b.h.mu.Lock()
-	defer b.h.mu.Unlock()
-	if err := b.left(ctx); err != nil {
-		return err
-	}
-	return b.h.Store.Put(ctx, sumSpentName(b.sum), b.set)
-}
-
-func (b sumBudget) left(ctx context.Context) error {
-	spent, err := b.h.Store.Get(ctx, sumSpentName(b.sum))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err == nil && !bytes.Equal(spent, b.set):
-		return notice.New(notice.Exhausted, "the sum was computed over other sites before: the difference would be one site's numbers", "its sites ask for another: `manx sum propose`")
-	}
-	return err
 }

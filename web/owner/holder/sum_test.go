@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -283,6 +284,7 @@ func TestInvariant8_JoiningASumIsOneEffect(t *testing.T) {
 func TestInvariant8_AKilledHolderCostsATryOfASum(t *testing.T) {
 	for killed := range ledger.Sharers {
 		t.Run(string(rune('0'+killed)), func(t *testing.T) {
+			t.Parallel() // it waits, most of the time
 			s := onSums(t, ledger.Health, 3, itself, webtest.Options{})
 			missing := 1 + killed%2
 			s.seats[missing].stop() // the try begins, and waits for this one
@@ -406,6 +408,59 @@ func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 			}
 			l.tell(nil)
 		})
+	}
+}
+
+// A sum that the contract has ended, since with an earlier one it would tell of a
+// site, is refused by each holder from its own book, too; thirty days later its
+// marks and journals are gone.
+func TestInvariant5_HoldersKeepABookOfSums(t *testing.T) {
+	var l liar
+	s := onSums(t, ledger.Health, 4, l.deceived(t), webtest.Options{})
+	first := s.propose(3)
+	for i := range 3 {
+		s.join(first, i)
+	}
+	s.over(first)
+	second := s.propose(4)
+	for i := range 4 {
+		s.join(second, i)
+	}
+	on := s.over(second)
+	if on.Reason != ledger.SumTooClose {
+		t.Fatalf("the sum is %s, %s", on.Stage, on.Reason)
+	}
+	on.Stage, on.Reason, on.Try = ledger.SumComputing, "", 1
+	for _, h := range s.seats {
+		h.stop()
+	}
+	l.tell(map[ledger.Key]any{ledger.KeyOf(second): on})
+	for i := range s.seats {
+		s.start(i)
+	}
+	s.until("each holder refuses", func() bool {
+		return !slices.ContainsFunc(s.seats[:], func(h *seat) bool { return !strings.Contains(h.log.String(), "would follow from this one") })
+	})
+	for i := range s.seats {
+		if n, m := s.begun(i, first), s.begun(i, second); n != 1 || m != 0 {
+			t.Errorf("holder %d began %d and %d sessions", i, n, m)
+		}
+	}
+	l.tell(nil)
+	s.wait(ledger.SumsWithin + 7200)
+	third := s.propose(4)
+	for i := range 4 {
+		s.join(third, i)
+	}
+	if got := s.over(third); got.Stage != ledger.SumDone {
+		t.Fatalf("thirty days later the sum is %s, %s", got.Stage, got.Reason)
+	}
+	for i, h := range s.seats {
+		journals, err := filepath.Glob(filepath.Join(h.dir, "journals", "*"))
+		s.check(err)
+		if n := s.begun(i, first); n != 0 || len(journals) != 1 {
+			t.Errorf("holder %d keeps %d marks and %d journals", i, n, len(journals))
+		}
 	}
 }
 
