@@ -43,6 +43,7 @@ const (
 	OverlapChanged      = "overlap.changed"      // Overlap
 	CommitteeChanged    = "committee.changed"    // Committee
 	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
+	SumChanged          = "sum.changed"          // Sum
 )
 
 // JobReached returns the name of the event that a job reached a stage.

@@ -35,7 +35,7 @@ func (t *teller) health(ctx context.Context) error {
 		fmt.Fprintf(t.Out, "Story 1: a patient's scan\n")
 	}
 	s := &scan{teller: t}
-	for _, f := range []func(context.Context) error{s.keys, s.add, s.ask, s.chart, s.grants, s.revoke, s.destroy, s.later, s.recover} {
+	for _, f := range []func(context.Context) error{s.keys, s.add, s.ask, s.chart, s.grants, s.sum, s.revoke, s.destroy, s.later, s.recover} {
 		if err := f(ctx); err != nil {
 			return err
 		}

@@ -16,8 +16,9 @@ import (
 
 // A destroyer deletes the ciphertexts and evaluation keys of jobs whose grant
 // was revoked or whose record was erased, what a committee could open under a
-// grant that has ended, and the messages of comparisons that are over. Release services destroy wraps and
-// parts by themselves.
+// grant that has ended, the messages of comparisons that are over, and the shares
+// that sites joined sums with which are over, or which they have left. Release
+// services destroy wraps and parts by themselves.
 type destroyer struct {
 	ledger ledger.Ledger
 	index  *index.Index
@@ -113,8 +114,34 @@ func (d *destroyer) see(ctx context.Context, e ledger.Event) error {
 			return err
 		}
 		return d.messages(ctx, o)
+	case ledger.SumChanged:
+		var s ledger.Sum
+		if err := json.Unmarshal(e.Body, &s); err != nil {
+			return err
+		}
+		return d.shares(ctx, s)
 	}
 	return nil
+}
+
+// shares destroys what sites have joined a sum with that needs it no more.
+func (d *destroyer) shares(ctx context.Context, s ledger.Sum) error {
+	var errs []error
+	for _, in := range s.Joined {
+		if !in.Withdrawn && !s.Stage.Over() {
+			continue
+		}
+		packs, err := d.packsOf(in.Site)
+		if err != nil {
+			return err
+		}
+		for _, r := range in.Shares {
+			if err := packs.Erase(ctx, r); err != nil && !notice.Is(err, notice.NotFound) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // joint destroys what a committee could still open under a grant that has ended:

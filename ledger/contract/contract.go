@@ -5,14 +5,15 @@
 //
 // Everything with an id is kept under ledger.KeyOf(id). Beside it: a job's
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
-// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), who
-// computes on shares for an organisation (ledger.SeatKey), the owner's signature
-// on a grant given beforehand (ledger.SignedKey) and the holders' word that its
-// shares are destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey),
-// applied commands
-// ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
-// the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
-// checkpoint. Only clock, supply and tree size are written by many.
+// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), a
+// site's sums of late ("…/sums/…") and the signatures that a sum rests on
+// (ledger.SumSignedKey, ledger.SumJoinKey), who computes on shares for an
+// organisation (ledger.SeatKey), the owner's signature on a grant given
+// beforehand (ledger.SignedKey) and the holders' word that its shares are
+// destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey), applied
+// commands ("common/command/…"), digests of keys in use ("common/seen/…"), the
+// supply, the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the
+// latest checkpoint. Only clock, supply and tree size are written by many.
 //
 // It holds no personal data and puts none in an error: ids, salted digests,
 // grants, jobs and payments are all it knows. It does not run models, hold
@@ -146,6 +147,9 @@ func (t *txn) dispatch() error {
 	}
 	if strings.HasPrefix(t.cmd.Name, "job.") {
 		return t.dispatchJob()
+	}
+	if strings.HasPrefix(t.cmd.Name, "sum.") {
+		return t.dispatchSum()
 	}
 	return t.dispatchAgreement()
 }

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a score is asked, consented to and answered":   score,
 		"a score is computed while its subject is away": away,
 		"a committee opens a score":                     jointly,
+		"three sites learn a sum":                       sum,
 		"a contract goes its ways":                      contract,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },

@@ -97,7 +97,7 @@ func (c *claimer) keep(ctx context.Context, h ledger.Height) error {
 func naming(e ledger.Event) bool {
 	switch e.Name {
 	case ledger.RecordRegistered, ledger.RecordAmended, ledger.ModelPublished, ledger.JobAsked, ledger.JobReady, ledger.JobDone, ledger.JobAnswered,
-		ledger.OverlapChanged, ledger.GrantGiven, ledger.CommitteeChanged, ledger.CommitteeKeyed:
+		ledger.OverlapChanged, ledger.SumChanged, ledger.GrantGiven, ledger.CommitteeChanged, ledger.CommitteeKeyed:
 		return true
 	}
 	return false
@@ -142,6 +142,8 @@ func (c *claimer) event(ctx context.Context, e ledger.Event) error {
 		return c.claim(ctx, m.Owner, always, m.Plan, m.Joint.Plan, m.Card, m.KeysRef)
 	case ledger.OverlapChanged:
 		return c.overlap(ctx, e)
+	case ledger.SumChanged:
+		return c.sum(ctx, e)
 	case ledger.GrantGiven:
 		return c.granted(ctx, e)
 	case ledger.CommitteeChanged, ledger.CommitteeKeyed:
@@ -203,6 +205,31 @@ func (c *claimer) overlap(ctx context.Context, e ledger.Event) error {
 		}
 	}
 	return c.claim(ctx, o.Counter, always, o.Answers[:]...)
+}
+
+// sum claims the shares of a sum for the sites that joined with them, which are
+// destroyed when it is over, and those of the result for who computed it.
+func (c *claimer) sum(ctx context.Context, e ledger.Event) error {
+	var s ledger.Sum
+	if err := json.Unmarshal(e.Body, &s); err != nil {
+		return fmt.Errorf("sum: %w", err)
+	}
+	for _, in := range s.Joined {
+		counts := func() (bool, error) {
+			now, err := read[ledger.Sum](ctx, c.ledger, ledger.KeyOf(s.ID))
+			_, joined := now.Input(in.Site)
+			return err == nil && joined && !now.Stage.Over(), ignoreAbsent(err)
+		}
+		if err := c.claim(ctx, in.Site, counts, in.Shares[:]...); err != nil {
+			return err
+		}
+	}
+	for i, out := range s.Shares {
+		if err := c.claim(ctx, s.Holders[i], always, out.Output); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func always() (bool, error) { return true, nil }

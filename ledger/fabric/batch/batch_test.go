@@ -38,6 +38,7 @@ func TestLanes(t *testing.T) {
 		"purpose is no id": {command(t, credit, ledger.RequestJob{Purpose: ledger.CreditTransaction}), ledger.Credit},
 		"worker and job":   {command(t, common, ledger.ClaimJob{Job: job}), ledger.Credit},
 		"holder and job":   {command(t, common, ledger.PostShare{Job: job, Try: 1, PostedShare: ledger.PostedShare{Output: ledgertest.Ref("o"), Hash: ledger.Hash{1}, Digests: [2]ledger.Hash{{1}, {2}}}}), ledger.Credit},
+		"holder and sum":   {command(t, common, ledger.BeginSum{Sum: ledger.NewSumID(ledger.Health, ledger.NewCommandID())}), ledger.Health},
 		"a seat":           {command(t, common, ledger.TakeSeat{Holder: common.Party(), Address: "127.0.0.1:1", Key: common.Public()}), ledger.Common},
 		"issue to health":  {command(t, common, ledger.IssueCoins{Out: pay(common, health)}), ledger.Health},
 		"issue to common":  {command(t, common, ledger.IssueCoins{Out: pay(common), Reason: "health-care of the-network"}), ledger.Common},

@@ -76,6 +76,8 @@ type Holder struct {
 	wanted  map[ledger.GrantID]int         // whose share is not here yet, and how often it was asked for
 	kept    map[ledger.GrantID]ledger.Time // for which something may be here, and their end
 	seat    membership
+	sums    map[ledger.SumID]bool // that are not over
+	summing map[ledger.SumID]*run
 	work    sync.WaitGroup
 }
 
@@ -95,6 +97,7 @@ func (h *Holder) Run(ctx context.Context) error {
 	}
 	h.seat = membership{busy: map[string]bool{}, asked: map[string]time.Time{}, books: map[ledger.CommitteeID]committee.Journal{}}
 	h.running, h.wanted, h.kept = map[ledger.JobID]*run{}, map[ledger.GrantID]int{}, map[ledger.GrantID]ledger.Time{}
+	h.sums, h.summing = map[ledger.SumID]bool{}, map[ledger.SumID]*run{}
 	defer h.work.Wait()
 	defer h.stopAll()
 	for {
@@ -167,6 +170,8 @@ func (h *Holder) see(ctx context.Context, e ledger.Event) error {
 		return h.seeCommittee(ctx, ledger.CommitteeID(id))
 	case "rec":
 		return h.sweep(ctx) // erased, perhaps
+	case "sum":
+		return h.seeSum(ctx, ledger.SumID(id))
 	}
 	return nil
 }
@@ -206,7 +211,7 @@ func (h *Holder) beat(ctx context.Context, at ledger.Height) error {
 	for g := range h.wanted {
 		due = append(due, g)
 	}
-	waits := len(h.wanted)+len(h.running) > 0
+	waits := len(h.wanted)+len(h.running)+len(h.sums) > 0
 	for g, until := range h.kept {
 		if until <= info.Now {
 			due = append(due, g)
@@ -217,6 +222,9 @@ func (h *Holder) beat(ctx context.Context, at ledger.Height) error {
 		if err := h.seeGrant(ctx, g); err != nil {
 			return err
 		}
+	}
+	if err := h.seeSums(ctx); err != nil {
+		return err
 	}
 	if waits {
 		return nil

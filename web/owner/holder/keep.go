@@ -96,7 +96,11 @@ func (h *Holder) open(ctx context.Context, g ledger.Grant, sealed []byte) (none 
 // begin marks a session as begun, before anything of it leaves. One that was
 // begun already is never begun again, whatever became of it.
 func (h *Holder) begin(ctx context.Context, j ledger.Job) error {
-	name := sessionName(j.Grant, j.ID, j.Try)
+	return h.mark(ctx, sessionName(j.Grant, j.ID, j.Try))
+}
+
+// mark makes the mark of a session, or errBegun where there is one.
+func (h *Holder) mark(ctx context.Context, name string) error {
 	if _, err := h.Store.Get(ctx, name); err == nil {
 		return errBegun
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -150,11 +154,14 @@ func (b budget) left(ctx context.Context) error {
 type journal struct{ file *os.File }
 
 func (h *Holder) journal(j ledger.Job) (*journal, error) {
-	dir := h.journals(j.Grant)
+	return openJournal(h.journals(j.Grant), string(j.ID)+"."+strconv.Itoa(j.Try))
+}
+
+func openJournal(dir, name string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, string(j.ID)+"."+strconv.Itoa(j.Try)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, errBegun
 	}

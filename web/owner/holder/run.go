@@ -97,6 +97,9 @@ func (h *Holder) stopAll() {
 	for _, r := range h.running {
 		r.stop(errors.New("the holder stops"))
 	}
+	for _, r := range h.summing {
+		r.stop(errors.New("the holder stops"))
+	}
 }
 
 // lead begins a job's tries, one after the other, until the job is over. A try
@@ -280,7 +283,7 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 		}
 		in = slices.Concat(opened...)
 	}
-	if err := h.connect(ctx, j, at, &cfg); err != nil {
+	if err := h.connect(ctx, j.Organisations, j.Holders, at, &cfg); err != nil {
 		return out, err
 	}
 	s, err := mpc.Open(ctx, cfg)
@@ -301,18 +304,19 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	return out.Blind(id[:], in[0], in[1:]...), nil
 }
 
-// connect dials the next holder and waits for the one before.
-func (h *Holder) connect(ctx context.Context, j ledger.Job, at int, cfg *mpc.Config) error {
+// connect dials the next holder and waits for the one before, of those who sit for
+// three organisations.
+func (h *Holder) connect(ctx context.Context, organisations, holders []ledger.PartyID, at int, cfg *mpc.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, h.Patience)
 	defer cancel()
 	var seats [2]ledger.Seat // next, previous
 	for k := range seats {
 		i := (at + 1 + k) % ledger.Sharers
 		var err error
-		if seats[k], err = h.Party.Seat(ctx, h.Party.Home.Network.Genesis, j.Organisations[i]); err != nil {
+		if seats[k], err = h.Party.Seat(ctx, h.Party.Home.Network.Genesis, organisations[i]); err != nil {
 			return err
 		}
-		if seats[k].Holder != j.Holders[i] {
+		if seats[k].Holder != holders[i] {
 			return fmt.Errorf("another holder sits for the organisation at place %d now", i)
 		}
 	}

@@ -129,7 +129,7 @@ func Share(ctx context.Context, p *owner.Party, w Permission) (out Permitted, er
 	if err != nil {
 		return out, err
 	}
-	to, err := holders(ctx, p, r.Commitment.Sharing.Organisations)
+	_, to, err := p.Holders(ctx, r.Commitment.Sharing.Organisations)
 	if err != nil {
 		return out, err
 	}
@@ -157,24 +157,4 @@ func Share(ctx context.Context, p *owner.Party, w Permission) (out Permitted, er
 		return nil
 	})
 	return Permitted{g.ID, r.ID, w.Lender, m.ID, g.Until, g.Calls, g.Organisations[:]}, err
-}
-
-// holders returns the recipients of who computes for each organisation: proved by
-// the organisations' signatures and their own, and three of them.
-func holders(ctx context.Context, p *owner.Party, organisations [ledger.Sharers]ledger.PartyID) (to [ledger.Sharers]seal.Recipient, err error) {
-	seen := map[ledger.PartyID]bool{}
-	for i, o := range organisations {
-		seat, err := p.Seat(ctx, p.Home.Network.Genesis, o)
-		if err != nil {
-			return to, err
-		}
-		if seen[seat.Holder] {
-			return to, notice.New(notice.Denied, "one process holds the shares of two organisations: it could open your file", "nothing was sealed or sent; tell the organisations: `manx audit` names them")
-		}
-		seen[seat.Holder] = true
-		if to[i], err = p.RecipientOf(ctx, seat.Holder); err != nil {
-			return to, err
-		}
-	}
-	return to, nil
 }
