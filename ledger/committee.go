@@ -38,6 +38,9 @@ type Committee struct {
 // Place returns the place of a holder among the members, or -1.
 func (c Committee) Place(holder PartyID) int { return slices.Index(c.Holders, holder) }
 
+// CommitteeNeed returns how many of n members serve: a majority, MaxNeed at most.
+func CommitteeNeed(n int) int { return min(n/2+1, MaxNeed) }
+
 // CommitteeNow is where the id of the network's present committee is kept.
 const CommitteeNow Key = "common/committee"
 
@@ -63,8 +66,8 @@ func (ProposeCommittee) Command() string { return "committee.propose" }
 
 // Check implements Body.
 func (b ProposeCommittee) Check() error {
-	if n := len(b.Organisations); n < Sharers || n > MaxMembers || b.Need < 2 || b.Need > min(n, MaxNeed) {
-		return fmt.Errorf("a committee has %d to %d members, of whom 2 or %d serve", Sharers, MaxMembers, MaxNeed)
+	if n := len(b.Organisations); n < Sharers || n > MaxMembers || b.Need != CommitteeNeed(n) {
+		return fmt.Errorf("a committee has %d to %d members, of whom a majority serve, %d at most", Sharers, MaxMembers, MaxNeed)
 	}
 	for i, o := range b.Organisations {
 		if err := CheckID(o, "p"); err != nil {

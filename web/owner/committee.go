@@ -106,7 +106,7 @@ func CharterSeats(seats []ledger.Seat) ([]committee.Seat, error) {
 func sameSeats(charter *committee.Charter, need int, seats []ledger.Seat) bool {
 	want, err := CharterSeats(seats)
 	got := charter.Seats()
-	if err != nil || len(got) != len(want) || charter.Need() != need || charter.Set() != ckks.Shared {
+	if err != nil || len(got) != len(want) || charter.Need() != need || need != ledger.CommitteeNeed(len(want)) || charter.Set() != ckks.Shared {
 		return false
 	}
 	for i := range got {

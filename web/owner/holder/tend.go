@@ -105,7 +105,7 @@ func (h *Holder) propose(ctx context.Context, seats []ledger.Seat, after *ledger
 	if err != nil {
 		return err
 	}
-	need := min(len(seats)/2+1, ledger.MaxNeed)
+	need := ledger.CommitteeNeed(len(seats))
 	b := ledger.ProposeCommittee{Need: need}
 	var charter *committee.Charter
 	if after == nil {

@@ -271,6 +271,9 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 	ctx := t.Context()
 	seats := s.sit(s.here)
 	s.furnish(7)
+	for _, h := range seats { // or they take the right ones meanwhile
+		h.stop()
+	}
 	g := s.permit(3)
 	other, err := scoreshareOf(credit.Sample(8))
 	s.check(err)
@@ -282,8 +285,11 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 		_, err = s.borrower.Ask(ctx, seats[i].Organisation, wraps.PutShare{Service: seats[i].Organisation, Grant: g.Grant, Sealed: sealed})
 		s.check(err)
 	}
+	for i, h := range seats {
+		s.start(h, i)
+	}
 	id := s.ask()
-	time.Sleep(500 * time.Millisecond)
+	s.until("the first holder refuses its share", func() bool { return strings.Contains(seats[0].log.String(), "not the one that the furnisher committed to") })
 	for i := range seats {
 		if n := s.begun(seats[i], id); n != 0 {
 			t.Errorf("holder %d began %d sessions", i, n)
