@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -227,10 +228,12 @@ func TestInvariant8_JoiningASumIsOneEffect(t *testing.T) {
 	var stop atomic.Pointer[context.CancelFunc]
 	s := onSums(t, ledger.Health, 3, itself, webtest.Options{Front: func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r)
 			if cancel := stop.Load(); cancel != nil && r.Method != http.MethodGet && left.Add(-1) == 0 {
-				(*cancel)() // it happened, and nobody hears of it
+				h.ServeHTTP(httptest.NewRecorder(), r) // it happens, and nobody hears of it
+				(*cancel)()
+				panic(http.ErrAbortHandler)
 			}
+			h.ServeHTTP(w, r)
 		})
 	}})
 	for _, h := range s.seats {
