@@ -66,6 +66,7 @@ type OpenEscrow struct {
 	Terms   json.RawMessage `json:"terms"`
 	Players []Player        `json:"players"`
 	Last    Time            `json:"last"`
+	Coins   []CoinID        `json:"coins,omitempty"` // that pay Fees.Open; change comes back
 }
 
 // Command implements Body.
@@ -80,6 +81,8 @@ func (b OpenEscrow) Check() error {
 		return errors.New("a contract has terms of at most 48 KiB")
 	case len(b.Players) == 0 || len(b.Players) > maxPlayers:
 		return errors.New("a contract has 1 to 32 roles with who plays them")
+	case len(b.Coins) > MaxCoins:
+		return errors.New("spend at most 64 coins")
 	}
 	for _, p := range b.Players {
 		if err := CheckID(p.Party, "p"); err != nil {

@@ -44,7 +44,7 @@ func kinds(r Report) map[int]Kind {
 
 // The fees of jobs are sound.
 func TestJobFeesAreSound(t *testing.T) {
-	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Asked: begin, Last: last}
+	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Parts: 1000, Asked: begin, Last: last}
 	self := f
 	self.Subject = f.Asker
 	for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {

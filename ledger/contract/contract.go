@@ -10,7 +10,9 @@
 // on a grant given beforehand (ledger.SignedKey) and the holders' word that its
 // shares are destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey),
 // applied commands
-// ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
+// ("common/command/…"), digests of keys in use ("common/seen/…"), payments and
+// periods of rewards that were issued for (ledger.PaymentKey, ledger.Granted), the
+// schedule, the supply,
 // the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
 // checkpoint. Only clock, supply and tree size are written by many.
 //
@@ -135,6 +137,8 @@ func (t *txn) dispatch() error {
 		return run(t, issueCoins)
 	case "coin.burn":
 		return run(t, burnCoins)
+	case "coin.schedule":
+		return run(t, setSchedule)
 	case "model.publish":
 		return run(t, publishModel)
 	case "model.retire":

@@ -56,7 +56,31 @@ func openEscrow(t *txn, b ledger.OpenEscrow) error {
 	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
 		return err
 	}
-	return t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened)
+	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
+		return err
+	}
+	return t.payFee(b.Coins)
+}
+
+// payFee pays the exchange for opening a contract; change comes back.
+func (t *txn) payFee(coins []ledger.CoinID) error {
+	fees, err := t.fees()
+	if err != nil {
+		return err
+	}
+	sum, err := t.spend(coins)
+	if err != nil {
+		return err
+	}
+	change, err := sum.Sub(fees.Open)
+	if err != nil {
+		return refuse(notice.Exhausted, "opening a contract costs "+fees.Open.String()+" MAN, which the coins given do not cover", "see what you hold: `manx wallet balance`")
+	}
+	out := t.due(fees.Open)
+	if !change.IsZero() {
+		out = append(out, ledger.Output{To: t.cmd.Author, Amount: change})
+	}
+	return t.pay(out)
 }
 
 // stepEscrow steps a contract.
