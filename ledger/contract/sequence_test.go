@@ -33,6 +33,7 @@ type cast struct {
 	past      []ledger.Command
 	contracts []ledger.EscrowID
 	done      map[string]int
+	fee       ledger.Amount // of a coin.send
 }
 
 func newCast(t testing.TB, r *rand.Rand) *cast {
@@ -66,6 +67,12 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 				s.Fund(k, ledger.MAN(20))
 			}
 		}
+	}
+	if r.IntN(2) == 0 {
+		fees := ledger.Fees{Send: ledger.Units(r.Uint64N(3)), Open: ledger.Units(r.Uint64N(1000)), Jobs: uint32(r.IntN(ledger.MaxJobsFee + 1))}
+		s.Do(s.World.Organisations[0], ledger.SetSchedule{Schedule: ledger.Schedule{Version: 1, Fees: fees,
+			Rewards: []ledger.Reward{{Name: "r", Amount: ledger.MAN(1), Start: s.World.Now() - 9*3600, Every: 3600, Periods: 9}}}}, s.World.Organisations[1])
+		c.fee = fees.Send
 	}
 	return c
 }
@@ -144,6 +151,7 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		for _, id := range in {
 			sum, _ = sum.Add(ledgertest.Read[ledger.Coin](c.Story, ledger.KeyOf(id)).Amount)
 		}
+		sum, _ = sum.Sub(c.fee)
 		return k, ledger.SendCoins{In: in, Out: []ledger.Output{{To: k.Party(), Amount: sum}}}
 	case 2, 3:
 		k := c.owner(rec)
@@ -195,6 +203,10 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		return right(j.Asker), ledger.DisputeJob{Job: j.ID}
 	default:
 		if o := c.World.Organisations[c.r.IntN(2)]; c.r.IntN(3) == 0 {
+			if c.r.IntN(2) == 0 {
+				out := []ledger.Output{{To: pick(c.r, c.parties).Party(), Amount: ledger.MAN(1)}}
+				return o, ledger.IssueCoins{Out: out, Reason: "test", Granted: &ledger.Granted{Reward: "r", Period: 1 + c.r.IntN(3)}}
+			}
 			return o, ledger.BurnCoins{In: c.coins(o.Party(), 2), Reason: "test"}
 		}
 		if c.r.IntN(2) == 0 {

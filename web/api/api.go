@@ -25,6 +25,7 @@ const (
 	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap
 	Movements     = "/v1/movements" // ?after=; of the caller's coins
 	Models        = "/v1/models"
+	Mints         = "/v1/mints"    // every change of the supply
 	Receipts      = "/v1/receipts" // + "/<job>"
 	Nodes         = "/v1/nodes"
 	Organisations = "/v1/organisations"

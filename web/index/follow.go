@@ -206,7 +206,7 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "escrow", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "escrow", "mint", "p":
 		return word
 	}
 	return ""

@@ -48,14 +48,29 @@ func CheckTerms(terms escrow.Terms, players []ledger.Player, at, last ledger.Tim
 	return r, nil
 }
 
-// OpenContract puts terms on the ledger and returns the contract's id.
+// OpenContract puts terms on the ledger, pays the exchange what the schedule asks
+// for that, and returns the contract's id.
 func (p *Party) OpenContract(ctx context.Context, title string, terms escrow.Terms, players []ledger.Player, last ledger.Time) (ledger.EscrowID, error) {
 	b, err := json.Marshal(terms)
 	if err != nil {
 		return "", fmt.Errorf("encode terms: %w", err)
 	}
 	body := ledger.OpenEscrow{Title: title, Terms: b, Players: players, Last: last}
-	cmd, done, err := p.once(ctx, "escrow/"+ledger.TermsHash(b, players).String(), body)
+	name := "escrow/" + ledger.TermsHash(b, players).String()
+	s, err := p.Schedule(ctx)
+	if err != nil {
+		return "", err
+	}
+	var cmd ledger.Command
+	var done func() error
+	if s.Fees.Open.IsZero() {
+		cmd, done, err = p.once(ctx, name, body)
+	} else {
+		cmd, done, err = p.spend(ctx, name, s.Fees.Open, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
+			body.Coins = coins
+			return body, nil
+		})
+	}
 	if err != nil {
 		return "", err
 	}
