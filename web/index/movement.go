@@ -1,0 +1,280 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"manx/ledger"
+	"manx/web/api"
+)
+
+// movement is one coin that came to a party or left her.
+type movement struct {
+	Party    string `gorm:"primaryKey"`
+	Height   uint64 `gorm:"primaryKey;autoIncrement:false"`
+	N        int    `gorm:"primaryKey;autoIncrement:false"` // which of the height's
+	Time     int64
+	Incoming int // 1 or 0
+	Coin     string
+	Amount   string
+	Balance  string // of the party after it
+	What     string
+	About    string
+	Cause    string
+}
+
+// purse is what a party holds.
+type purse struct {
+	Party   string `gorm:"primaryKey"`
+	Balance string
+}
+
+// Movements returns what moved a party's coins from a time on, before another
+// and after a height, oldest first: about limit of them, those of one height
+// together. opening is what she held before the first. Where next is not 0,
+// Movements after it goes on. limit is more than one command moves.
+func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before ledger.Time, after ledger.Height, limit int) (out []api.Movement, opening ledger.Amount, next ledger.Height, err error) {
+	err = x.do(ctx, func(db *gorm.DB) error {
+		var rows []movement
+		if err := db.Where("party = ? AND time >= ? AND time < ? AND height > ?", string(p), int64(from), int64(before), uint64(after)).
+			Order("time, height, n").Limit(limit + 1).Find(&rows).Error; err != nil {
+			return err
+		}
+		if next = 0; len(rows) > limit {
+			last := rows[limit].Height
+			rows = slices.DeleteFunc(rows, func(m movement) bool { return m.Height == last })
+			if len(rows) == 0 {
+				return fmt.Errorf("one command has moved over %d coins of a party", limit)
+			}
+			next = ledger.Height(rows[len(rows)-1].Height)
+		}
+		was := db.Where("party = ? AND time < ?", string(p), int64(from))
+		if after > 0 {
+			was = db.Where("party = ? AND height <= ? AND time < ?", string(p), uint64(after), int64(before))
+		}
+		var old []movement
+		if err := was.Order("time DESC, height DESC, n DESC").Limit(1).Find(&old).Error; err != nil {
+			return err
+		}
+		opening = ledger.Amount{}
+		for _, m := range old {
+			if opening, err = ledger.ParseAmount(m.Balance); err != nil {
+				return err
+			}
+		}
+		out = make([]api.Movement, len(rows))
+		for i, m := range rows {
+			if out[i], err = m.told(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, opening, next, err
+}
+
+func (m movement) told() (o api.Movement, err error) {
+	o = api.Movement{Height: ledger.Height(m.Height), Time: ledger.Time(m.Time), In: m.Incoming == 1, Coin: ledger.CoinID(m.Coin), What: m.What, Of: ledger.Key(m.About)}
+	if o.Amount, err = ledger.ParseAmount(m.Amount); err != nil {
+		return o, err
+	}
+	if o.Balance, err = ledger.ParseAmount(m.Balance); err != nil {
+		return o, err
+	}
+	return o, o.Cause.UnmarshalText([]byte(m.Cause))
+}
+
+// book enters the movements of a batch's whole commands, unless they are in. Its
+// cursor is its own: it came later than that of states, and began at the first
+// event.
+func book(tx *gorm.DB, batch []ledger.Event) error {
+	if batch = batch[:lastWhole(batch)+1]; len(batch) == 0 {
+		return nil
+	}
+	// Two nodes that share a database wait for each other here.
+	if err := tx.Exec("UPDATE cursors SET height = height WHERE id IN ?", []int{movedCursor, timeCursor}).Error; err != nil {
+		return err
+	}
+	var at []struct {
+		ID     int
+		Height int64
+	}
+	if err := tx.Table("cursors").Where("id IN ?", []int{movedCursor, timeCursor}).Find(&at).Error; err != nil {
+		return err
+	}
+	e := entries{held: map[string]ledger.Amount{}, coins: map[string]movement{}}
+	for _, c := range at {
+		if c.ID == timeCursor {
+			e.now = c.Height
+			continue
+		}
+		batch = slices.DeleteFunc(slices.Clone(batch), func(v ledger.Event) bool { return int64(v.Height) <= c.Height })
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := e.recall(tx, batch); err != nil {
+		return err
+	}
+	begin := 0
+	for i, v := range batch {
+		if v.Last {
+			if err := e.enter(batch[begin : i+1]); err != nil {
+				return err
+			}
+			begin = i + 1
+		}
+	}
+	return e.save(tx, uint64(batch[len(batch)-1].Height))
+}
+
+// entries are the movements of a batch.
+type entries struct {
+	now   int64
+	held  map[string]ledger.Amount // by the parties of the batch
+	coins map[string]movement      // that brought the coins which are spent
+	rows  []movement
+}
+
+// recall reads whose the coins are that a batch spends, and what the parties held.
+func (e *entries) recall(tx *gorm.DB, batch []ledger.Event) error {
+	var spent []string
+	parties := map[string]bool{}
+	for _, v := range batch {
+		switch id, _ := ledger.IDOf(v.Key); v.Name {
+		case ledger.CoinSpent:
+			spent = append(spent, id)
+		case ledger.CoinMade:
+			c, err := coinOf(v)
+			if err != nil {
+				return err
+			}
+			parties[string(c.Owner)] = true
+		}
+	}
+	for ids := range slices.Chunk(spent, rows) {
+		var found []movement
+		if err := tx.Where("coin IN ? AND incoming = 1", ids).Find(&found).Error; err != nil {
+			return err
+		}
+		for _, m := range found {
+			e.coins[m.Coin], parties[m.Party] = m, true
+		}
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(parties)), rows) {
+		var found []purse
+		if err := tx.Where("party IN ?", ids).Find(&found).Error; err != nil {
+			return err
+		}
+		for _, p := range found {
+			a, err := ledger.ParseAmount(p.Balance)
+			if err != nil {
+				return err
+			}
+			e.held[p.Party] = a
+		}
+	}
+	return nil
+}
+
+func coinOf(v ledger.Event) (c ledger.Coin, err error) {
+	if err := json.Unmarshal(v.Body, &c); err != nil {
+		return c, fmt.Errorf("coin on the ledger: %w", err)
+	}
+	return c, nil
+}
+
+// enter makes the movements of one command.
+func (e *entries) enter(command []ledger.Event) error {
+	about, what, begin := "", "", len(e.rows)
+	spent, made, payers, n := false, false, map[string]bool{}, map[string]int{}
+	for _, v := range command {
+		switch id, _ := ledger.IDOf(v.Key); {
+		case v.Name == ledger.TimeTicked:
+			var c ledger.Clock
+			if err := json.Unmarshal(v.Body, &c); err != nil {
+				return fmt.Errorf("time on the ledger: %w", err)
+			}
+			e.now = int64(c.Now)
+		case v.Name == ledger.CoinSpent:
+			spent = true
+			m, known := e.coins[id]
+			if !known {
+				return fmt.Errorf("a coin is spent at %d that was never made", v.Height)
+			}
+			payers[m.Party] = true
+			e.rows = append(e.rows, movement{Party: m.Party, Coin: id, Amount: m.Amount})
+		case v.Name == ledger.CoinMade:
+			made = true
+			c, err := coinOf(v)
+			if err != nil {
+				return err
+			}
+			m := movement{Party: string(c.Owner), Coin: id, Amount: c.Amount.String(), Incoming: 1}
+			e.coins[id], e.rows = m, append(e.rows, m)
+		case what == "" && !strings.HasPrefix(v.Name, "coin."):
+			what, about = v.Name, string(v.Key)
+		}
+	}
+	for i := begin; i < len(e.rows); i++ {
+		m := &e.rows[i]
+		a, err := ledger.ParseAmount(m.Amount)
+		if err != nil {
+			return err
+		}
+		held := e.held[m.Party]
+		if m.Incoming == 1 {
+			held, err = held.Add(a)
+		} else {
+			held, err = held.Sub(a)
+		}
+		if err != nil {
+			return fmt.Errorf("coins of a party: %w", err)
+		}
+		cause, _ := command[0].Cause.MarshalText() // never fails
+		e.held[m.Party], m.Balance = held, held.String()
+		m.Height, m.N, m.Time, m.Cause, m.About = uint64(command[0].Height), n[m.Party], e.now, string(cause), about
+		n[m.Party]++
+		switch {
+		case what != "":
+			m.What = what
+		case !made:
+			m.What = "burnt"
+		case payers[m.Party]:
+			m.What = "sent"
+		case spent:
+			m.What = "received"
+		default:
+			m.What = "issued"
+		}
+	}
+	return nil
+}
+
+func (e *entries) save(tx *gorm.DB, height uint64) error {
+	purses := map[string]purse{}
+	for _, m := range e.rows {
+		purses[m.Party] = purse{m.Party, m.Balance}
+	}
+	for some := range slices.Chunk(e.rows, rows) {
+		if err := tx.Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(slices.Collect(maps.Values(purses)), rows) {
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	if err := tx.Exec("UPDATE cursors SET height = ? WHERE id = ?", height, movedCursor).Error; err != nil {
+		return err
+	}
+	return tx.Exec("UPDATE cursors SET height = ? WHERE id = ?", e.now, timeCursor).Error
+}
