@@ -62,7 +62,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 	}
 	for language, want := range map[Language][]string{
 		English: {"1. Until 7 December 2026, 00:53:20 UTC:", "If the lender puts 50 MAN into the loan, go on with 2.", "the lender cancels", "chooses “wait a bit”",
-			"has paid all of the loan, in one sum or several, to the school or the shop and nobody else", "2 of the school and the shop states “enrolled” to be 1, as of no more than 2 days before",
+			"has paid all of the loan, in one sum or several, to the school or the shop and nobody else", "2 of the school and the shop state “enrolled” to be 1, as of no more than 2 days before",
 			"on its word alone", "job health-job-01000000000000000000000000000000 is settled", "is refunded", "If the loan holds 10 MAN or more: go on with 5; otherwise with 7.",
 			"“enrolled” was stated as 1 or more", "pay 10 MAN, or what there is if it is less, to the school, 12.5% of it to the shop and all the rest to the borrower; then go on with 6",
 			"Nothing happens until 20 December 2026, 00:53:50 UTC", "ends as “ended”", "What is left in the pledge at the end belongs to the borrower.", "The lender is credit-p-l."},
