@@ -28,7 +28,7 @@ func escrowCommand(t *terminal) *cobra.Command {
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell terms in Chinese")
 	e := &escrowCLI{t, &as, &zh}
-	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.step())
+	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.explain(), e.step())
 	return c
 }
 
@@ -96,10 +96,7 @@ func (e *escrowCLI) check() *cobra.Command {
 				at = ledger.Time(day.Unix())
 			}
 			teller := e.teller()
-			r, err := owner.CheckTerms(d.read, d.Players, at, d.Last)
-			if f := (*escrow.Fault)(nil); errors.As(err, &f) {
-				return notice.Because(f, notice.Invalid, teller.Fault(f), "correct that clause")
-			}
+			r, err := e.explore(d, at)
 			if err != nil {
 				return err
 			}
@@ -114,7 +111,8 @@ func (e *escrowCLI) check() *cobra.Command {
 				}
 			})
 			if len(stories) > 0 {
-				return notice.New(notice.Integrity, fmt.Sprintf("the terms are not sound: %d found wrong", len(stories)), "no ledger takes them; correct the clauses that the stories name")
+				return notice.New(notice.Integrity, fmt.Sprintf(e.either("the terms are not sound: %d found wrong", "条款不成立：发现%d处问题"), len(stories)),
+					e.either("no ledger takes them; correct the clauses that the stories name", "账本不会接受；请改正所述条款"))
 			}
 			return nil
 		}}
@@ -139,12 +137,12 @@ func (e *escrowCLI) deploy(ctx context.Context, p *owner.Party, d draft) error {
 	if err != nil {
 		return err
 	}
-	r, err := owner.CheckTerms(d.read, d.Players, info.Now, d.Last)
+	r, err := e.explore(d, info.Now)
 	if err != nil {
 		return err
 	}
 	if len(r.Findings) > 0 {
-		return notice.New(notice.Integrity, "the terms are not sound: "+e.teller().Finding(d.read, r.Findings[0]), "read all of it: `manx escrow check`")
+		return notice.New(notice.Integrity, e.either("the terms are not sound: ", "条款不成立：")+e.teller().Finding(d.read, r.Findings[0]), e.either("read all of it: `manx escrow check`", "全部问题见 `manx escrow check --zh`"))
 	}
 	if !e.json && !e.quiet {
 		fmt.Fprintf(e.err, "%s\n%s\nhash %s\n", d.Title, e.teller().Terms(d.read, owner.Parts(d.Players)), ledger.TermsHash(d.Terms, d.Players))
@@ -202,7 +200,7 @@ func (e *escrowCLI) list() *cobra.Command {
 func (e *escrowCLI) show() *cobra.Command {
 	var svg string
 	var mermaid bool
-	c := &cobra.Command{Use: "show CONTRACT", Aliases: []string{"explain"}, Short: "Read a contract in plain words, where it stands and what can happen next", Args: cobra.ExactArgs(1),
+	c := &cobra.Command{Use: "show CONTRACT", Short: "Read a contract in plain words, where it stands and what can happen next", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := escrowNamed(args[0])
 			if err != nil {
@@ -290,7 +288,7 @@ func (e *escrowCLI) step() *cobra.Command {
 					s.When = info.Now
 				}
 				if err := p.StepContract(ctx, c, s); err != nil {
-					return err
+					return e.refused(ctx, p, c, err)
 				}
 				if c, err = p.Contract(ctx, id); err != nil {
 					return err

@@ -40,7 +40,7 @@ func (t Teller) heading(terms escrow.Terms, n int) string {
 	case c.If != nil:
 		return t.condition(terms, *c.If) + t.say("?", "？")
 	case c.Wait != nil:
-		return t.say("until %s", "%s之前", t.when(c.Wait.Until))
+		return t.say("until %s", "%s之前", t.When(c.Wait.Until))
 	}
 	return t.outcome(c.Close.Outcome)
 }

@@ -79,7 +79,7 @@ func (t Teller) condition(terms escrow.Terms, f escrow.If) string {
 }
 
 func (t Teller) wait(terms escrow.Terms, w escrow.Wait) string {
-	until := t.when(w.Until)
+	until := t.When(w.Until)
 	if len(w.Cases) == 0 {
 		return t.sentence(t.say("nothing happens until %s; then go on with %d", "等到%s；然后接第%d条", until, w.Next+1))
 	}

@@ -161,8 +161,35 @@ func TestNextMoves(t *testing.T) {
 	if len(moves) != 4 || moves[0].By != "lender" || moves[0].Until != begin+7*day || moves[3].From != begin+7*day || moves[3].Then != 6 {
 		t.Errorf("next: %+v", moves)
 	}
+	// The timeline goes on to every wait that may come; who may do what stands in it,
+	// and what attesters have said so far.
+	s.At = 1
+	s.Votes = []escrow.Vote{{Stated: escrow.Stated{Fact: "enrolled", Value: 1}, By: "shop", At: begin}}
+	line := Teller{Words: words()}.Timeline(terms, s)
+	if len(line) != 2 || !line[0].Now || line[0].Clause != 1 || line[1].Now || line[1].Clause != 5 || line[0].Until >= line[1].Until {
+		t.Errorf("timeline: %+v", line)
+	}
+	if m := line[0].Moves[2]; len(m.Who) != 2 || !strings.Contains(m.What, "(so far: the shop 1 as of 30 November 2026") {
+		t.Errorf("the fact: %+v", m)
+	}
+	if m := (Teller{Chinese, words()}).Timeline(terms, s)[0].Moves[2]; !strings.Contains(m.What, "（目前：商家为1") {
+		t.Errorf("the fact in Chinese: %+v", m)
+	}
+	for language, want := range map[Language]string{English: "clause 2, which waits until 14 December 2026, 00:53:20 UTC: the terms do not offer this now", Chinese: "第2条，等待至2026年12月14日00:53:20（UTC）：条款此时不允许此举"} {
+		if got := (Teller{language, words()}).Refused(terms, s, escrow.ErrNone.Error()); got != want {
+			t.Errorf("refused: %q", got)
+		}
+	}
+	for _, err := range []error{escrow.ErrOver, escrow.ErrLate, escrow.ErrEarly, escrow.ErrWho, escrow.ErrNone, escrow.ErrStale, escrow.ErrMuch, escrow.ErrMany, ledger.ErrAmount} {
+		if zh := (Teller{Chinese, words()}).Refused(terms, s, err.Error()); strings.Contains(zh, err.Error()) {
+			t.Errorf("%v has no Chinese", err)
+		}
+	}
+	if got := (Teller{Chinese, words()}).Refused(terms, s, "the node is away"); got != "the node is away" {
+		t.Errorf("another error is told as %q", got)
+	}
 	s.At = escrow.Over
-	if (Teller{Words: words()}).Next(terms, s) != nil {
+	if (Teller{Words: words()}).Next(terms, s) != nil || (Teller{Words: words()}).Timeline(terms, s) != nil {
 		t.Error("something can happen after the end")
 	}
 }
