@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a score is asked, consented to and answered":   score,
 		"a score is computed while its subject is away": away,
 		"a contract goes its ways":                      contract,
+		"Invariant3_4_8_contracts at random":            agreement,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },
