@@ -5,6 +5,7 @@ import (
 	crand "crypto/rand"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -315,11 +316,14 @@ func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
 // Whatever sequence of commands is tried, with replies lost, tries repeated,
 // old commands replayed and new ones altered: no money is made or lost (3), a
 // command has one effect (8), what is not validly signed has none (2), and
-// afterwards every escrow ends (4).
+// afterwards every escrow ends (4). MANX_LONG=1 tries 120,000 commands.
 func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	runs, steps := 4, 600
 	if testing.Short() {
 		runs = 2
+	}
+	if os.Getenv("MANX_LONG") != "" {
+		runs = 200
 	}
 	done := map[string]int{}
 	for range runs {
