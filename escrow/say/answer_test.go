@@ -69,3 +69,22 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 }
+
+// FuzzAnswer answers a question for a parameter of any kind with anything: a value
+// that the kind takes, or the question again.
+func FuzzAnswer(f *testing.F) {
+	kinds := []template.Kind{template.Role, template.Roles, template.Amount, template.Percent, template.Duration, template.Deadline, template.Count, template.Fact, template.Job, template.Shares}
+	for i, s := range []string{"the notary", "the bank and the court", "五十MAN", "百分之百", "a fortnight", "03/04/2027", "三", "delivery", job, "the hospital 40% and the clinic 60%"} {
+		f.Add(byte(i), s)
+	}
+	f.Fuzz(func(t *testing.T, kind byte, said string) {
+		p := template.Param{Name: "x", Kind: kinds[int(kind)%len(kinds)], About: [2]string{"a thing", "某事"}}
+		v, again := Standard().Answer(p, tell.Chinese, said, given)
+		if again == nil && !p.Kind.Valid(v) {
+			t.Fatalf("%q is taken for a %s: %q", said, p.Kind, v)
+		}
+		if again != nil && again.Text == "" {
+			t.Fatal("a question without words")
+		}
+	})
+}

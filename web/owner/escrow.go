@@ -77,7 +77,8 @@ func (p *Party) OpenContract(ctx context.Context, title string, terms escrow.Ter
 	return ledger.NewEscrowID(p.Vertical(), cmd.ID), done()
 }
 
-// Contract reads a contract, and checks that its hash is of its terms.
+// Contract reads a contract, and checks that its hash is of its terms, that a
+// ledger would take them, and that they can stand where the node says.
 func (p *Party) Contract(ctx context.Context, id ledger.EscrowID) (c Contract, err error) {
 	if c.Escrow, err = Get[ledger.Escrow](ctx, p.Client, id); err != nil {
 		return c, err
@@ -89,7 +90,18 @@ func (p *Party) Contract(ctx context.Context, id ledger.EscrowID) (c Contract, e
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(b, &c.State)
+	if err = json.Unmarshal(b, &c.State); err == nil {
+		err = c.Read.Check(Parts(c.Players), c.Opened, c.Last)
+	}
+	if err != nil || len(c.State.Pots) != len(c.Read.Pots) || !c.State.Over() && !c.waits() {
+		return c, notice.Because(err, notice.Integrity, "the contract that the node shows is none that a ledger holds", "do not act on it; tell the organisations")
+	}
+	return c, nil
+}
+
+// waits reports whether a contract's state is at a wait of its terms.
+func (c Contract) waits() bool {
+	return c.State.At >= 0 && c.State.At < len(c.Read.Clauses) && c.Read.Clauses[c.State.At].Wait != nil
 }
 
 // Contracts lists the contracts that the party opened or has a part in, newest
