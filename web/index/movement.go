@@ -17,17 +17,11 @@ import (
 
 // movement is one coin that came to a party or left her.
 type movement struct {
-	Party    string `gorm:"primaryKey"`
-	Height   uint64 `gorm:"primaryKey;autoIncrement:false"`
-	N        int    `gorm:"primaryKey;autoIncrement:false"` // which of the height's
-	Time     int64
-	Incoming int // 1 or 0
-	Coin     string
-	Amount   string
-	Balance  string // of the party after it
-	What     string
-	About    string
-	Cause    string
+	Party  string `gorm:"primaryKey"`
+	Time   int64  `gorm:"primaryKey;autoIncrement:false"`
+	Height uint64 `gorm:"primaryKey;autoIncrement:false"`
+	N      int    `gorm:"primaryKey;autoIncrement:false"` // which of the height's
+	Body   []byte // api.Movement as JSON
 }
 
 // purse is what a party holds.
@@ -36,10 +30,18 @@ type purse struct {
 	Balance string
 }
 
+// unspent is whose a coin is, until it is spent.
+type unspent struct {
+	Coin   string `gorm:"primaryKey"`
+	Party  string
+	Amount string
+}
+
 // Movements returns what moved a party's coins from a time on, before another
 // and after a height, oldest first: about limit of them, those of one height
 // together. opening is what she held before the first. Where next is not 0,
-// Movements after it goes on. limit is more than one command moves.
+// Movements after it goes on, from the time of the last. limit is more than one
+// command moves.
 func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before ledger.Time, after ledger.Height, limit int) (out []api.Movement, opening ledger.Amount, next ledger.Height, err error) {
 	err = x.do(ctx, func(db *gorm.DB) error {
 		var rows []movement
@@ -57,7 +59,7 @@ func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before le
 		}
 		was := db.Where("party = ? AND time < ?", string(p), int64(from))
 		if after > 0 {
-			was = db.Where("party = ? AND height <= ? AND time < ?", string(p), uint64(after), int64(before))
+			was = db.Where("party = ? AND time <= ? AND height <= ?", string(p), int64(from), uint64(after))
 		}
 		var old []movement
 		if err := was.Order("time DESC, height DESC, n DESC").Limit(1).Find(&old).Error; err != nil {
@@ -65,30 +67,21 @@ func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before le
 		}
 		opening = ledger.Amount{}
 		for _, m := range old {
-			if opening, err = ledger.ParseAmount(m.Balance); err != nil {
+			var last api.Movement
+			if err := json.Unmarshal(m.Body, &last); err != nil {
 				return err
 			}
+			opening = last.Balance
 		}
 		out = make([]api.Movement, len(rows))
 		for i, m := range rows {
-			if out[i], err = m.told(); err != nil {
+			if err := json.Unmarshal(m.Body, &out[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return out, opening, next, err
-}
-
-func (m movement) told() (o api.Movement, err error) {
-	o = api.Movement{Height: ledger.Height(m.Height), Time: ledger.Time(m.Time), In: m.Incoming == 1, Coin: ledger.CoinID(m.Coin), What: m.What, Of: ledger.Key(m.About)}
-	if o.Amount, err = ledger.ParseAmount(m.Amount); err != nil {
-		return o, err
-	}
-	if o.Balance, err = ledger.ParseAmount(m.Balance); err != nil {
-		return o, err
-	}
-	return o, o.Cause.UnmarshalText([]byte(m.Cause))
 }
 
 // book enters the movements of a batch's whole commands, unless they are in. Its
@@ -109,7 +102,7 @@ func book(tx *gorm.DB, batch []ledger.Event) error {
 	if err := tx.Table("cursors").Where("id IN ?", []int{movedCursor, timeCursor}).Find(&at).Error; err != nil {
 		return err
 	}
-	e := entries{held: map[string]ledger.Amount{}, coins: map[string]movement{}}
+	e := entries{made: map[string]bool{}, held: map[string]ledger.Amount{}, coins: map[string]unspent{}}
 	for _, c := range at {
 		if c.ID == timeCursor {
 			e.now = c.Height
@@ -139,8 +132,16 @@ func book(tx *gorm.DB, batch []ledger.Event) error {
 type entries struct {
 	now   int64
 	held  map[string]ledger.Amount // by the parties of the batch
-	coins map[string]movement      // that brought the coins which are spent
-	rows  []movement
+	coins map[string]unspent       // that the batch spends, or makes
+	made  map[string]bool          // by the batch, and not spent by it
+	spent []string                 // of those made before
+	rows  []entry
+}
+
+// An entry is a movement and whose it is.
+type entry struct {
+	party string
+	api.Movement
 }
 
 // recall reads whose the coins are that a batch spends, and what the parties held.
@@ -160,12 +161,12 @@ func (e *entries) recall(tx *gorm.DB, batch []ledger.Event) error {
 		}
 	}
 	for ids := range slices.Chunk(spent, rows) {
-		var found []movement
-		if err := tx.Where("coin IN ? AND incoming = 1", ids).Find(&found).Error; err != nil {
+		var found []unspent
+		if err := tx.Table("unspent").Where("coin IN ?", ids).Find(&found).Error; err != nil {
 			return err
 		}
-		for _, m := range found {
-			e.coins[m.Coin], parties[m.Party] = m, true
+		for _, c := range found {
+			e.coins[c.Coin], parties[c.Party] = c, true
 		}
 	}
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(parties)), rows) {
@@ -193,8 +194,8 @@ func coinOf(v ledger.Event) (c ledger.Coin, err error) {
 
 // enter makes the movements of one command.
 func (e *entries) enter(command []ledger.Event) error {
-	about, what, begin := "", "", len(e.rows)
-	spent, made, payers, n := false, false, map[string]bool{}, map[string]int{}
+	about, what, begin := ledger.Key(""), "", len(e.rows)
+	spent, made, payers := false, false, map[string]bool{}
 	for _, v := range command {
 		switch id, _ := ledger.IDOf(v.Key); {
 		case v.Name == ledger.TimeTicked:
@@ -205,49 +206,52 @@ func (e *entries) enter(command []ledger.Event) error {
 			e.now = int64(c.Now)
 		case v.Name == ledger.CoinSpent:
 			spent = true
-			m, known := e.coins[id]
+			c, known := e.coins[id]
 			if !known {
 				return fmt.Errorf("a coin is spent at %d that was never made", v.Height)
 			}
-			payers[m.Party] = true
-			e.rows = append(e.rows, movement{Party: m.Party, Coin: id, Amount: m.Amount})
+			if delete(e.coins, id); e.made[id] {
+				delete(e.made, id)
+			} else {
+				e.spent = append(e.spent, id)
+			}
+			payers[c.Party] = true
+			a, err := ledger.ParseAmount(c.Amount)
+			if err != nil {
+				return err
+			}
+			e.rows = append(e.rows, entry{c.Party, api.Movement{Coin: ledger.CoinID(id), Amount: a}})
 		case v.Name == ledger.CoinMade:
 			made = true
 			c, err := coinOf(v)
 			if err != nil {
 				return err
 			}
-			m := movement{Party: string(c.Owner), Coin: id, Amount: c.Amount.String(), Incoming: 1}
-			e.coins[id], e.rows = m, append(e.rows, m)
+			e.coins[id], e.made[id] = unspent{id, string(c.Owner), c.Amount.String()}, true
+			e.rows = append(e.rows, entry{string(c.Owner), api.Movement{Coin: c.ID, Amount: c.Amount, In: true}})
 		case what == "" && !strings.HasPrefix(v.Name, "coin."):
-			what, about = v.Name, string(v.Key)
+			what, about = v.Name, v.Key
 		}
 	}
 	for i := begin; i < len(e.rows); i++ {
 		m := &e.rows[i]
-		a, err := ledger.ParseAmount(m.Amount)
-		if err != nil {
-			return err
-		}
-		held := e.held[m.Party]
-		if m.Incoming == 1 {
-			held, err = held.Add(a)
+		held, err := e.held[m.party], error(nil)
+		if m.In {
+			held, err = held.Add(m.Amount)
 		} else {
-			held, err = held.Sub(a)
+			held, err = held.Sub(m.Amount)
 		}
 		if err != nil {
 			return fmt.Errorf("coins of a party: %w", err)
 		}
-		cause, _ := command[0].Cause.MarshalText() // never fails
-		e.held[m.Party], m.Balance = held, held.String()
-		m.Height, m.N, m.Time, m.Cause, m.About = uint64(command[0].Height), n[m.Party], e.now, string(cause), about
-		n[m.Party]++
+		e.held[m.party], m.Balance = held, held
+		m.Height, m.Time, m.Cause, m.Of = command[0].Height, ledger.Time(e.now), command[0].Cause, about
 		switch {
 		case what != "":
 			m.What = what
 		case !made:
 			m.What = "burnt"
-		case payers[m.Party]:
+		case payers[m.party]:
 			m.What = "sent"
 		case spent:
 			m.What = "received"
@@ -259,17 +263,40 @@ func (e *entries) enter(command []ledger.Event) error {
 }
 
 func (e *entries) save(tx *gorm.DB, height uint64) error {
-	purses := map[string]purse{}
-	for _, m := range e.rows {
-		purses[m.Party] = purse{m.Party, m.Balance}
+	purses, n := map[string]purse{}, 0
+	moved := make([]movement, len(e.rows))
+	for i, m := range e.rows {
+		b, err := json.Marshal(m.Movement)
+		if err != nil {
+			return err
+		}
+		if n++; i == 0 || e.rows[i-1].Height != m.Height {
+			n = 0
+		}
+		moved[i] = movement{m.party, int64(m.Time), uint64(m.Height), n, b}
+		purses[m.party] = purse{m.party, m.Balance.String()}
 	}
-	for some := range slices.Chunk(e.rows, rows) {
+	for some := range slices.Chunk(moved, rows) {
 		if err := tx.Create(&some).Error; err != nil {
 			return err
 		}
 	}
 	for some := range slices.Chunk(slices.Collect(maps.Values(purses)), rows) {
 		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	var kept []unspent
+	for id := range e.made {
+		kept = append(kept, e.coins[id])
+	}
+	for some := range slices.Chunk(kept, rows) {
+		if err := tx.Table("unspent").Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	for ids := range slices.Chunk(e.spent, rows) {
+		if err := tx.Table("unspent").Where("coin IN ?", ids).Delete(&unspent{}).Error; err != nil {
 			return err
 		}
 	}

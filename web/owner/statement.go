@@ -49,9 +49,10 @@ func unsound(text string) error {
 
 // Statement is as Party.Statement, but for the last check.
 func (c *Client) Statement(ctx context.Context, from, before ledger.Time) (s Statement, err error) {
+	begin := from
 	for after := ledger.Height(0); ; {
 		var part api.Statement
-		if err := c.json(ctx, http.MethodGet, fmt.Sprintf("%s?from=%d&before=%d&after=%d", api.Movements, from, before, after), nil, &part, true); err != nil {
+		if err := c.json(ctx, http.MethodGet, fmt.Sprintf("%s?from=%d&before=%d&after=%d", api.Movements, begin, before, after), nil, &part, true); err != nil {
 			return s, err
 		}
 		if after == 0 {
@@ -68,10 +69,10 @@ func (c *Client) Statement(ctx context.Context, from, before ledger.Time) (s Sta
 		switch {
 		case part.Next == 0:
 			return s, nil
-		case part.Next <= after:
+		case part.Next <= after || len(s.Lines) == 0:
 			return s, unsound("the statement does not end")
 		}
-		after = part.Next
+		after, begin = part.Next, s.Lines[len(s.Lines)-1].Time
 	}
 }
 

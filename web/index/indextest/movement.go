@@ -13,8 +13,9 @@ import (
 // returns it with what it closes with.
 func moved(t testing.TB, x *index.Index, p ledger.PartyID, from, before ledger.Time, limit int) (all []api.Movement, closing ledger.Amount) {
 	t.Helper()
+	begin := from
 	for after := ledger.Height(0); ; {
-		page, opening, next, err := x.Movements(t.Context(), p, from, before, after, limit)
+		page, opening, next, err := x.Movements(t.Context(), p, begin, before, after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +42,7 @@ func moved(t testing.TB, x *index.Index, p ledger.PartyID, from, before ledger.T
 		if next <= after || len(page) == 0 || page[len(page)-1].Height != next {
 			t.Fatalf("a page after %d ends at %d", after, next)
 		}
-		after = next
+		after, begin = next, page[len(page)-1].Time
 	}
 }
 
