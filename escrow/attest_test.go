@@ -84,3 +84,21 @@ func TestWhoseWordCounts(t *testing.T) {
 		})
 	}
 }
+
+// Evidence goes with a choice, once a clause, and changes nothing else.
+func TestEvidenceIsKept(t *testing.T) {
+	o := jobFee(t, true, ledger.MAN(1))
+	in := says(Worker, Result, begin+1)
+	plain := o.step(t, in)
+	in.Evidence = ledger.Hash{7}
+	shown := o.step(t, in)
+	if len(shown.Shown) != 1 || shown.Shown[0] != (Shown{0, Worker, ledger.Hash{7}}) {
+		t.Fatalf("shown: %+v", shown.Shown)
+	}
+	if shown.Shown = nil; shown.At != plain.At || shown.Held() != plain.Held() {
+		t.Errorf("with evidence it goes another way: %+v", shown.State)
+	}
+	if end := o.step(t, Input{At: last, Evidence: ledger.Hash{7}}); len(end.Shown) != 0 {
+		t.Errorf("a deadline shows %+v", end.Shown)
+	}
+}

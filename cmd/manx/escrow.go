@@ -28,7 +28,7 @@ func escrowCommand(t *terminal) *cobra.Command {
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell terms in Chinese")
 	e := &escrowCLI{t, &as, &zh}
-	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.explain(), e.step())
+	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.explain(), e.step(), e.evidence())
 	return c
 }
 
@@ -241,6 +241,9 @@ func (e *escrowCLI) sayContract(w io.Writer, c owner.Contract, next []tell.Move)
 	for _, o := range c.State.Paid {
 		fmt.Fprintf(w, "paid\t%s MAN\tto %s\n", o.Amount, o.To)
 	}
+	for _, s := range c.State.Shown {
+		fmt.Fprintf(w, "shown\t%s\tin clause %d by %s\n", s.Digest, s.Clause+1, e.teller().Roles([]escrow.Role{s.By}))
+	}
 	if c.State.Over() {
 		fmt.Fprintf(w, "ended\t%s\n", c.State.Outcome)
 		return
@@ -257,7 +260,7 @@ func (e *escrowCLI) sayContract(w io.Writer, c owner.Contract, next []tell.Move)
 
 func (e *escrowCLI) step() *cobra.Command {
 	var s ledger.StepEscrow
-	var deposit, pay, at, job string
+	var deposit, pay, at, job, evidence string
 	c := &cobra.Command{Use: "step CONTRACT", Short: "Do what a contract waits for: --choose, --deposit, --pay, --state, --job, or pass its deadline", Args: cobra.ExactArgs(1),
 		Long: "Without a flag, the deadline of the present wait is passed, if it is over: anybody may.\nThe role is filled in where you play only one.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -287,6 +290,11 @@ func (e *escrowCLI) step() *cobra.Command {
 					}
 					s.When = info.Now
 				}
+				if evidence != "" {
+					if err := e.attach(p, &s, id, evidence); err != nil {
+						return err
+					}
+				}
 				if err := p.StepContract(ctx, c, s); err != nil {
 					return e.refused(ctx, p, c, err)
 				}
@@ -301,6 +309,7 @@ func (e *escrowCLI) step() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.Role, "role", "", "the role you act in")
 	f.StringVar(&s.Choice, "choose", "", "a choice that the terms offer")
+	f.StringVar(&evidence, "evidence", "", "with --choose: show a file; the ledger gets a salted digest of it")
 	f.StringVar(&deposit, "deposit", "", "put in MAN")
 	f.StringVar(&pay, "pay", "", "pay MAN out of a pot, to --to")
 	f.StringVar(&s.To, "to", "", "the role that --pay goes to")

@@ -130,6 +130,9 @@ func stepEscrow(t *txn, b ledger.StepEscrow) error {
 // happening turns a command into what the step function takes.
 func (t *txn) happening(b ledger.StepEscrow) (escrow.Input, error) {
 	in := escrow.Input{At: t.now, By: escrow.Role(b.Role), Party: t.cmd.Author, Choice: escrow.Choice(b.Choice), Deposit: b.Deposit}
+	if b.Evidence != nil {
+		in.Evidence = *b.Evidence
+	}
 	switch {
 	case b.Pay != nil:
 		in.Spend = &escrow.Spending{To: escrow.Role(b.To), Amount: *b.Pay}

@@ -157,6 +157,10 @@ func (a *agreeing) move() {
 		b.Fact, b.Value, b.When = c.Attest.Fact, in.Attest.Value, in.Attest.At
 	default:
 		in.Choice, b.Choice = c.Choice, string(c.Choice)
+		if a.r.IntN(2) == 0 {
+			in.Evidence = ledger.Hash{1, byte(a.r.IntN(256))}
+			b.Evidence = &in.Evidence
+		}
 	}
 	b.Role = string(in.By)
 	by := a.key(m.state.Party(in.By))

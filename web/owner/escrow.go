@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"manx/escrow"
 	"manx/escrow/check"
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/privacy/reveal"
 )
 
 // A Contract is an escrow on the ledger, read and checked: its terms, and where
@@ -108,6 +110,39 @@ func (c Contract) waits() bool {
 // first.
 func (p *Party) Contracts(ctx context.Context) ([]ledger.Escrow, error) {
 	return Mine[ledger.Escrow](ctx, p.Client, "escrow")
+}
+
+// Evidence is what a file that was shown in a contract is checked with. It goes
+// with the file to whoever judges, and not to the ledger.
+type Evidence struct {
+	Escrow ledger.EscrowID `json:"escrow"`
+	Digest ledger.Hash     `json:"digest"`
+	Salt   ledger.Hash     `json:"salt"`
+}
+
+// Evidence makes the digest under which the party shows a file in a contract.
+func (p *Party) Evidence(id ledger.EscrowID, file io.Reader) (e Evidence, err error) {
+	salt, err := p.Keys.Salt("evidence/" + string(id))
+	if err != nil {
+		return e, err
+	}
+	e = Evidence{Escrow: id, Salt: salt.Reveal(reveal.Token{})}
+	e.Digest, err = ledger.EvidenceDigest(id, e.Salt, file)
+	return e, err
+}
+
+// Showed returns where a file was shown in a contract.
+func (c Contract) Showed(e Evidence, file io.Reader) (s escrow.Shown, err error) {
+	d, err := ledger.EvidenceDigest(c.ID, e.Salt, file)
+	if err != nil {
+		return s, err
+	}
+	for _, s := range c.State.Shown {
+		if s.Digest == d {
+			return s, nil
+		}
+	}
+	return s, notice.New(notice.Integrity, "this file was not shown in the contract", "ask for the file as it was, and the .evidence file that was made with it")
 }
 
 // StepContract does one thing that a contract waits for. The command names the
