@@ -140,6 +140,30 @@ func TestChoicesThatTake(t *testing.T) {
 			t.Errorf("heard %v: %+v", heard, r.Findings)
 		}
 	}
+	// A fact that the seller's word is enough for is a choice of his; one that takes
+	// another's word too is not, unless the other is he.
+	one64 := int64(1)
+	states := func(need int, by ...escrow.Role) escrow.Case {
+		return escrow.Case{Attest: &escrow.Attest{Fact: "came", By: by, Need: need, Is: &one64, Fresh: day}}
+	}
+	for name, c := range map[string]struct {
+		k     escrow.Case
+		p     []escrow.Part
+		takes bool
+	}{
+		"the seller states it":               {states(1, "seller"), p, true},
+		"the seller or the arbiter":          {states(1, "arbiter", "seller"), p, true},
+		"the seller and the arbiter":         {states(2, "arbiter", "seller"), p, false},
+		"the arbiter":                        {states(1, "arbiter"), p, false},
+		"the buyer":                          {states(1, "buyer"), p, false},
+		"the seller under two names":         {states(2, "arbiter", "seller"), one, true},
+		"the seller, and the terms say they": {func() escrow.Case { k := states(1, "seller"); k.Alone = true; return k }(), p, false},
+	} {
+		r := report(t, terms(c.k), c.p, ledger.MAN(1))
+		if (len(r.Findings) > 0) != c.takes || c.takes && (r.Findings[0].Kind != Takes || r.Findings[0].Whose != "buyer") {
+			t.Errorf("%s: %+v", name, r.Findings)
+		}
+	}
 	spend := terms(escrow.Case{By: "seller", Choice: "claim", Alone: true})
 	spend.Clauses[0].Wait.Cases = append(spend.Clauses[0].Wait.Cases, escrow.Case{By: "arbiter", Spend: &escrow.Spend{From: 0, Payees: []escrow.Role{"arbiter"}}, Next: back})
 	if r := report(t, spend, p, ledger.MAN(1)); kinds(r)[0] != Takes {
