@@ -147,7 +147,11 @@ func (e *escrowCLI) deploy(ctx context.Context, p *owner.Party, d draft) error {
 	if !e.json && !e.quiet {
 		fmt.Fprintf(e.err, "%s\n%s\nhash %s\n", d.Title, e.teller().Terms(d.read, owner.Parts(d.Players)), ledger.TermsHash(d.Terms, d.Players))
 	}
-	if err := e.sure("Put this contract on the ledger?"); err != nil {
+	s, err := p.Schedule(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.sure("Put this contract on the ledger" + andFee(s.Fees.Open) + "?"); err != nil {
 		return err
 	}
 	id, err := p.OpenContract(ctx, d.Title, d.read, d.Players, d.Last)
