@@ -226,8 +226,14 @@ func (e *escrowCLI) show() *cobra.Command {
 					return nil
 				}
 				next := teller.Next(c.Read, c.State)
-				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next}, func(w io.Writer) {
+				proof, perr := c.Proof() // where it is another, the contract can be read all the same
+				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next, "report": proof, "certified": perr == nil}, func(w io.Writer) {
 					e.sayContract(w, c, next)
+					if perr != nil {
+						fmt.Fprintf(w, "certificate\t%s\tNOT CONFIRMED: %s\n", c.Certificate, notice.From(perr).Text)
+						return
+					}
+					fmt.Fprintf(w, "certificate\t%s\texplored again: %d states, nothing wrong\n", c.Certificate, proof.States)
 				})
 				return nil
 			})
