@@ -52,10 +52,10 @@ func openEscrow(t *txn, b ledger.OpenEscrow) error {
 	if err != nil {
 		return err
 	}
-	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
+	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
 		return err
 	}
-	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
+	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
 		return err
 	}
 	return t.payFee(b.Coins)
