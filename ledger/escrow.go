@@ -48,6 +48,12 @@ func TermsHash(terms json.RawMessage, players []Player) Hash {
 	return Hash(h.Sum(nil))
 }
 
+// EscrowCertificate is what a ledger keeps of the checker's report, as JSON, on
+// terms with a hash.
+func EscrowCertificate(terms Hash, report []byte) Hash {
+	return sha256.Sum256(append(terms[:], report...))
+}
+
 // EscrowStateKey is where an escrow's state is kept.
 func EscrowStateKey(id EscrowID) Key { return KeyOf(id) + "/state" }
 

@@ -344,10 +344,7 @@ func (m *making) write(ctx context.Context, p *owner.Party) error {
 		return notice.Because(err, notice.Invalid, "the contract cannot be written there", "name another file with --out")
 	}
 	hash := ledger.TermsHash(d.Terms, d.Players)
-	var texts [2]string
-	for l := range texts {
-		texts[l] = tell.Teller{Language: tell.Language(l), Words: template.Words()}.Terms(f.Terms, owner.Parts(f.Players))
-	}
+	texts := bothLanguages(f.Terms, f.Players)
 	if !m.json || !m.open { // one object: deploy says the contract's
 		m.say(map[string]any{"ok": len(stories) == 0, "file": m.out, "hash": hash, "template": m.from.Name, "values": m.values, "english": texts[0], "chinese": texts[1], "stories": stories}, func(w io.Writer) {
 			fmt.Fprintf(w, "%s\n\n%s\n\n%s\n\nhash\t%s\nfile\t%s\tthen: manx escrow open %s\n", d.Title, texts[0], texts[1], hash, m.out, m.out)

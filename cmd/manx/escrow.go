@@ -145,7 +145,11 @@ func (e *escrowCLI) deploy(ctx context.Context, p *owner.Party, d draft) error {
 		return notice.New(notice.Integrity, e.either("the terms are not sound: ", "条款不成立：")+e.teller().Finding(d.read, r.Findings[0]), e.either("read all of it: `manx escrow check`", "全部问题见 `manx escrow check --zh`"))
 	}
 	if !e.json && !e.quiet {
-		fmt.Fprintf(e.err, "%s\n%s\nhash %s\n", d.Title, e.teller().Terms(d.read, owner.Parts(d.Players)), ledger.TermsHash(d.Terms, d.Players))
+		fmt.Fprintln(e.err, d.Title)
+		for _, text := range bothLanguages(d.read, d.Players) {
+			fmt.Fprintln(e.err, text)
+		}
+		fmt.Fprintf(e.err, "hash %s\n", ledger.TermsHash(d.Terms, d.Players))
 	}
 	s, err := p.Schedule(ctx)
 	if err != nil {
@@ -226,8 +230,14 @@ func (e *escrowCLI) show() *cobra.Command {
 					return nil
 				}
 				next := teller.Next(c.Read, c.State)
-				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next}, func(w io.Writer) {
+				proof, perr := c.Proof() // where it is another, the contract can be read all the same
+				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next, "report": proof, "certified": perr == nil}, func(w io.Writer) {
 					e.sayContract(w, c, next)
+					if perr != nil {
+						fmt.Fprintf(w, "certificate\t%s\tNOT CONFIRMED: %s\n", c.Certificate, notice.From(perr).Text)
+						return
+					}
+					fmt.Fprintf(w, "certificate\t%s\texplored again: %d states, nothing wrong\n", c.Certificate, proof.States)
 				})
 				return nil
 			})
@@ -298,6 +308,9 @@ func (e *escrowCLI) step() *cobra.Command {
 					if err := e.attach(p, &s, id, evidence); err != nil {
 						return err
 					}
+				}
+				if err := e.signs(c, s); err != nil {
+					return err
 				}
 				if err := p.StepContract(ctx, c, s); err != nil {
 					return e.refused(ctx, p, c, err)

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"manx/escrow"
 	"manx/escrow/check"
 	"manx/escrow/tell"
+	"manx/escrow/template"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -24,6 +27,47 @@ func (e *escrowCLI) either(en, zh string) string {
 		return zh
 	}
 	return en
+}
+
+// bothLanguages tells terms in English and in Chinese, from the same tree.
+func bothLanguages(terms escrow.Terms, players []ledger.Player) (texts [2]string) {
+	for l := range texts {
+		texts[l] = tell.Teller{Language: tell.Language(l), Words: template.Words()}.Terms(terms, owner.Parts(players))
+	}
+	return texts
+}
+
+// signs shows the clause that a step is taken in, what is signed and the hash of
+// the terms, and asks where there is a terminal to ask on.
+func (e *escrowCLI) signs(c owner.Contract, s ledger.StepEscrow) error {
+	if c.State.Over() || e.json || e.quiet {
+		return nil
+	}
+	what := e.either("that its time has passed", "其期限已过")
+	switch {
+	case s.Choice != "":
+		what = e.either("the choice ", "选择") + e.teller().Words[s.Choice][e.teller().Language]
+		if e.teller().Words[s.Choice][0] == "" {
+			what += s.Choice
+		}
+	case s.Deposit != nil:
+		what = e.either("a deposit of ", "存入") + s.Deposit.String() + " MAN"
+	case s.Pay != nil:
+		what = e.either("a payment of ", "支付") + s.Pay.String() + e.either(" MAN to ", " MAN给") + e.teller().Roles([]escrow.Role{escrow.Role(s.To)})
+	case s.Fact != "":
+		what = e.either("a fact: ", "事实：") + fmt.Sprintf("%s = %d", s.Fact, s.Value)
+	case s.Job != "":
+		what = e.either("how a job ended", "任务的结果")
+	}
+	fmt.Fprintf(e.err, "%d. %s\n", c.State.At+1, e.teller().Clause(c.Read, c.State.At))
+	if s.Role != "" {
+		what += e.either(", as ", "，身份：") + e.teller().Roles([]escrow.Role{escrow.Role(s.Role)})
+	}
+	fmt.Fprintf(e.err, "%s %s\nhash %s\n", e.either("signed:", "签署："), what, c.Hash)
+	if e.yes || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	return e.sure(e.either("Sign it?", "签署吗？"))
 }
 
 // explore checks the terms of a draft; a fault is told in the user's language.

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,15 +47,15 @@ func openEscrow(t *txn, b ledger.OpenEscrow) error {
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)
 	}
-	e.Certificate = sha256.Sum256(append(e.Hash[:], proof...))
+	e.Certificate = ledger.EscrowCertificate(e.Hash, proof)
 	s, err := escrow.Open(terms, parts, nil, t.now, b.Last)
 	if err != nil {
 		return err
 	}
-	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
+	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
 		return err
 	}
-	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
+	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
 		return err
 	}
 	return t.payFee(b.Coins)

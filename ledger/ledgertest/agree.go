@@ -25,9 +25,9 @@ type mirrored struct {
 // bytes of the state that Step returns. A command sent again changes nothing, a
 // spent coin pays for nothing, and every coin is somewhere at the end.
 func agreement(s *Story) {
-	seed := rand.Uint64()
+	seed := rand.Uint64() //nolint:gosec // printed, to be told again
 	s.T.Logf("seed %d", seed)
-	a := &agreeing{Story: s, r: rand.New(rand.NewPCG(seed, 11)), done: map[string]int{}}
+	a := &agreeing{Story: s, r: rand.New(rand.NewPCG(seed, 11)), done: map[string]int{}} //nolint:gosec // likewise
 	for range 3 {
 		a.parties = append(a.parties, s.Party(ledger.Health, ledger.Person))
 	}

@@ -101,6 +101,23 @@ func (p *Party) Contract(ctx context.Context, id ledger.EscrowID) (c Contract, e
 	return c, nil
 }
 
+// Proof explores the terms again, from when the contract was opened: what comes out
+// is what the ledger's certificate is of.
+func (c Contract) Proof() (check.Report, error) {
+	r, err := CheckTerms(c.Read, c.Players, c.Opened, c.Last)
+	if err != nil {
+		return r, err
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return r, fmt.Errorf("encode report: %w", err)
+	}
+	if ledger.EscrowCertificate(c.Hash, b) != c.Certificate {
+		return r, notice.New(notice.Integrity, "the contract's certificate is not of what exploring its terms gives", "use a `manx` of the network's version; if it is, tell the organisations")
+	}
+	return r, nil
+}
+
 // waits reports whether a contract's state is at a wait of its terms.
 func (c Contract) waits() bool {
 	return c.State.At >= 0 && c.State.At < len(c.Read.Clauses) && c.Read.Clauses[c.State.At].Wait != nil

@@ -33,6 +33,17 @@ func TestContractsThatNoLedgerHolds(t *testing.T) {
 	if c, err := p.Contract(t.Context(), id); err != nil || c.State.At != 0 || len(c.Roles(p.ID())) != 1 {
 		t.Fatalf("%+v, %v", c, err)
 	}
+	c, err := p.Contract(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Proof(); err != nil || r.States == 0 {
+		t.Errorf("the certificate: %+v, %v", r, err)
+	}
+	c.Certificate[0] ^= 1
+	if _, err := c.Proof(); !notice.Is(err, notice.Integrity) {
+		t.Errorf("another certificate: %v", err)
+	}
 	at, err := url.Parse(n.URL)
 	if err != nil {
 		t.Fatal(err)

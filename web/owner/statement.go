@@ -21,7 +21,7 @@ type Statement struct {
 // A Line is one movement and what the party held after it.
 type Line struct{ api.Movement }
 
-// Forever, as the end of a statement, is now.
+// Forever is the end of a statement that goes up to now.
 const Forever = ledger.Time(math.MaxInt64)
 
 // Statement returns what moved the party's coins from a time on and before
