@@ -38,6 +38,7 @@ const (
 type Fee struct {
 	Asker, Subject, ModelOwner, Exchange ledger.PartyID
 
+	Parts uint32      // of the fee that the exchange gets, in basis points: 0 to 2000
 	Asked ledger.Time // when it is funded
 	Last  ledger.Time // when it has ended at the latest
 }
@@ -49,8 +50,12 @@ const MinFee = ledger.Time(8)
 // fee is the one pot of a job's fee. What a payment leaves goes back to the asker.
 func fee() []Pot { return []Pot{{"fee", Asker}} }
 
-// split pays parts of the fee, and all the rest to the model's owner.
-func split(next int, shares ...Share) Clause {
+// split pays parts of the fee, the exchange's, and all the rest to the model's
+// owner.
+func (f Fee) split(next int, shares ...Share) Clause {
+	if f.Parts > 0 {
+		shares = append(shares, part(Exchange, f.Parts))
+	}
 	return Clause{Pay: &Pay{Shares: append(shares, Share{ModelOwner, Value{All: true}}), Next: next}}
 }
 
@@ -62,9 +67,10 @@ func choice(by Role, c Choice, next int) Case { return Case{By: by, Choice: c, N
 // result is due after three quarters of the time, doubts after seven eighths,
 // the verdict at Last.
 //
-//   - Accepted, or done and not doubted in time: 60% to the worker, 10% to the
-//     exchange, the rest to the model's owner. Where another party asked: 40%
-//     worker, 20% subject, 10% exchange, the rest to the model's owner.
+//   - Accepted, or done and not doubted in time: 60% to the worker, its
+//     part to the exchange (Fee.Parts, by the schedule: 10% unless the organisations
+//     set another), the rest to the model's owner. Where another party asked: 40%
+//     worker, 20% subject, the exchange's part, the rest to the model's owner.
 //   - Withdrawn before the result, no result, judged wrong, or doubted and
 //     never judged: back to the asker.
 //   - Where another party asked and the subject withholds the answer to a
@@ -80,7 +86,7 @@ func JobFee(f Fee) (Terms, []Part) {
 			// She has her result: withdrawing the record now does not undo it.
 			done:   {Wait: &Wait{[]Case{choice(Asker, Accept, paid), choice(Asker, Dispute, judged), choice(Asker, Withdraw, paid)}, doubt, paid}},
 			judged: {Wait: &Wait{[]Case{choice(Judges, Right, paid), choice(Judges, Wrong, refund)}, f.Last, refund}},
-			paid:   split(over, part(Worker, 6000), part(Exchange, 1000)),
+			paid:   f.split(over, part(Worker, 6000)),
 			over:   {Close: &Close{Paid}},
 			refund: {Close: &Close{Refunded}},
 		}}, parties
@@ -95,7 +101,7 @@ func JobFee(f Fee) (Terms, []Part) {
 		judged:   {Wait: &Wait{[]Case{choice(Judges, Right, paid), choice(Judges, Wrong, refund)}, f.Last, refund}},
 		worked:   {Pay: &Pay{Shares: []Share{part(Worker, 4000)}, Next: kept}},
 		kept:     {Close: &Close{Refunded}},
-		paid:     split(over, part(Worker, 4000), part(Subject, 2000), part(Exchange, 1000)),
+		paid:     f.split(over, part(Worker, 4000), part(Subject, 2000)),
 		over:     {Close: &Close{Paid}},
 		refund:   {Close: &Close{Refunded}},
 	}}, append(parties, Part{Subject, f.Subject})
@@ -105,7 +111,7 @@ func JobFee(f Fee) (Terms, []Part) {
 // committee's key and three organisations, by place, open to shares.
 //
 //   - All three signed the same result: 20% to the worker, 7% to each of the three,
-//     20% to the subject, 10% to the exchange, the rest to the model's owner.
+//     20% to the subject, its part to the exchange, the rest to the model's owner.
 //   - They differ, no result, the subject withdraws, or they have not signed by
 //     Last: back to the asker. A wrong result of the worker's ends so, for the three
 //     compute it again before they open it; and whether it was right nobody has said
@@ -116,7 +122,7 @@ func JointFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Par
 	return Terms{fee(), []Clause{
 			asked:  {Wait: &Wait{[]Case{choice(Worker, Result, done), choice(Subject, Withdraw, refund)}, due, refund}},
 			done:   {Wait: &Wait{[]Case{choice(Sharers, Result, paid), choice(Sharers, Wrong, refund), choice(Subject, Withdraw, refund)}, f.Last, refund}},
-			paid:   split(over, part(Worker, 2000), part(First, 700), part(Second, 700), part(Third, 700), part(Subject, 2000), part(Exchange, 1000)),
+			paid:   f.split(over, part(Worker, 2000), part(First, 700), part(Second, 700), part(Third, 700), part(Subject, 2000)),
 			over:   {Close: &Close{Paid}},
 			refund: {Close: &Close{Refunded}},
 		}}, []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Subject, f.Subject},
@@ -128,14 +134,14 @@ func JointFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Par
 // the asker to accept: the three sign one result, or differ.
 //
 //   - All three signed the same result: 13% to each of the three, 20% to the
-//     subject, 10% to the exchange, the rest to the model's owner.
+//     subject, its part to the exchange, the rest to the model's owner.
 //   - They differ, the subject withdraws before, or they have not signed by Last:
 //     back to the asker.
 func SharedFee(f Fee, organisations [ledger.Sharers]ledger.PartyID) (Terms, []Part) {
 	const asked, paid, over, refund = 0, 1, 2, 3
 	return Terms{fee(), []Clause{
 			asked: {Wait: &Wait{[]Case{choice(Sharers, Result, paid), choice(Sharers, Wrong, refund), choice(Subject, Withdraw, refund)}, f.Last, refund}},
-			paid:  split(over, part(First, 1300), part(Second, 1300), part(Third, 1300), part(Subject, 2000), part(Exchange, 1000)),
+			paid:  f.split(over, part(First, 1300), part(Second, 1300), part(Third, 1300), part(Subject, 2000)),
 			over:  {Close: &Close{Paid}}, refund: {Close: &Close{Refunded}},
 		}}, []Part{{Asker, f.Asker}, {ModelOwner, f.ModelOwner}, {Exchange, f.Exchange}, {Subject, f.Subject},
 			{First, organisations[0]}, {Second, organisations[1]}, {Third, organisations[2]}}

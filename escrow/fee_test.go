@@ -30,7 +30,7 @@ func opening(t testing.TB, terms Terms, parties []Part, fund ...ledger.Amount) o
 
 func jobFee(t testing.TB, self bool, held ledger.Amount) opened {
 	t.Helper()
-	f := Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Asked: begin, Last: last}
+	f := Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Parts: 1000, Asked: begin, Last: last}
 	if self {
 		f.Subject = f.Asker
 	}
@@ -112,7 +112,7 @@ func (o opened) ended(t testing.TB, want map[ledger.PartyID]string, outcome stri
 }
 
 func TestSharedFeePays(t *testing.T) {
-	terms, parts := SharedFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Asked: begin, Last: last},
+	terms, parts := SharedFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Parts: 1000, Asked: begin, Last: last},
 		[3]ledger.PartyID{"health", "credit", "exchange"})
 	for name, c := range map[string]struct {
 		in      Input
@@ -133,7 +133,7 @@ func TestSharedFeePays(t *testing.T) {
 }
 
 func TestJointFeePays(t *testing.T) {
-	terms, parts := JointFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Asked: begin, Last: last},
+	terms, parts := JointFee(Fee{Asker: "asker", Subject: "subject", ModelOwner: "owner", Exchange: "exchange", Parts: 1000, Asked: begin, Last: last},
 		[3]ledger.PartyID{"health", "credit", "exchange"})
 	result, back := says(Worker, Result, begin), map[ledger.PartyID]string{"asker": "1"}
 	for name, c := range map[string]struct {

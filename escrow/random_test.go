@@ -100,17 +100,17 @@ func TestInvariant4_EveryPathEndsByTheDeadline(t *testing.T) {
 
 // Terms made at random either are refused, or end by their last deadline with
 // every unit paid to somebody, whatever is done; what was put in is what was
-// held and paid at every step. MANX_LONG=1 takes a million steps.
+// held and paid at every step. MANX_LONG=1 applies a million inputs.
 func TestInvariant3_4_RandomTerms(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 4))
-	want := 50_000
+	want := 16_000
 	if os.Getenv("MANX_LONG") != "" {
 		want = 1_000_000
 	}
 	done, accepted, refused := 0, 0, map[Reason]int{}
-	for steps := 0; steps < want; {
+	for done < want {
 		parts := []Part{{"a", "pa"}, {"b", "pb"}, {"c", "pc"}}
 		terms := randomTerms(r)
 		s, err := Open(terms, parts, []ledger.Amount{ledger.Units(r.Uint64N(1000))}, begin, last)
@@ -127,7 +127,6 @@ func TestInvariant3_4_RandomTerms(t *testing.T) {
 		accepted++
 		o, in, at := opened{terms, s}, s.Held(), begin
 		for n := 0; !o.Over(); n++ {
-			steps++
 			at = min(at+ledger.Time(r.IntN(200)), last)
 			move := passes(at)
 			if all := o.everything(at, r); len(all) > 0 && r.IntN(4) > 0 && n < 200 {
@@ -162,8 +161,8 @@ func TestInvariant3_4_RandomTerms(t *testing.T) {
 		}
 	}
 	t.Logf("%d terms accepted, %d inputs applied, refused %v", accepted, done, refused)
-	if accepted < 300 || done < want/4 || len(refused) < 8 {
-		t.Errorf("%d accepted, %d applied, %d kinds of refusal", accepted, done, len(refused))
+	if accepted < 300 || len(refused) < 8 {
+		t.Errorf("%d accepted, %d kinds of refusal", accepted, len(refused))
 	}
 }
 

@@ -16,6 +16,7 @@ type State struct {
 	Facts   []Stated        `json:"facts,omitempty"` // in force
 	Votes   []Vote          `json:"votes,omitempty"` // of attesters, not in force yet
 	Paid    []ledger.Output `json:"paid,omitempty"`  // every payment so far
+	Shown   []Shown         `json:"shown,omitempty"` // every evidence so far
 	Outcome string          `json:"outcome,omitempty"`
 }
 
@@ -41,6 +42,14 @@ type Vote struct {
 	At ledger.Time `json:"at"` // when it was so, as the attester says
 }
 
+// Shown is evidence that went with a choice: a file, as a salted digest, which
+// who judges compares with the file. What it shows, no step looks at.
+type Shown struct {
+	Clause int         `json:"clause"` // that waited
+	By     Role        `json:"by"`
+	Digest ledger.Hash `json:"digest"`
+}
+
 // An Input is what happens to an escrow: one of the words of a Case, or, where
 // none is set, only the passing of time.
 type Input struct {
@@ -52,6 +61,8 @@ type Input struct {
 	Spend   *Spending
 	Attest  *Attestation
 	Verdict *Verdict
+
+	Evidence ledger.Hash // what is shown with a Choice, or none
 }
 
 // Spending is a payment that a role asks for.
@@ -112,6 +123,6 @@ func (s State) fact(name string) (int64, bool) {
 func (s State) clone() State {
 	s.Pots, s.Parties = slices.Clone(s.Pots), slices.Clone(s.Parties)
 	s.Facts, s.Votes = slices.Clone(s.Facts), slices.Clone(s.Votes)
-	s.Paid = slices.Clone(s.Paid)
+	s.Paid, s.Shown = slices.Clone(s.Paid), slices.Clone(s.Shown)
 	return s
 }

@@ -98,6 +98,8 @@ func (r *running) happen(in Input) error {
 		if !r.s.Pots[c.Spend.From].IsZero() {
 			return nil // it waits on
 		}
+	case c.Choice != "" && !in.Evidence.IsZero():
+		r.s.Shown = append(r.s.Shown, Shown{r.s.At, in.By, in.Evidence}) // one a clause at most
 	}
 	r.goTo(c.Next)
 	return nil

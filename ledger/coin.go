@@ -58,8 +58,9 @@ func checkOutputs(out []Output) error {
 // was paid out elsewhere, or issued by mistake. A majority of the organisations
 // must sign; nobody else's coins can be burnt.
 type BurnCoins struct {
-	In     []CoinID `json:"in"`
-	Reason string   `json:"reason"` // recorded for auditors
+	In      []CoinID `json:"in"`
+	Reason  string   `json:"reason"`            // recorded for auditors
+	Payment *Payment `json:"payment,omitempty"` // by which it was paid out elsewhere
 }
 
 // Command implements Body.
@@ -67,19 +68,30 @@ func (BurnCoins) Command() string { return "coin.burn" }
 
 // Check implements Body.
 func (b BurnCoins) Check() error {
-	if b.Reason == "" || len(b.Reason) > 200 {
+	switch {
+	case b.Reason == "" || len(b.Reason) > MaxReason:
 		return errors.New("burning MAN states its reason in 1 to 200 bytes")
-	}
-	if len(b.In) == 0 || len(b.In) > MaxCoins {
+	case len(b.In) == 0 || len(b.In) > MaxCoins:
 		return errors.New("burn 1 to 64 coins")
+	case b.Payment == nil:
+		return nil
+	case !b.Payment.Out:
+		return errors.New("MAN is burnt for what was paid out, not for what was paid in")
 	}
-	return nil
+	return b.Payment.Check()
 }
 
-// IssueCoins makes new MAN. A majority of the organisations must sign.
+// MaxReason bounds a recorded reason, in bytes.
+const MaxReason = 200
+
+// IssueCoins makes new MAN. A majority of the organisations must sign. From the
+// first schedule on it rests on a payment that oracles attested, or on a reward of
+// the schedule; before, as when a network is founded, on its reason alone.
 type IssueCoins struct {
-	Out    []Output `json:"out"`
-	Reason string   `json:"reason"` // recorded for auditors
+	Out     []Output `json:"out"`
+	Reason  string   `json:"reason"` // recorded for auditors
+	Payment *Payment `json:"payment,omitempty"`
+	Granted *Granted `json:"granted,omitempty"`
 }
 
 // Command implements Body.
@@ -87,8 +99,22 @@ func (IssueCoins) Command() string { return "coin.issue" }
 
 // Check implements Body.
 func (b IssueCoins) Check() error {
-	if b.Reason == "" || len(b.Reason) > 200 {
+	switch p := b.Payment; {
+	case b.Reason == "" || len(b.Reason) > MaxReason:
 		return errors.New("an issue of MAN states its reason in 1 to 200 bytes")
+	case p != nil && b.Granted != nil:
+		return errors.New("an issue of MAN rests on a payment or on a reward, not on both")
+	case b.Granted != nil && !word(b.Granted.Reward):
+		return errors.New("there is no reward of such a name")
+	case p == nil:
+	case p.Out:
+		return errors.New("MAN is issued for what was paid in, not for what was paid out")
+	case len(b.Out) != 1 || b.Out[0] != (Output{p.Party, p.Amount}):
+		return errors.New("MAN is issued to who paid, as much as the payment was worth")
+	default:
+		if err := p.Check(); err != nil {
+			return err
+		}
 	}
 	return checkOutputs(b.Out)
 }

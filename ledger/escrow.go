@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 )
 
 // EscrowID names an Escrow: credit-escrow-….
@@ -46,6 +48,12 @@ func TermsHash(terms json.RawMessage, players []Player) Hash {
 	return Hash(h.Sum(nil))
 }
 
+// EscrowCertificate is what a ledger keeps of the checker's report, as JSON, on
+// terms with a hash.
+func EscrowCertificate(terms Hash, report []byte) Hash {
+	return sha256.Sum256(append(terms[:], report...))
+}
+
 // EscrowStateKey is where an escrow's state is kept.
 func EscrowStateKey(id EscrowID) Key { return KeyOf(id) + "/state" }
 
@@ -66,6 +74,7 @@ type OpenEscrow struct {
 	Terms   json.RawMessage `json:"terms"`
 	Players []Player        `json:"players"`
 	Last    Time            `json:"last"`
+	Coins   []CoinID        `json:"coins,omitempty"` // that pay Fees.Open; change comes back
 }
 
 // Command implements Body.
@@ -80,6 +89,8 @@ func (b OpenEscrow) Check() error {
 		return errors.New("a contract has terms of at most 48 KiB")
 	case len(b.Players) == 0 || len(b.Players) > maxPlayers:
 		return errors.New("a contract has 1 to 32 roles with who plays them")
+	case len(b.Coins) > MaxCoins:
+		return errors.New("spend at most 64 coins")
 	}
 	for _, p := range b.Players {
 		if err := CheckID(p.Party, "p"); err != nil {
@@ -87,6 +98,18 @@ func (b OpenEscrow) Check() error {
 		}
 	}
 	return nil
+}
+
+// EvidenceDigest hides a file that is shown in an escrow: the salt, 32 secret
+// bytes, keeps it from being guessed.
+func EvidenceDigest(id EscrowID, salt Hash, file io.Reader) (Hash, error) {
+	h := sha256.New()
+	h.Write([]byte("manx/evidence/v1\x00" + string(id) + "\x00"))
+	h.Write(salt[:])
+	if _, err := io.Copy(h, file); err != nil {
+		return Hash{}, fmt.Errorf("read evidence: %w", err)
+	}
+	return Hash(h.Sum(nil)), nil
 }
 
 // StepEscrow does one thing that an escrow waits for: a choice, a deposit, a
@@ -105,6 +128,8 @@ type StepEscrow struct {
 	Value   int64    `json:"value,omitempty"`
 	When    Time     `json:"when,omitempty"` // at which the fact was so
 	Job     JobID    `json:"job,omitempty"`  // whose end the terms wait for; read from the ledger
+
+	Evidence *Hash `json:"evidence,omitempty"` // EvidenceDigest of what is shown with Choice
 }
 
 // Command implements Body.
@@ -125,6 +150,8 @@ func (b StepEscrow) Check() error {
 		return errors.New("a deposit, and nothing else, names the coins that pay it")
 	case (b.Pay != nil) != (b.To != ""):
 		return errors.New("a payment, and nothing else, names who gets it")
+	case b.Evidence != nil && (b.Choice == "" || b.Evidence.IsZero()):
+		return errors.New("evidence goes with a choice")
 	case (set == 0 || b.Job != "") != (b.Role == ""):
 		return errors.New("a step that somebody takes names the role")
 	case b.Job != "" && CheckID(b.Job, "job") != nil:

@@ -23,6 +23,8 @@ const (
 	SeatTaken           = "seat.taken"      // Command
 	CoinMade            = "coin.made"       // Coin
 	CoinSpent           = "coin.spent"      // no body
+	CoinsMinted         = "coin.minted"     // Mint: issued or burnt
+	ScheduleSet         = "coin.scheduled"  // Schedule
 	ModelPublished      = "model.published" // Model
 	ModelRetired        = "model.retired"
 	JobAsked            = "job.asked"     // Job

@@ -114,10 +114,13 @@ func (s *server) mine(c *gin.Context) {
 	})
 }
 
-func (s *server) models(c *gin.Context) {
-	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
-		return s.Index.All(c, "model", before, limit)
-	})
+// all lists everything of a word: for what is public, such as models.
+func (s *server) all(word string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
+			return s.Index.All(c, word, before, limit)
+		})
+	}
 }
 
 func (s *server) list(c *gin.Context, read func(ledger.Height, int) ([]json.RawMessage, ledger.Height, error)) {

@@ -95,7 +95,8 @@ func New(n Node) http.Handler {
 	in.POST(api.Tickets, s.ticket)
 	in.GET(api.Mine+"/:word", s.mine)
 	in.GET(api.Movements, s.statement)
-	in.GET(api.Models, s.models)
+	in.GET(api.Models, s.all("model"))
+	in.GET(api.Mints, s.all("mint"))
 	in.GET(api.Receipts+"/:job", s.receipt)
 	in.PUT(api.Nodes+"/:node/blobs/:cid", s.putBlob)
 	in.HEAD(api.Nodes+"/:node/blobs/:cid", s.hasBlob)
@@ -278,6 +279,9 @@ func (s *server) openSession(c *gin.Context) {
 func (s *server) party(ctx context.Context, id ledger.PartyID) (p ledger.Party, err error) {
 	if err := ledger.CheckID(id, "p"); err != nil {
 		return p, err
+	}
+	if o, ok := s.Genesis.Organisation(id); ok {
+		return ledger.Party{ID: o.ID, Role: ledger.Governor, Name: o.Name, Key: o.Key, Sealing: o.Sealing}, nil
 	}
 	b, err := s.Ledger.Read(ctx, ledger.KeyOf(id))
 	if err != nil {

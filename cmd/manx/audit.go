@@ -24,7 +24,7 @@ func auditCommand(t *terminal) *cobra.Command {
 	var as string
 	var verify bool
 	c := &cobra.Command{Use: "audit", Short: "Who may use, and who used, what is yours", Args: cobra.NoArgs,
-		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time, with the network's\norganisations. --verify also fetches every receipt and checks it; `manx storage verify` looks at the shards.",
+		Long: "List what the ledger says concerns you: records, permissions, computations, in order of time; and with the\nnetwork's organisations every change of the supply of MAN, who approved it and why. --verify also fetches every receipt\nand checks it; `manx storage verify` looks at the shards.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
 				log, err := timeline(ctx, p)
@@ -37,11 +37,18 @@ func auditCommand(t *terminal) *cobra.Command {
 						return err
 					}
 				}
+				mints, err := p.Mints(ctx)
+				if err != nil {
+					return err
+				}
 				g := p.Home.Network.Genesis
-				t.say(map[string]any{"ok": true, "party": p.ID(), "network": g.ID(), "organisations": organisations(g), "entries": log, "verified": checks}, func(w io.Writer) {
+				t.say(map[string]any{"ok": true, "party": p.ID(), "network": g.ID(), "organisations": organisations(g), "mints": listOf(mints), "entries": log, "verified": checks}, func(w io.Writer) {
 					fmt.Fprintf(w, "party\t%s\nnetwork\t%s\n", p.ID(), g.ID())
 					for _, o := range g.Organisations {
 						fmt.Fprintf(w, "organisation\t%s\t%s\n", o.Name, o.ID)
+					}
+					for _, m := range mints {
+						fmt.Fprintf(w, "supply\t%s, by %s\t%s\n", minted(m), namesOf(g, m.By), when(m.At))
 					}
 				})
 				if !t.json {

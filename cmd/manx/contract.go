@@ -83,6 +83,7 @@ type making struct {
 	open                       bool
 
 	language tell.Language
+	grammar  *say.Grammar
 	from     *template.Template
 	values   map[string]string
 	ask      []say.Question
@@ -166,23 +167,24 @@ func (m *making) read() error {
 	if m.template == "" && m.said == "" {
 		return usage{errors.New("say what contract: --say SENTENCE, or --template NAME with --set")}
 	}
-	grammar := say.Standard()
+	m.grammar = say.Standard()
 	if m.template != "" {
 		if m.from, err = templateNamed(m.template); err != nil {
 			return m.told(err)
 		}
-		if grammar, err = say.New(m.from); err != nil {
+		if m.grammar, err = say.New(m.from); err != nil {
 			return m.told(err)
 		}
 	}
 	if m.said != "" {
-		r := grammar.Read(m.said, slices.Sorted(maps.Keys(m.parties)))
+		r := m.grammar.Read(m.said, m.names())
 		m.language = r.Language
 		if r.Refused != nil {
-			return notice.New(notice.Invalid, r.Refused.Text, "`manx escrow templates` shows a sentence for each contract; docs/escrow.md says what may stand in it; a party is named with --party NAME=PARTY")
+			return notice.New(notice.Invalid, r.Refused.Text, m.either("`manx escrow templates` shows a sentence for each contract; docs/escrow.md says what may stand in it; a party is named with --party NAME=PARTY",
+				"`manx escrow templates --zh` 列出每种合约的例句；docs/escrow.md 说明句子的写法；当事人以 --party 名字=标识 指明"))
 		}
 		if m.values, m.ask = r.Values, r.Ask; r.Template == "" {
-			return usage{errors.New(r.Ask[0].Text + " --template " + strings.Join(r.Ask[0].Candidates, " | "))}
+			return usage{errors.New(r.Ask[0].Text + " --template " + strings.Join(r.Ask[0].Candidates, " | "))} // of templates that overlap
 		}
 		if m.from == nil {
 			m.from, _ = template.Named(r.Template)
@@ -190,7 +192,7 @@ func (m *making) read() error {
 	}
 	for name, v := range set {
 		if old := m.values[name]; old != "" && old != v {
-			return usage{fmt.Errorf("--set %s=%s, and the sentence says %s: change one of them", name, v, old)}
+			return usage{fmt.Errorf(m.either("--set %s=%s, and the sentence says %s: change one of them", "--set %s=%s，而句子说的是%s：请改其一"), name, v, old)}
 		}
 	}
 	maps.Copy(m.values, set)
@@ -203,23 +205,31 @@ func (m *making) read() error {
 	return nil
 }
 
+// either picks a text by the sentence's language.
+func (m *making) either(en, zh string) string {
+	if m.language == tell.Chinese {
+		return zh
+	}
+	return en
+}
+
+// names are the words that parties were given for.
+func (m *making) names() []string { return slices.Sorted(maps.Keys(m.parties)) }
+
 // told makes a template's fault a notice, in the language of the sentence.
 func (m *making) told(err error) error {
 	f := (*template.Fault)(nil)
 	if !errors.As(err, &f) {
 		return err
 	}
-	text := f.Error()
-	if m.language == tell.Chinese {
-		text = f.Chinese()
-	}
-	return notice.Because(f, notice.Invalid, text, "docs/escrow.md shows templates and their parameters")
+	return notice.Because(f, notice.Invalid, m.either(f.Error(), f.Chinese()), m.either("docs/escrow.md shows templates and their parameters", "模板及其参数见 docs/escrow.md"))
 }
 
 // asks reports whether there is somebody to ask.
 func (m *making) asks() bool { return !m.json && term.IsTerminal(int(os.Stdin.Fd())) }
 
-// answer asks for what is missing, or lists it.
+// answer asks for what is missing, one by one and again until it is clear, or lists
+// it where there is nobody to ask.
 func (m *making) answer() error {
 	if len(m.ask) > 0 && !m.asks() {
 		var text []string
@@ -227,23 +237,31 @@ func (m *making) answer() error {
 			text = append(text, q.Param+": "+q.Text)
 		}
 		m.questions(m.ask)
-		return usage{errors.New("answer with --set: " + strings.Join(text, "; "))}
+		return usage{errors.New(m.either("answer with --set: ", "请用 --set 回答：") + strings.Join(text, m.either("; ", "；")))}
 	}
-	for _, q := range m.ask {
+	for i, q := range m.ask {
 		p, _ := m.from.Param(q.Param)
-		for {
-			fmt.Fprintf(m.err, "%s: %s\n> ", q.Param, q.Text)
-			line, err := m.stdin.ReadString('\n')
+		for again := &q; again != nil; {
+			line, err := m.hear(fmt.Sprintf("(%d/%d) %s: %s", i+1, len(m.ask), q.Param, again.Text))
 			if err != nil {
-				return notice.New(notice.Denied, "nothing was made", "")
+				return err
 			}
-			if v := strings.TrimSpace(line); p.Kind.Valid(v) {
-				m.values[q.Param] = v
-				break
-			}
+			m.values[q.Param], again = m.grammar.Answer(p, m.language, line, m.names())
 		}
 	}
 	return nil
+}
+
+// hear asks and returns what is answered. The end of the input ends it all.
+func (m *making) hear(question string) (string, error) {
+	fmt.Fprintf(m.err, "%s\n> ", question)
+	line, err := m.stdin.ReadString('\n')
+	if err != nil {
+		fmt.Fprintln(m.err)
+		return "", notice.Because(err, notice.Denied, m.either("nothing was made: a question was not answered", "未生成合约：有问题未得到回答"),
+			m.either("answer all of them, or say it beforehand: `manx escrow new --set`, --party", "请逐一回答，或事先写明：`manx escrow new --set`、--party"))
+	}
+	return strings.TrimSpace(line), nil
 }
 
 // questions prints what is asked for, for programs.
@@ -278,18 +296,18 @@ func (m *making) fill() (template.Filled, error) {
 			ask = append(ask, say.Question{Param: "party " + r, Text: m.who(r)})
 		}
 		m.questions(ask)
-		return f, usage{errors.New("say who plays each role: --party " + strings.Join(f.Unknown, "=PARTY --party ") + "=PARTY")}
+		return f, usage{errors.New(m.either("say who plays each role: --party ", "请说明由谁担任各角色：--party ") + strings.Join(f.Unknown, "=PARTY --party ") + "=PARTY")}
 	}
 	for _, r := range f.Unknown {
-		for m.parties[r] == "" {
-			fmt.Fprintf(m.err, "%s\n> ", m.who(r))
-			line, err := m.stdin.ReadString('\n')
+		for question := m.who(r); m.parties[r] == ""; {
+			line, err := m.hear(question)
 			if err != nil {
-				return f, notice.New(notice.Denied, "nothing was made", "")
+				return f, err
 			}
-			if p, err := partyNamed(strings.TrimSpace(line)); err == nil {
+			if p, err := partyNamed(line); err == nil {
 				m.parties[r] = p
 			}
+			question = m.who(r) + m.either(" That was none: it looks like health-p-… and `manx keys show` prints yours.", "刚才给出的不是当事人标识：其形如 health-p-…，`manx keys show` 可显示您的标识。")
 		}
 	}
 	f, err = m.from.Fill(m.values, m.parties, start)
@@ -326,10 +344,7 @@ func (m *making) write(ctx context.Context, p *owner.Party) error {
 		return notice.Because(err, notice.Invalid, "the contract cannot be written there", "name another file with --out")
 	}
 	hash := ledger.TermsHash(d.Terms, d.Players)
-	var texts [2]string
-	for l := range texts {
-		texts[l] = tell.Teller{Language: tell.Language(l), Words: template.Words()}.Terms(f.Terms, owner.Parts(f.Players))
-	}
+	texts := bothLanguages(f.Terms, f.Players)
 	if !m.json || !m.open { // one object: deploy says the contract's
 		m.say(map[string]any{"ok": len(stories) == 0, "file": m.out, "hash": hash, "template": m.from.Name, "values": m.values, "english": texts[0], "chinese": texts[1], "stories": stories}, func(w io.Writer) {
 			fmt.Fprintf(w, "%s\n\n%s\n\n%s\n\nhash\t%s\nfile\t%s\tthen: manx escrow open %s\n", d.Title, texts[0], texts[1], hash, m.out, m.out)

@@ -28,7 +28,7 @@ func escrowCommand(t *terminal) *cobra.Command {
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell terms in Chinese")
 	e := &escrowCLI{t, &as, &zh}
-	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.step())
+	c.AddCommand(e.new(), e.templates(), e.check(), e.open(), e.list(), e.show(), e.explain(), e.step(), e.evidence())
 	return c
 }
 
@@ -96,10 +96,7 @@ func (e *escrowCLI) check() *cobra.Command {
 				at = ledger.Time(day.Unix())
 			}
 			teller := e.teller()
-			r, err := owner.CheckTerms(d.read, d.Players, at, d.Last)
-			if f := (*escrow.Fault)(nil); errors.As(err, &f) {
-				return notice.Because(f, notice.Invalid, teller.Fault(f), "correct that clause")
-			}
+			r, err := e.explore(d, at)
 			if err != nil {
 				return err
 			}
@@ -114,7 +111,8 @@ func (e *escrowCLI) check() *cobra.Command {
 				}
 			})
 			if len(stories) > 0 {
-				return notice.New(notice.Integrity, fmt.Sprintf("the terms are not sound: %d found wrong", len(stories)), "no ledger takes them; correct the clauses that the stories name")
+				return notice.New(notice.Integrity, fmt.Sprintf(e.either("the terms are not sound: %d found wrong", "条款不成立：发现%d处问题"), len(stories)),
+					e.either("no ledger takes them; correct the clauses that the stories name", "账本不会接受；请改正所述条款"))
 			}
 			return nil
 		}}
@@ -139,17 +137,25 @@ func (e *escrowCLI) deploy(ctx context.Context, p *owner.Party, d draft) error {
 	if err != nil {
 		return err
 	}
-	r, err := owner.CheckTerms(d.read, d.Players, info.Now, d.Last)
+	r, err := e.explore(d, info.Now)
 	if err != nil {
 		return err
 	}
 	if len(r.Findings) > 0 {
-		return notice.New(notice.Integrity, "the terms are not sound: "+e.teller().Finding(d.read, r.Findings[0]), "read all of it: `manx escrow check`")
+		return notice.New(notice.Integrity, e.either("the terms are not sound: ", "条款不成立：")+e.teller().Finding(d.read, r.Findings[0]), e.either("read all of it: `manx escrow check`", "全部问题见 `manx escrow check --zh`"))
 	}
 	if !e.json && !e.quiet {
-		fmt.Fprintf(e.err, "%s\n%s\nhash %s\n", d.Title, e.teller().Terms(d.read, owner.Parts(d.Players)), ledger.TermsHash(d.Terms, d.Players))
+		fmt.Fprintln(e.err, d.Title)
+		for _, text := range bothLanguages(d.read, d.Players) {
+			fmt.Fprintln(e.err, text)
+		}
+		fmt.Fprintf(e.err, "hash %s\n", ledger.TermsHash(d.Terms, d.Players))
 	}
-	if err := e.sure("Put this contract on the ledger?"); err != nil {
+	s, err := p.Schedule(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.sure("Put this contract on the ledger" + andFee(s.Fees.Open) + "?"); err != nil {
 		return err
 	}
 	id, err := p.OpenContract(ctx, d.Title, d.read, d.Players, d.Last)
@@ -202,7 +208,7 @@ func (e *escrowCLI) list() *cobra.Command {
 func (e *escrowCLI) show() *cobra.Command {
 	var svg string
 	var mermaid bool
-	c := &cobra.Command{Use: "show CONTRACT", Aliases: []string{"explain"}, Short: "Read a contract in plain words, where it stands and what can happen next", Args: cobra.ExactArgs(1),
+	c := &cobra.Command{Use: "show CONTRACT", Short: "Read a contract in plain words, where it stands and what can happen next", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := escrowNamed(args[0])
 			if err != nil {
@@ -224,8 +230,14 @@ func (e *escrowCLI) show() *cobra.Command {
 					return nil
 				}
 				next := teller.Next(c.Read, c.State)
-				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next}, func(w io.Writer) {
+				proof, perr := c.Proof() // where it is another, the contract can be read all the same
+				e.say(map[string]any{"ok": true, "escrow": c.Escrow, "state": c.State, "text": teller.Terms(c.Read, c.State.Parties), "next": next, "report": proof, "certified": perr == nil}, func(w io.Writer) {
 					e.sayContract(w, c, next)
+					if perr != nil {
+						fmt.Fprintf(w, "certificate\t%s\tNOT CONFIRMED: %s\n", c.Certificate, notice.From(perr).Text)
+						return
+					}
+					fmt.Fprintf(w, "certificate\t%s\texplored again: %d states, nothing wrong\n", c.Certificate, proof.States)
 				})
 				return nil
 			})
@@ -243,6 +255,9 @@ func (e *escrowCLI) sayContract(w io.Writer, c owner.Contract, next []tell.Move)
 	for _, o := range c.State.Paid {
 		fmt.Fprintf(w, "paid\t%s MAN\tto %s\n", o.Amount, o.To)
 	}
+	for _, s := range c.State.Shown {
+		fmt.Fprintf(w, "shown\t%s\tin clause %d by %s\n", s.Digest, s.Clause+1, e.teller().Roles([]escrow.Role{s.By}))
+	}
 	if c.State.Over() {
 		fmt.Fprintf(w, "ended\t%s\n", c.State.Outcome)
 		return
@@ -259,7 +274,7 @@ func (e *escrowCLI) sayContract(w io.Writer, c owner.Contract, next []tell.Move)
 
 func (e *escrowCLI) step() *cobra.Command {
 	var s ledger.StepEscrow
-	var deposit, pay, at, job string
+	var deposit, pay, at, job, evidence string
 	c := &cobra.Command{Use: "step CONTRACT", Short: "Do what a contract waits for: --choose, --deposit, --pay, --state, --job, or pass its deadline", Args: cobra.ExactArgs(1),
 		Long: "Without a flag, the deadline of the present wait is passed, if it is over: anybody may.\nThe role is filled in where you play only one.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -289,8 +304,16 @@ func (e *escrowCLI) step() *cobra.Command {
 					}
 					s.When = info.Now
 				}
-				if err := p.StepContract(ctx, c, s); err != nil {
+				if evidence != "" {
+					if err := e.attach(p, &s, id, evidence); err != nil {
+						return err
+					}
+				}
+				if err := e.signs(c, s); err != nil {
 					return err
+				}
+				if err := p.StepContract(ctx, c, s); err != nil {
+					return e.refused(ctx, p, c, err)
 				}
 				if c, err = p.Contract(ctx, id); err != nil {
 					return err
@@ -303,6 +326,7 @@ func (e *escrowCLI) step() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&s.Role, "role", "", "the role you act in")
 	f.StringVar(&s.Choice, "choose", "", "a choice that the terms offer")
+	f.StringVar(&evidence, "evidence", "", "with --choose: show a file; the ledger gets a salted digest of it")
 	f.StringVar(&deposit, "deposit", "", "put in MAN")
 	f.StringVar(&pay, "pay", "", "pay MAN out of a pot, to --to")
 	f.StringVar(&s.To, "to", "", "the role that --pay goes to")

@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "json": jsonLines, "phantom": writePhantom, "joined": joined, "sigterm": sigterm,
 			"network": writeNetwork, "pictures": writePictures, "cards": writeCardOf, "narrow": narrow, "film": writeFilm, "offered": offered,
-			"contract": writeContract, "ended": ended,
+			"contract": writeContract, "ended": ended, "envsubst": envsubst,
 		},
 	})
 }
@@ -165,4 +165,9 @@ func offered(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%s was not published", args[0])
+}
+
+// envsubst writes a file with variables put in: envsubst FROM TO.
+func envsubst(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -21,28 +22,22 @@ func statementCommand(t *terminal, as *string) *cobra.Command {
 	var from, to string
 	var table bool
 	c := &cobra.Command{Use: "statement", Short: "Every coin in and out, with what it was for", Args: cobra.NoArgs,
-		Long: "List every coin that came or left, in order, with what it was for and what you held after it.\n" +
-			"--json writes a statement with the names of ISO 20022's camt.053; --csv writes a table for spreadsheets.",
+		Long: "List every coin that came or left, in order, with what it was for and what you held after it; it is checked that\n" +
+			"all of it adds up, from the opening balance to the closing one. --json writes a statement with the names of ISO 20022's\n" +
+			"camt.053 (docs/camt053.schema.json); --csv writes a table for spreadsheets.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			begin, err := day(from, 0)
+			of, err := days(from, to, ledger.Time(time.Now().Unix()))
 			if err != nil {
 				return err
-			}
-			end, err := day(to, math.MaxInt64)
-			if err != nil {
-				return err
-			}
-			if to != "" {
-				end += 24 * 3600 // the day itself is part of it
 			}
 			return t.with(cmd.Context(), *as, func(ctx context.Context, p *owner.Party) error {
-				s, err := p.Statement(ctx, begin, end)
+				s, err := p.Statement(ctx, of.from, of.before)
 				if err != nil {
 					return err
 				}
-				t.say(camt(p.ID(), s, from, to), func(w io.Writer) {
+				t.say(camt(p.ID(), s, of), func(w io.Writer) {
 					if table {
-						err = writeCSV(w, s)
+						err = writeCSV(w, s, of)
 						return
 					}
 					writeStatement(w, s)
@@ -83,28 +78,68 @@ func about(k ledger.Key) string {
 	return parts[len(parts)-1]
 }
 
-// camt is a statement in the words of ISO 20022's camt.053, as JSON: amounts are
-// decimal MAN, each coin is an entry.
-func camt(p ledger.PartyID, s owner.Statement, from, to string) map[string]any {
-	entries := []map[string]any{}
-	for _, l := range s.Lines {
-		entries = append(entries, map[string]any{"NtryRef": l.Coin, "Amt": l.Amount, "CdtDbtInd": direction(l.In), "BookgDt": stamp(l.Time), "AcctSvcrRef": l.Cause,
-			"BkTxCd": l.What, "AddtlNtryInf": about(l.Of), "Bal": l.Balance})
-	}
-	balance := func(kind string, a ledger.Amount) map[string]any {
-		return map[string]any{"Tp": kind, "Amt": a, "CdtDbtInd": "CRDT"}
-	}
-	return map[string]any{"ok": true, "Stmt": map[string]any{"Acct": map[string]any{"Id": p, "Ccy": "MAN"}, "FrToDt": map[string]any{"Fr": from, "To": to},
-		"Bal": []any{balance("OPBD", s.Opening), balance("CLBD", s.Closing)}, "Ntry": entries}}
+// span is the time of a statement, as it is asked for.
+type span struct {
+	from, before ledger.Time // before is owner.Forever where it is up to now
+	now          ledger.Time
 }
 
-func writeCSV(w io.Writer, s owner.Statement) error {
+// days reads --from and --to.
+func days(from, to string, now ledger.Time) (s span, err error) {
+	if s.from, err = day(from, 0); err != nil {
+		return s, err
+	}
+	if s.before, err = day(to, owner.Forever); err != nil {
+		return s, err
+	}
+	if to != "" {
+		s.before += 24 * 3600 // the day itself is part of it
+	}
+	if s.from >= s.before {
+		return s, usage{errors.New("--to is a day before --from")}
+	}
+	s.now = now
+	return s, nil
+}
+
+// end is the last moment that the statement covers, up to now.
+func (s span) end() ledger.Time { return min(s.before-1, max(s.now, s.from)) }
+
+type element = map[string]any
+
+// camt is a statement in the words of ISO 20022's camt.053.001.08, as JSON; each
+// coin is an entry. docs/camt053.schema.json describes it, and says where it is
+// wider than camt.053.
+func camt(p ledger.PartyID, s owner.Statement, of span) element {
+	amount := func(a ledger.Amount) element { return element{"Ccy": "MAN", "Value": a} }
+	balance := func(kind string, a ledger.Amount, at ledger.Time) element {
+		return element{"Tp": element{"CdOrPrtry": element{"Cd": kind}}, "Amt": amount(a), "CdtDbtInd": "CRDT", "Dt": element{"DtTm": stamp(at)}}
+	}
+	entries := []element{}
+	for i, l := range s.Lines {
+		more := "coin " + string(l.Coin) + ", balance " + l.Balance.String() + " MAN"
+		if l.Of != "" {
+			more += ", of " + about(l.Of)
+		}
+		entries = append(entries, element{"NtryRef": fmt.Sprintf("%d.%d", l.Height, i), "Amt": amount(l.Amount), "CdtDbtInd": direction(l.In), "Sts": element{"Cd": "BOOK"},
+			"BookgDt": element{"DtTm": stamp(l.Time)}, "ValDt": element{"DtTm": stamp(l.Time)}, "AcctSvcrRef": l.Cause, "BkTxCd": element{"Prtry": element{"Cd": l.What, "Issr": "Manx"}}, "AddtlNtryInf": more})
+	}
+	id := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %s", p, of.from, of.end(), s.Closing))
+	name := hex.EncodeToString(id[:16])
+	return element{"ok": true, "BkToCstmrStmt": element{"GrpHdr": element{"MsgId": name, "CreDtTm": stamp(of.now)}, "Stmt": []element{{
+		"Id": name, "CreDtTm": stamp(of.now), "FrToDt": element{"FrDtTm": stamp(of.from), "ToDtTm": stamp(of.end())},
+		"Acct": element{"Id": element{"Othr": element{"Id": p}}, "Ccy": "MAN"},
+		"Bal":  []element{balance("OPBD", s.Opening, of.from), balance("CLBD", s.Closing, of.end())}, "Ntry": entries}}}}
+}
+
+func writeCSV(w io.Writer, s owner.Statement, of span) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "command", "coin"}}
+	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "command", "coin"},
+		{stamp(of.from), "", "OPBD", "", s.Opening.String(), "", "", "", ""}}
 	for _, l := range s.Lines {
 		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), fmt.Sprint(l.Cause), string(l.Coin)})
 	}
-	return out.WriteAll(rows)
+	return out.WriteAll(append(rows, []string{stamp(of.end()), "", "CLBD", "", s.Closing.String(), "", "", "", ""}))
 }
 
 func writeStatement(w io.Writer, s owner.Statement) {

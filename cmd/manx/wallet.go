@@ -18,9 +18,7 @@ func walletCommand(t *terminal) *cobra.Command {
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona: health, credit or common (default: the keyring's first)")
 	c.AddCommand(
 		statementCommand(t, &as),
-		&cobra.Command{Use: "balance", Short: "What you hold", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return t.with(cmd.Context(), as, t.balance)
-		}},
+		balanceCommand(t, &as),
 		&cobra.Command{Use: "send PARTY AMOUNT", Short: "Pay another party", Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
 			amount, err := ledger.ParseAmount(args[1])
 			if err != nil {
@@ -34,7 +32,11 @@ func walletCommand(t *terminal) *cobra.Command {
 				return err
 			}
 			return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
-				if err := t.sure(fmt.Sprintf("Pay %s MAN to %s?", amount, to)); err != nil {
+				s, err := p.Schedule(ctx)
+				if err != nil {
+					return err
+				}
+				if err := t.sure(fmt.Sprintf("Pay %s MAN to %s%s?", amount, to, andFee(s.Fees.Send))); err != nil {
 					return err
 				}
 				sent, err := p.Send(ctx, to, amount)
@@ -56,6 +58,37 @@ func walletCommand(t *terminal) *cobra.Command {
 			})
 		}},
 	)
+	return c
+}
+
+// andFee tells a fee that is paid beside, if there is any.
+func andFee(fee ledger.Amount) string {
+	if fee.IsZero() {
+		return ""
+	}
+	return ", and a fee of " + fee.String() + " MAN to the exchange"
+}
+
+func balanceCommand(t *terminal, as *string) *cobra.Command {
+	var each bool
+	c := &cobra.Command{Use: "balance", Short: "What you hold; --coins lists each coin", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		return t.with(cmd.Context(), *as, func(ctx context.Context, p *owner.Party) error {
+			if !each {
+				return t.balance(ctx, p)
+			}
+			coins, err := p.Coins(ctx)
+			if err != nil {
+				return err
+			}
+			t.say(map[string]any{"ok": true, "party": p.ID(), "coins": listOf(coins)}, func(w io.Writer) {
+				for _, c := range coins {
+					fmt.Fprintf(w, "%s\t%s MAN\n", c.ID, c.Amount)
+				}
+			})
+			return nil
+		})
+	}}
+	c.Flags().BoolVar(&each, "coins", false, "list the unspent coins, largest first")
 	return c
 }
 

@@ -14,8 +14,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"manx/ledger"
+	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
 	"manx/storage/durable"
@@ -111,4 +113,25 @@ func sign(ctx context.Context, g ledger.Genesis, orgs []organisation, now ledger
 		c.Cosign(o)
 	}
 	return c, ctx.Err()
+}
+
+// Organisation returns the network that a node's folder holds, and who signs for
+// one of its organisations, by name or id: for its operator, who approves what a
+// majority decides.
+func Organisation(dir, name string) (g ledger.Genesis, by ledger.Signer, err error) {
+	if _, err := os.Stat(filepath.Join(dir, organisationsFile)); err != nil {
+		return g, nil, notice.Because(err, notice.NotFound, "the folder holds no organisation's keys", "name the node's folder with --data")
+	}
+	g, orgs, err := found(dir)
+	if err != nil {
+		return g, nil, err
+	}
+	names := make([]string, len(orgs))
+	for i, o := range orgs {
+		if o.Name == name || string(o.ID) == name {
+			return g, o, nil
+		}
+		names[i] = o.Name
+	}
+	return g, nil, notice.New(notice.NotFound, "the network has no organisation of that name", "name one with --organisation: "+strings.Join(names, ", "))
 }

@@ -42,24 +42,26 @@ func kinds(r Report) map[int]Kind {
 	return out
 }
 
-// The fees of jobs are sound.
+// The fees of jobs are sound, whatever part the schedule gives the exchange.
 func TestJobFeesAreSound(t *testing.T) {
-	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Asked: begin, Last: last}
-	self := f
-	self.Subject = f.Asker
-	for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {
-		terms, p := escrow.JobFee(fee)
-		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
-			t.Errorf("%s: %+v", name, r)
+	for _, parts := range []uint32{0, 1, 1000, ledger.MaxJobsFee} {
+		f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Parts: parts, Asked: begin, Last: last}
+		self := f
+		self.Subject = f.Asker
+		for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {
+			terms, p := escrow.JobFee(fee)
+			if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
+				t.Errorf("%s: %+v", name, r)
+			}
 		}
-	}
-	terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
-	if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
-		t.Errorf("shared: %+v", r)
-	}
-	terms, p = escrow.JointFee(f, [3]ledger.PartyID{"h", "c", "e"})
-	if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
-		t.Errorf("joint: %+v", r)
+		terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
+		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
+			t.Errorf("shared: %+v", r)
+		}
+		terms, p = escrow.JointFee(f, [3]ledger.PartyID{"h", "c", "e"})
+		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
+			t.Errorf("joint: %+v", r)
+		}
 	}
 }
 
@@ -140,6 +142,30 @@ func TestChoicesThatTake(t *testing.T) {
 		x.Clauses[2].Pay.Next = 3
 		if r := report(t, x, p, ledger.MAN(1)); (len(r.Findings) == 0) != heard {
 			t.Errorf("heard %v: %+v", heard, r.Findings)
+		}
+	}
+	// A fact that the seller's word is enough for is a choice of his; one that takes
+	// another's word too is not, unless the other is he.
+	one64 := int64(1)
+	states := func(need int, by ...escrow.Role) escrow.Case {
+		return escrow.Case{Attest: &escrow.Attest{Fact: "came", By: by, Need: need, Is: &one64, Fresh: day}}
+	}
+	for name, c := range map[string]struct {
+		k     escrow.Case
+		p     []escrow.Part
+		takes bool
+	}{
+		"the seller states it":               {states(1, "seller"), p, true},
+		"the seller or the arbiter":          {states(1, "arbiter", "seller"), p, true},
+		"the seller and the arbiter":         {states(2, "arbiter", "seller"), p, false},
+		"the arbiter":                        {states(1, "arbiter"), p, false},
+		"the buyer":                          {states(1, "buyer"), p, false},
+		"the seller under two names":         {states(2, "arbiter", "seller"), one, true},
+		"the seller, and the terms say they": {func() escrow.Case { k := states(1, "seller"); k.Alone = true; return k }(), p, false},
+	} {
+		r := report(t, terms(c.k), c.p, ledger.MAN(1))
+		if (len(r.Findings) > 0) != c.takes || c.takes && (r.Findings[0].Kind != Takes || r.Findings[0].Whose != "buyer") {
+			t.Errorf("%s: %+v", name, r.Findings)
 		}
 	}
 	spend := terms(escrow.Case{By: "seller", Choice: "claim", Alone: true})

@@ -12,8 +12,9 @@ const maxPlaces = 1_000_000
 
 // takers finds choices by which a party alone moves another's money to itself:
 // after the choice nothing but time passes, or the party acts again, and it is
-// paid out of a pot of another who had nothing to say on the way. Roles that one
-// party plays are one here, by the first of its names.
+// paid out of a pot of another who had nothing to say on the way. A fact that one
+// party's word is enough for is such a choice too. Roles that one party plays are
+// one here, by the first of its names.
 func (x *explorer) takers(parties []escrow.Part) {
 	all := x.terms
 	defer func() { x.terms = all }()
@@ -33,7 +34,7 @@ func (x *explorer) takers(parties []escrow.Part) {
 			continue
 		}
 		for i, k := range c.Wait.Cases {
-			if k.Choice == "" && k.Spend == nil || k.Alone {
+			if k.Alone {
 				continue
 			}
 			if k.Spend != nil {
@@ -41,12 +42,31 @@ func (x *explorer) takers(parties []escrow.Part) {
 					x.take(n, i, k.By, owner)
 				}
 			}
-			s := &search{x.terms, k.By, bits, map[place]bool{}, &left}
-			if owner, found := s.from(k.Next, 0); found {
-				x.take(n, i, k.By, owner)
+			for _, by := range alone(k) {
+				s := &search{x.terms, by, bits, map[place]bool{}, &left}
+				if owner, found := s.from(k.Next, 0); found {
+					x.take(n, i, by, owner)
+				}
 			}
 		}
 	}
+}
+
+// alone returns the parties each of whom can bring a case about by itself, by
+// saying something: a choice, a payment, a fact that its word is enough for.
+func alone(k escrow.Case) (out []escrow.Role) {
+	switch {
+	case k.Choice != "" || k.Spend != nil:
+		return []escrow.Role{k.By}
+	case k.Attest != nil:
+		words := map[escrow.Role]int{}
+		for _, by := range k.Attest.By {
+			if words[by]++; words[by] == k.Attest.Need {
+				out = append(out, by)
+			}
+		}
+	}
+	return out
 }
 
 // byParty returns terms in which a party has one name.
@@ -88,6 +108,14 @@ func byParty(t escrow.Terms, parties []escrow.Part) escrow.Terms {
 						s.Payees = append(s.Payees, of(r))
 					}
 					w.Cases[i].Spend = &s
+				}
+				if k.Attest != nil {
+					a := *k.Attest
+					a.By = nil
+					for _, r := range k.Attest.By {
+						a.By = append(a.By, of(r))
+					}
+					w.Cases[i].Attest = &a
 				}
 			}
 			out.Clauses[n].Wait = &w
@@ -151,7 +179,7 @@ func (s *search) from(n int, heard owners) (owner escrow.Role, found bool) {
 
 func (s *search) wait(w escrow.Wait, heard owners) (owner escrow.Role, found bool) {
 	for _, k := range w.Cases {
-		if k.By == s.by && k.Choice != "" { // it may act again
+		if k.Spend == nil && slices.Contains(alone(k), s.by) { // it may act again
 			if owner, found := s.from(k.Next, heard); found {
 				return owner, true
 			}
@@ -160,6 +188,11 @@ func (s *search) wait(w escrow.Wait, heard owners) (owner escrow.Role, found boo
 	for _, k := range w.Cases {
 		if k.By != s.by {
 			heard |= s.bits[k.By]
+		}
+		for _, by := range alone(k) { // a fact that an owner's word is enough for
+			if by != s.by {
+				heard |= s.bits[by]
+			}
 		}
 	}
 	return s.from(w.Next, heard)

@@ -114,6 +114,7 @@ func (m *maker) kase(i int) escrow.Case {
 			v := int64(m.r.IntN(2))
 			c.Attest.Is = &v
 		}
+		c.Alone = m.r.IntN(2) == 0
 	case k == 5 && m.Job != "":
 		m.count("verdict")
 		c.Verdict = &escrow.Verdict{Job: m.Job, Settled: m.r.IntN(2) == 0}

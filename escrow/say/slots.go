@@ -198,6 +198,8 @@ func (m *matcher) percent(pos int) (out []match) {
 	if after := m.any(pos, "百分之"); after > pos {
 		if n, ok := m.number(after); ok && !n.open {
 			out = append(out, plain(n.end, n.texts[0]+"%"))
+		} else if end := m.any(after, "百"); end > after && !ok { // "百分之百" is all, and no numeral
+			out = append(out, plain(end, "100%"))
 		}
 	} else if n, ok := m.number(pos); ok && !n.open {
 		if end := m.any(n.end, "%", "percent", "per cent"); end > n.end {

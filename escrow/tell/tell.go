@@ -45,12 +45,16 @@ func (t Teller) outcome(s string) string {
 }
 
 func (t Teller) pay(terms escrow.Terms, p escrow.Pay) string {
-	pot := t.word(terms.Pots[p.From].Name)
+	return t.sentence(t.say("out of %s, pay %s; then go on with %d", "从%s中支付%s；然后接第%d条", t.word(terms.Pots[p.From].Name), t.shares(p), p.Next+1))
+}
+
+// shares tells who gets how much.
+func (t Teller) shares(p escrow.Pay) string {
 	var parts []string
 	for i, s := range p.Shares {
 		parts = append(parts, t.say("%s to %s", "%s给%s", t.value(s.Value, i > 0), t.role(s.To)))
 	}
-	return t.sentence(t.say("out of %s, pay %s; then go on with %d", "从%s中支付%s；然后接第%d条", pot, t.list(parts, [2]string{"and", "，以及"}), p.Next+1))
+	return t.list(parts, [2]string{"and", "，以及"})
 }
 
 func (t Teller) value(v escrow.Value, later bool) string {
@@ -75,7 +79,7 @@ func (t Teller) condition(terms escrow.Terms, f escrow.If) string {
 }
 
 func (t Teller) wait(terms escrow.Terms, w escrow.Wait) string {
-	until := t.when(w.Until)
+	until := t.When(w.Until)
 	if len(w.Cases) == 0 {
 		return t.sentence(t.say("nothing happens until %s; then go on with %d", "等到%s；然后接第%d条", until, w.Next+1))
 	}
@@ -120,7 +124,10 @@ func (t Teller) choice(c escrow.Choice) string {
 }
 
 func (t Teller) attest(a escrow.Attest) string {
-	who := t.roles(a.By, [2]string{"or", "或"})
+	who, states := t.roles(a.By, [2]string{"or", "或"}), "states"
+	if a.Need > 1 {
+		states = "state"
+	}
 	if n := len(a.By); n > 1 {
 		who = t.say("%d of %s", "%[2]s中的%[1]d方", a.Need, t.roles(a.By, [2]string{"and", "和"}))
 	}
@@ -128,5 +135,8 @@ func (t Teller) attest(a escrow.Attest) string {
 	if a.Is != nil {
 		what = t.say("%s to be %d", "%s为%d", what, *a.Is)
 	}
-	return t.say("%s states %s, as of no more than %s before", "%s证明%s，且所证时间不早于此前%s", who, what, t.span(a.Fresh))
+	if t.Language == Chinese {
+		return fmt.Sprintf("%s证明%s，且所证时间不早于此前%s", who, what, t.span(a.Fresh))
+	}
+	return fmt.Sprintf("%s %s %s, as of no more than %s before", who, states, what, t.span(a.Fresh))
 }

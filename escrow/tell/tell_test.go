@@ -62,7 +62,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 	}
 	for language, want := range map[Language][]string{
 		English: {"1. Until 7 December 2026, 00:53:20 UTC:", "If the lender puts 50 MAN into the loan, go on with 2.", "the lender cancels", "chooses “wait a bit”",
-			"has paid all of the loan, in one sum or several, to the school or the shop and nobody else", "2 of the school and the shop states “enrolled” to be 1, as of no more than 2 days before",
+			"has paid all of the loan, in one sum or several, to the school or the shop and nobody else", "2 of the school and the shop state “enrolled” to be 1, as of no more than 2 days before",
 			"on its word alone", "job health-job-01000000000000000000000000000000 is settled", "is refunded", "If the loan holds 10 MAN or more: go on with 5; otherwise with 7.",
 			"“enrolled” was stated as 1 or more", "pay 10 MAN, or what there is if it is less, to the school, 12.5% of it to the shop and all the rest to the borrower; then go on with 6",
 			"Nothing happens until 20 December 2026, 00:53:50 UTC", "ends as “ended”", "What is left in the pledge at the end belongs to the borrower.", "The lender is credit-p-l."},
@@ -161,8 +161,35 @@ func TestNextMoves(t *testing.T) {
 	if len(moves) != 4 || moves[0].By != "lender" || moves[0].Until != begin+7*day || moves[3].From != begin+7*day || moves[3].Then != 6 {
 		t.Errorf("next: %+v", moves)
 	}
+	// The timeline goes on to every wait that may come; who may do what stands in it,
+	// and what attesters have said so far.
+	s.At = 1
+	s.Votes = []escrow.Vote{{Stated: escrow.Stated{Fact: "enrolled", Value: 1}, By: "shop", At: begin}}
+	line := Teller{Words: words()}.Timeline(terms, s)
+	if len(line) != 2 || !line[0].Now || line[0].Clause != 1 || line[1].Now || line[1].Clause != 5 || line[0].Until >= line[1].Until {
+		t.Errorf("timeline: %+v", line)
+	}
+	if m := line[0].Moves[2]; len(m.Who) != 2 || !strings.Contains(m.What, "(so far: the shop 1 as of 30 November 2026") {
+		t.Errorf("the fact: %+v", m)
+	}
+	if m := (Teller{Chinese, words()}).Timeline(terms, s)[0].Moves[2]; !strings.Contains(m.What, "（目前：商家为1") {
+		t.Errorf("the fact in Chinese: %+v", m)
+	}
+	for language, want := range map[Language]string{English: "clause 2, which waits until 14 December 2026, 00:53:20 UTC: the terms do not offer this now", Chinese: "第2条，等待至2026年12月14日00:53:20（UTC）：条款此时不允许此举"} {
+		if got := (Teller{language, words()}).Refused(terms, s, escrow.ErrNone.Error()); got != want {
+			t.Errorf("refused: %q", got)
+		}
+	}
+	for _, err := range []error{escrow.ErrOver, escrow.ErrLate, escrow.ErrEarly, escrow.ErrWho, escrow.ErrNone, escrow.ErrStale, escrow.ErrMuch, escrow.ErrMany, ledger.ErrAmount} {
+		if zh := (Teller{Chinese, words()}).Refused(terms, s, err.Error()); strings.Contains(zh, err.Error()) {
+			t.Errorf("%v has no Chinese", err)
+		}
+	}
+	if got := (Teller{Chinese, words()}).Refused(terms, s, "the node is away"); got != "the node is away" {
+		t.Errorf("another error is told as %q", got)
+	}
 	s.At = escrow.Over
-	if (Teller{Words: words()}).Next(terms, s) != nil {
+	if (Teller{Words: words()}).Next(terms, s) != nil || (Teller{Words: words()}).Timeline(terms, s) != nil {
 		t.Error("something can happen after the end")
 	}
 }

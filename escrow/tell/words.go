@@ -62,8 +62,8 @@ func (t Teller) list(all []string, last [2]string) string {
 	return strings.Join(all[:n-1], ", ") + " " + last[0] + " " + all[n-1]
 }
 
-// when tells a time in UTC, to the second where it is no full minute.
-func (t Teller) when(at ledger.Time) string {
+// When tells a time in UTC, to the second where it is no full minute.
+func (t Teller) When(at ledger.Time) string {
 	u := time.Unix(int64(at), 0).UTC()
 	clock := u.Format("15:04")
 	if u.Second() != 0 {

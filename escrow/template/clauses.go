@@ -17,7 +17,7 @@ import (
 //	  choice ROLE WORD [alone] then LABEL
 //	  deposit ROLE POT AMOUNT then LABEL
 //	  spend ROLE POT ROLE,ROLE then LABEL
-//	  attest FACT NEED of ROLE,ROLE [is VALUE] within SECONDS then LABEL
+//	  attest FACT NEED of ROLE,ROLE [is VALUE] within SECONDS [alone] then LABEL
 //	  verdict JOB settled|refunded then LABEL
 //	LABEL: if POT holds AMOUNT then LABEL else LABEL
 //	LABEL: if FACT at-least VALUE then LABEL else LABEL
@@ -226,7 +226,7 @@ func (r *reader) wait(kind string) (c escrow.Case) {
 		}
 		r.need("within")
 		a.Fresh = ledger.Time(r.number())
-		c.Attest = a
+		c.Attest, c.Alone = a, r.is("alone")
 	case "verdict":
 		c.Verdict = &escrow.Verdict{Job: ledger.JobID(r.word()), Settled: r.is("settled")}
 		if !c.Verdict.Settled {

@@ -16,56 +16,23 @@ func sendCoins(t *txn, b ledger.SendCoins) error {
 	if err := t.wall(ledger.VerticalOf(t.cmd.Author), b.Out); err != nil {
 		return err
 	}
+	fees, err := t.fees()
+	if err != nil {
+		return err
+	}
 	out, err := total(b.Out)
 	if err != nil {
 		return err
 	}
-	if out.Cmp(sum) != 0 {
+	left, err := sum.Sub(out)
+	switch {
+	case err == nil && left == fees.Send:
+	case fees.Send.IsZero():
 		return refuse(notice.Invalid, "the coins made do not sum to the coins spent", "send the change back to yourself: `manx wallet send` does")
+	default:
+		return refuse(notice.Invalid, "the coins made and the fee of "+fees.Send.String()+" MAN do not sum to the coins spent", "`manx wallet send` adds the fee, which `manx coin schedule` shows")
 	}
-	return t.pay(b.Out)
-}
-
-func issueCoins(t *txn, b ledger.IssueCoins) error {
-	if err := t.governed(); err != nil {
-		return err
-	}
-	if err := t.wall(ledger.Common, b.Out); err != nil {
-		return err
-	}
-	out, err := total(b.Out)
-	if err != nil {
-		return err
-	}
-	supply, _, err := load[ledger.Amount](t, ledger.SupplyKey)
-	if err != nil {
-		return err
-	}
-	if supply, err = supply.Add(out); err != nil {
-		return refuse(notice.Exhausted, "the supply of MAN cannot be so large", "issue less")
-	}
-	if err := t.save(ledger.SupplyKey, supply, ""); err != nil {
-		return err
-	}
-	return t.pay(b.Out)
-}
-
-func burnCoins(t *txn, b ledger.BurnCoins) error {
-	if err := t.governed(); err != nil {
-		return err
-	}
-	sum, err := t.spend(b.In)
-	if err != nil {
-		return err
-	}
-	supply, _, err := load[ledger.Amount](t, ledger.SupplyKey)
-	if err != nil {
-		return err
-	}
-	if supply, err = supply.Sub(sum); err != nil {
-		return fmt.Errorf("coins exceed the supply: %w", err)
-	}
-	return t.save(ledger.SupplyKey, supply, "")
+	return t.pay(append(b.Out, t.due(fees.Send)...))
 }
 
 // wall refuses payments that would join a health persona to a credit persona,

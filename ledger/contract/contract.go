@@ -11,9 +11,12 @@
 // organisation (ledger.SeatKey), the owner's signature on a grant given
 // beforehand (ledger.SignedKey) and the holders' word that its shares are
 // destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey), applied
-// commands ("common/command/…"), digests of keys in use ("common/seen/…"), the
-// supply, the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the
-// latest checkpoint. Only clock, supply and tree size are written by many.
+// commands ("common/command/…"), digests of keys in use ("common/seen/…"),
+// payments and periods of rewards that were issued for (ledger.PaymentKey,
+// ledger.Granted), the schedule, the supply, the clock, the receipt tree
+// (receipt.SizeKey, receipt.HashKey), the network's committee
+// (ledger.CommitteeNow), its members' signatures (ledger.JoinedKey) and keys
+// (ledger.CommitteeKeysKey), and the latest checkpoint. Only clock, supply and tree size are written by many.
 //
 // It holds no personal data and puts none in an error: ids, salted digests,
 // grants, jobs and payments are all it knows. It does not run models, hold
@@ -136,6 +139,8 @@ func (t *txn) dispatch() error {
 		return run(t, issueCoins)
 	case "coin.burn":
 		return run(t, burnCoins)
+	case "coin.schedule":
+		return run(t, setSchedule)
 	case "model.publish":
 		return run(t, publishModel)
 	case "model.retire":

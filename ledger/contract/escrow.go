@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,15 +47,39 @@ func openEscrow(t *txn, b ledger.OpenEscrow) error {
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)
 	}
-	e.Certificate = sha256.Sum256(append(e.Hash[:], proof...))
+	e.Certificate = ledger.EscrowCertificate(e.Hash, proof)
 	s, err := escrow.Open(terms, parts, nil, t.now, b.Last)
 	if err != nil {
+		return err
+	}
+	if err := t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened); err != nil {
 		return err
 	}
 	if err := t.save(ledger.EscrowStateKey(e.ID), s, ledger.EscrowStepped); err != nil {
 		return err
 	}
-	return t.save(ledger.KeyOf(e.ID), e, ledger.EscrowOpened)
+	return t.payFee(b.Coins)
+}
+
+// payFee pays the exchange for opening a contract; change comes back.
+func (t *txn) payFee(coins []ledger.CoinID) error {
+	fees, err := t.fees()
+	if err != nil {
+		return err
+	}
+	sum, err := t.spend(coins)
+	if err != nil {
+		return err
+	}
+	change, err := sum.Sub(fees.Open)
+	if err != nil {
+		return refuse(notice.Exhausted, "opening a contract costs "+fees.Open.String()+" MAN, which the coins given do not cover", "see what you hold: `manx wallet balance`")
+	}
+	out := t.due(fees.Open)
+	if !change.IsZero() {
+		out = append(out, ledger.Output{To: t.cmd.Author, Amount: change})
+	}
+	return t.pay(out)
 }
 
 // stepEscrow steps a contract.
@@ -106,6 +129,9 @@ func stepEscrow(t *txn, b ledger.StepEscrow) error {
 // happening turns a command into what the step function takes.
 func (t *txn) happening(b ledger.StepEscrow) (escrow.Input, error) {
 	in := escrow.Input{At: t.now, By: escrow.Role(b.Role), Party: t.cmd.Author, Choice: escrow.Choice(b.Choice), Deposit: b.Deposit}
+	if b.Evidence != nil {
+		in.Evidence = *b.Evidence
+	}
 	switch {
 	case b.Pay != nil:
 		in.Spend = &escrow.Spending{To: escrow.Role(b.To), Amount: *b.Pay}

@@ -71,7 +71,11 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	if err != nil {
 		return refuse(notice.Exhausted, "the coins given do not cover the fee", "see what you hold: `manx wallet balance`")
 	}
-	of := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Asked: t.now, Last: j.Deadline}
+	fees, err := t.fees()
+	if err != nil {
+		return err
+	}
+	of := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Parts: fees.Jobs, Asked: t.now, Last: j.Deadline}
 	terms, parties := escrow.JobFee(of)
 	switch {
 	case j.Committee != "":

@@ -95,7 +95,9 @@ func (c *cast) open() (ledger.Signer, ledger.Body, bool) {
 		if b.Terms, err = json.Marshal(terms); err != nil {
 			c.T.Fatal(err)
 		}
-		return pick(c.r, side), b, true
+		by := pick(c.r, side)
+		b.Coins = c.coins(by.Party(), c.r.IntN(3))
+		return by, b, true
 	}
 	return nil, nil, false
 }

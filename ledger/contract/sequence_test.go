@@ -5,6 +5,7 @@ import (
 	crand "crypto/rand"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ type cast struct {
 	past      []ledger.Command
 	contracts []ledger.EscrowID
 	done      map[string]int
+	fee       ledger.Amount // of a coin.send
 }
 
 func newCast(t testing.TB, r *rand.Rand) *cast {
@@ -68,6 +70,12 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 				s.Fund(k, ledger.MAN(20))
 			}
 		}
+	}
+	if r.IntN(2) == 0 {
+		fees := ledger.Fees{Send: ledger.Units(r.Uint64N(3)), Open: ledger.Units(r.Uint64N(1000)), Jobs: uint32(r.IntN(ledger.MaxJobsFee + 1))}
+		s.Do(s.World.Organisations[0], ledger.SetSchedule{Schedule: ledger.Schedule{Version: 1, Fees: fees,
+			Rewards: []ledger.Reward{{Name: "r", Amount: ledger.MAN(1), Start: s.World.Now() - 9*3600, Every: 3600, Periods: 9}}}}, s.World.Organisations[1])
+		c.fee = fees.Send
 	}
 	return c
 }
@@ -146,6 +154,7 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		for _, id := range in {
 			sum, _ = sum.Add(ledgertest.Read[ledger.Coin](c.Story, ledger.KeyOf(id)).Amount)
 		}
+		sum, _ = sum.Sub(c.fee)
 		return k, ledger.SendCoins{In: in, Out: []ledger.Output{{To: k.Party(), Amount: sum}}}
 	case 2, 3:
 		k := c.owner(rec)
@@ -197,6 +206,10 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		return right(j.Asker), ledger.DisputeJob{Job: j.ID}
 	default:
 		if o := c.World.Organisations[c.r.IntN(2)]; c.r.IntN(3) == 0 {
+			if c.r.IntN(2) == 0 {
+				out := []ledger.Output{{To: pick(c.r, c.parties).Party(), Amount: ledger.MAN(1)}}
+				return o, ledger.IssueCoins{Out: out, Reason: "test", Granted: &ledger.Granted{Reward: "r", Period: 1 + c.r.IntN(3)}}
+			}
 			return o, ledger.BurnCoins{In: c.coins(o.Party(), 2), Reason: "test"}
 		}
 		if c.r.IntN(2) == 0 {
@@ -317,11 +330,14 @@ func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
 // Whatever sequence of commands is tried, with replies lost, tries repeated,
 // old commands replayed and new ones altered: no money is made or lost (3), a
 // command has one effect (8), what is not validly signed has none (2), and
-// afterwards every escrow ends (4).
+// afterwards every escrow ends (4). MANX_LONG=1 tries 120,000 commands.
 func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	runs, steps := 4, 600
 	if testing.Short() {
 		runs = 2
+	}
+	if os.Getenv("MANX_LONG") != "" {
+		runs = 200
 	}
 	done := map[string]int{}
 	// What chance may leave out of a run is looked for in some more.

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a committee opens a score":                     jointly,
 		"three sites learn a sum":                       sum,
 		"a contract goes its ways":                      contract,
+		"Invariant3_4_8_contracts at random":            agreement,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },

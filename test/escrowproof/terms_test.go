@@ -221,7 +221,7 @@ func decimal(n string) string {
 
 // A job's fee is sound, and every clause of it comes about.
 func TestSolverOnJobFees(t *testing.T) {
-	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Asked: begin, Last: last}
+	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Parts: 1000, Asked: begin, Last: last}
 	self := f
 	self.Subject = f.Asker
 	for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {

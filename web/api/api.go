@@ -24,8 +24,9 @@ const (
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
 	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum
-	Movements     = "/v1/movements" // ?after=; of the caller's coins
+	Movements     = "/v1/movements" // ?from=&before=&after=; of the caller's coins
 	Models        = "/v1/models"
+	Mints         = "/v1/mints"    // every change of the supply
 	Receipts      = "/v1/receipts" // + "/<job>"
 	Nodes         = "/v1/nodes"
 	Organisations = "/v1/organisations"
@@ -83,23 +84,25 @@ type Page struct {
 	Next  ledger.Height     `json:"next,omitempty"`
 }
 
-// A Statement is what moved a party's coins; Next, where not 0, is the height
-// after which there is more.
+// A Statement is what moved a party's coins, who held Opening before; Next, where
+// not 0, is the height after which there is more.
 type Statement struct {
+	Opening   ledger.Amount `json:"opening"`
 	Movements []Movement    `json:"movements"`
 	Next      ledger.Height `json:"next,omitempty"`
 }
 
 // A Movement is one coin that came to a party or left it.
 type Movement struct {
-	Height ledger.Height    `json:"height"`
-	Time   ledger.Time      `json:"time"` // of the ledger
-	In     bool             `json:"in"`
-	Coin   ledger.CoinID    `json:"coin"`
-	Amount ledger.Amount    `json:"amount"`
-	What   string           `json:"what"`         // sent, received, issued, burnt, or the event that came with it: job.settled, escrow.stepped
-	Of     ledger.Key       `json:"of,omitempty"` // what that event was about
-	Cause  ledger.CommandID `json:"cause"`
+	Height  ledger.Height    `json:"height"`
+	Time    ledger.Time      `json:"time"` // of the ledger
+	In      bool             `json:"in"`
+	Coin    ledger.CoinID    `json:"coin"`
+	Amount  ledger.Amount    `json:"amount"`
+	Balance ledger.Amount    `json:"balance"`      // of the party after it
+	What    string           `json:"what"`         // sent, received, issued, burnt, or the event that came with it: job.settled, escrow.stepped
+	Of      ledger.Key       `json:"of,omitempty"` // what that event was about
+	Cause   ledger.CommandID `json:"cause"`
 }
 
 // A Problem is an error on the wire (RFC 9457).

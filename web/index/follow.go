@@ -34,7 +34,7 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	var last uint64
 	if err := x.insist(ctx, func(db *gorm.DB) error {
-		return db.Table("cursors").Where("id = ?", statesCursor).Select("height").Take(&last).Error
+		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor}).Select("MIN(height)").Take(&last).Error
 	}); err != nil {
 		return fmt.Errorf("read index cursor: %w", err)
 	}
@@ -74,12 +74,17 @@ func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	return g.Wait()
 }
 
-// gather returns what waits, at least one event; none when there are no more.
+// gather returns what waits, at least one event and no command in part, unless
+// there are no more; none when there are none.
 func gather(events <-chan ledger.Event) (batch []ledger.Event) {
 	e, ok := <-events
 	for size := 0; ok; {
 		batch = append(batch, e)
-		if size += len(e.Body); len(batch) == maxBatch || size > maxBytes {
+		if size += len(e.Body); !e.Last {
+			e, ok = <-events
+			continue
+		}
+		if len(batch) >= maxBatch || size > maxBytes {
 			break
 		}
 		select {
@@ -169,8 +174,11 @@ func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
 	return x.insist(ctx, func(db *gorm.DB) error {
 		return db.Transaction(func(tx *gorm.DB) error {
 			moved := tx.Exec("UPDATE cursors SET height = ? WHERE id = ? AND height <= ?", c.last, statesCursor, c.last)
-			if moved.Error != nil || moved.RowsAffected == 0 {
+			if moved.Error != nil {
 				return moved.Error
+			}
+			if moved.RowsAffected == 0 { // states have it all; movements may not
+				return book(tx, batch)
 			}
 			for keys := range slices.Chunk(c.keys, rows) {
 				if err := tx.Where("key IN ?", keys).Delete(&mention{}).Error; err != nil {
@@ -192,7 +200,7 @@ func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
 					return err
 				}
 			}
-			return nil
+			return book(tx, batch)
 		})
 	})
 }
@@ -206,7 +214,7 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "mint", "p":
 		return word
 	}
 	return ""

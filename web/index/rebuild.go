@@ -181,6 +181,7 @@ func (x *Index) dump(ctx context.Context, visit func(table, row string)) error {
 		{"cursors", "SELECT 'cursor', '', '', height FROM cursors WHERE id = 1"},
 		{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
 		{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
+		{"movements", "SELECT 'moved ' || n, party, body, height FROM movements ORDER BY party, time, height, n"},
 		{"blobs", "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
 		{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
 		{"sessions", "SELECT '', '', '', expires FROM sessions"},

@@ -60,17 +60,28 @@ func TestAnIndexOfBeforeIsTakenOver(t *testing.T) {
 			}
 			continue
 		}
-		if got := indextest.Dump(t, y); got != want {
-			t.Errorf("taken over it holds\n%s\nwant\n%s", got, want)
+		if got := indextest.Dump(t, y); got != unmoved(want) {
+			t.Errorf("taken over it holds\n%s\nwant\n%s", got, unmoved(want))
 		}
-		indextest.Same(t, y, h)
 		if p, err := y.Session(t.Context(), token, time.Now()); err != nil || p != indextest.Party(2) {
 			t.Errorf("the session is %q's, %v", p, err)
 		}
 		if err := y.Follow(t.Context(), h); err != nil || indextest.Dump(t, y) != want {
 			t.Errorf("following on changes it: %v", err)
 		}
+		indextest.Same(t, y, h)
 	}
+}
+
+// unmoved is a dump without movements, which an index of before learns from the
+// ledger as it follows on.
+func unmoved(dump string) (out string) {
+	for l := range strings.Lines(dump) {
+		if !strings.HasPrefix(l, "moved ") {
+			out += l
+		}
+	}
+	return out
 }
 
 // A file that is no database, or half of one, is named with the cure, and made

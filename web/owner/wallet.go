@@ -99,16 +99,24 @@ func (p *Party) held(ctx context.Context, coins []ledger.CoinID) bool {
 	return true
 }
 
-// Send pays another party. Where it fails without an answer, repeating it pays
-// once.
+// Send pays another party, and the exchange the fee that the schedule asks for.
+// Where it fails without an answer, repeating it pays once.
 func (p *Party) Send(ctx context.Context, to ledger.PartyID, amount ledger.Amount) (ledger.Command, error) {
 	if v := ledger.VerticalOf(to); v != ledger.Common && v != p.Vertical() {
 		return ledger.Command{}, notice.New(notice.Denied, "this payment would join a health wallet to a credit wallet on the ledger for ever",
 			"pay from the persona of the same vertical: --as "+string(v))
 	}
-	cmd, done, err := p.spend(ctx, "send/"+string(to)+"/"+amount.String(), amount, func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error) {
+	s, err := p.Schedule(ctx)
+	if err != nil {
+		return ledger.Command{}, err
+	}
+	need, err := amount.Add(s.Fees.Send)
+	if err != nil {
+		return ledger.Command{}, notice.Because(err, notice.Invalid, "there is not as much MAN", "send less")
+	}
+	cmd, done, err := p.spend(ctx, "send/"+string(to)+"/"+amount.String(), need, func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error) {
 		out := []ledger.Output{{To: to, Amount: amount}}
-		change, err := sum.Sub(amount)
+		change, err := sum.Sub(need)
 		if err == nil && !change.IsZero() {
 			out = append(out, ledger.Output{To: p.id, Amount: change})
 		}

@@ -30,6 +30,7 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 		{"follow goes on and deletes", follows},
 		{"lists hold what the ledger holds", agrees},
 		{"pages lose nothing", pages},
+		{"movements", movements},
 		{"a page ends between heights", pagesBetweenHeights},
 		{"await", awaits},
 		{"a restart at every event", restarts},
@@ -119,7 +120,7 @@ func follows(t *testing.T, s index.Source) {
 		t.Fatalf("a has %d coins", len(got))
 	}
 	spent := coin(1, 0, a)
-	spent.Body = nil
+	spent.Name, spent.Body = ledger.CoinSpent, nil
 	h.add(1<<28, spent, coin(3, 3, b))
 	follow(t, x, h)
 	if got := coins(t, x, a, 10); len(got) != 1 {
@@ -260,6 +261,17 @@ func Same(t testing.TB, x *index.Index, h History) {
 		slices.Sort(got)
 		if want := h.coinsOf(Party(p)); !slices.Equal(got, want) {
 			t.Errorf("party %d has %d coins, want %d", p, len(got), len(want))
+		}
+		sum := ledger.Amount{}
+		for _, c := range h.coinsOf(Party(p)) {
+			var v ledger.Coin
+			if err := json.Unmarshal([]byte(c), &v); err != nil {
+				t.Fatal(err)
+			}
+			sum, _ = sum.Add(v.Amount)
+		}
+		if _, closing := moved(t, x, Party(p), 0, 1<<62, 500); closing != sum {
+			t.Errorf("party %d holds %s by its movements, and coins of %s", p, closing, sum)
 		}
 	}
 	if at, err := x.Height(t.Context()); err != nil || at != h.Height() {

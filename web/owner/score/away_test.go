@@ -289,7 +289,9 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 		s.start(h, i)
 	}
 	id := s.ask()
-	s.until("the first holder refuses its share", func() bool { return strings.Contains(seats[0].log.String(), "not the one that the furnisher committed to") })
+	s.until("the first holder refuses its share", func() bool {
+		return strings.Contains(seats[0].log.String(), "not the one that the furnisher committed to")
+	})
 	for i := range seats {
 		if n := s.begun(seats[i], id); n != 0 {
 			t.Errorf("holder %d began %d sessions", i, n)

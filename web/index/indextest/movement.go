@@ -1,0 +1,82 @@
+package indextest
+
+import (
+	"slices"
+	"testing"
+
+	"manx/ledger"
+	"manx/web/api"
+	"manx/web/index"
+)
+
+// moved reads a statement by pages of a length, checks that it adds up, and
+// returns it with what it closes with.
+func moved(t testing.TB, x *index.Index, p ledger.PartyID, from, before ledger.Time, limit int) (all []api.Movement, closing ledger.Amount) {
+	t.Helper()
+	begin := from
+	for after := ledger.Height(0); ; {
+		page, opening, next, err := x.Movements(t.Context(), p, begin, before, after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after == 0 {
+			closing = opening
+		} else if opening != closing {
+			t.Fatalf("a page opens with %s after one that closed with %s", opening, closing)
+		}
+		for _, m := range page {
+			was := closing
+			if m.In {
+				closing, err = closing.Add(m.Amount)
+			} else {
+				closing, err = closing.Sub(m.Amount)
+			}
+			if err != nil || closing != m.Balance || m.Time < from || m.Time >= before || m.Height <= after {
+				t.Fatalf("after %s: %+v", was, m)
+			}
+		}
+		all = append(all, page...)
+		if next == 0 {
+			return all, closing
+		}
+		if next <= after || len(page) == 0 || page[len(page)-1].Height != next {
+			t.Fatalf("a page after %d ends at %d", after, next)
+		}
+		after, begin = next, page[len(page)-1].Time
+	}
+}
+
+// movements compares statements of all time with those of parts of it, and pages
+// with one another: none loses a movement or tells of another party's.
+func movements(t *testing.T, s index.Source) {
+	x := Open(t, s)
+	h := Random(61, 900)
+	follow(t, x, h)
+	for n := range 5 {
+		p := Party(n)
+		whole, closing := moved(t, x, p, 0, 1<<62, 500)
+		if len(whole) < 50 {
+			t.Fatalf("party %d has %d movements", n, len(whole))
+		}
+		paged, _ := moved(t, x, p, 0, 1<<62, 16)
+		if !slices.Equal(whole, paged) {
+			t.Errorf("party %d: pages differ from the whole", n)
+		}
+		for cut := ledger.Time(1); cut < 900; cut += 61 { // of the clock that ticks in it
+			early, middle := moved(t, x, p, 0, cut, 500)
+			late, end := moved(t, x, p, cut, 1<<62, 500)
+			if !slices.Equal(append(early, late...), whole) || end != closing {
+				t.Errorf("party %d: cut at %d, %d and %d of %d movements", n, cut, len(early), len(late), len(whole))
+			}
+			if len(late) > 0 {
+				_, opening, _, err := x.Movements(t.Context(), p, cut, 1<<62, 0, 500)
+				if err != nil || opening != middle {
+					t.Errorf("party %d opens with %s, having closed with %s", n, opening, middle)
+				}
+			}
+		}
+	}
+	if all, closing := moved(t, x, Party(99), 0, 1<<62, 500); len(all) != 0 || !closing.IsZero() {
+		t.Error("a stranger has movements")
+	}
+}
