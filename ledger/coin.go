@@ -14,6 +14,7 @@ type Coin struct {
 type Output struct {
 	To     PartyID `json:"to"`
 	Amount Amount  `json:"amount"`
+	As     string  `json:"as,omitempty"` // the role that terms paid; only they set it
 }
 
 // MaxCoins bounds what one command spends or makes.
@@ -46,6 +47,9 @@ func checkOutputs(out []Output) error {
 	for _, o := range out {
 		if o.Amount.IsZero() {
 			return errors.New("a coin holds more than nothing")
+		}
+		if o.As != "" {
+			return errors.New("only the terms of a job or a contract pay a role")
 		}
 		if err := CheckID(o.To, "p"); err != nil {
 			return err
