@@ -54,7 +54,7 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 		case who.r == ledger.Furnisher:
 			furnisher = k
 		case who.r == ledger.Scientist && who.v == ledger.Health:
-			c.models = append(c.models, s.HealthModel(k))
+			c.models = append(c.models, s.HealthModel(k), s.SharedModel(k, c.parties[0], s.World.Organisations[1], ledger.Limit{Calls: 3, Within: 700}))
 		case who.r == ledger.Scientist:
 			c.models = append(c.models, s.CreditModel(k, "credit_limit"))
 			c.committee = s.Committee(c.sharers, c.models[len(c.models)-1])
@@ -340,13 +340,14 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 			}
 		}
 		c.finish(t)
+		c.limited(t)
 		for n, k := range c.done {
 			done[n] += k
 		}
 	}
 	t.Logf("applied %v", done)
 	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
-		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline"} {
+		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings"} {
 		if done[n] == 0 && !testing.Short() {
 			t.Errorf("no %s was ever applied", n)
 		}
