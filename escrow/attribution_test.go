@@ -54,7 +54,7 @@ func walk(t *testing.T, r *rand.Rand, terms Terms, s State) (State, []Input) {
 
 // However a job's fee ends, shares of the model move the owner's part and nothing
 // else: each sharer has its parts of that part, to the unit, and the owner the rest.
-func TestInvariant7_SharesPartWhatTheOwnerWouldHave(t *testing.T) {
+func TestInvariant3_SharesPartWhatTheOwnerWouldHave(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 7))

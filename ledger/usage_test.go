@@ -7,7 +7,7 @@ import (
 
 // A limit lets no more calls through in any of its times than it says, makes nobody
 // wait more than a 64th of it too long, and keeps little.
-func TestInvariant7_LimitsHoldInEveryWindow(t *testing.T) {
+func TestLimitsHoldInEveryWindow(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 5))

@@ -57,7 +57,7 @@ func TestSharesAndLimitsOfModelsAreRefused(t *testing.T) {
 
 // A limit counts by contract time: what it refused it allows when the first call
 // no longer counts, and a call that was refused for another reason did not count.
-func TestInvariant7_CallsAreLimitedByContractTime(t *testing.T) {
+func TestCallsAreLimitedByContractTime(t *testing.T) {
 	s, _ := begin(t)
 	owner, patient := s.Party(ledger.Health, ledger.Scientist), s.Party(ledger.Health, ledger.Person)
 	m := s.SharedModel(owner, patient, s.Party(ledger.Health, ledger.Hospital), ledger.Limit{Calls: 3, Within: 640})
