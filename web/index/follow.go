@@ -34,7 +34,7 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	var last uint64
 	if err := x.insist(ctx, func(db *gorm.DB) error {
-		return db.Table("cursors").Where("id = ?", statesCursor).Select("height").Take(&last).Error
+		return db.Table("cursors").Where("id IN ?", []int{statesCursor, usesCursor}).Select("MIN(height)").Take(&last).Error
 	}); err != nil {
 		return fmt.Errorf("read index cursor: %w", err)
 	}
@@ -133,13 +133,19 @@ type change struct {
 	gone     []string
 	states   []state
 	mentions []mention
+	uses     []use
 }
 
-func changeOf(batch []ledger.Event) change {
+func changeOf(batch []ledger.Event) (change, error) {
 	c := change{last: uint64(batch[len(batch)-1].Height)}
 	seen := make(map[ledger.Key]bool, len(batch))
 	for _, e := range slices.Backward(batch) { // the latest value of a key counts
 		word := wordOf(e.Key)
+		used, err := usesOf(e)
+		if err != nil {
+			return c, err
+		}
+		c.uses = append(c.uses, used...)
 		if word == "" || seen[e.Key] {
 			continue
 		}
@@ -155,7 +161,7 @@ func changeOf(batch []ledger.Event) change {
 			c.mentions = append(c.mentions, mention{p, word, key, uint64(e.Height)})
 		}
 	}
-	return c
+	return c, nil
 }
 
 // rows is how many rows a statement takes: SQLite takes 32766 values.
@@ -165,36 +171,49 @@ const rows = 512
 // what two nodes that share a database wait for each other at, and where another
 // has come further the batch is in already.
 func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
-	c := changeOf(batch)
+	c, err := changeOf(batch)
+	if err != nil {
+		return err
+	}
 	return x.insist(ctx, func(db *gorm.DB) error {
 		return db.Transaction(func(tx *gorm.DB) error {
 			moved := tx.Exec("UPDATE cursors SET height = ? WHERE id = ? AND height <= ?", c.last, statesCursor, c.last)
-			if moved.Error != nil || moved.RowsAffected == 0 {
+			if moved.Error != nil {
 				return moved.Error
 			}
-			for keys := range slices.Chunk(c.keys, rows) {
-				if err := tx.Where("key IN ?", keys).Delete(&mention{}).Error; err != nil {
+			if moved.RowsAffected > 0 {
+				if err := c.save(tx); err != nil {
 					return err
 				}
 			}
-			for keys := range slices.Chunk(c.gone, rows) {
-				if err := tx.Where("key IN ?", keys).Delete(&state{}).Error; err != nil {
-					return err
-				}
-			}
-			for some := range slices.Chunk(c.states, rows) {
-				if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
-					return err
-				}
-			}
-			for some := range slices.Chunk(c.mentions, rows) {
-				if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
-					return err
-				}
-			}
-			return nil
+			return c.count(tx)
 		})
 	})
+}
+
+// save brings states and mentions up to date.
+func (c change) save(tx *gorm.DB) error {
+	for keys := range slices.Chunk(c.keys, rows) {
+		if err := tx.Where("key IN ?", keys).Delete(&mention{}).Error; err != nil {
+			return err
+		}
+	}
+	for keys := range slices.Chunk(c.gone, rows) {
+		if err := tx.Where("key IN ?", keys).Delete(&state{}).Error; err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(c.states, rows) {
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(c.mentions, rows) {
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wordOf returns the second part of keys of the form vertical/word/digits, and

@@ -32,10 +32,11 @@ type mention struct {
 	Height uint64
 }
 
-// The cursors: how far events have been read, for states and for claims.
+// The cursors: how far events have been read, for states, for claims and for uses.
 const (
 	statesCursor = 1
 	claimsCursor = 2
+	usesCursor   = 5
 )
 
 // session is a bearer token's hash and whose it is.

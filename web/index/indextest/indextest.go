@@ -42,6 +42,7 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 		{"everything twice", twice},
 		{"a newer database is refused", newer},
 		{"rebuild", rebuilds},
+		{"uses of models", uses},
 		{"claims", claims},
 		{"claims wait for storage", claimsWait},
 	} {
