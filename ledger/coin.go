@@ -8,6 +8,7 @@ type Coin struct {
 	ID     CoinID  `json:"id"`
 	Owner  PartyID `json:"owner"`
 	Amount Amount  `json:"amount"`
+	As     string  `json:"as,omitempty"` // the role that terms paid with it
 }
 
 // An Output is a coin to be made.

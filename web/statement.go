@@ -92,7 +92,7 @@ func (b *book) enter(command []ledger.Event) (out []api.Movement) {
 			var c ledger.Coin
 			if ledger.Decode(e.Body, &c) == nil && c.Owner == b.of {
 				b.mine[e.Key] = c
-				out = append(out, api.Movement{Coin: c.ID, Amount: c.Amount, In: true})
+				out = append(out, api.Movement{Coin: c.ID, Amount: c.Amount, In: true, As: c.As})
 			}
 		}
 	}

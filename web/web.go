@@ -96,6 +96,8 @@ func New(n Node) http.Handler {
 	in.GET(api.Mine+"/:word", s.mine)
 	in.GET(api.Movements, s.statement)
 	in.GET(api.Models, s.models)
+	in.GET(api.Uses, s.usage)
+	in.GET(api.Watch, s.watch)
 	in.GET(api.Receipts+"/:job", s.receipt)
 	in.PUT(api.Nodes+"/:node/blobs/:cid", s.putBlob)
 	in.HEAD(api.Nodes+"/:node/blobs/:cid", s.hasBlob)

@@ -24,6 +24,8 @@ import (
 type publication struct {
 	calibration
 	file, card, price, measure string
+	limit                      string
+	shares                     []string
 	runs                       int
 	hide, dry                  bool
 }
@@ -71,11 +73,17 @@ func modelPublish(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := o.terms(&ready.offer.Model, ""); err != nil {
+				return err
+			}
 			if o.dry {
 				t.sayPublished(ready, "")
 				return nil
 			}
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				if err := o.terms(&ready.offer.Model, p.ID()); err != nil {
+					return err
+				}
 				me, err := owner.Get[ledger.Party](ctx, p.Client, p.ID())
 				if err != nil {
 					return err
@@ -96,6 +104,8 @@ func modelPublish(t *terminal) *cobra.Command {
 	f.StringVar(&o.card, "card", "", "the model's card")
 	f.StringVar(&o.price, "price", "", "MAN a call, instead of the card's")
 	f.StringVar(&o.measure, "data-set", "", "folder of inputs to measure on, which goes into the card; otherwise it is checked only")
+	f.StringVar(&o.limit, "limit", "", "most calls of one asker in a time, as 10/24h: against taking the model out of its answers")
+	f.StringArrayVar(&o.shares, "share", nil, "PARTY=PERCENT of what you earn by each call, to the hundredth; repeated, the rest is yours")
 	f.IntVar(&o.runs, "runs", 4, "inputs to run encrypted at most")
 	f.BoolVar(&o.hide, "no-graph", false, "do not show the graph: findings then come without what moved the model")
 	f.BoolVar(&o.dry, "dry-run", false, "show what would be published and what a call costs; send nothing")
@@ -198,7 +208,7 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 			return r, err
 		}
 	}
-	r.offer.Plan = made.Plan
+	r.offer.Plan, r.offer.Model.Parameters = made.Plan, made.Graph.Parameters()
 	if !o.hide {
 		r.offer.Graph, err = made.File()
 	}

@@ -83,13 +83,21 @@ func about(k ledger.Key) string {
 	return parts[len(parts)-1]
 }
 
+// reason names what a movement was for, and as what the party was paid.
+func reason(l owner.Line) string {
+	if l.As == "" {
+		return about(l.Of)
+	}
+	return about(l.Of) + " as " + l.As
+}
+
 // camt is a statement in the words of ISO 20022's camt.053, as JSON: amounts are
 // decimal MAN, each coin is an entry.
 func camt(p ledger.PartyID, s owner.Statement, from, to string) map[string]any {
 	entries := []map[string]any{}
 	for _, l := range s.Lines {
 		entries = append(entries, map[string]any{"NtryRef": l.Coin, "Amt": l.Amount, "CdtDbtInd": direction(l.In), "BookgDt": stamp(l.Time), "AcctSvcrRef": l.Cause,
-			"BkTxCd": l.What, "AddtlNtryInf": about(l.Of), "Bal": l.Balance})
+			"BkTxCd": l.What, "AddtlNtryInf": reason(l), "Bal": l.Balance})
 	}
 	balance := func(kind string, a ledger.Amount) map[string]any {
 		return map[string]any{"Tp": kind, "Amt": a, "CdtDbtInd": "CRDT"}
@@ -100,9 +108,9 @@ func camt(p ledger.PartyID, s owner.Statement, from, to string) map[string]any {
 
 func writeCSV(w io.Writer, s owner.Statement) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "command", "coin"}}
+	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "as", "command", "coin"}}
 	for _, l := range s.Lines {
-		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), fmt.Sprint(l.Cause), string(l.Coin)})
+		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), l.As, fmt.Sprint(l.Cause), string(l.Coin)})
 	}
 	return out.WriteAll(rows)
 }
@@ -114,7 +122,7 @@ func writeStatement(w io.Writer, s owner.Statement) {
 		if l.In {
 			sign = "+"
 		}
-		fmt.Fprintf(w, "%s\t%s%s\t%s\t%s MAN\t%s\n", stamp(l.Time), sign, l.Amount, l.What, l.Balance, about(l.Of))
+		fmt.Fprintf(w, "%s\t%s%s\t%s\t%s MAN\t%s\n", stamp(l.Time), sign, l.Amount, l.What, l.Balance, reason(l))
 	}
 	fmt.Fprintf(w, "after\t\t\t%s MAN\t\n", s.Closing)
 }
