@@ -38,6 +38,7 @@ type publishable struct {
 	checked workbench.Checked
 	changed string // what was done to the file's graph, "" nothing
 	on      string // what it was checked on
+	shared  []ledger.ModelShare
 }
 
 // published is the answer of `manx model publish`.
@@ -69,13 +70,15 @@ func modelPublish(t *terminal) *cobra.Command {
 			"what a call costs, and sends nothing.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.file = args[0]
+			var said ledger.PublishModel
+			if err := o.terms(&said, ""); err != nil {
+				return err
+			}
 			ready, err := t.publishable(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			if err := o.terms(&ready.offer.Model, ""); err != nil {
-				return err
-			}
+			ready.shared = said.Shares
 			if o.dry {
 				t.sayPublished(ready, "")
 				return nil
@@ -218,8 +221,13 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 // sayPublished shows what was published, or would be where there is no id.
 func (t *terminal) sayPublished(r publishable, id ledger.ModelID) {
 	m := r.offer.Model
+	whole := m.Price.Part(3, 10)
+	earns := whole
+	for _, s := range r.shared {
+		earns, _ = earns.Sub(whole.Part(s.Parts, ledger.WholeShare)) // parts of a whole
+	}
 	shown := published{
-		Published: id != "", Model: id, Name: m.Name, Version: m.Version, Hash: m.Hash.String(), Price: m.Price, Earns: m.Price.Part(3, 10), Accepts: m.Accepts, Features: m.Features,
+		Published: id != "", Model: id, Name: m.Name, Version: m.Version, Hash: m.Hash.String(), Price: m.Price, Earns: earns, Accepts: m.Accepts, Features: m.Features,
 		Graph: r.offer.Graph != nil, Changed: r.changed, Checked: r.checked, CheckedOn: r.on, Plan: r.report, Card: r.offer.Card.Card,
 	}
 	t.say(shown, func(w io.Writer) {
