@@ -43,6 +43,8 @@ const (
 	OverlapChanged      = "overlap.changed"      // Overlap
 	CommitteeChanged    = "committee.changed"    // Committee
 	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
+	HoldingChanged      = "holding.changed"      // Holding
+	HoldingScheduled    = "holding.scheduled"    // HoldingSchedule
 )
 
 // JobReached returns the name of the event that a job reached a stage.

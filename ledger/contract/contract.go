@@ -5,7 +5,9 @@
 //
 // Everything with an id is kept under ledger.KeyOf(id). Beside it: a job's
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
-// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), who
+// record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), how
+// often an asker called a model that has a limit (ledger.CallsKey), when a storage
+// provider was challenged last (ledger.LastHoldingKey), who
 // computes on shares for an organisation (ledger.SeatKey), the owner's signature
 // on a grant given beforehand (ledger.SignedKey) and the holders' word that its
 // shares are destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey),
@@ -175,6 +177,22 @@ func (t *txn) dispatchAgreement() error {
 		return run(t, commissionKeys)
 	case "committee.keys":
 		return run(t, postKeys)
+	}
+	return t.dispatchHolding()
+}
+
+func (t *txn) dispatchHolding() error {
+	switch t.cmd.Name {
+	case "holding.schedule":
+		return run(t, setHoldings)
+	case "holding.ask":
+		return run(t, askHolding)
+	case "holding.answer":
+		return run(t, answerHolding)
+	case "holding.judge":
+		return run(t, judgeHolding)
+	case "holding.pay":
+		return run(t, payHoldings)
 	}
 	return unknown()
 }

@@ -33,6 +33,7 @@ type cast struct {
 	committee ledger.Committee
 	past      []ledger.Command
 	contracts []ledger.EscrowID
+	holdings  []ledger.HoldingID
 	done      map[string]int
 }
 
@@ -69,6 +70,8 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 			}
 		}
 	}
+	s.Do(s.World.Organisations[0], ledger.SetHoldings{HoldingSchedule: ledger.HoldingSchedule{Each: ledger.Units(7), Every: 60, Blobs: 4}}, s.World.Organisations[1:]...)
+	s.Fund(s.World.Organisations[0], ledger.MAN(20))
 	return c
 }
 
@@ -112,6 +115,9 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		if by, b, ok := c.contract(); ok {
 			return by, b
 		}
+	}
+	if c.r.IntN(12) == 0 {
+		return c.hold()
 	}
 	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
 	for _, j := range open {
@@ -208,7 +214,7 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 
 // beforehand permits requests that are yet to come, or makes one.
 func (c *cast) beforehand(rec ledger.RecordID, right func(ledger.PartyID) ledger.Signer) (ledger.Signer, ledger.Body) {
-	lender, model, now := c.parties[5], pick(c.r, c.models), c.World.Now()
+	lender, model, now := c.parties[5], pick(c.r, append(c.models, c.models[len(c.models)-1], c.models[len(c.models)-1])), c.World.Now()
 	m := ledgertest.Read[ledger.Model](c.Story, ledger.KeyOf(model))
 	for _, g := range c.grants {
 		if gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(g)); gr.Calls > 0 && gr.Live(now) && c.r.IntN(2) == 0 {
@@ -289,6 +295,8 @@ func (c *cast) note(cmd ledger.Command) {
 		if j, _ := ledgertest.Find[ledger.Job](c.Story, ledger.KeyOf(b.Job)); j.Committee != "" {
 			c.done["job.share by a committee"]++
 		}
+	case "holding.ask":
+		c.holdings = append(c.holdings, ledger.NewHoldingID(cmd.ID))
 	case "escrow.open":
 		c.contracts = append(c.contracts, ledger.NewEscrowID(v, cmd.ID))
 	case "escrow.step":
@@ -347,7 +355,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	}
 	t.Logf("applied %v", done)
 	for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
-		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings"} {
+		"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay"} {
 		if done[n] == 0 && !testing.Short() {
 			t.Errorf("no %s was ever applied", n)
 		}
