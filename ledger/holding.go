@@ -23,8 +23,18 @@ type Holding struct {
 	Seed     Hash          `json:"seed"` // draws the range of each blob, see storage/holding
 	Due      Time          `json:"due"`  // answers count before then
 	Answers  []Hash        `json:"answers,omitempty"`
-	Right    int           `json:"right"` // of the answers, as the verifier found
+	Right    []bool        `json:"right,omitempty"` // each answer, as the verifier found
 	Stage    HoldingStage  `json:"stage"`
+}
+
+// Shown returns how many blobs were answered for rightly.
+func (h Holding) Shown() (n int) {
+	for _, right := range h.Right {
+		if right {
+			n++
+		}
+	}
+	return n
 }
 
 // A HoldingStage is where a challenge stands.

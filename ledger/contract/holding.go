@@ -108,11 +108,8 @@ func judgeHolding(t *txn, b ledger.JudgeHolding) error {
 		if right && h.Answers[i].IsZero() {
 			return refuse(notice.Integrity, "no answer is not right", "")
 		}
-		if right {
-			h.Right++
-		}
 	}
-	h.Stage = ledger.HoldingJudged
+	h.Right, h.Stage = b.Right, ledger.HoldingJudged
 	return t.save(ledger.KeyOf(h.ID), h, ledger.HoldingChanged)
 }
 
@@ -138,7 +135,7 @@ func payHoldings(t *txn, b ledger.PayHoldings) error {
 		if err != nil {
 			return err
 		}
-		if h.Stage != ledger.HoldingJudged || h.Right == 0 {
+		if h.Stage != ledger.HoldingJudged || h.Shown() == 0 {
 			return refuse(notice.Conflict, "a challenge was paid for already, or nothing was shown", "")
 		}
 		at := slices.IndexFunc(out, func(o ledger.Output) bool { return o.To == h.Provider })
@@ -146,7 +143,7 @@ func payHoldings(t *txn, b ledger.PayHoldings) error {
 			at = len(out)
 			out = append(out, ledger.Output{To: h.Provider, As: "storage"})
 		}
-		for range h.Right {
+		for range h.Shown() {
 			if left, err = left.Sub(s.Each); err != nil {
 				return refuse(notice.Exhausted, "the coins given do not cover what was shown", "see what you hold: `manx wallet balance`")
 			}

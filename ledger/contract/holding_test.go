@@ -16,7 +16,7 @@ func (c *cast) hold() (ledger.Signer, ledger.Body) {
 	provider := c.parties[len(c.parties)-1]
 	open := slices.DeleteFunc(slices.Clone(c.holdings), func(id ledger.HoldingID) bool {
 		h := ledgertest.Read[ledger.Holding](c.Story, ledger.KeyOf(id))
-		return h.Stage == ledger.HoldingPaid || h.Stage == ledger.HoldingJudged && h.Right == 0
+		return h.Stage == ledger.HoldingPaid || h.Stage == ledger.HoldingJudged && h.Shown() == 0
 	})
 	if len(open) == 0 || c.r.IntN(5) == 0 {
 		return pick(c.r, orgs), ledger.AskHolding{Provider: provider.Party(), Blobs: []storage.Ref{ledgertest.Ref("a"), ledgertest.Ref("b")}}

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a committee opens a score":                     jointly,
 		"a contract goes its ways":                      contract,
 		"a call pays by recorded shares and is counted": attributed,
+		"holding is shown and paid for":                 held,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },

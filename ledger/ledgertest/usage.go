@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/storage"
 )
 
 // SharedModel publishes a model on studies for 3 MAN, a third of whose earnings,
@@ -54,4 +55,26 @@ func attributed(s *Story) {
 	// Another asker's calls are its own.
 	another := s.Party(ledger.Health, ledger.Person)
 	s.Diagnose(another, m, s.Study(another), s.Fund(another, ledger.MAN(3)), 3600)
+}
+
+// held tells of a provider that shows that it holds blobs, and is paid for those it
+// answered for rightly.
+func held(s *Story) {
+	orgs := s.World.Organisations
+	provider := s.Party(ledger.Common, ledger.Worker)
+	s.Do(orgs[0], ledger.SetHoldings{HoldingSchedule: ledger.HoldingSchedule{Each: ledger.Units(3), Every: 60, Blobs: 2}}, orgs[1:]...)
+	ask := ledger.AskHolding{Provider: provider.Party(), Blobs: []storage.Ref{Ref("a"), Ref("b")}}
+	id := ledger.NewHoldingID(s.Do(orgs[1], ask))
+	if err := s.Try(orgs[1], ask); !notice.Is(err, notice.Exhausted) {
+		s.T.Errorf("asked again at once: %v", err)
+	}
+	s.Do(provider, ledger.AnswerHolding{Holding: id, Answers: []ledger.Hash{digest(), {}}})
+	s.Do(orgs[1], ledger.JudgeHolding{Holding: id, Right: []bool{true, false}})
+	paid := ledger.NewCoinID(s.Do(orgs[0], ledger.PayHoldings{Holdings: []ledger.HoldingID{id}, Fund: []ledger.CoinID{s.Fund(orgs[0], ledger.MAN(1))}}, orgs[1:]...), 0)
+	if c := Read[ledger.Coin](s, ledger.KeyOf(paid)); c.Owner != provider.Party() || c.Amount != ledger.Units(3) || c.As != "storage" {
+		s.T.Errorf("paid %+v", c)
+	}
+	if h := Read[ledger.Holding](s, ledger.KeyOf(id)); h.Stage != ledger.HoldingPaid || h.Shown() != 1 || h.Seed.IsZero() {
+		s.T.Errorf("the challenge is %+v", h)
+	}
 }

@@ -24,7 +24,7 @@ const (
 	Admissions    = "/v1/admissions"
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
-	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap
+	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, holding
 	Movements     = "/v1/movements" // ?after=; of the caller's coins
 	Models        = "/v1/models"
 	Uses          = "/v1/usage"    // ?model=&from=&before=; of calls that the caller took part in

@@ -225,7 +225,7 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "escrow", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "escrow", "holding", "p":
 		return word
 	}
 	return ""

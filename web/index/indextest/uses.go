@@ -128,3 +128,28 @@ func uses(t *testing.T, s index.Source) {
 		t.Error("made again, it counts otherwise")
 	}
 }
+
+// samples are of one node's blobs, each once, from a name on and round again.
+func samples(t *testing.T, s index.Source) {
+	x := Open(t, s)
+	for i, ref := range []string{"d", "a", "c", "b"} {
+		if err := x.Uploaded(t.Context(), 1, ref, Party(1), 10+i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.Uploaded(t.Context(), 2, "x", Party(1), 5); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from  string
+		limit int
+		want  []string
+	}{{"b", 2, []string{"b", "c"}}, {"bb", 3, []string{"c", "d", "a"}}, {"", 9, []string{"a", "b", "c", "d"}}, {"z", 1, []string{"a"}}} {
+		if got, err := x.Some(t.Context(), 1, c.from, c.limit); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("from %q, %d: %v, %v", c.from, c.limit, got, err)
+		}
+	}
+	if got, err := x.Some(t.Context(), 3, "a", 5); err != nil || len(got) != 0 {
+		t.Errorf("of a node without blobs: %v, %v", got, err)
+	}
+}
