@@ -132,19 +132,19 @@ func uses(t *testing.T, s index.Source) {
 // samples are of one node's blobs, each once, from a name on and round again.
 func samples(t *testing.T, s index.Source) {
 	x := Open(t, s)
-	for i, ref := range []string{"d", "a", "c", "b"} {
+	for i, ref := range []string{"ref-d", "ref-a", "ref-c", "ref-b"} {
 		if err := x.Uploaded(t.Context(), 1, ref, Party(1), 10+i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := x.Uploaded(t.Context(), 2, "x", Party(1), 5); err != nil {
+	if err := x.Uploaded(t.Context(), 2, "ref-x", Party(1), 5); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		from  string
 		limit int
 		want  []string
-	}{{"b", 2, []string{"b", "c"}}, {"bb", 3, []string{"c", "d", "a"}}, {"", 9, []string{"a", "b", "c", "d"}}, {"z", 1, []string{"a"}}} {
+	}{{"ref-b", 2, []string{"ref-b", "ref-c"}}, {"ref-bb", 3, []string{"ref-c", "ref-d", "ref-a"}}, {"", 9, []string{"ref-a", "ref-b", "ref-c", "ref-d"}}, {"z", 1, []string{"ref-a"}}} {
 		if got, err := x.Some(t.Context(), 1, c.from, c.limit); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("from %q, %d: %v, %v", c.from, c.limit, got, err)
 		}
