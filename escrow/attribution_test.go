@@ -126,3 +126,29 @@ func TestInvariant3_SharesPartWhatTheOwnerWouldHave(t *testing.T) {
 		t.Error("without shares the terms changed")
 	}
 }
+
+// A fee from its opening to its payment, to the owner alone and to sixteen.
+func BenchmarkFee(b *testing.B) {
+	terms, parties := fees()["self"]()
+	var shares []ledger.ModelShare
+	for i := range ledger.MaxModelShares {
+		shares = append(shares, ledger.ModelShare{To: ledger.PartyID(Contributor(i)), Parts: ledger.WholeShare / ledger.MaxModelShares})
+	}
+	for name, all := range map[string][]ledger.ModelShare{"1": nil, "16": shares} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				t, p := Attributed(terms, parties, all)
+				s, err := Open(t, p, []ledger.Amount{ledger.MAN(3)}, begin, last)
+				if err == nil {
+					s, _, err = t.Step(s, says(Worker, Result, begin+1))
+				}
+				if err == nil {
+					s, _, err = t.Step(s, says(Asker, Accept, begin+2))
+				}
+				if err != nil || !s.Over() {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -327,7 +327,7 @@ func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
 // command has one effect (8), what is not validly signed has none (2), and
 // afterwards every escrow ends (4).
 func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
-	runs, steps := 4, 600
+	runs, steps := 8, 600
 	if testing.Short() {
 		runs = 2
 	}

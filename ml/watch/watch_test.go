@@ -236,3 +236,15 @@ func TestReasons(t *testing.T) {
 		}
 	}
 }
+
+// A year of a busy lender's calls.
+func BenchmarkLook(b *testing.B) {
+	r := rand.New(rand.NewPCG(9, 9))
+	calls := make([]Call, 10_000)
+	for i := range calls {
+		calls[i] = Call{ledger.Time(r.Int64N(int64(365 * day))), who(r.IntN(2000))}
+	}
+	for b.Loop() {
+		Look(41, calls)
+	}
+}
