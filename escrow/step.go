@@ -241,6 +241,6 @@ func (r *running) pay(from int, to Role, a ledger.Amount) {
 		return // nobody asks for more than there is
 	}
 	r.s.Pots[from] = left
-	out := ledger.Output{To: r.s.Party(to), Amount: a}
+	out := ledger.Output{To: r.s.Party(to), Amount: a, As: string(to)}
 	r.paid, r.s.Paid = append(r.paid, out), append(r.s.Paid, out)
 }

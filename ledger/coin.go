@@ -8,12 +8,14 @@ type Coin struct {
 	ID     CoinID  `json:"id"`
 	Owner  PartyID `json:"owner"`
 	Amount Amount  `json:"amount"`
+	As     string  `json:"as,omitempty"` // the role that terms paid with it
 }
 
 // An Output is a coin to be made.
 type Output struct {
 	To     PartyID `json:"to"`
 	Amount Amount  `json:"amount"`
+	As     string  `json:"as,omitempty"` // the role that terms paid; only they set it
 }
 
 // MaxCoins bounds what one command spends or makes.
@@ -46,6 +48,9 @@ func checkOutputs(out []Output) error {
 	for _, o := range out {
 		if o.Amount.IsZero() {
 			return errors.New("a coin holds more than nothing")
+		}
+		if o.As != "" {
+			return errors.New("only the terms of a job or a contract pay a role")
 		}
 		if err := CheckID(o.To, "p"); err != nil {
 			return err
@@ -109,7 +114,7 @@ func (b IssueCoins) Check() error {
 	case p == nil:
 	case p.Out:
 		return errors.New("MAN is issued for what was paid in, not for what was paid out")
-	case len(b.Out) != 1 || b.Out[0] != (Output{p.Party, p.Amount}):
+	case len(b.Out) != 1 || b.Out[0] != (Output{To: p.Party, Amount: p.Amount}):
 		return errors.New("MAN is issued to who paid, as much as the payment was worth")
 	default:
 		if err := p.Check(); err != nil {

@@ -46,6 +46,8 @@ const (
 	CommitteeChanged    = "committee.changed"    // Committee
 	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
 	SumChanged          = "sum.changed"          // Sum
+	HoldingChanged      = "holding.changed"      // Holding
+	HoldingScheduled    = "holding.scheduled"    // HoldingSchedule
 )
 
 // JobReached returns the name of the event that a job reached a stage.

@@ -25,6 +25,10 @@ type Model struct {
 	Features []string    `json:"features"`           // input features by schema name
 	Price    Amount      `json:"price"`
 	Retired  bool        `json:"retired,omitempty"`
+
+	Shares     []ModelShare `json:"shares,omitempty"`     // of what it earns; none: all is the owner's
+	Limit      Limit        `json:"limit,omitzero"`       // of one asker's calls
+	Parameters int          `json:"parameters,omitempty"` // how many numbers make it, as its owner says: what an extractor has to find
 }
 
 // A PlanRef is a plan that is stored.
@@ -51,7 +55,14 @@ type PublishModel struct {
 	Accepts  []Kind      `json:"accepts"`
 	Features []string    `json:"features"`
 	Price    Amount      `json:"price"`
+
+	Shares     []ModelShare `json:"shares,omitempty"` // who has what part of what it earns, to be paid with each call
+	Limit      Limit        `json:"limit,omitzero"`
+	Parameters int          `json:"parameters,omitempty"`
 }
+
+// MaxParameters bounds how many numbers a model is said to have.
+const MaxParameters = 1 << 40
 
 // Command implements Body.
 func (PublishModel) Command() string { return "model.publish" }
@@ -77,7 +88,10 @@ func (b PublishModel) Check() error {
 			return errors.New("a feature name has 1 to 64 bytes")
 		}
 	}
-	return nil
+	if b.Parameters < 0 || b.Parameters > MaxParameters {
+		return errors.New("a model has 0 to 2^40 parameters; 0 does not say")
+	}
+	return errors.Join(checkShares(b.Shares), b.Limit.check())
 }
 
 // RetireModel takes a model of the author's off offer; running jobs finish.

@@ -9,24 +9,25 @@ import (
 // A Receipt says what a job did. The contract writes it when the job ends; it
 // is a leaf of the receipt tree. It holds no personal data.
 type Receipt struct {
-	Version   int           `json:"version"` // 1
-	Network   NetworkID     `json:"network"`
-	Job       JobID         `json:"job"`
-	Outcome   Stage         `json:"outcome"` // settled or refunded
-	Asker     PartyID       `json:"asker"`
-	Subject   PartyID       `json:"subject"`
-	Model     ModelID       `json:"model"`
-	ModelHash Hash          `json:"model_hash"`
-	PlanHash  Hash          `json:"plan_hash"`
-	Card      storage.Ref   `json:"card"` // which states the precision
-	Purpose   Purpose       `json:"purpose"`
-	Grant     GrantID       `json:"grant,omitempty"`
-	Record    RecordID      `json:"record,omitempty"`
-	Inputs    []storage.Ref `json:"inputs,omitempty"`
-	Result    storage.Ref   `json:"result,omitzero"`
-	Hash      Hash          `json:"hash,omitzero"`
-	Digest    Digest        `json:"digest,omitzero"` // of what was released
-	Worker    PartyID       `json:"worker,omitempty"`
+	Version    int           `json:"version"` // 1
+	Network    NetworkID     `json:"network"`
+	Job        JobID         `json:"job"`
+	Outcome    Stage         `json:"outcome"` // settled or refunded
+	Asker      PartyID       `json:"asker"`
+	Subject    PartyID       `json:"subject"`
+	Model      ModelID       `json:"model"`
+	ModelOwner PartyID       `json:"model_owner,omitempty"`
+	ModelHash  Hash          `json:"model_hash"`
+	PlanHash   Hash          `json:"plan_hash"`
+	Card       storage.Ref   `json:"card"` // which states the precision
+	Purpose    Purpose       `json:"purpose"`
+	Grant      GrantID       `json:"grant,omitempty"`
+	Record     RecordID      `json:"record,omitempty"`
+	Inputs     []storage.Ref `json:"inputs,omitempty"`
+	Result     storage.Ref   `json:"result,omitzero"`
+	Hash       Hash          `json:"hash,omitzero"`
+	Digest     Digest        `json:"digest,omitzero"` // of what was released
+	Worker     PartyID       `json:"worker,omitempty"`
 
 	// Of a job on shares: who computed, what was assumed of them, and in which try.
 	Organisations []PartyID `json:"organisations,omitempty"`
@@ -37,7 +38,7 @@ type Receipt struct {
 	// Where a worker computed first, under a committee's key.
 	Committee CommitteeID `json:"committee,omitempty"`
 
-	Payments []Output `json:"payments"` // they sum to the fee
+	Payments []Output `json:"payments"` // they sum to the fee; each says as what it was paid
 	At       Time     `json:"at"`
 }
 

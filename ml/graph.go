@@ -111,3 +111,20 @@ func (MaxPool) op()     {}
 func (Concat) op()      {}
 func (Activation) op()  {}
 func (Softmax) op()     {}
+
+// Parameters returns how many numbers make g: weights, biases and coefficients.
+func (g Graph) Parameters() (n int) {
+	for _, node := range g.Nodes {
+		switch op := node.Op.(type) {
+		case Conv:
+			n += len(op.Weights) + len(op.Bias)
+		case Linear:
+			n += len(op.Weights) + len(op.Bias)
+		case Poly:
+			for _, c := range op.Coeffs {
+				n += len(c)
+			}
+		}
+	}
+	return n
+}

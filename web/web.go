@@ -97,6 +97,8 @@ func New(n Node) http.Handler {
 	in.GET(api.Movements, s.statement)
 	in.GET(api.Models, s.all("model"))
 	in.GET(api.Mints, s.all("mint"))
+	in.GET(api.Uses, s.usage)
+	in.GET(api.Watch, s.watch)
 	in.GET(api.Receipts+"/:job", s.receipt)
 	in.PUT(api.Nodes+"/:node/blobs/:cid", s.putBlob)
 	in.HEAD(api.Nodes+"/:node/blobs/:cid", s.hasBlob)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"manx/ledger"
 )
@@ -16,6 +17,12 @@ import (
 // name, lists one a line.
 func sayCard(w io.Writer, m ledger.Model, card json.RawMessage) {
 	fmt.Fprintf(w, "model\t%s\nowner\t%s\nhash\t%s\nplan\t%s\n", m.ID, m.Owner, m.Hash, m.PlanHash)
+	if !m.Limit.IsZero() {
+		fmt.Fprintf(w, "limit\t%d calls of one asker in %s\n", m.Limit.Calls, time.Duration(m.Limit.Within)*time.Second)
+	}
+	for _, s := range m.Shares {
+		fmt.Fprintf(w, "shared\t%g%% of what it earns: %s\n", float64(s.Parts)/100, s.To)
+	}
 	var fields map[string]any
 	if json.Unmarshal(card, &fields) != nil {
 		return

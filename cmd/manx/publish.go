@@ -24,6 +24,8 @@ import (
 type publication struct {
 	calibration
 	file, card, price, measure string
+	limit                      string
+	shares                     []string
 	runs                       int
 	hide, dry                  bool
 }
@@ -36,6 +38,7 @@ type publishable struct {
 	checked workbench.Checked
 	changed string // what was done to the file's graph, "" nothing
 	on      string // what it was checked on
+	shared  []ledger.ModelShare
 }
 
 // published is the answer of `manx model publish`.
@@ -67,15 +70,23 @@ func modelPublish(t *terminal) *cobra.Command {
 			"what a call costs, and sends nothing.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.file = args[0]
+			var said ledger.PublishModel
+			if err := o.terms(&said, ""); err != nil {
+				return err
+			}
 			ready, err := t.publishable(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
+			ready.shared = said.Shares
 			if o.dry {
 				t.sayPublished(ready, "")
 				return nil
 			}
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
+				if err := o.terms(&ready.offer.Model, p.ID()); err != nil {
+					return err
+				}
 				me, err := owner.Get[ledger.Party](ctx, p.Client, p.ID())
 				if err != nil {
 					return err
@@ -96,6 +107,8 @@ func modelPublish(t *terminal) *cobra.Command {
 	f.StringVar(&o.card, "card", "", "the model's card")
 	f.StringVar(&o.price, "price", "", "MAN a call, instead of the card's")
 	f.StringVar(&o.measure, "data-set", "", "folder of inputs to measure on, which goes into the card; otherwise it is checked only")
+	f.StringVar(&o.limit, "limit", "", "most calls of one asker in a time, as 10/24h: against taking the model out of its answers")
+	f.StringArrayVar(&o.shares, "share", nil, "PARTY=PERCENT of what you earn by each call, to the hundredth; repeated, the rest is yours")
 	f.IntVar(&o.runs, "runs", 4, "inputs to run encrypted at most")
 	f.BoolVar(&o.hide, "no-graph", false, "do not show the graph: findings then come without what moved the model")
 	f.BoolVar(&o.dry, "dry-run", false, "show what would be published and what a call costs; send nothing")
@@ -198,7 +211,7 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 			return r, err
 		}
 	}
-	r.offer.Plan = made.Plan
+	r.offer.Plan, r.offer.Model.Parameters = made.Plan, made.Graph.Parameters()
 	if !o.hide {
 		r.offer.Graph, err = made.File()
 	}
@@ -208,8 +221,13 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 // sayPublished shows what was published, or would be where there is no id.
 func (t *terminal) sayPublished(r publishable, id ledger.ModelID) {
 	m := r.offer.Model
+	whole := m.Price.Part(3, 10)
+	earns := whole
+	for _, s := range r.shared {
+		earns, _ = earns.Sub(whole.Part(s.Parts, ledger.WholeShare)) // parts of a whole
+	}
 	shown := published{
-		Published: id != "", Model: id, Name: m.Name, Version: m.Version, Hash: m.Hash.String(), Price: m.Price, Earns: m.Price.Part(3, 10), Accepts: m.Accepts, Features: m.Features,
+		Published: id != "", Model: id, Name: m.Name, Version: m.Version, Hash: m.Hash.String(), Price: m.Price, Earns: earns, Accepts: m.Accepts, Features: m.Features,
 		Graph: r.offer.Graph != nil, Changed: r.changed, Checked: r.checked, CheckedOn: r.on, Plan: r.report, Card: r.offer.Card.Card,
 	}
 	t.say(shown, func(w io.Writer) {

@@ -78,6 +78,14 @@ func about(k ledger.Key) string {
 	return parts[len(parts)-1]
 }
 
+// reason names what a movement was for, and as what the party was paid.
+func reason(l owner.Line) string {
+	if l.As == "" {
+		return about(l.Of)
+	}
+	return about(l.Of) + " as " + l.As
+}
+
 // span is the time of a statement, as it is asked for.
 type span struct {
 	from, before ledger.Time // before is owner.Forever where it is up to now
@@ -119,7 +127,7 @@ func camt(p ledger.PartyID, s owner.Statement, of span) element {
 	for i, l := range s.Lines {
 		more := "coin " + string(l.Coin) + ", balance " + l.Balance.String() + " MAN"
 		if l.Of != "" {
-			more += ", of " + about(l.Of)
+			more += ", of " + reason(l)
 		}
 		entries = append(entries, element{"NtryRef": fmt.Sprintf("%d.%d", l.Height, i), "Amt": amount(l.Amount), "CdtDbtInd": direction(l.In), "Sts": element{"Cd": "BOOK"},
 			"BookgDt": element{"DtTm": stamp(l.Time)}, "ValDt": element{"DtTm": stamp(l.Time)}, "AcctSvcrRef": l.Cause, "BkTxCd": element{"Prtry": element{"Cd": l.What, "Issr": "Manx"}}, "AddtlNtryInf": more})
@@ -134,12 +142,12 @@ func camt(p ledger.PartyID, s owner.Statement, of span) element {
 
 func writeCSV(w io.Writer, s owner.Statement, of span) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "command", "coin"},
-		{stamp(of.from), "", "OPBD", "", s.Opening.String(), "", "", "", ""}}
+	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "as", "command", "coin"},
+		{stamp(of.from), "", "OPBD", "", s.Opening.String(), "", "", "", "", ""}}
 	for _, l := range s.Lines {
-		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), fmt.Sprint(l.Cause), string(l.Coin)})
+		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), l.As, fmt.Sprint(l.Cause), string(l.Coin)})
 	}
-	return out.WriteAll(append(rows, []string{stamp(of.end()), "", "CLBD", "", s.Closing.String(), "", "", "", ""}))
+	return out.WriteAll(append(rows, []string{stamp(of.end()), "", "CLBD", "", s.Closing.String(), "", "", "", "", ""}))
 }
 
 func writeStatement(w io.Writer, s owner.Statement) {
@@ -149,7 +157,7 @@ func writeStatement(w io.Writer, s owner.Statement) {
 		if l.In {
 			sign = "+"
 		}
-		fmt.Fprintf(w, "%s\t%s%s\t%s\t%s MAN\t%s\n", stamp(l.Time), sign, l.Amount, l.What, l.Balance, about(l.Of))
+		fmt.Fprintf(w, "%s\t%s%s\t%s\t%s MAN\t%s\n", stamp(l.Time), sign, l.Amount, l.What, l.Balance, reason(l))
 	}
 	fmt.Fprintf(w, "after\t\t\t%s MAN\t\n", s.Closing)
 }

@@ -17,7 +17,7 @@ import (
 
 func storageCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "storage", Short: "The storage nodes: status, verify, repair"}
-	c.AddCommand(storageStatus(t), storageVerify(t), storageRepair(t))
+	c.AddCommand(storageStatus(t), storageVerify(t), storageRepair(t), storageHoldings(t))
 	return c
 }
 

@@ -150,42 +150,49 @@ func (k *clerk) pay(ctx context.Context, id ledger.CommandID, to ledger.PartyID,
 	if _, err := k.ledger.Read(ctx, ledger.KeyOf(ledger.NewCoinID(id, 0))); err == nil {
 		return given
 	}
-	now, err := k.now(ctx)
+	c, now, err := k.purse(ctx, amount)
 	if err != nil {
 		return err
 	}
-	rows, _, err := k.index.List(ctx, from.ID, "coin", 0, 200)
+	out := []ledger.Output{{To: to, Amount: amount}}
+	if change, err := c.Amount.Sub(amount); err == nil && !change.IsZero() {
+		out = append(out, ledger.Output{To: from.ID, Amount: change})
+	}
+	cmd, err := ledger.NewCommandWithID(k.genesis.ID(), id, from, now+600, ledger.SendCoins{In: []ledger.CoinID{c.ID}, Out: out})
 	if err != nil {
 		return err
+	}
+	if _, err := k.ledger.Submit(ctx, cmd); notice.Is(err, notice.Conflict) {
+		return given // the id is used: the coin was given and spent since
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// purse returns a coin of the exchange's that covers an amount, and the time. Who
+// spends it holds the till.
+func (k *clerk) purse(ctx context.Context, amount ledger.Amount) (c ledger.Coin, now ledger.Time, err error) {
+	if now, err = k.now(ctx); err != nil {
+		return c, now, err
+	}
+	from := k.exchange().ID
+	rows, _, err := k.index.List(ctx, from, "coin", 0, 200)
+	if err != nil {
+		return c, now, err
 	}
 	for _, row := range rows {
-		var c ledger.Coin
 		if err := json.Unmarshal(row, &c); err != nil {
-			return fmt.Errorf("coin: %w", err)
+			return c, now, fmt.Errorf("coin: %w", err)
 		}
-		change, err := c.Amount.Sub(amount)
-		if err != nil || c.Owner != from.ID {
+		if c.Owner != from || c.Amount.Cmp(amount) < 0 {
 			continue
 		}
-		if _, err := k.ledger.Read(ctx, ledger.KeyOf(c.ID)); err != nil {
-			continue // spent, and the index does not know yet
-		}
-		out := []ledger.Output{{To: to, Amount: amount}}
-		if !change.IsZero() {
-			out = append(out, ledger.Output{To: from.ID, Amount: change})
-		}
-		cmd, err := ledger.NewCommandWithID(k.genesis.ID(), id, from, now+600, ledger.SendCoins{In: []ledger.CoinID{c.ID}, Out: out})
-		if err != nil {
-			return err
-		}
-		if _, err := k.ledger.Submit(ctx, cmd); notice.Is(err, notice.Conflict) {
-			return given // the id is used: the coin was given and spent since
-		} else if err != nil {
-			return err
-		}
-		return nil
+		if _, err := k.ledger.Read(ctx, ledger.KeyOf(c.ID)); err == nil {
+			return c, now, nil
+		} // else it is spent, and the index does not know yet
 	}
-	return errNotYet
+	return c, now, errNotYet
 }
 
 // Receipt implements web.Clerk. A receipt that no checkpoint covers yet gets

@@ -142,6 +142,7 @@ func publish(ctx context.Context, p *owner.Party, g ml.Graph, o owner.Offer, say
 	if o.Plan, err = ckks.Compile(g, o.Model.Hash); err != nil {
 		return err
 	}
+	o.Model.Parameters = g.Parameters()
 	if _, err := p.Publish(ctx, o); err != nil {
 		return err
 	}

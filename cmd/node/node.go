@@ -162,6 +162,8 @@ func (n *Node) start(ctx, running context.Context) error {
 	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
 	counter := &counter{k, stores, mark{file: filepath.Join(dir, "counter.mark")}}
 	keeper := &keeper{k, mark{file: filepath.Join(dir, "keeper.mark")}}
+	watcher := &watcher{k, mark{file: filepath.Join(dir, "watcher.mark")}}
+	prover := &prover{k, stores, mark{file: filepath.Join(dir, "prover.mark")}}
 	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return x.Claim(running, l, stores) })
@@ -170,6 +172,8 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return destroyer.run(running) })
 	n.group.Go(func() error { return counter.run(running) })
 	n.group.Go(func() error { return keeper.run(running) })
+	n.group.Go(func() error { return watcher.run(running) })
+	n.group.Go(func() error { return prover.run(running) })
 	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },

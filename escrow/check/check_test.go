@@ -65,6 +65,28 @@ func TestJobFeesAreSound(t *testing.T) {
 	}
 }
 
+// And so they are where others share what the model earns.
+func TestSharedEarningsAreSound(t *testing.T) {
+	f := escrow.Fee{Asker: "a", Subject: "s", ModelOwner: "m", Exchange: "x", Asked: begin, Last: last}
+	self := f
+	self.Subject = f.Asker
+	var shares []ledger.ModelShare
+	for i := range ledger.MaxModelShares {
+		shares = append(shares, ledger.ModelShare{To: ledger.PartyID(escrow.Contributor(i)), Parts: ledger.WholeShare / ledger.MaxModelShares})
+	}
+	three := [3]ledger.PartyID{"h", "c", "e"}
+	for name, fee := range map[string]func() (escrow.Terms, []escrow.Part){
+		"self": func() (escrow.Terms, []escrow.Part) { return escrow.JobFee(self) }, "asked": func() (escrow.Terms, []escrow.Part) { return escrow.JobFee(f) },
+		"shared": func() (escrow.Terms, []escrow.Part) { return escrow.SharedFee(f, three) }, "joint": func() (escrow.Terms, []escrow.Part) { return escrow.JointFee(f, three) },
+	} {
+		terms, parties := fee()
+		terms, p := escrow.Attributed(terms, parties, shares)
+		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || len(r.Outcomes) != 2 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 // loan lends a purse that the borrower spends with the shop, and wants it back.
 func loan(back uint32) escrow.Terms {
 	const funded, spending, repaid, forward, done, void = 0, 1, 2, 3, 4, 5

@@ -93,7 +93,7 @@ func (t *txn) spend(in []ledger.CoinID) (sum ledger.Amount, err error) {
 // pay makes coins.
 func (t *txn) pay(out []ledger.Output) error {
 	for _, o := range out {
-		c := ledger.Coin{ID: ledger.NewCoinID(t.cmd.ID, t.coins), Owner: o.To, Amount: o.Amount}
+		c := ledger.Coin{ID: ledger.NewCoinID(t.cmd.ID, t.coins), Owner: o.To, Amount: o.Amount, As: o.As}
 		t.coins++
 		if err := t.save(ledger.KeyOf(c.ID), c, ledger.CoinMade); err != nil {
 			return err

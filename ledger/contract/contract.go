@@ -7,7 +7,9 @@
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
 // record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), a
 // site's sums of late ("…/sums/…") and the signatures that a sum rests on
-// (ledger.SumSignedKey, ledger.SumJoinKey), who computes on shares for an
+// (ledger.SumSignedKey, ledger.SumJoinKey), how often an asker called a model
+// that has a limit (ledger.CallsKey), when a storage provider was challenged last
+// (ledger.LastHoldingKey), who computes on shares for an
 // organisation (ledger.SeatKey), the owner's signature on a grant given
 // beforehand (ledger.SignedKey) and the holders' word that its shares are
 // destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey), applied
@@ -184,6 +186,22 @@ func (t *txn) dispatchAgreement() error {
 		return run(t, commissionKeys)
 	case "committee.keys":
 		return run(t, postKeys)
+	}
+	return t.dispatchHolding()
+}
+
+func (t *txn) dispatchHolding() error {
+	switch t.cmd.Name {
+	case "holding.schedule":
+		return run(t, setHoldings)
+	case "holding.ask":
+		return run(t, askHolding)
+	case "holding.answer":
+		return run(t, answerHolding)
+	case "holding.judge":
+		return run(t, judgeHolding)
+	case "holding.pay":
+		return run(t, payHoldings)
 	}
 	return unknown()
 }

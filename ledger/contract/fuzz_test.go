@@ -54,6 +54,9 @@ func FuzzBody(f *testing.F) {
 	ids := []string{string(c.Record), string(c.Model), string(c.Job), string(c.Borrower.Party()), string(c.Lender.Party()), string(c.Furnisher.Party()),
 		string(cast[3].Party()), storage.RefOf(nil).String(), ledger.Hash{1}.String(), string(s.World.Organisations[0].Party())}
 	f.Add("credit.dispute", `{"furnisher":"#5","field":"delay_1"}`, byte(5))
+	f.Add("model.publish", `{"vertical":"credit","name":"n","version":"1","hash":"#8","plan":"#7","plan_hash":"#8","card":"#7","accepts":["credit/file"],"features":["credit_limit"],"price":"1","shares":[{"to":"#5","parts":9999},{"to":"#9","parts":1}],"limit":{"calls":3,"within":60},"parameters":7}`, byte(8))
+	f.Add("holding.ask", `{"provider":"#6","blobs":["#7"]}`, byte(1))
+	f.Add("holding.judge", `{"holding":"common-holding-00000000000000000000000000000000","right":[true]}`, byte(1))
 	f.Fuzz(func(t *testing.T, name, body string, by byte) {
 		b := []byte(body)
 		for i, id := range ids {

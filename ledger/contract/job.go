@@ -55,6 +55,9 @@ func requestJob(t *txn, b ledger.RequestJob) error {
 			return err
 		}
 	}
+	if err := t.count(m); err != nil {
+		return err
+	}
 	if err := t.fund(&j, m, b.Fund); err != nil {
 		return err
 	}
@@ -83,6 +86,7 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	case j.Shared():
 		terms, parties = escrow.SharedFee(of, [ledger.Sharers]ledger.PartyID(j.Organisations))
 	}
+	terms, parties = escrow.Attributed(terms, parties, m.Shares)
 	s, err := escrow.Open(terms, parties, []ledger.Amount{j.Fee}, t.now, j.Deadline)
 	if err != nil {
 		return err

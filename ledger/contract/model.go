@@ -22,10 +22,18 @@ func publishModel(t *txn, b ledger.PublishModel) error {
 	} else if known := credit.FeatureNames(); slices.ContainsFunc(b.Features, func(f string) bool { return slices.Contains(known, f) }) {
 		return checked(ledger.ErrWall)
 	}
+	var paid []ledger.Output
+	for _, s := range b.Shares {
+		paid = append(paid, ledger.Output{To: s.To})
+	}
+	if err := t.wall(b.Vertical, paid); err != nil { // they are known, and of one side
+		return err
+	}
 	id := ledger.NewModelID(b.Vertical, t.cmd.ID)
 	m := ledger.Model{
 		ID: id, Owner: t.cmd.Author, Name: b.Name, Version: b.Version, Hash: b.Hash, Plan: b.Plan, PlanHash: b.PlanHash, Joint: b.Joint,
 		Card: b.Card, Keys: b.Keys, KeysRef: b.KeysRef, Accepts: b.Accepts, Features: b.Features, Price: b.Price,
+		Shares: b.Shares, Limit: b.Limit, Parameters: b.Parameters,
 	}
 	return t.save(ledger.KeyOf(id), m, ledger.ModelPublished)
 }
@@ -51,4 +59,22 @@ func (t *txn) model(id ledger.ModelID) (ledger.Model, error) {
 		err = refuse(notice.NotFound, "there is no such model", "list those on offer: `manx model list`")
 	}
 	return m, err
+}
+
+// count counts a call of the author's, and refuses one that the model's limit does
+// not allow now.
+func (t *txn) count(m ledger.Model) error {
+	if m.Limit.IsZero() {
+		return nil
+	}
+	k := ledger.CallsKey(m.ID, t.cmd.Author)
+	made, _, err := load[[]ledger.CallsMade](t, k)
+	if err != nil {
+		return err
+	}
+	made, ok := m.Limit.Count(made, t.now)
+	if !ok {
+		return refuse(notice.Exhausted, "the model's owner allows one asker no more calls for now", "read how many in what time, and wait: `manx model show`")
+	}
+	return t.save(k, made, "")
 }

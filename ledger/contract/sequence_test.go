@@ -34,6 +34,7 @@ type cast struct {
 	committee ledger.Committee
 	past      []ledger.Command
 	contracts []ledger.EscrowID
+	holdings  []ledger.HoldingID
 	done      map[string]int
 	fee       ledger.Amount // of a coin.send
 }
@@ -56,7 +57,7 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 		case who.r == ledger.Furnisher:
 			furnisher = k
 		case who.r == ledger.Scientist && who.v == ledger.Health:
-			c.models = append(c.models, s.HealthModel(k))
+			c.models = append(c.models, s.HealthModel(k), s.SharedModel(k, c.parties[0], s.World.Organisations[1], ledger.Limit{Calls: 3, Within: 700}))
 		case who.r == ledger.Scientist:
 			c.models = append(c.models, s.CreditModel(k, "credit_limit"))
 			c.committee = s.Committee(c.sharers, c.models[len(c.models)-1])
@@ -71,12 +72,14 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 			}
 		}
 	}
+	s.Fund(s.World.Organisations[0], ledger.MAN(20))
 	if r.IntN(2) == 0 {
 		fees := ledger.Fees{Send: ledger.Units(r.Uint64N(3)), Open: ledger.Units(r.Uint64N(1000)), Jobs: uint32(r.IntN(ledger.MaxJobsFee + 1))}
 		s.Do(s.World.Organisations[0], ledger.SetSchedule{Schedule: ledger.Schedule{Version: 1, Fees: fees,
 			Rewards: []ledger.Reward{{Name: "r", Amount: ledger.MAN(1), Start: s.World.Now() - 9*3600, Every: 3600, Periods: 9}}}}, s.World.Organisations[1])
 		c.fee = fees.Send
 	}
+	s.Do(s.World.Organisations[0], ledger.SetHoldings{HoldingSchedule: ledger.HoldingSchedule{Each: ledger.Units(7), Every: 60, Blobs: 4}}, s.World.Organisations[1:]...)
 	return c
 }
 
@@ -120,6 +123,9 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		if by, b, ok := c.contract(); ok {
 			return by, b
 		}
+	}
+	if c.r.IntN(12) == 0 {
+		return c.hold()
 	}
 	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
 	for _, j := range open {
@@ -221,7 +227,7 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 
 // beforehand permits requests that are yet to come, or makes one.
 func (c *cast) beforehand(rec ledger.RecordID, right func(ledger.PartyID) ledger.Signer) (ledger.Signer, ledger.Body) {
-	lender, model, now := c.parties[5], pick(c.r, c.models), c.World.Now()
+	lender, model, now := c.parties[5], pick(c.r, append(c.models, c.models[len(c.models)-1], c.models[len(c.models)-1])), c.World.Now()
 	m := ledgertest.Read[ledger.Model](c.Story, ledger.KeyOf(model))
 	for _, g := range c.grants {
 		if gr, _ := ledgertest.Find[ledger.Grant](c.Story, ledger.KeyOf(g)); gr.Calls > 0 && gr.Live(now) && c.r.IntN(2) == 0 {
@@ -302,6 +308,8 @@ func (c *cast) note(cmd ledger.Command) {
 		if j, _ := ledgertest.Find[ledger.Job](c.Story, ledger.KeyOf(b.Job)); j.Committee != "" {
 			c.done["job.share by a committee"]++
 		}
+	case "holding.ask":
+		c.holdings = append(c.holdings, ledger.NewHoldingID(cmd.ID))
 	case "escrow.open":
 		c.contracts = append(c.contracts, ledger.NewEscrowID(v, cmd.ID))
 	case "escrow.step":
@@ -332,7 +340,7 @@ func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
 // command has one effect (8), what is not validly signed has none (2), and
 // afterwards every escrow ends (4). MANX_LONG=1 tries 120,000 commands.
 func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
-	runs, steps := 4, 600
+	runs, steps := 8, 600
 	if testing.Short() {
 		runs = 2
 	}
@@ -343,7 +351,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	// What chance may leave out of a run is looked for in some more.
 	rare := func() (out []string) {
 		for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
-			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline"} {
+			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay"} {
 			if done[n] == 0 && !testing.Short() {
 				out = append(out, n)
 			}
@@ -366,6 +374,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 			}
 		}
 		c.finish(t)
+		c.limited(t)
 		for n, k := range c.done {
 			done[n] += k
 		}

@@ -108,7 +108,7 @@ func (t *txn) receipt(j ledger.Job, paid []ledger.Output) error {
 	}
 	r := ledger.Receipt{
 		Version: 1, Network: t.cmd.Network, Job: j.ID, Outcome: j.Stage, Asker: j.Asker, Subject: j.Subject,
-		Model: j.Model, ModelHash: m.Hash, PlanHash: m.PlanHash, Card: m.Card, Purpose: j.Purpose, Grant: j.Grant, Record: j.Record,
+		Model: j.Model, ModelOwner: m.Owner, ModelHash: m.Hash, PlanHash: m.PlanHash, Card: m.Card, Purpose: j.Purpose, Grant: j.Grant, Record: j.Record,
 		Inputs: j.Inputs, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker, Payments: paid, At: t.now,
 	}
 	if j.Shared() {

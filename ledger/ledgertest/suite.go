@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"three sites learn a sum":                       sum,
 		"a contract goes its ways":                      contract,
 		"Invariant3_4_8_contracts at random":            agreement,
+		"a call pays by recorded shares and is counted": attributed,
+		"holding is shown and paid for":                 held,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },

@@ -232,7 +232,13 @@ func TestSolverOnJobFees(t *testing.T) {
 			}
 		}
 	}
-	terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
+	// With parties that share what the model earns.
+	terms, p := escrow.JobFee(f)
+	terms, p = escrow.Attributed(terms, p, []ledger.ModelShare{{To: "h", Parts: 3333}, {To: "c", Parts: 3333}, {To: "e", Parts: 3334}})
+	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 || o.replayed != len(terms.Clauses) {
+		t.Errorf("with shares of the model: %+v", o)
+	}
+	terms, p = escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
 	if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 {
 		t.Errorf("shared: %+v", o)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"manx/ledger"
+	"manx/ml/watch"
 	"manx/privacy/notice"
 )
 
@@ -23,10 +24,12 @@ const (
 	Admissions    = "/v1/admissions"
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
-	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum
+	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum, holding
 	Movements     = "/v1/movements" // ?from=&before=&after=; of the caller's coins
 	Models        = "/v1/models"
 	Mints         = "/v1/mints"    // every change of the supply
+	Uses          = "/v1/usage"    // ?model=&from=&before=; of calls that the caller took part in
+	Watch         = "/v1/watch"    // ?model=; how those who ask a model of the caller's call it
 	Receipts      = "/v1/receipts" // + "/<job>"
 	Nodes         = "/v1/nodes"
 	Organisations = "/v1/organisations"
@@ -102,7 +105,42 @@ type Movement struct {
 	Balance ledger.Amount    `json:"balance"`      // of the party after it
 	What    string           `json:"what"`         // sent, received, issued, burnt, or the event that came with it: job.settled, escrow.stepped
 	Of      ledger.Key       `json:"of,omitempty"` // what that event was about
+	As      string           `json:"as,omitempty"` // the role that its terms paid with the coin
 	Cause   ledger.CommandID `json:"cause"`
+}
+
+// Usage is what calls came to, month by month, for the party that reads it.
+type Usage struct {
+	Months []Used `json:"months"`
+}
+
+// Used is one month of one model in which the reader was one thing.
+type Used struct {
+	Month   string         `json:"month"` // 2026-11, UTC
+	Model   ledger.ModelID `json:"model"`
+	Role    string         `json:"role"` // asker, subject, model-owner, worker, contributor-1 …
+	Calls   int            `json:"calls"`
+	Settled int            `json:"settled"` // the others were refunded
+	Earned  ledger.Amount  `json:"earned"`  // by the reader as that; of an asker, what came back
+	Spent   ledger.Amount  `json:"spent"`   // of an asker: the fees; nothing for others
+
+	// Who asked, for the model's owner and for a subject of her own data; absent
+	// for everybody else.
+	Askers []Asked `json:"askers,omitempty"`
+}
+
+// Asked is how often somebody asked.
+type Asked struct {
+	Asker ledger.PartyID `json:"asker"`
+	Calls int            `json:"calls"`
+}
+
+// Watched is how one asker calls a model: its report, and since when its calls were
+// looked at.
+type Watched struct {
+	Asker  ledger.PartyID `json:"asker"`
+	Since  ledger.Time    `json:"since"`
+	Report watch.Report   `json:"report"`
 }
 
 // A Problem is an error on the wire (RFC 9457).

@@ -96,3 +96,23 @@ func (x *Index) Deleted(ctx context.Context, node int, ref string, p ledger.Part
 		return db.Where("node = ? AND ref = ? AND party = ?", node, ref, string(p)).Delete(&blob{}).Error
 	})
 }
+
+// Some returns blobs of a storage node, at most limit of them: those named from a
+// name on, and then from the first on. Names are hashes, so that from a name at
+// random they are a sample.
+func (x *Index) Some(ctx context.Context, node int, from string, limit int) (refs []string, err error) {
+	err = x.do(ctx, func(db *gorm.DB) error {
+		refs = nil
+		for _, half := range []string{"ref >= ?", "ref < ?"} {
+			var some []string
+			if err := db.Model(&blob{}).Where("node = ?", node).Where(half, from).Order("ref").Limit(limit-len(refs)).Pluck("ref", &some).Error; err != nil {
+				return err
+			}
+			if refs = append(refs, some...); len(refs) == limit {
+				break
+			}
+		}
+		return nil
+	})
+	return refs, err
+}

@@ -34,7 +34,7 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	var last uint64
 	if err := x.insist(ctx, func(db *gorm.DB) error {
-		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor}).Select("MIN(height)").Take(&last).Error
+		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor, usesCursor}).Select("MIN(height)").Take(&last).Error
 	}); err != nil {
 		return fmt.Errorf("read index cursor: %w", err)
 	}
@@ -138,13 +138,19 @@ type change struct {
 	gone     []string
 	states   []state
 	mentions []mention
+	uses     []use
 }
 
-func changeOf(batch []ledger.Event) change {
+func changeOf(batch []ledger.Event) (change, error) {
 	c := change{last: uint64(batch[len(batch)-1].Height)}
 	seen := make(map[ledger.Key]bool, len(batch))
 	for _, e := range slices.Backward(batch) { // the latest value of a key counts
 		word := wordOf(e.Key)
+		used, err := usesOf(e)
+		if err != nil {
+			return c, err
+		}
+		c.uses = append(c.uses, used...)
 		if word == "" || seen[e.Key] {
 			continue
 		}
@@ -160,7 +166,7 @@ func changeOf(batch []ledger.Event) change {
 			c.mentions = append(c.mentions, mention{p, word, key, uint64(e.Height)})
 		}
 	}
-	return c
+	return c, nil
 }
 
 // rows is how many rows a statement takes: SQLite takes 32766 values.
@@ -170,39 +176,52 @@ const rows = 512
 // what two nodes that share a database wait for each other at, and where another
 // has come further the batch is in already.
 func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
-	c := changeOf(batch)
+	c, err := changeOf(batch)
+	if err != nil {
+		return err
+	}
 	return x.insist(ctx, func(db *gorm.DB) error {
 		return db.Transaction(func(tx *gorm.DB) error {
 			moved := tx.Exec("UPDATE cursors SET height = ? WHERE id = ? AND height <= ?", c.last, statesCursor, c.last)
 			if moved.Error != nil {
 				return moved.Error
 			}
-			if moved.RowsAffected == 0 { // states have it all; movements may not
-				return book(tx, batch)
-			}
-			for keys := range slices.Chunk(c.keys, rows) {
-				if err := tx.Where("key IN ?", keys).Delete(&mention{}).Error; err != nil {
+			if moved.RowsAffected > 0 { // else states have it all; movements and uses may not
+				if err := c.save(tx); err != nil {
 					return err
 				}
 			}
-			for keys := range slices.Chunk(c.gone, rows) {
-				if err := tx.Where("key IN ?", keys).Delete(&state{}).Error; err != nil {
-					return err
-				}
-			}
-			for some := range slices.Chunk(c.states, rows) {
-				if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
-					return err
-				}
-			}
-			for some := range slices.Chunk(c.mentions, rows) {
-				if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
-					return err
-				}
+			if err := c.count(tx); err != nil {
+				return err
 			}
 			return book(tx, batch)
 		})
 	})
+}
+
+// save brings states and mentions up to date.
+func (c change) save(tx *gorm.DB) error {
+	for keys := range slices.Chunk(c.keys, rows) {
+		if err := tx.Where("key IN ?", keys).Delete(&mention{}).Error; err != nil {
+			return err
+		}
+	}
+	for keys := range slices.Chunk(c.gone, rows) {
+		if err := tx.Where("key IN ?", keys).Delete(&state{}).Error; err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(c.states, rows) {
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(c.mentions, rows) {
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wordOf returns the second part of keys of the form vertical/word/digits, and
@@ -214,7 +233,7 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "mint", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "holding", "mint", "p":
 		return word
 	}
 	return ""

@@ -19,7 +19,7 @@ import (
 // state is the newest value of a ledger key.
 type state struct {
 	Key    string `gorm:"primaryKey"`
-	Word   string // "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "mint", "p"
+	Word   string // "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "holding", "mint", "p"
 	Body   []byte
 	Height uint64
 }
@@ -32,13 +32,14 @@ type mention struct {
 	Height uint64
 }
 
-// The cursors: how far events have been read, for states, for claims and for
-// movements; and the ledger's time where those for movements have.
+// The cursors: how far events have been read, for states, for claims, for
+// movements and for uses; and the ledger's time where those for movements have.
 const (
 	statesCursor = 1
 	claimsCursor = 2
 	movedCursor  = 3
 	timeCursor   = 4
+	usesCursor   = 5
 )
 
 // session is a bearer token's hash and whose it is.

@@ -228,7 +228,7 @@ func (e *entries) enter(command []ledger.Event) error {
 				return err
 			}
 			e.coins[id], e.made[id] = unspent{id, string(c.Owner), c.Amount.String()}, true
-			e.rows = append(e.rows, entry{string(c.Owner), api.Movement{Coin: c.ID, Amount: c.Amount, In: true}})
+			e.rows = append(e.rows, entry{string(c.Owner), api.Movement{Coin: c.ID, Amount: c.Amount, In: true, As: c.As}})
 		case what == "" && !strings.HasPrefix(v.Name, "coin."):
 			what, about = v.Name, v.Key
 		}

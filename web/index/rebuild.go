@@ -129,7 +129,7 @@ func (x *Index) catchUp(ctx context.Context, c *claimer, until ledger.Height) er
 
 // Contents says what an index holds, sessions aside.
 type Contents struct {
-	States, Mentions, Blobs int
+	States, Mentions, Uses, Blobs int
 
 	Sum [sha256.Size]byte // of all rows but blobs'
 
@@ -148,6 +148,8 @@ func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
 			c.States++
 		case "mentions":
 			c.Mentions++
+		case "uses":
+			c.Uses++
 		case "blobs":
 			c.Blobs++
 			d := sha256.Sum256([]byte(row))
@@ -182,6 +184,7 @@ func (x *Index) dump(ctx context.Context, visit func(table, row string)) error {
 		{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
 		{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
 		{"movements", "SELECT 'moved ' || n, party, body, height FROM movements ORDER BY party, time, height, n"},
+		{"uses", "SELECT role, party, job || ' ' || model || ' ' || asker || ' ' || subject || ' ' || outcome || ' ' || told || ' ' || amount || ' ' || fee, at FROM uses ORDER BY job, role"},
 		{"blobs", "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
 		{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
 		{"sessions", "SELECT '', '', '', expires FROM sessions"},

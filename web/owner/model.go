@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"manx/ledger"
 	"manx/ml"
@@ -89,7 +90,7 @@ type Offer struct {
 
 // Offered returns the model that publishing an offer's name and version would come
 // to: the one that is on offer already, ok false where there is none. Another
-// party's name, and a version that has another hash, are notice.Conflict.
+// party's name, and a version that has another hash, or other shares or another limit, are notice.Conflict.
 func (p *Party) Offered(ctx context.Context, o ledger.PublishModel) (m ledger.Model, ok bool, err error) {
 	models, err := p.Models(ctx)
 	if err != nil {
@@ -104,6 +105,9 @@ func (p *Party) Offered(ctx context.Context, o ledger.PublishModel) (m ledger.Mo
 		}
 		if m.Version == o.Version && m.Hash != o.Hash {
 			return m, false, notice.New(notice.Conflict, "you have published another model under that name and version", "raise the version in the card")
+		}
+		if m.Version == o.Version && !m.Retired && (m.Limit != o.Limit || !slices.Equal(m.Shares, o.Shares)) {
+			return m, false, notice.New(notice.Conflict, "that version is on offer with other shares or another limit, which stay as they are", "raise the version in the card, and retire the old one: `manx model retire`")
 		}
 		if m.Version == o.Version && !m.Retired {
 			return m, true, nil

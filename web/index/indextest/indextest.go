@@ -43,6 +43,8 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 		{"everything twice", twice},
 		{"a newer database is refused", newer},
 		{"rebuild", rebuilds},
+		{"uses of models", uses},
+		{"samples of blobs", samples},
 		{"claims", claims},
 		{"claims wait for storage", claimsWait},
 	} {
