@@ -9,10 +9,12 @@
 // computes on shares for an organisation (ledger.SeatKey), the owner's signature
 // on a grant given beforehand (ledger.SignedKey) and the holders' word that its
 // shares are destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey),
+// the beacon and its latest values, all stakes, what became of a worker's jobs
+// (ledger.StandingKey), commitments to canaries,
 // applied commands
 // ("common/command/…"), digests of keys in use ("common/seen/…"), the supply,
 // the clock, the receipt tree (receipt.SizeKey, receipt.HashKey) and the latest
-// checkpoint. Only clock, supply and tree size are written by many.
+// checkpoint. Only clock, beacon, stakes, supply and tree size are written by many.
 //
 // It holds no personal data and puts none in an error: ids, salted digests,
 // grants, jobs and payments are all it knows. It does not run models, hold
@@ -147,7 +149,29 @@ func (t *txn) dispatch() error {
 	if strings.HasPrefix(t.cmd.Name, "job.") {
 		return t.dispatchJob()
 	}
+	if known, err := t.dispatchProof(); known {
+		return err
+	}
 	return t.dispatchAgreement()
+}
+
+// dispatchProof dispatches what the proof of results rests on.
+func (t *txn) dispatchProof() (known bool, err error) {
+	switch t.cmd.Name {
+	case "beacon.commit":
+		return true, run(t, commitBeacon)
+	case "beacon.reveal":
+		return true, run(t, revealBeacon)
+	case "worker.stake":
+		return true, run(t, lockStake)
+	case "worker.unstake":
+		return true, run(t, freeStake)
+	case "canary.commit":
+		return true, run(t, commitCanary)
+	case "canary.reveal":
+		return true, run(t, revealCanary)
+	}
+	return false, nil
 }
 
 // dispatchAgreement dispatches what several parties agree on.
@@ -193,6 +217,14 @@ func (t *txn) dispatchJob() error {
 		return run(t, postResult)
 	case "job.share":
 		return run(t, postShare)
+	case "job.draw":
+		return run(t, drawJob)
+	case "job.commit":
+		return run(t, commitReplica)
+	case "job.reveal":
+		return run(t, revealReplica)
+	case "job.found":
+		return run(t, findResults)
 	case "job.answer":
 		return run(t, answerJob)
 	case "job.accept":

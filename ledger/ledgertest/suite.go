@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a score is computed while its subject is away": away,
 		"a committee opens a score":                     jointly,
 		"a contract goes its ways":                      contract,
+		"replicas prove a result":                       proved,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },
