@@ -52,6 +52,10 @@ func TestJobFeesAreSound(t *testing.T) {
 		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
 			t.Errorf("%s: %+v", name, r)
 		}
+		terms, p = escrow.ProofFee(fee)
+		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
+			t.Errorf("with proof, %s: %+v", name, r)
+		}
 	}
 	terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
 	if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
