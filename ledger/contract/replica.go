@@ -31,7 +31,7 @@ func (t *txn) choose(j ledger.Job, next ledger.Stage, c escrow.Choice, window le
 	return t.advanceAs(j, next, escrow.Replicas, ledger.PartyID(j.ID), c)
 }
 
-// drawJob draws as many replicas as the proof wants, one of an operator at the most.
+// drawJob draws a job's replicas and puts the job into their standings.
 func drawJob(t *txn, b ledger.DrawJob) error {
 	j, err := t.proving(b.Job, ledger.Ready)
 	if err != nil {
@@ -52,34 +52,20 @@ func drawJob(t *txn, b ledger.DrawJob) error {
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(s ledger.Stake) bool {
-		return !s.Draws(ready) || s.Amount.Cmp(ledger.MinStake()) < 0 || s.Amount.Cmp(j.Fee) < 0
-	})
-	var doubts []uint32
-	operators := map[ledger.PartyID]bool{}
-	for _, i := range proof.Order(v.Value, j.ID, all) {
-		if proof.Full(j.Proving.Proof, doubts) {
-			break
-		}
-		s := all[i]
-		st, err := t.standing(s.Worker)
-		if err != nil {
-			return err
-		}
-		if operators[s.Operator] || len(st.Open) >= ledger.MaxOpen {
-			continue
-		}
-		operators[s.Operator] = true
-		doubts = append(doubts, proof.Doubt(st, t.now, s.Amount, j.Fee))
-		j.Proving.Replicas = append(j.Proving.Replicas, ledger.Replica{Worker: s.Worker, Doubt: doubts[len(doubts)-1]})
-		st.Open = append(st.Open, j.ID)
-		if err := t.save(ledger.StandingKey(s.Worker), st, ledger.StandingChanged); err != nil {
-			return err
-		}
+	drawn, standings, full, err := proof.Draw(proof.Job{ID: j.ID, Proof: j.Proving.Proof, Fee: j.Fee, Ready: ready}, v.Value, t.now, all, t.standing)
+	if err != nil {
+		return err
 	}
-	if !proof.Full(j.Proving.Proof, doubts) {
+	if !full {
 		return refuse(notice.Unavailable, "too few operators have a stake that covers this job", "ask for less proof, or wait until more workers lock a stake")
 	}
+	for _, st := range standings {
+		st.Open = append(st.Open, j.ID)
+		if err := t.save(ledger.StandingKey(st.Worker), st, ledger.StandingChanged); err != nil {
+			return err
+		}
+	}
+	j.Proving.Replicas = drawn
 	j.Proving.Value = b.Value
 	return t.choose(j, ledger.Drawn, escrow.Draw, j.Proving.Window())
 }

@@ -13,7 +13,6 @@ package proof
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math/bits"
 	"slices"
 
@@ -31,10 +30,10 @@ func Order(value ledger.Hash, j ledger.JobID, stakes []ledger.Stake) []int {
 		wait   uint64 // -log2 of a uniform number, 2^40 times
 		weight uint64
 	}
-	turns := make([]turn, 0, len(stakes))
+	turns, before := make([]turn, 0, len(stakes)), prefix(value, j)
 	for i, s := range stakes {
 		if w := s.Amount.Thousandths(); w > 0 {
-			turns = append(turns, turn{i, wait(value, j, s.Worker), w})
+			turns = append(turns, turn{i, wait(before, s.Worker), w})
 		}
 	}
 	// Sooner is who has the smaller wait for its weight; products of 47 and 41 bits.
@@ -56,13 +55,57 @@ func Order(value ledger.Hash, j ledger.JobID, stakes []ledger.Stake) []int {
 	return out
 }
 
-func wait(value ledger.Hash, j ledger.JobID, worker ledger.PartyID) uint64 {
-	h := sha256.New()
-	h.Write([]byte("manx/draw/v1\x00"))
-	h.Write(value[:])
-	fmt.Fprintf(h, "%s\x00%s", j, worker)
-	var sum [sha256.Size]byte
-	return 64<<fraction - log2(binary.BigEndian.Uint64(h.Sum(sum[:0]))|1)
+// A Job is what a draw depends on beside chance and stakes.
+type Job struct {
+	ID    ledger.JobID
+	Proof ledger.Proof
+	Fee   ledger.Amount
+	Ready ledger.Time
+}
+
+// Draw draws a job's replicas: in the order of its value, one of an operator at the
+// most, of stakes that were there when it was ready and that cover its fee, until
+// there are as many as the proof wants; full false where there are not so many.
+// standings are those of the drawn.
+func Draw(j Job, value ledger.Hash, now ledger.Time, stakes []ledger.Stake, standing func(ledger.PartyID) (ledger.Standing, error)) (
+	replicas []ledger.Replica, standings []ledger.Standing, full bool, err error) {
+	var may []ledger.Stake
+	for _, s := range stakes {
+		if s.Draws(j.Ready) && s.Amount.Cmp(ledger.MinStake()) >= 0 && s.Amount.Cmp(j.Fee) >= 0 {
+			may = append(may, s)
+		}
+	}
+	var doubts []uint32
+	operators := map[ledger.PartyID]bool{}
+	for _, i := range Order(value, j.ID, may) {
+		if Full(j.Proof, doubts) {
+			break
+		}
+		s := may[i]
+		st, err := standing(s.Worker)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if operators[s.Operator] || len(st.Open) >= ledger.MaxOpen {
+			continue
+		}
+		operators[s.Operator] = true
+		d := Doubt(st, now, s.Amount, j.Fee)
+		doubts = append(doubts, d)
+		replicas, standings = append(replicas, ledger.Replica{Worker: s.Worker, Doubt: d}), append(standings, st)
+	}
+	return replicas, standings, Full(j.Proof, doubts), nil
+}
+
+// prefix is what is hashed for a job, before a worker's id.
+func prefix(value ledger.Hash, j ledger.JobID) []byte {
+	b := append([]byte("manx/draw/v1\x00"), value[:]...)
+	return append(append(b, j...), 0)
+}
+
+func wait(prefix []byte, worker ledger.PartyID) uint64 {
+	sum := sha256.Sum256(append(prefix, worker...))
+	return 64<<fraction - log2(binary.BigEndian.Uint64(sum[:])|1)
 }
 
 const fraction = 40 // bits
