@@ -5,12 +5,15 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"manx/ledger"
 	"manx/ledger/ledgertest"
 	"manx/ml/pool"
+	"manx/ml/pool/engine"
+	"manx/privacy/notice"
 	"manx/storage"
 )
 
@@ -194,5 +197,36 @@ func TestSilentReplicasAreWaitedForNoLonger(t *testing.T) {
 	s.Do(s.patient, ledger.AcceptJob{Job: id})
 	if got := s.StakeOf(w[2].Signer.(*ledgertest.Key)); got.String() != "19.8" {
 		t.Errorf("the silent one's stake holds %s", got)
+	}
+}
+
+// Anybody evaluates a job again from its receipt, without the ledger, and is told
+// what was destroyed since.
+func TestRerunFromAReceipt(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.dispatch()
+	s.start(s.worker().Run)
+	id := s.ask(s.model)
+	job := s.done(id)
+	s.Do(s.patient, ledger.AcceptJob{Job: id})
+	r := s.Proved(id)
+	h, err := pool.RerunReceipt(t.Context(), s.vault, engine.CKKS{}, r)
+	check(t, err)
+	if h != r.Hash || h != job.Hash {
+		t.Errorf("the rerun gives %s, the receipt says %s", h, r.Hash)
+	}
+	swapped := r
+	swapped.Inputs = []storage.Ref{r.Inputs[1], r.Inputs[0]}
+	if h, err := pool.RerunReceipt(t.Context(), s.vault, engine.CKKS{}, swapped); err != nil || h == r.Hash {
+		t.Errorf("other inputs give %s, %v", h, err)
+	}
+	gone := r
+	gone.EvalKeys = ledgertest.Ref("destroyed")
+	if _, err := pool.RerunReceipt(t.Context(), s.vault, engine.CKKS{}, gone); !notice.Is(err, notice.NotFound) || !strings.Contains(err.Error(), "evaluation keys") {
+		t.Errorf("what was destroyed: %v", err)
+	}
+	if _, err := pool.RerunReceipt(t.Context(), s.vault, engine.CKKS{}, ledger.Receipt{}); !notice.Is(err, notice.Unsupported) {
+		t.Errorf("a receipt of no evaluation: %v", err)
 	}
 }
