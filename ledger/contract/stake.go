@@ -78,7 +78,7 @@ func freeStake(t *txn, b ledger.FreeStake) error {
 		return err
 	}
 	if !ok || t.cmd.Author != b.Worker && t.cmd.Author != all[at].Operator {
-		return refuse(notice.NotFound, "the author has no stake for such a worker", "see yours: `manx worker stake --show`")
+		return refuse(notice.NotFound, "the author has no stake for such a worker", "see yours: `manx worker stake`")
 	}
 	if all[at].Notice == 0 {
 		all[at].Notice = t.now

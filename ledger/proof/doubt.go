@@ -45,7 +45,16 @@ func Doubt(s ledger.Standing, now ledger.Time, stake, fee ledger.Amount) uint32 
 // Enough reports whether those who agree on a result are right with a confidence in
 // ten-thousandths, where others say otherwise, if all who lie say the same: the
 // odds are that either all of the first or all of the others are of a coalition.
+// And they are so many that a coalition of the Assumed share is seldom drawn alone,
+// whatever standing it has worked for.
 func Enough(agree, dissent []uint32, confidence uint32) bool {
+	alone, doubted := uint64(1), uint64(10_000-confidence)
+	for range agree {
+		alone *= million / Assumed
+	}
+	if alone*doubted < 10_000 {
+		return false
+	}
 	right, wrong := big.NewInt(1), big.NewInt(1)
 	times := func(p *big.Int, d uint32) { p.Mul(p, big.NewInt(int64(d))) }
 	for _, d := range agree {

@@ -127,8 +127,25 @@ func TestEnough(t *testing.T) {
 			if math.Abs(right-float64(c)/1e4) < 1e-9 {
 				continue
 			}
-			if got := Enough(agree, dissent, c); got != (right > float64(c)/1e4) {
-				t.Fatalf("%v against %v at %d: %v, the odds say %v", agree, dissent, c, got, right)
+			alone := math.Pow(float64(Assumed)/million, float64(len(agree)))
+			if got := Enough(agree, dissent, c); got != (right > float64(c)/1e4 && alone <= 1-float64(c)/1e4) {
+				t.Fatalf("%v against %v at %d: %v, the odds say %v and alone are %v", agree, dissent, c, got, right, alone)
+			}
+		}
+	}
+}
+
+// However well a coalition of the assumed share stands, it is drawn alone no more
+// often than the confidence leaves room for.
+func TestStandingDoesNotBreakTheBound(t *testing.T) {
+	for c := uint32(5001); c <= 9999; c++ {
+		for _, d := range []uint32{Assumed, Assumed / 2} {
+			p, doubts := ledger.Proof{Confidence: c}, []uint32(nil)
+			for !Full(p, doubts) {
+				doubts = append(doubts, d)
+			}
+			if alone := math.Pow(float64(Assumed)/million, float64(len(doubts))); alone > 1-float64(c)/1e4+1e-12 {
+				t.Fatalf("at %d with doubts of %d a coalition is drawn alone with %v", c, d, alone)
 			}
 		}
 	}
