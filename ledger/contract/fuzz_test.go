@@ -54,6 +54,16 @@ func FuzzBody(f *testing.F) {
 	ids := []string{string(c.Record), string(c.Model), string(c.Job), string(c.Borrower.Party()), string(c.Lender.Party()), string(c.Furnisher.Party()),
 		string(cast[3].Party()), storage.RefOf(nil).String(), ledger.Hash{1}.String(), string(s.World.Organisations[0].Party())}
 	f.Add("credit.dispute", `{"furnisher":"#5","field":"delay_1"}`, byte(5))
+	f.Add("beacon.commit", `{"link":"#8","length":3}`, byte(0))
+	f.Add("beacon.reveal", `{"link":"#8"}`, byte(1))
+	f.Add("worker.stake", `{"worker":"#9","amount":"20","fund":[]}`, byte(4))
+	f.Add("worker.unstake", `{"worker":"#6"}`, byte(4))
+	f.Add("job.draw", `{"job":"#2","value":1}`, byte(4))
+	f.Add("job.commit", `{"job":"#2","commitment":"#8"}`, byte(4))
+	f.Add("job.reveal", `{"job":"#2","result":"#7","hash":"#8","salt":"#8"}`, byte(4))
+	f.Add("job.found", `{"job":"#2","lost":["#6"]}`, byte(0))
+	f.Add("canary.commit", `{"commitment":"#8"}`, byte(0))
+	f.Add("canary.reveal", `{"job":"#2","hash":"#8","salt":"#8"}`, byte(0))
 	f.Fuzz(func(t *testing.T, name, body string, by byte) {
 		b := []byte(body)
 		for i, id := range ids {
