@@ -70,6 +70,17 @@ func (a Amount) Part(num, den uint32) Amount {
 	return r
 }
 
+// Thousandths returns how many thousandths of a MAN a holds, rounded down, at most
+// 2^40 (about a thousand million MAN): a weight to draw by.
+func (a Amount) Thousandths() uint64 {
+	const most = 1 << 40
+	if a.hi >= unit/1000 {
+		return most
+	}
+	q, _ := bits.Div64(a.hi, a.lo, unit/1000)
+	return min(q, most)
+}
+
 func (a Amount) big() *big.Int {
 	b := new(big.Int).SetUint64(a.hi)
 	return b.Lsh(b, 64).Or(b, new(big.Int).SetUint64(a.lo))

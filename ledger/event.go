@@ -32,6 +32,10 @@ const (
 	JobReady            = "job.ready"
 	JobClaimed          = "job.claimed"
 	JobShared           = "job.shared" // a holder posted its share of the result
+	JobDrawn            = "job.drawn"
+	JobReplied          = "job.replied" // a replica committed or revealed
+	JobCommitted        = "job.committed"
+	JobRevealed         = "job.revealed"
 	JobDone             = "job.done"
 	JobAnswered         = "job.answered"
 	JobDisputed         = "job.disputed"
@@ -44,6 +48,10 @@ const (
 	EscrowStepped       = "escrow.stepped"       // its state, under EscrowStateKey
 	OverlapChanged      = "overlap.changed"      // Overlap
 	CommitteeChanged    = "committee.changed"    // Committee
+	BeaconMoved         = "beacon.moved"         // Beacon
+	StakesChanged       = "worker.stakes"        // all Stakes
+	StandingChanged     = "worker.standing"      // Standing
+	CanaryRevealed      = "canary.revealed"      // the job, whose liars are punished
 	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
 	SumChanged          = "sum.changed"          // Sum
 	HoldingChanged      = "holding.changed"      // Holding

@@ -57,6 +57,8 @@ type Job struct {
 	Try           int           `json:"try,omitempty"`       // counts the sessions that were begun
 	Shares        []PostedShare `json:"shares,omitempty"`    // of the result of this try, by place
 	Committee     CommitteeID   `json:"committee,omitempty"` // under whose key a worker computes first
+
+	Proving *Proving `json:"proving,omitempty"` // of a job that asked for proof of its result
 }
 
 // Shared reports whether three organisations give the job's result, in shares.
@@ -105,6 +107,7 @@ type RequestJob struct {
 	Grant    GrantID       `json:"grant,omitempty"`    // given beforehand: the job starts at once, on shares
 	Security Security      `json:"security,omitempty"` // of a job on shares
 	Joint    bool          `json:"joint,omitempty"`    // a worker computes under the committee's key, and the three open the result to shares
+	Proof    *Proof        `json:"proof,omitempty"`    // replicas compute it, who are drawn; nil is one worker who comes first
 }
 
 // MaxInputs bounds the ciphertext packs of a job.
@@ -136,6 +139,13 @@ func (b RequestJob) Check() error {
 		return errors.New("a record and its encrypted input come together")
 	case b.Grant == "" && (b.Security != "" || b.Joint):
 		return errors.New("only a job on shares, by a grant given beforehand, chooses a security")
+	case b.Grant != "" && b.Proof != nil:
+		return errors.New("a job on shares is computed by three organisations, who compare what they have: it asks for no proof")
+	}
+	if b.Proof != nil {
+		if err := b.Proof.Check(); err != nil {
+			return err
+		}
 	}
 	if b.Grant != "" {
 		return b.checkShared(v)
@@ -279,7 +289,8 @@ func (b DisputeJob) Check() error { return CheckID(b.Job, "job") }
 // JudgeJob is a majority of the organisations' verdict on a disputed job.
 type JudgeJob struct {
 	Job   JobID `json:"job"`
-	Right bool  `json:"right"` // the re-run gave the same bytes
+	Right bool  `json:"right"`         // the re-run gave the same bytes
+	Hash  Hash  `json:"hash,omitzero"` // what the re-run gave; of a job that asked for proof
 }
 
 // Command implements Body.

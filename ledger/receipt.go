@@ -18,12 +18,14 @@ type Receipt struct {
 	Model      ModelID       `json:"model"`
 	ModelOwner PartyID       `json:"model_owner,omitempty"`
 	ModelHash  Hash          `json:"model_hash"`
+	Plan       storage.Ref   `json:"plan,omitzero"` // where the plan lay, of a job that a worker evaluated
 	PlanHash   Hash          `json:"plan_hash"`
 	Card       storage.Ref   `json:"card"` // which states the precision
 	Purpose    Purpose       `json:"purpose"`
 	Grant      GrantID       `json:"grant,omitempty"`
 	Record     RecordID      `json:"record,omitempty"`
 	Inputs     []storage.Ref `json:"inputs,omitempty"`
+	EvalKeys   storage.Ref   `json:"eval_keys,omitzero"`
 	Result     storage.Ref   `json:"result,omitzero"`
 	Hash       Hash          `json:"hash,omitzero"`
 	Digest     Digest        `json:"digest,omitzero"` // of what was released
@@ -37,6 +39,9 @@ type Receipt struct {
 
 	// Where a worker computed first, under a committee's key.
 	Committee CommitteeID `json:"committee,omitempty"`
+
+	// Of a job that asked for proof: the beacon's value and who was drawn, with what each said.
+	Proving *Proving `json:"proving,omitempty"`
 
 	Payments []Output `json:"payments"` // they sum to the fee; each says as what it was paid
 	At       Time     `json:"at"`

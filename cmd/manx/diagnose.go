@@ -21,7 +21,7 @@ import (
 )
 
 func diagnoseCommand(t *terminal) *cobra.Command {
-	var model string
+	var model, proven string
 	var quote, plain bool
 	var minutes int
 	c := &cobra.Command{Use: "diagnose RECORD", Short: "Ask a model for its finding on a study or chart, which stays encrypted", Args: cobra.ExactArgs(1),
@@ -34,6 +34,14 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				}
 				if minutes < 1 {
 					return usage{errors.New("--minutes is at least 1")}
+				}
+				proof, err := proofAsked(proven)
+				if err != nil {
+					return err
+				}
+				life := ledger.Time(minutes) * 60
+				if proof != nil {
+					life = max(life, proof.Life()+60)
 				}
 				if model == "" {
 					if model, err = usualModel(ctx, p, id); err != nil {
@@ -55,7 +63,7 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 					return nil
 				}
 				show, end := t.bar()
-				d, err := patient.Diagnose(ctx, p, id, model, ledger.Time(minutes)*60, show)
+				d, err := patient.DiagnoseWith(ctx, p, id, model, patient.Terms{Life: life, Proof: proof}, show)
 				end()
 				if err != nil {
 					return err
@@ -93,6 +101,7 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 	f.StringVar(&model, "model", "", "name or id of the model (default: lung-ct, of a chart heart)")
 	f.BoolVar(&quote, "quote", false, "say what it would cost, and stop")
 	f.BoolVar(&plain, "no-pictures", false, "draw no pictures of what moved the model")
+	f.StringVar(&proven, "proof", "", "have workers that are drawn prove the result: a confidence such as 0.99, or a number of replicas")
 	f.IntVar(&minutes, "minutes", 60, "how long the escrow waits for a result before the fee comes back")
 	return c
 }

@@ -49,7 +49,12 @@ func jobCommand(t *terminal) *cobra.Command {
 			}
 			t.say(map[string]any{"ok": true, "job": j}, func(w io.Writer) {
 				fmt.Fprintf(w, "job\t%s\nmodel\t%s\nstage\t%s: %s\nasked by\t%s\nabout\t%s\nfee\t%s MAN\nends by\t%s\n", j.ID, j.Model, j.Stage, next(j), j.Asker, j.Subject, j.Fee, when(j.Deadline))
-				for _, s := range []ledger.Stage{ledger.Asked, ledger.Ready, ledger.Claimed, ledger.Done, ledger.Answered, ledger.Disputed, ledger.Settled, ledger.Refunded} {
+				if j.Proving != nil {
+					for _, r := range j.Proving.Replicas {
+						fmt.Fprintf(w, "replica\t%s\t%s\n", r.Worker, said(j, r))
+					}
+				}
+				for _, s := range []ledger.Stage{ledger.Asked, ledger.Ready, ledger.Claimed, ledger.Drawn, ledger.Committed, ledger.Revealed, ledger.Done, ledger.Answered, ledger.Disputed, ledger.Settled, ledger.Refunded} {
 					if at, ok := j.At[s]; ok {
 						fmt.Fprintf(w, "  %s\t%s\n", s, when(at))
 					}
@@ -72,8 +77,25 @@ func jobCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}}
-	c.AddCommand(list, show, dispute)
+	c.AddCommand(list, show, dispute, rerunCommand(t))
 	return c
+}
+
+// said says in words what a replica has done so far.
+func said(j ledger.Job, r ledger.Replica) string {
+	switch {
+	case r.Commitment.IsZero():
+		return "has not committed"
+	case r.Hash.IsZero():
+		return "has committed"
+	case r.Lost:
+		return "revealed what nobody could fetch"
+	case j.Hash.IsZero():
+		return "has revealed"
+	case r.Hash == j.Hash:
+		return "agrees"
+	}
+	return "says otherwise"
 }
 
 // next says in words what a job waits for.
@@ -88,9 +110,18 @@ func next(j ledger.Job) string {
 	case ledger.Asked:
 		return "the subject consents (manx credit consent) or denies"
 	case ledger.Ready:
+		if j.Proving != nil {
+			return "the beacon draws workers"
+		}
 		return "a worker takes it"
 	case ledger.Claimed:
 		return "a worker computes"
+	case ledger.Drawn:
+		return "the workers that were drawn compute and commit"
+	case ledger.Committed:
+		return "they reveal what they committed to"
+	case ledger.Revealed:
+		return "organisations look whether the results can be fetched"
 	case ledger.Done:
 		return "the subject decrypts and answers, or accepts"
 	case ledger.Answered:

@@ -16,6 +16,7 @@ import (
 	"manx/ledger/receipt"
 	"manx/ml/pool"
 	"manx/privacy/notice"
+	"manx/storage"
 	"manx/web/index"
 )
 
@@ -29,8 +30,10 @@ type clerk struct {
 	index   *index.Index
 	queue   *pool.Queue
 	log     *slog.Logger
-	judge   func(ctx context.Context, j ledger.Job) (right bool, err error) // runs a disputed job again
+	stores  []storage.Blobs
+	judge   func(ctx context.Context, id ledger.JobID) (ledger.Hash, error) // runs a disputed job again
 	mark    mark
+	chance  chance
 
 	till sync.Mutex // one faucet payment at a time, so that none spends another's coin
 }
@@ -296,6 +299,9 @@ func (k *clerk) run(ctx context.Context) error {
 				delete(since, j.ID)
 				k.try(ctx, "checkpoint", k.checkpoint)
 			}
+			if j.Stage == ledger.Revealed {
+				k.try(ctx, "prove", func(ctx context.Context) error { return k.find(ctx, j) })
+			}
 			judge()
 		case id := <-judged:
 			busy = false
@@ -304,6 +310,7 @@ func (k *clerk) run(ctx context.Context) error {
 			}
 		case <-beat.C:
 			k.try(ctx, "tick", k.tick)
+			k.try(ctx, "prove", func(ctx context.Context) error { return k.prove(ctx, open) })
 			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
 			judge()
 			oldest := last // a restart reads again from where the oldest open job began
@@ -383,15 +390,19 @@ func (k *clerk) close(ctx context.Context, open map[ledger.JobID]ledger.Job) err
 
 // settleDispute runs a disputed job again and signs the verdict.
 func (k *clerk) settleDispute(ctx context.Context, j ledger.Job) error {
-	right, err := k.judge(ctx, j)
+	hash, err := k.judge(ctx, j.ID)
 	if err != nil {
 		return err
+	}
+	verdict := ledger.JudgeJob{Job: j.ID, Right: hash == j.Hash}
+	if j.Proving != nil {
+		verdict.Hash = hash
 	}
 	now, err := k.now(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("judge", string(j.ID)), ledger.JudgeJob{Job: j.ID, Right: right})
+	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("judge", string(j.ID), fmt.Sprint(j.At[ledger.Disputed])), verdict)
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func (n *Node) start(ctx, running context.Context) error {
 		return err
 	}
 	n.onClose(k.queue.Close)
-	k.judge = n.runAgain
+	k.judge, k.stores = n.runAgain, stores
 	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
 	counter := &counter{k, stores, mark{file: filepath.Join(dir, "counter.mark")}}
 	keeper := &keeper{k, mark{file: filepath.Join(dir, "keeper.mark")}}

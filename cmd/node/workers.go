@@ -97,24 +97,24 @@ func (n *Node) keepChild(running context.Context, dir, pass string, started chan
 	}
 }
 
-// runAgain evaluates a disputed job in a process of its own and reports whether
-// the result has the bytes its worker signed.
-func (n *Node) runAgain(ctx context.Context, j ledger.Job) (bool, error) {
+// runAgain evaluates a disputed job in a process of its own and returns the hash of
+// its result.
+func (n *Node) runAgain(ctx context.Context, id ledger.JobID) (h ledger.Hash, err error) {
 	dir, pass, err := n.childHome("judge")
 	if err != nil {
-		return false, err
+		return h, err
 	}
-	c := n.child(ctx, dir, pass, "worker", "rerun", string(j.ID), "--json")
+	c := n.child(ctx, dir, pass, "worker", "rerun", string(id), "--json")
 	var out bytes.Buffer
 	c.Stdout = &out
 	if err := c.Run(); err != nil {
-		return false, fmt.Errorf("run job again: %w", err)
+		return h, fmt.Errorf("run job again: %w", err)
 	}
 	var got struct {
 		Hash ledger.Hash `json:"hash"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Hash.IsZero() {
-		return false, fmt.Errorf("run job again: no hash: %w", err)
+		return h, fmt.Errorf("run job again: no hash: %w", err)
 	}
-	return got.Hash == j.Hash, nil
+	return got.Hash, nil
 }

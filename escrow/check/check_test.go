@@ -53,6 +53,10 @@ func TestJobFeesAreSound(t *testing.T) {
 			if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
 				t.Errorf("%s: %+v", name, r)
 			}
+			terms, p = escrow.ProofFee(fee)
+			if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 || r.Last != last || len(r.Outcomes) != 2 {
+				t.Errorf("with proof, %s: %+v", name, r)
+			}
 		}
 		terms, p := escrow.SharedFee(f, [3]ledger.PartyID{"h", "c", "e"})
 		if r := report(t, terms, p, ledger.MAN(3)); len(r.Findings) > 0 {
@@ -77,7 +81,7 @@ func TestSharedEarningsAreSound(t *testing.T) {
 	three := [3]ledger.PartyID{"h", "c", "e"}
 	for name, fee := range map[string]func() (escrow.Terms, []escrow.Part){
 		"self": func() (escrow.Terms, []escrow.Part) { return escrow.JobFee(self) }, "asked": func() (escrow.Terms, []escrow.Part) { return escrow.JobFee(f) },
-		"shared": func() (escrow.Terms, []escrow.Part) { return escrow.SharedFee(f, three) }, "joint": func() (escrow.Terms, []escrow.Part) { return escrow.JointFee(f, three) },
+		"shared": func() (escrow.Terms, []escrow.Part) { return escrow.SharedFee(f, three) }, "joint": func() (escrow.Terms, []escrow.Part) { return escrow.JointFee(f, three) }, "with proof": func() (escrow.Terms, []escrow.Part) { return escrow.ProofFee(f) },
 	} {
 		terms, parties := fee()
 		terms, p := escrow.Attributed(terms, parties, shares)

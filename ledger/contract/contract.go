@@ -18,7 +18,10 @@
 // ledger.Granted), the schedule, the supply, the clock, the receipt tree
 // (receipt.SizeKey, receipt.HashKey), the network's committee
 // (ledger.CommitteeNow), its members' signatures (ledger.JoinedKey) and keys
-// (ledger.CommitteeKeysKey), and the latest checkpoint. Only clock, supply and tree size are written by many.
+// (ledger.CommitteeKeysKey), the beacon and its latest values, all stakes, what
+// became of a worker's jobs (ledger.StandingKey), commitments to canaries, and the
+// latest checkpoint. Only clock, beacon, stakes, supply and tree size are written
+// by many.
 //
 // It holds no personal data and puts none in an error: ids, salted digests,
 // grants, jobs and payments are all it knows. It does not run models, hold
@@ -158,7 +161,29 @@ func (t *txn) dispatch() error {
 	if strings.HasPrefix(t.cmd.Name, "sum.") {
 		return t.dispatchSum()
 	}
+	if known, err := t.dispatchProof(); known {
+		return err
+	}
 	return t.dispatchAgreement()
+}
+
+// dispatchProof dispatches what the proof of results rests on.
+func (t *txn) dispatchProof() (known bool, err error) {
+	switch t.cmd.Name {
+	case "beacon.commit":
+		return true, run(t, commitBeacon)
+	case "beacon.reveal":
+		return true, run(t, revealBeacon)
+	case "worker.stake":
+		return true, run(t, lockStake)
+	case "worker.unstake":
+		return true, run(t, freeStake)
+	case "canary.commit":
+		return true, run(t, commitCanary)
+	case "canary.reveal":
+		return true, run(t, revealCanary)
+	}
+	return false, nil
 }
 
 // dispatchAgreement dispatches what several parties agree on.
@@ -220,6 +245,14 @@ func (t *txn) dispatchJob() error {
 		return run(t, postResult)
 	case "job.share":
 		return run(t, postShare)
+	case "job.draw":
+		return run(t, drawJob)
+	case "job.commit":
+		return run(t, commitReplica)
+	case "job.reveal":
+		return run(t, revealReplica)
+	case "job.found":
+		return run(t, findResults)
 	case "job.answer":
 		return run(t, answerJob)
 	case "job.accept":

@@ -57,6 +57,16 @@ func FuzzBody(f *testing.F) {
 	f.Add("model.publish", `{"vertical":"credit","name":"n","version":"1","hash":"#8","plan":"#7","plan_hash":"#8","card":"#7","accepts":["credit/file"],"features":["credit_limit"],"price":"1","shares":[{"to":"#5","parts":9999},{"to":"#9","parts":1}],"limit":{"calls":3,"within":60},"parameters":7}`, byte(8))
 	f.Add("holding.ask", `{"provider":"#6","blobs":["#7"]}`, byte(1))
 	f.Add("holding.judge", `{"holding":"common-holding-00000000000000000000000000000000","right":[true]}`, byte(1))
+	f.Add("beacon.commit", `{"link":"#8","length":3}`, byte(0))
+	f.Add("beacon.reveal", `{"link":"#8"}`, byte(1))
+	f.Add("worker.stake", `{"worker":"#9","amount":"20","fund":[]}`, byte(4))
+	f.Add("worker.unstake", `{"worker":"#6"}`, byte(4))
+	f.Add("job.draw", `{"job":"#2","value":1}`, byte(4))
+	f.Add("job.commit", `{"job":"#2","commitment":"#8"}`, byte(4))
+	f.Add("job.reveal", `{"job":"#2","result":"#7","hash":"#8","salt":"#8"}`, byte(4))
+	f.Add("job.found", `{"job":"#2","lost":["#6"]}`, byte(0))
+	f.Add("canary.commit", `{"commitment":"#8"}`, byte(0))
+	f.Add("canary.reveal", `{"job":"#2","hash":"#8","salt":"#8"}`, byte(0))
 	f.Fuzz(func(t *testing.T, name, body string, by byte) {
 		b := []byte(body)
 		for i, id := range ids {

@@ -35,12 +35,18 @@ func requestJob(t *txn, b ledger.RequestJob) error {
 	case !self && v == ledger.Health && t.author.Role != ledger.Hospital:
 		return refuse(notice.Denied, "only an admitted hospital asks for a model over another's study", "register as a hospital: `manx keys new --role hospital`")
 	}
+	if b.Proof != nil && b.Deadline-t.now < b.Proof.Life() {
+		return refuse(notice.Invalid, "a job that asks for proof lives eight times as long as its replicas have to compute", "give a later deadline")
+	}
 	if _, err := t.party(b.Subject); err != nil {
 		return err
 	}
 	j := ledger.Job{
 		ID: ledger.NewJobID(ledger.VerticalOf(b.Model), t.cmd.ID), Asker: t.cmd.Author, Subject: b.Subject, Model: b.Model,
 		Purpose: b.Purpose, Stage: ledger.Asked, Fee: b.Fee, Deadline: b.Deadline, At: map[ledger.Stage]ledger.Time{ledger.Asked: t.now},
+	}
+	if b.Proof != nil {
+		j.Proving = &ledger.Proving{Proof: *b.Proof}
 	}
 	if self {
 		if err := t.input(&j, m, b.Record, b.Version, b.Inputs, b.EvalKeys); err != nil {
@@ -81,6 +87,8 @@ func (t *txn) fund(j *ledger.Job, m ledger.Model, coins []ledger.CoinID) error {
 	of := escrow.Fee{Asker: j.Asker, Subject: j.Subject, ModelOwner: m.Owner, Exchange: Exchange(*t.genesis), Parts: fees.Jobs, Asked: t.now, Last: j.Deadline}
 	terms, parties := escrow.JobFee(of)
 	switch {
+	case j.Proving != nil:
+		terms, parties = escrow.ProofFee(of)
 	case j.Committee != "":
 		terms, parties = escrow.JointFee(of, [ledger.Sharers]ledger.PartyID(j.Organisations))
 	case j.Shared():
@@ -183,6 +191,8 @@ func claimJob(t *txn, b ledger.ClaimJob) error {
 	switch {
 	case t.author.Role != ledger.Worker:
 		return refuse(notice.Denied, "only a worker claims jobs", "register as one: `manx worker run`")
+	case j.Proving != nil:
+		return refuse(notice.Conflict, "the job's replicas are drawn", "lock a stake to be drawn: `manx worker stake`")
 	case j.Stage != ledger.Ready && j.Stage != ledger.Claimed:
 		return stage(j)
 	case j.Stage == ledger.Claimed && j.Worker != t.cmd.Author && t.now < j.Lease:
@@ -263,6 +273,10 @@ func disputeJob(t *txn, b ledger.DisputeJob) error {
 	case j.Subject:
 		by = escrow.Subject
 	default:
+		if at := j.Proving.Place(t.cmd.Author); at >= 0 && j.Proving.Replicas[at].Found() && j.Proving.Replicas[at].Hash != j.Hash {
+			by = escrow.Dissent
+			break
+		}
 		return refuse(notice.Denied, "only the asker and the subject dispute a job", "list yours: `manx job list`")
 	}
 	if j.Stage != ledger.Done && j.Stage != ledger.Answered {
@@ -282,6 +296,9 @@ func judgeJob(t *txn, b ledger.JudgeJob) error {
 	if j.Stage != ledger.Disputed {
 		return stage(j)
 	}
+	if j.Proving != nil {
+		return t.judgeProof(j, b)
+	}
 	verdict := escrow.Wrong
 	if b.Right {
 		verdict = escrow.Right
@@ -296,6 +313,15 @@ func closeJob(t *txn, b ledger.CloseJob) error {
 	}
 	if j.Stage.Over() {
 		return stage(j)
+	}
+	if j.Proving != nil && j.Proving.Until != 0 && t.now >= j.Proving.Until {
+		e, err := t.escrow(j.ID)
+		if err != nil {
+			return err
+		}
+		if t.now < e.Terms.Until(e.State) {
+			return t.windowEnds(j)
+		}
 	}
 	return t.advance(j, "", "", "")
 }

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -118,7 +119,22 @@ func beginWith(t testing.TB, random io.Reader) (*ledgertest.Story, *memory) {
 
 func (m *memory) copy() map[ledger.Key][]byte { return maps.Clone(m.state) }
 
-// money sums coins and escrows, read from state alone.
+// change rewrites a job, as no command can.
+func (m *memory) change(t testing.TB, id ledger.JobID, f func(*ledger.Job)) {
+	t.Helper()
+	var j ledger.Job
+	if err := ledger.Decode(m.state[ledger.KeyOf(id)], &j); err != nil {
+		t.Fatal(err)
+	}
+	f(&j)
+	b, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.state[ledger.KeyOf(id)] = b
+}
+
+// money sums coins, stakes and escrows, read from state alone.
 func (m *memory) money(t testing.TB) (sum ledger.Amount) {
 	t.Helper()
 	add := func(a ledger.Amount) {
@@ -135,6 +151,14 @@ func (m *memory) money(t testing.TB) (sum ledger.Amount) {
 				t.Fatal(err)
 			}
 			add(c.Amount)
+		case k == ledger.StakesKey:
+			var all []ledger.Stake
+			if err := ledger.Decode(b, &all); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range all {
+				add(s.Amount)
+			}
 		case hasSuffix(k, "/escrow"):
 			var e fee
 			if err := ledger.Decode(b, &e); err != nil {

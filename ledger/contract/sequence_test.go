@@ -35,13 +35,15 @@ type cast struct {
 	past      []ledger.Command
 	contracts []ledger.EscrowID
 	holdings  []ledger.HoldingID
+	chance    *ledgertest.Chance
+	replies   map[string]ledgertest.Reply // of a worker for a job
 	done      map[string]int
 	fee       ledger.Amount // of a coin.send
 }
 
 func newCast(t testing.TB, r *rand.Rand) *cast {
 	s, m := begin(t)
-	c := &cast{Story: s, m: m, r: r, done: map[string]int{}, sharers: s.Seats()}
+	c := &cast{Story: s, m: m, r: r, done: map[string]int{}, sharers: s.Seats(), chance: s.Chance(256), replies: map[string]ledgertest.Reply{}}
 	var furnisher *ledgertest.Key
 	for _, who := range []struct {
 		v ledger.Vertical
@@ -49,7 +51,7 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 	}{
 		{ledger.Health, ledger.Hospital}, {ledger.Health, ledger.Scientist}, {ledger.Health, ledger.Person}, {ledger.Health, ledger.Person},
 		{ledger.Credit, ledger.Furnisher}, {ledger.Credit, ledger.Lender}, {ledger.Credit, ledger.Scientist}, {ledger.Credit, ledger.Person},
-		{ledger.Credit, ledger.Person}, {ledger.Common, ledger.Worker}, {ledger.Common, ledger.Worker},
+		{ledger.Credit, ledger.Person}, {ledger.Common, ledger.Worker}, {ledger.Common, ledger.Worker}, {ledger.Common, ledger.Worker},
 	} {
 		k := s.Party(who.v, who.r)
 		c.parties = append(c.parties, k)
@@ -63,6 +65,8 @@ func newCast(t testing.TB, r *rand.Rand) *cast {
 			c.committee = s.Committee(c.sharers, c.models[len(c.models)-1])
 		case who.r == ledger.Person && who.v == ledger.Health:
 			c.records = append(c.records, s.Study(k), s.Study(k))
+		case who.r == ledger.Worker:
+			s.Do(k, ledger.LockStake{Worker: k.Party(), Amount: ledger.MAN(20), Fund: []ledger.CoinID{s.Fund(k, ledger.MAN(21))}})
 		case who.r == ledger.Person:
 			c.records = append(c.records, s.EncryptedFile(k, furnisher, c.models[len(c.models)-1], c.committee))
 		}
@@ -127,13 +131,16 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 	if c.r.IntN(12) == 0 {
 		return c.hold()
 	}
+	if c.r.IntN(16) == 0 {
+		return c.prove()
+	}
 	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
 	for _, j := range open {
 		if c.Job(j).Due <= c.World.Now() && c.r.IntN(3) == 0 {
 			return pick(c.r, c.parties), ledger.CloseJob{Job: j}
 		}
 	}
-	if len(open) > 0 && c.r.IntN(2) == 0 {
+	if len(open) > 0 && c.r.IntN(3) > 0 {
 		return c.progress(c.Job(pick(c.r, open)))
 	}
 	j, _ := ledgertest.Find[ledger.Job](c.Story, ledger.KeyOf(pick(c.r, c.jobs)))
@@ -145,8 +152,12 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		return c.key(p)
 	}
 	ref, h, now := ledgertest.Ref("x"), ledger.Hash{1}, c.World.Now()
-	switch c.r.IntN(24) {
-	case 21, 22:
+	p, life := c.proof(), ledger.Time(1000)
+	if p != nil {
+		life = 5000
+	}
+	switch c.r.IntN(25) {
+	case 20, 21, 22:
 		return c.beforehand(rec, right)
 	case 23:
 		holder := pick(c.r, c.sharers[:])
@@ -165,11 +176,11 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 	case 2, 3:
 		k := c.owner(rec)
 		return k, ledger.RequestJob{Model: pick(c.r, c.models), Subject: k.Party(), Purpose: ledger.Diagnosis, Fund: c.coins(k.Party(), 1), Fee: ledger.MAN(3),
-			Deadline: now + 1000, Record: rec, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}
+			Deadline: now + life, Record: rec, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref, Proof: p}
 	case 4, 5:
 		k := c.parties[5] // the lender
 		return k, ledger.RequestJob{Model: pick(c.r, c.models), Subject: pick(c.r, c.parties[7:9]).Party(), Purpose: ledger.CreditTransaction,
-			Fund: c.coins(k.Party(), 1), Fee: ledger.MAN(2), Deadline: now + 1000}
+			Fund: c.coins(k.Party(), 1), Fee: ledger.MAN(2), Deadline: now + life, Proof: p}
 	case 6:
 		k, sub := pick(c.r, c.parties[3:6]), pick(c.r, c.parties[6:9])
 		seq := uint64(1)
@@ -221,7 +232,7 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 		if c.r.IntN(2) == 0 {
 			return pick(c.r, c.parties), ledger.CloseJob{Job: j.ID}
 		}
-		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0}
+		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0, Hash: ledger.Hash{byte(1 + c.r.IntN(2))}}
 	}
 }
 
@@ -273,6 +284,9 @@ func (c *cast) progress(j ledger.Job) (ledger.Signer, ledger.Body) {
 		g := ledgertest.Read[ledger.Grant](c.Story, ledger.KeyOf(j.Grant))
 		return c.key(j.Subject), ledger.PostInput{Job: j.ID, Grant: g.ID, Record: g.Record, Version: 1, Inputs: []storage.Ref{ref}, EvalKeys: ref}
 	case ledger.Ready:
+		if j.Proving != nil {
+			return worker, c.draw(j)
+		}
 		return worker, ledger.ClaimJob{Job: j.ID}
 	case ledger.Claimed:
 		return c.key(j.Worker), ledger.PostResult{Job: j.ID, Result: ref, Hash: h}
@@ -281,7 +295,9 @@ func (c *cast) progress(j ledger.Job) (ledger.Signer, ledger.Body) {
 			return c.key(j.Subject), ledger.AnswerJob{Job: j.ID, Answer: ref, Digest: h}
 		}
 	case ledger.Disputed:
-		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0}
+		return c.World.Organisations[0], ledger.JudgeJob{Job: j.ID, Right: c.r.IntN(2) == 0, Hash: ledger.Hash{byte(1 + c.r.IntN(2))}}
+	case ledger.Drawn, ledger.Committed, ledger.Revealed:
+		return c.replicate(j)
 	}
 	if c.r.IntN(3) == 0 {
 		return c.key(j.Asker), ledger.DisputeJob{Job: j.ID}
@@ -340,7 +356,7 @@ func (c *cast) signed(by ledger.Signer, b ledger.Body) (ledger.Command, bool) {
 // command has one effect (8), what is not validly signed has none (2), and
 // afterwards every escrow ends (4). MANX_LONG=1 tries 120,000 commands.
 func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
-	runs, steps := 8, 600
+	runs, steps := 4, 900
 	if testing.Short() {
 		runs = 2
 	}
@@ -351,7 +367,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	// What chance may leave out of a run is looked for in some more.
 	rare := func() (out []string) {
 		for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
-			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay"} {
+			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay", "job.draw", "job.commit", "job.reveal", "job.found", "worker.stake", "worker.unstake"} {
 			if done[n] == 0 && !testing.Short() {
 				out = append(out, n)
 			}
@@ -390,6 +406,9 @@ func (c *cast) step(t testing.TB, l ledger.Ledger) {
 	switch c.r.IntN(20) {
 	case 0:
 		c.Wait(1 + ledger.Time(c.r.IntN(150)))
+		if c.r.IntN(2) == 0 {
+			c.chance.Roll()
+		}
 		return
 	case 1:
 		before := c.m.copy()
@@ -471,6 +490,7 @@ func (c *cast) finish(t testing.TB) {
 		}
 	}
 	c.finishContracts(t, worker)
+	c.freeStakes(t)
 	for k := range c.m.state {
 		if !hasSuffix(k, "/escrow") {
 			continue

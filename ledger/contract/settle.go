@@ -2,11 +2,13 @@ package contract
 
 import (
 	"errors"
+	"slices"
 
 	"manx/escrow"
 	"manx/ledger"
 	"manx/ledger/receipt"
 	"manx/privacy/notice"
+	"manx/storage"
 )
 
 // A fee is the escrow of a job: its terms, and where they stand.
@@ -18,11 +20,16 @@ type fee struct {
 // advance makes a choice in a job's escrow, or lets time pass where choice is
 // empty, and saves the job: at next, or at its end where the terms reach one.
 func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice escrow.Choice) error {
+	return t.advanceAs(j, next, by, t.cmd.Author, choice)
+}
+
+// advanceAs is advance for a choice of another than the author.
+func (t *txn) advanceAs(j ledger.Job, next ledger.Stage, by escrow.Role, party ledger.PartyID, choice escrow.Choice) error {
 	e, err := t.escrow(j.ID)
 	if err != nil {
 		return err
 	}
-	after, paid, err := e.Terms.Step(e.State, escrow.Input{At: t.now, By: by, Party: t.cmd.Author, Choice: choice})
+	after, paid, err := e.Terms.Step(e.State, escrow.Input{At: t.now, By: by, Party: party, Choice: choice})
 	switch {
 	case errors.Is(err, escrow.ErrLate):
 		return late()
@@ -33,11 +40,15 @@ func (t *txn) advance(j ledger.Job, next ledger.Stage, by escrow.Role, choice es
 	case err != nil:
 		return err
 	}
-	return t.settle(j, next, fee{e.Terms, after}, paid)
+	return t.settle(j, next, fee{e.Terms, after}, paid, false)
 }
 
-func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Output) error {
+func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Output, withdrawn bool) error {
 	if err := t.save(ledger.EscrowKey(j.ID), e, ""); err != nil {
+		return err
+	}
+	paid, err := divide(j, paid)
+	if err != nil {
 		return err
 	}
 	if err := t.pay(paid); err != nil {
@@ -53,13 +64,27 @@ func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Outpu
 		j.Stage, j.At[next] = next, t.now
 	}
 	j.Due = e.Terms.Until(e.State)
+	if j.Proving != nil {
+		if j.Proving.Until != 0 {
+			j.Due = min(j.Due, j.Proving.Until)
+		}
+		if j.Stage.Over() {
+			if err := t.concludeProof(&j, withdrawn); err != nil {
+				return err
+			}
+		}
+	}
 	if err := t.save(ledger.KeyOf(j.ID), j, ledger.JobReached(j.Stage)); err != nil {
 		return err
 	}
 	if !e.State.Over() {
 		return nil
 	}
-	return t.receipt(j, e.State.Paid)
+	all, err := divide(j, e.State.Paid)
+	if err != nil {
+		return err
+	}
+	return t.receipt(j, all)
 }
 
 // withdraw takes the data out of a job: refunded before a result is there, by
@@ -69,6 +94,9 @@ func (t *txn) withdraw(id ledger.JobID) error {
 	j, err := t.job(id)
 	if err != nil || j.Stage.Over() {
 		return err
+	}
+	if j.Proving != nil && slices.ContainsFunc(j.Proving.Replicas, ledger.Replica.Found) && j.Hash.IsZero() {
+		return nil // a result is out, and the replicas have yet to be told right from wrong
 	}
 	e, err := t.escrow(id)
 	if err != nil {
@@ -80,7 +108,8 @@ func (t *txn) withdraw(id ledger.JobID) error {
 	}
 	in := escrow.Input{At: t.now, By: by, Party: j.Subject, Choice: escrow.Withdraw}
 	after, paid, err := e.Terms.Step(e.State, in)
-	if errors.Is(err, escrow.ErrLate) { // its time had passed: it ends as closing would end it
+	late := errors.Is(err, escrow.ErrLate)
+	if late { // its time had passed: it ends as closing would end it
 		after, paid, err = e.Terms.Step(e.State, escrow.Input{At: t.now})
 	}
 	if errors.Is(err, escrow.ErrNone) {
@@ -89,7 +118,7 @@ func (t *txn) withdraw(id ledger.JobID) error {
 	if err != nil {
 		return err
 	}
-	return t.settle(j, "", fee{e.Terms, after}, paid)
+	return t.settle(j, "", fee{e.Terms, after}, paid, !late)
 }
 
 func (t *txn) escrow(id ledger.JobID) (fee, error) {
@@ -109,12 +138,13 @@ func (t *txn) receipt(j ledger.Job, paid []ledger.Output) error {
 	r := ledger.Receipt{
 		Version: 1, Network: t.cmd.Network, Job: j.ID, Outcome: j.Stage, Asker: j.Asker, Subject: j.Subject,
 		Model: j.Model, ModelOwner: m.Owner, ModelHash: m.Hash, PlanHash: m.PlanHash, Card: m.Card, Purpose: j.Purpose, Grant: j.Grant, Record: j.Record,
-		Inputs: j.Inputs, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker, Payments: paid, At: t.now,
+		Plan: m.Plan, Inputs: j.Inputs, EvalKeys: j.EvalKeys, Result: j.Result, Hash: j.Hash, Digest: j.Digest, Worker: j.Worker,
+		Proving: j.Proving, Payments: paid, At: t.now,
 	}
 	if j.Shared() {
-		r.PlanHash = ledger.Hash{} // of a run under the subject's own key, which this was not
+		r.Plan, r.PlanHash = storage.Ref{}, ledger.Hash{} // of a run under the subject's own key, which this was not
 		if j.Committee != "" {
-			r.PlanHash, r.Committee = m.Joint.Hash, j.Committee
+			r.Plan, r.PlanHash, r.Committee = m.Joint.Plan, m.Joint.Hash, j.Committee
 		}
 		r.Organisations, r.Holders, r.Security, r.Try = j.Organisations, j.Holders, j.Security, j.Try
 	}

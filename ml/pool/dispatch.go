@@ -118,8 +118,8 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	o := d.open[id]
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
-		if !job.Evaluated() {
-			return nil // three organisations compute it, not a worker
+		if !job.Evaluated() || job.Proving != nil {
+			return nil // three organisations compute it, or workers that are drawn
 		}
 		if o == nil {
 			o = &openJob{since: at}

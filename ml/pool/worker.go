@@ -70,6 +70,7 @@ type Worker struct {
 	Progress func(job ledger.JobID, step, of int)
 
 	cache *cache
+	drawn replicas
 }
 
 const (
@@ -120,6 +121,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.Log.InfoContext(ctx, "worker waits for jobs", "worker", w.Signer.Party())
 	lines := w.lines(js)
 	for tidied := time.Now(); ctx.Err() == nil; {
+		w.replicate(working)
 		m, l, err := w.next(ctx, lines)
 		switch {
 		case err != nil && ctx.Err() == nil:

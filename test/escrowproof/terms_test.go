@@ -225,7 +225,11 @@ func TestSolverOnJobFees(t *testing.T) {
 	self := f
 	self.Subject = f.Asker
 	for name, fee := range map[string]escrow.Fee{"self": self, "asked": f} {
-		terms, p := escrow.JobFee(fee)
+		terms, p := escrow.ProofFee(fee)
+		if o := compare(t, terms, p, []ledger.Amount{ledger.MAN(3)}); o.short+o.never+o.cautious > 0 || o.replayed != len(terms.Clauses) {
+			t.Errorf("with proof, %s: %+v", name, o)
+		}
+		terms, p = escrow.JobFee(fee)
 		for _, a := range []ledger.Amount{{}, ledger.Units(1), ledger.MAN(3)} {
 			if o := compare(t, terms, p, []ledger.Amount{a}); o.short+o.never+o.cautious > 0 || o.replayed != len(terms.Clauses) {
 				t.Errorf("%s of %s: %+v", name, a, o)

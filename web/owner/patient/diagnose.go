@@ -76,18 +76,29 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 		Seconds: float64(n) * q.Wall.Seconds(), Precision: x.card.Precision.Bound, Unchecked: untold}, nil
 }
 
+// Terms are what a patient wants of a job.
+type Terms struct {
+	Life  ledger.Time   // seconds until its deadline
+	Proof *ledger.Proof // of the result, by workers that are drawn; nil wants none
+}
+
 // Diagnose asks a model for its finding on a record of the patient's own: slices,
 // radiographs or measurements are chosen and encrypted here, a worker computes on the ciphertexts, and only
 // this device decrypts. The fee waits in escrow until the result has opened.
 // Interrupted, it goes on with the same job when it is repeated.
 func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name string, life ledger.Time, show Progress) (d Diagnosis, err error) {
+	return DiagnoseWith(ctx, p, id, name, Terms{Life: life}, show)
+}
+
+// DiagnoseWith is Diagnose on other terms.
+func DiagnoseWith(ctx context.Context, p *owner.Party, id ledger.RecordID, name string, terms Terms, show Progress) (d Diagnosis, err error) {
 	began := time.Now()
 	x, err := prepare(ctx, p, id, name)
 	if err != nil {
 		return d, err
 	}
 	d.Times.Read = time.Since(began).Seconds()
-	job, done, err := request(ctx, p, x, id, life, show, &d)
+	job, done, err := request(ctx, p, x, id, terms, show, &d)
 	if err != nil {
 		return d, err
 	}
@@ -117,8 +128,8 @@ func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 
 // request encrypts the inputs and asks for the job, or goes on with the job that
 // an interrupted try asked for.
-func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID, life ledger.Time, show Progress, d *Diagnosis) (job ledger.JobID, done func() error, err error) {
-	ask := ledger.RequestJob{Model: x.model.ID, Subject: p.ID(), Purpose: ledger.Diagnosis, Fee: x.model.Price, Record: id, Version: x.at}
+func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID, terms Terms, show Progress, d *Diagnosis) (job ledger.JobID, done func() error, err error) {
+	ask := ledger.RequestJob{Model: x.model.ID, Subject: p.ID(), Purpose: ledger.Diagnosis, Fee: x.model.Price, Record: id, Version: x.at, Proof: terms.Proof}
 	if job, done, found, err := p.Requested(ctx, ask); found || err != nil {
 		return job, done, err
 	}
@@ -131,7 +142,7 @@ func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID
 	if err != nil {
 		return job, done, err
 	}
-	ask.Deadline, ask.Inputs, ask.EvalKeys = info.Now+life, e.Inputs, e.EvalKeys
+	ask.Deadline, ask.Inputs, ask.EvalKeys = info.Now+terms.Life, e.Inputs, e.EvalKeys
 	return p.RequestJob(ctx, ask)
 }
 

@@ -1,0 +1,166 @@
+package contract
+
+import (
+	"slices"
+	"strings"
+
+	"manx/ledger"
+	"manx/ledger/proof"
+	"manx/privacy/notice"
+)
+
+// stakes returns all stakes, by worker, and the place of a worker's or where it
+// would stand.
+func (t *txn) stakes(worker ledger.PartyID) (all []ledger.Stake, at int, ok bool, err error) {
+	all, _, err = load[[]ledger.Stake](t, ledger.StakesKey)
+	at, ok = find(all, worker)
+	return all, at, ok, err
+}
+
+func find(all []ledger.Stake, worker ledger.PartyID) (at int, ok bool) {
+	return slices.BinarySearchFunc(all, worker, func(s ledger.Stake, w ledger.PartyID) int { return strings.Compare(string(s.Worker), string(w)) })
+}
+
+func lockStake(t *txn, b ledger.LockStake) error {
+	if ledger.VerticalOf(t.cmd.Author) != ledger.Common {
+		return refuse(notice.Denied, "stakes are locked by those who serve both sides: workers, holders and organisations", "lock it as the worker's own party: `manx worker stake`")
+	}
+	p, err := t.party(b.Worker)
+	if err != nil {
+		return err
+	}
+	if p.Role != ledger.Worker {
+		return refuse(notice.Denied, "a stake is locked for a worker", "register one: `manx worker run`")
+	}
+	all, at, ok, err := t.stakes(b.Worker)
+	switch {
+	case err != nil:
+		return err
+	case ok && all[at].Operator != t.cmd.Author:
+		return refuse(notice.Denied, "another operator has locked a stake for this worker", "it gives notice first: `manx worker unstake`")
+	case ok && all[at].Notice != 0:
+		return refuse(notice.Conflict, "notice of this stake is given", "take it back first: `manx worker unstake`")
+	case !ok && len(all) >= ledger.MaxStakes:
+		return refuse(notice.Exhausted, "as many workers have a stake as can", "")
+	}
+	sum, err := t.spend(b.Fund)
+	if err != nil {
+		return err
+	}
+	change, err := sum.Sub(b.Amount)
+	if err != nil {
+		return refuse(notice.Exhausted, "the coins given do not cover the stake", "see what you hold: `manx wallet balance`")
+	}
+	s := ledger.Stake{Worker: b.Worker, Operator: t.cmd.Author, Amount: b.Amount, Since: t.now}
+	if ok {
+		if s.Amount, err = all[at].Amount.Add(b.Amount); err != nil {
+			return err
+		}
+		all[at] = s
+	} else {
+		all = slices.Insert(all, at, s)
+	}
+	if s.Amount.Cmp(ledger.MinStake()) < 0 {
+		return refuse(notice.Invalid, "a stake is "+ledger.MinStake().String()+" MAN or more", "lock more")
+	}
+	if err := t.save(ledger.StakesKey, all, ledger.StakesChanged); err != nil {
+		return err
+	}
+	if change.IsZero() {
+		return nil
+	}
+	return t.pay([]ledger.Output{{To: t.cmd.Author, Amount: change}})
+}
+
+func freeStake(t *txn, b ledger.FreeStake) error {
+	all, at, ok, err := t.stakes(b.Worker)
+	if err != nil {
+		return err
+	}
+	if !ok || t.cmd.Author != b.Worker && t.cmd.Author != all[at].Operator {
+		return refuse(notice.NotFound, "the author has no stake for such a worker", "see yours: `manx worker stake`")
+	}
+	if all[at].Notice == 0 {
+		all[at].Notice = t.now
+		return t.save(ledger.StakesKey, all, ledger.StakesChanged)
+	}
+	st, _, err := load[ledger.Standing](t, ledger.StandingKey(b.Worker))
+	switch {
+	case err != nil:
+		return err
+	case t.now < all[at].Notice+ledger.NoticePeriod:
+		return refuse(notice.Conflict, "the stake is held for seven days after notice", "ask again then: `manx worker unstake`")
+	case len(st.Open) > 0:
+		return refuse(notice.Conflict, "a job that drew the worker has not ended", "ask again later: `manx worker unstake`")
+	}
+	out := []ledger.Output{{To: all[at].Operator, Amount: all[at].Amount}}
+	if err := t.save(ledger.StakesKey, slices.Delete(all, at, at+1), ledger.StakesChanged); err != nil {
+		return err
+	}
+	return t.pay(out)
+}
+
+func (t *txn) standing(worker ledger.PartyID) (ledger.Standing, error) {
+	s, _, err := load[ledger.Standing](t, ledger.StandingKey(worker))
+	s.Worker = worker
+	return s, err
+}
+
+// punish takes from stakes what a job's verdicts cost and gives the stated part
+// to those who were right and the rest to the exchange.
+func (t *txn) punish(of []ledger.Replica, verdicts []proof.Verdict) error {
+	all, _, _, err := t.stakes("")
+	if err != nil {
+		return err
+	}
+	lost, changed := ledger.Amount{}, false
+	var right []ledger.PartyID
+	for i, r := range of {
+		if verdicts[i] == proof.Right {
+			right = append(right, r.Worker)
+		}
+		at, ok := find(all, r.Worker)
+		if !ok {
+			continue
+		}
+		p := proof.Penalty(all[at].Amount, verdicts[i])
+		if p.IsZero() {
+			continue
+		}
+		if all[at].Amount, err = all[at].Amount.Sub(p); err != nil {
+			return err
+		}
+		if lost, err = lost.Add(p); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if !changed {
+		return nil
+	}
+	if err := t.save(ledger.StakesKey, all, ledger.StakesChanged); err != nil {
+		return err
+	}
+	out, err := divided(lost, proof.Share(lost, len(right)), right, Exchange(*t.genesis))
+	if err != nil {
+		return err
+	}
+	return t.pay(out)
+}
+
+// divided gives each of some a share of a sum, and the rest to another.
+func divided(sum, share ledger.Amount, to []ledger.PartyID, rest ledger.PartyID) (out []ledger.Output, err error) {
+	for _, p := range to {
+		if share.IsZero() {
+			break
+		}
+		if sum, err = sum.Sub(share); err != nil {
+			return nil, err
+		}
+		out = append(out, ledger.Output{To: p, Amount: share})
+	}
+	if !sum.IsZero() {
+		out = append(out, ledger.Output{To: rest, Amount: sum})
+	}
+	return out, nil
+}
