@@ -237,8 +237,8 @@ const saved = 64
 // queueing (Bennett and Zhang, 1996), and at least to the tag that was served, as in
 // start-time fair queueing (Goyal, Vin and Cheng, 1996). The first keeps ever new
 // askers from passing one that has had its turn before.
-func (s *Scheduler) take(f *flow, it *item, w *worker) {
-	a := f.asker
+func (s *Scheduler) take(f *flow, it *item, p place) {
+	a, w := f.asker, p.worker
 	cost := it.Work / a.weight
 	due := math.Max(a.tag, s.virtual-saved*cost)
 	s.virtual = math.Max(s.virtual+it.Work/math.Max(s.weights, a.weight), due)
@@ -260,7 +260,7 @@ func (s *Scheduler) take(f *flow, it *item, w *worker) {
 	w.has = append(w.has, it)
 	w.work += it.Work
 	s.running++
-	if it.Key != "" && !slices.Contains(w.Keys, it.Key) {
+	if it.Key != "" && !p.holds {
 		s.hold(w, it.Key)
 	}
 	s.shelve(w)

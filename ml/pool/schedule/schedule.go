@@ -267,7 +267,7 @@ func (s *Scheduler) Next(now time.Duration) (Assignment, bool) {
 			continue
 		}
 		g.pass(f.priority)
-		s.take(f, it, p.worker)
+		s.take(f, it, p)
 		waited := max(0, now-it.since)
 		return Assignment{Job: it.Job, Worker: p.worker.ID, Class: p.class, Waited: waited, Fetch: seconds(p.fetch), Run: seconds(p.run), Behind: seconds(p.behind)}, true
 	}

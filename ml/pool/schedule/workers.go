@@ -136,6 +136,7 @@ func (s *Scheduler) unshelve(w *worker) {
 // A place is where a job could run, in seconds and in MAN.
 type place struct {
 	worker             *worker
+	holds              bool // the job's keys
 	class              Class
 	fetch, run, behind float64
 	cost               float64
@@ -161,7 +162,7 @@ func (s *Scheduler) among(g *group, it *item, avoid []string) (best place) {
 			return
 		}
 		rate := w.Rates[class]
-		p := place{worker: w, class: class, run: it.Work / rate, behind: w.work / rate}
+		p := place{worker: w, class: class, holds: holds, run: it.Work / rate, behind: w.work / rate}
 		extra := p.behind
 		if it.Key != "" && !holds {
 			p.fetch = it.KeyBytes / w.Bandwidth
