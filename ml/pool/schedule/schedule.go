@@ -182,11 +182,24 @@ func within(v, least, most float64) float64 {
 // Room returns nil where a job of an asker would be taken, and otherwise what Offer
 // would return.
 func (s *Scheduler) Room(asker string, classes ...Class) error {
-	a := s.askers[asker]
+	mine := 0
+	if a := s.askers[asker]; a != nil {
+		mine = a.waiting
+	}
+	return s.Full(asker, mine, s.waiting, classes...)
+}
+
+// Full returns nil where an asker who has so many of so many waiting jobs, counted by
+// the caller, may have one more, and *Full otherwise.
+func (s *Scheduler) Full(asker string, mine, all int, classes ...Class) error {
+	most := s.rules.PerAsker
+	if a := s.askers[asker]; a != nil {
+		most = a.perAsker
+	}
 	switch {
-	case a != nil && a.waiting >= a.perAsker:
-		return &Full{Asker: true, After: s.after(classes, float64(a.waiting)/float64(s.waiting))}
-	case s.waiting >= s.rules.Waiting:
+	case mine >= most:
+		return &Full{Asker: true, After: s.after(classes, float64(mine)/float64(max(all, 1)))}
+	case all >= s.rules.Waiting:
 		return &Full{After: s.after(classes, 1)}
 	}
 	return nil
