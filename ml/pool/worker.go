@@ -42,6 +42,10 @@ type Evaluator interface {
 	Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error
 }
 
+// ErrGone says that a program or an evaluator is lost, with the process that held it:
+// it must be readied again.
+var ErrGone = errors.New("the engine has lost what it had readied")
+
 // Submitter is what a worker needs of the ledger.
 type Submitter interface {
 	Submit(ctx context.Context, c ledger.Command) (ledger.Height, error)
