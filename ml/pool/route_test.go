@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"manx/ledger"
 	"manx/ledger/ledgertest"
@@ -206,6 +210,38 @@ func TestAnAskersQuotaHoldsItsJobsBack(t *testing.T) {
 	}
 	if most.Load() != 1 {
 		t.Errorf("%d ran at once", most.Load())
+	}
+}
+
+// The same on a server of somebody else's, with its users: as `manx up --nats` does.
+func TestAJobThroughACluster(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	check(t, s.queue.Close())
+	other, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, NoSystemAccount: true,
+		Users: []*server.User{{Username: "exchange", Password: "a"}, {Username: "workers", Password: "b", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: []string{"pool.advert.*", "pool.back.*", "$JS.API.CONSUMER.INFO.JOBS.*", "$JS.API.CONSUMER.MSG.NEXT.JOBS.*", "$JS.ACK.JOBS.>"}},
+			// Each worker's inbox is a first word of its own, which no pattern names alone.
+			Subscribe: &server.SubjectPermission{Allow: []string{">"}, Deny: []string{"jobs.>", "state.>", "pool.>"}},
+		}}}})
+	check(t, err)
+	other.Start()
+	defer other.Shutdown()
+	if !other.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the other server does not start")
+	}
+	file := filepath.Join(t.TempDir(), "users")
+	check(t, os.WriteFile(file, []byte("exchange:a\nworkers:b\n"), 0o600))
+	s.cfg = pool.Config{URL: other.ClientURL(), Credentials: file, AckWait: ackWait, MaxDeliver: 2}
+	s.openQueue()
+	d := s.route(&pool.Dispatcher{})
+	s.joins(d, s.worker())
+	s.done(s.ask(s.model))
+	s.eventually("the queue is empty", func() bool { return s.waiting() == 0 })
+	other.Shutdown()
+	s.cfg.Credentials = filepath.Join(t.TempDir(), "none")
+	if _, err := pool.Open(t.Context(), s.cfg); !notice.Is(err, notice.Unavailable) {
+		t.Errorf("no credentials gave %v", err)
 	}
 }
 

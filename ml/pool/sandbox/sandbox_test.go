@@ -210,6 +210,23 @@ type broken struct{ err error }
 
 func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
+func FuzzFrame(f *testing.F) {
+	var b bytes.Buffer
+	check(f, writeFrame(&b, frame{kind: data, id: 1, of: 2, body: []byte("abc")}))
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := readFrame(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		check(t, writeFrame(&again, got))
+		if !bytes.HasPrefix(b, again.Bytes()) {
+			t.Fatal("a frame does not round trip")
+		}
+	})
+}
+
 // encrypted returns a plan, its keys and an input.
 func encrypted(t testing.TB, hidden int) (plan, keys, in []byte) {
 	t.Helper()
