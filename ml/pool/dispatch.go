@@ -25,7 +25,7 @@ type Watched interface {
 // A Need is what a job asks of who runs it.
 type Need struct {
 	Line     Class   // the runtime's, on which any worker of it may take the job
-	Classes  []Class // of machines that can run it; that of the line is always among them
+	Classes  []Class // of machines that can run it; none means whoever serves the line
 	Priority Priority
 	Work     float64 // operations, in the unit of workers' rates; 0 where it is not known
 	KeyBytes float64 // of its evaluation keys
@@ -180,13 +180,19 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := d.open[id]
+	var need Need
+	if o == nil && !job.Stage.Over() {
+		d.mu.Unlock() // it may read a plan; this goroutine alone adds jobs
+		need = d.route(ctx, job)
+		d.mu.Lock()
+	}
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
 		if !job.Evaluated() {
 			return nil // three organisations compute it, not a worker
 		}
 		if o == nil {
-			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: d.route(ctx, job)}
+			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: need}
 			if !job.EvalKeys.IsZero() {
 				o.keys = job.EvalKeys.String()
 			}

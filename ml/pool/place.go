@@ -43,8 +43,8 @@ func (d *Dispatcher) route(ctx context.Context, job ledger.Job) Need {
 	if d.Route != nil {
 		n = d.Route(ctx, job)
 	}
-	if !slices.Contains(n.Classes, n.Line) {
-		n.Classes = append(slices.Clone(n.Classes), n.Line)
+	if len(n.Classes) == 0 {
+		n.Classes = []Class{n.Line}
 	}
 	return n
 }

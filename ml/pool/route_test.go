@@ -29,6 +29,10 @@ func (s *scene) route(d *pool.Dispatcher) *pool.Dispatcher {
 	return d
 }
 
+func onCPU(context.Context, ledger.Job) pool.Need {
+	return pool.Need{Line: pool.CKKS, Classes: []pool.Class{pool.CPU, pool.CPUIFMA}, Priority: pool.Normal, Work: 1e6}
+}
+
 // joins starts a worker and waits until the dispatcher knows it.
 func (s *scene) joins(d *pool.Dispatcher, w *pool.Worker) (stop func()) {
 	s.T.Helper()
@@ -47,7 +51,7 @@ func (s *scene) joins(d *pool.Dispatcher, w *pool.Worker) (stop func()) {
 func TestTheFasterWorkerGetsTheJob(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
-	d := s.route(&pool.Dispatcher{})
+	d := s.route(&pool.Dispatcher{Route: onCPU})
 	slow, fast := s.worker(), s.worker()
 	slow.Rates, fast.Rates = map[pool.Class]float64{pool.CPU: 1e8}, map[pool.Class]float64{pool.CPUIFMA: 1e9}
 	s.joins(d, slow)
@@ -65,13 +69,32 @@ func TestTheFasterWorkerGetsTheJob(t *testing.T) {
 	}
 }
 
+// A GPU of 8 GiB is not given what needs 24, whatever it promises; and what no machine
+// there is of a class for waits on the open line.
+func TestAJobGoesWhereItFits(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	d := s.route(&pool.Dispatcher{Route: func(context.Context, ledger.Job) pool.Need {
+		return pool.Need{Line: pool.CKKS, Classes: pool.GPUs(20 << 30), Priority: pool.Normal, Work: 1e6}
+	}})
+	small, large := s.worker(), s.worker()
+	small.Rates, large.Rates = map[pool.Class]float64{"gpu-8": 1e12}, map[pool.Class]float64{"gpu-24": 1e9}
+	s.joins(d, small)
+	s.joins(d, large)
+	for range 2 {
+		if s.done(s.ask(s.model)).Worker != large.Signer.Party() {
+			t.Error("the small GPU was given it")
+		}
+	}
+}
+
 // The chosen worker advertises itself, and gets nowhere.
 func TestASilentChoiceStrandsNoJob(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
-	d := s.route(&pool.Dispatcher{})
+	d := s.route(&pool.Dispatcher{Route: onCPU})
 	idle, other := s.worker(), s.worker()
-	idle.Rates = map[pool.Class]float64{pool.CPU: 1e12}
+	idle.Rates, other.Rates = map[pool.Class]float64{pool.CPU: 1e12}, map[pool.Class]float64{pool.CPU: 1e9}
 	idle.Ledger, idle.Drain = stuck{s.Ledger}, 10*time.Millisecond
 	s.joins(d, idle)
 	s.joins(d, other)

@@ -71,8 +71,8 @@ type Worker struct {
 
 	Runtime Class // of the job that Rerun evaluates; empty means CKKS
 
-	// Rates are the operations a second that were measured, by class of machine; a
-	// runtime without any counts as 10⁸. Price is the least the worker works for, in
+	// Rates are the operations a second that were measured, by class of machine; without
+	// any, the worker is given jobs that name no class of machine. Price is the least the worker works for, in
 	// MAN for 10¹² operations.
 	Rates map[Class]float64
 	Price float64
