@@ -26,11 +26,11 @@ func BenchmarkNext(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			before := heap()
+			before := inUse()
 			for i := range waiting {
 				add(i)
 			}
-			held := float64(heap()-before) / float64(waiting)
+			held := float64(inUse()-before) / float64(waiting)
 			i, cpu := waiting, spent()
 			for b.Loop() {
 				a, ok := s.Next(0)
@@ -47,8 +47,8 @@ func BenchmarkNext(b *testing.B) {
 	}
 }
 
-// heap is the bytes in use, and spent the processor time, of this process.
-func heap() int64 {
+// inUse is the bytes in use, and spent the processor time, of this process.
+func inUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
