@@ -87,7 +87,7 @@ func bench(b *testing.B, workers int, e pool.Engine) (*scene, *pool.Dispatcher) 
 func (s *scene) ended(jobs []ledger.JobID) {
 	s.T.Helper()
 	for _, id := range jobs {
-		for end := time.Now().Add(5 * time.Minute); s.Job(id).Stage != ledger.Done; time.Sleep(500 * time.Microsecond) {
+		for end := time.Now().Add(5 * time.Minute); s.Job(id).Stage != ledger.Done; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				s.T.Fatal("a job does not end")
 			}

@@ -268,6 +268,25 @@ func TestAJobThroughACluster(t *testing.T) {
 	}
 }
 
+func TestAFullLineHoldsJobsBack(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	d := s.route(&pool.Dispatcher{OpenLines: 2})
+	var all []ledger.JobID
+	for range 5 {
+		all = append(all, s.ask(s.model))
+	}
+	s.eventually("two are on the line", func() bool { st := d.Status(); return st.Held == 3 && st.Waiting == 5 })
+	if n := s.waiting(); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+	s.start(s.worker().Run)
+	for _, id := range all {
+		s.done(id)
+	}
+	s.eventually("nothing is left", func() bool { st := d.Status(); return st.Waiting+st.Running == 0 && s.waiting() == 0 })
+}
+
 // A new class of worker registers an engine, and the node a route: nothing else
 // changes, and the others go on.
 func TestAPlugIn(t *testing.T) {
