@@ -143,7 +143,7 @@ func (w *Worker) resultOf(ctx context.Context, job ledger.Job) ([]byte, error) {
 	held := &holding{Packs: w.Packs}
 	aside := *w
 	aside.Packs = held
-	_, _, err := aside.compute(running, job)
+	_, _, err := aside.compute(running, job, CKKS)
 	cause := context.Cause(running)
 	stop(nil)
 	<-watched
