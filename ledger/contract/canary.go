@@ -57,9 +57,7 @@ func revealCanary(t *txn, b ledger.RevealCanary) error {
 			if err != nil {
 				return err
 			}
-			if err := t.save(ledger.StandingKey(r.Worker), proof.After(st, proof.Lied, t.now), ledger.StandingChanged); err != nil {
-				return err
-			}
+			t.setStanding(proof.After(st, proof.Lied, t.now))
 		}
 	}
 	if err := t.put(k, nil); err != nil {

@@ -251,6 +251,43 @@ func TestInvariant4_SilentReplicas(t *testing.T) {
 	}
 }
 
+// Erasing a record ends all its jobs at once, though the same workers were drawn.
+func TestInvariant4_ErasingEndsAllProofs(t *testing.T) {
+	f := newTroupe(t, 3)
+	var jobs []ledger.JobID
+	for range 3 {
+		j, drawn := f.ask(ledger.Proof{Replicas: 3})
+		f.Do(drawn[0], ledgertest.Replying(drawn[0], right).Commit(j))
+		f.Do(drawn[1], ledgertest.Replying(drawn[1], right).Commit(j))
+		jobs = append(jobs, j)
+	}
+	f.Wait(ledger.MinWithin)
+	for _, j := range jobs {
+		f.Do(f.patient, ledger.CloseJob{Job: j}) // one in each was silent
+	}
+	f.Do(f.patient, ledger.EraseRecord{Record: f.study})
+	silent := 0
+	for _, j := range jobs {
+		f.stage(j, ledger.Refunded)
+	}
+	for _, w := range f.workers {
+		st := ledgertest.Read[ledger.Standing](f.Story, ledger.StandingKey(w.Party()))
+		if silent += st.Silent; len(st.Open) > 0 {
+			t.Errorf("%d ended jobs are open", len(st.Open))
+		}
+		left := ledger.MAN(20)
+		for range st.Silent {
+			left, _ = left.Sub(left.Part(1, 100))
+		}
+		if got := f.StakeOf(w); got != left {
+			t.Errorf("silent %d times, and %s are left", st.Silent, got)
+		}
+	}
+	if silent != 3 {
+		t.Errorf("%d silences of three", silent)
+	}
+}
+
 func TestCanaries(t *testing.T) {
 	f := newTroupe(t, 3)
 	org, rest := f.World.Organisations[1], append(f.World.Organisations[2:], f.World.Organisations[0])
