@@ -48,18 +48,18 @@ func revealCanary(t *txn, b ledger.RevealCanary) error {
 	for i := range j.Proving.Replicas {
 		r := &j.Proving.Replicas[i]
 		switch {
-		case !r.Found():
+		case r.Hash.IsZero():
 		case r.Hash == b.Hash:
-			verdicts[i] = proof.Right
+			if !r.Lost {
+				verdicts[i] = proof.Right
+			}
 		case !r.Punished:
 			verdicts[i], r.Punished = proof.Lied, true
 			st, err := t.standing(r.Worker)
 			if err != nil {
 				return err
 			}
-			if err := t.save(ledger.StandingKey(r.Worker), proof.After(st, proof.Lied, t.now), ledger.StandingChanged); err != nil {
-				return err
-			}
+			t.setStanding(proof.After(st, proof.Lied, t.now))
 		}
 	}
 	if err := t.put(k, nil); err != nil {

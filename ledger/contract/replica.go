@@ -49,7 +49,7 @@ func drawJob(t *txn, b ledger.DrawJob) error {
 	if err != nil {
 		return err
 	}
-	all, _, _, err := t.stakes("")
+	all, _, _, err := t.allStakes("")
 	if err != nil {
 		return err
 	}
@@ -62,9 +62,7 @@ func drawJob(t *txn, b ledger.DrawJob) error {
 	}
 	for _, st := range standings {
 		st.Open = append(st.Open, j.ID)
-		if err := t.save(ledger.StandingKey(st.Worker), st, ledger.StandingChanged); err != nil {
-			return err
-		}
+		t.setStanding(st)
 	}
 	j.Proving.Replicas = drawn
 	j.Proving.Value = b.Value
@@ -223,14 +221,14 @@ func prove(j *ledger.Job, right ledger.Hash) {
 	j.Worker, j.Result, j.Hash = r.Worker, r.Result, r.Hash
 }
 
-// concludeProof writes an ended job's outcome into the standings of its replicas, and
-// punishes those who lied or were silent. Nobody is blamed for a window in which
-// the data was withdrawn, nor called a liar where no verdict was given.
-func (t *txn) concludeProof(j *ledger.Job, withdrawn bool) error {
+// judgeReplicas returns what an ended job means for its replicas, and marks those who
+// lied. Nobody is blamed for a window in which the data was withdrawn, nor called a
+// liar where no verdict was given.
+func (t *txn) judgeReplicas(j ledger.Job, withdrawn bool) ([]proof.Verdict, error) {
 	if j.Grant != "" {
 		g, _, err := load[ledger.Grant](t, ledger.KeyOf(j.Grant))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		withdrawn = withdrawn || !g.Live(t.now)
 	}
@@ -242,6 +240,15 @@ func (t *txn) concludeProof(j *ledger.Job, withdrawn bool) error {
 	committed := reached(ledger.Committed) || reached(ledger.Drawn) && !withdrawn
 	revealed := reached(ledger.Revealed) || reached(ledger.Committed) && !withdrawn
 	verdicts := proof.Judge(j.Proving.Replicas, right, committed, revealed)
+	for i, v := range verdicts {
+		j.Proving.Replicas[i].Punished = v == proof.Lied
+	}
+	return verdicts, nil
+}
+
+// concludeProof writes an ended job's verdicts into the standings of its replicas, and
+// punishes those who lied or were silent.
+func (t *txn) concludeProof(j ledger.Job, verdicts []proof.Verdict) error {
 	for i, r := range j.Proving.Replicas {
 		st, err := t.standing(r.Worker)
 		if err != nil {
@@ -251,10 +258,7 @@ func (t *txn) concludeProof(j *ledger.Job, withdrawn bool) error {
 		if verdicts[i] != proof.Nothing {
 			st = proof.After(st, verdicts[i], t.now)
 		}
-		j.Proving.Replicas[i].Punished = verdicts[i] == proof.Lied
-		if err := t.save(ledger.StandingKey(r.Worker), st, ledger.StandingChanged); err != nil {
-			return err
-		}
+		t.setStanding(st)
 	}
 	return t.punish(j.Proving.Replicas, verdicts)
 }

@@ -203,22 +203,23 @@ func TestInvariant4_SilentReplicas(t *testing.T) {
 		ends ledger.Stage
 		left [4]string
 	}{
-		"nobody commits":             {[]acts{closed(window)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
-		"nobody closes for long":     {[]acts{commit(0, 1), closed(life)}, ledger.Refunded, [4]string{"20", "20", "19.8", "19.8"}},
-		"nobody reveals":             {[]acts{commit(0, 1, 2, 3), closed(window)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
-		"two commit and reveal":      {[]acts{commit(0, 1), closed(window), reveal(0, 1), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "19.8", "19.8"}},
-		"three of four":              {[]acts{commit(0, 1, 2), closed(window), reveal(0, 1, 2), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "20", "19.8"}},
-		"one result cannot be had":   {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(3), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "20", "19.8"}},
-		"no result can be had":       {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(0, 1, 2, 3)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
-		"organisations are silent":   {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), closed(window), accept}, ledger.Settled, [4]string{"20", "20", "20", "20"}},
-		"one lies and is outvoted":   {[]acts{say(2, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "10", "20"}},
-		"two lie":                    {[]acts{say(1, wrong), say(2, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "10", "10", "20"}},
-		"all lie apart":              {[]acts{say(0, ledger.Hash{9}), say(1, wrong), say(2, ledger.Hash{8}), say(3, ledger.Hash{7}), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right)}, ledger.Refunded, [4]string{"10", "10", "10", "10"}},
-		"all lie and she doubts":     {[]acts{say(0, wrong), say(1, wrong), say(2, wrong), say(3, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), func(f *troupe, j ledger.JobID, _ []ledgertest.Reply) { f.Do(f.patient, ledger.DisputeJob{Job: j}) }, judged(right)}, ledger.Refunded, [4]string{"10", "10", "10", "10"}},
-		"nobody judges":              {[]acts{say(1, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), closed(life)}, ledger.Refunded, [4]string{"20", "20", "20", "20"}},
-		"erased before a commitment": {[]acts{erase}, ledger.Refunded, [4]string{"20", "20", "20", "20"}},
-		"erased before a reveal":     {[]acts{commit(0), closed(window), erase}, ledger.Refunded, [4]string{"20", "19.8", "19.8", "19.8"}},
-		"erased with a result out":   {[]acts{commit(0, 1, 2, 3), reveal(0), erase, reveal(1, 2, 3), found(), accept}, ledger.Settled, [4]string{"20", "20", "20", "20"}},
+		"nobody commits":              {[]acts{closed(window)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
+		"nobody closes for long":      {[]acts{commit(0, 1), closed(life)}, ledger.Refunded, [4]string{"20", "20", "19.8", "19.8"}},
+		"nobody reveals":              {[]acts{commit(0, 1, 2, 3), closed(window)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
+		"two commit and reveal":       {[]acts{commit(0, 1), closed(window), reveal(0, 1), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "19.8", "19.8"}},
+		"three of four":               {[]acts{commit(0, 1, 2), closed(window), reveal(0, 1, 2), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "20", "19.8"}},
+		"one result cannot be had":    {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(3), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "20", "19.8"}},
+		"no result can be had":        {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(0, 1, 2, 3)}, ledger.Refunded, [4]string{"19.8", "19.8", "19.8", "19.8"}},
+		"organisations are silent":    {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), closed(window), accept}, ledger.Settled, [4]string{"20", "20", "20", "20"}},
+		"one lies and is outvoted":    {[]acts{say(2, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "10", "20"}},
+		"one lies and stores nothing": {[]acts{say(2, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(2), judged(right), accept}, ledger.Settled, [4]string{"20", "20", "10", "20"}},
+		"two lie":                     {[]acts{say(1, wrong), say(2, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right), accept}, ledger.Settled, [4]string{"20", "10", "10", "20"}},
+		"all lie apart":               {[]acts{say(0, ledger.Hash{9}), say(1, wrong), say(2, ledger.Hash{8}), say(3, ledger.Hash{7}), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), judged(right)}, ledger.Refunded, [4]string{"10", "10", "10", "10"}},
+		"all lie and she doubts":      {[]acts{say(0, wrong), say(1, wrong), say(2, wrong), say(3, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), func(f *troupe, j ledger.JobID, _ []ledgertest.Reply) { f.Do(f.patient, ledger.DisputeJob{Job: j}) }, judged(right)}, ledger.Refunded, [4]string{"10", "10", "10", "10"}},
+		"nobody judges":               {[]acts{say(1, wrong), commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), closed(life)}, ledger.Refunded, [4]string{"20", "20", "20", "20"}},
+		"erased before a commitment":  {[]acts{erase}, ledger.Refunded, [4]string{"20", "20", "20", "20"}},
+		"erased before a reveal":      {[]acts{commit(0), closed(window), erase}, ledger.Refunded, [4]string{"20", "19.8", "19.8", "19.8"}},
+		"erased with a result out":    {[]acts{commit(0, 1, 2, 3), reveal(0), erase, reveal(1, 2, 3), found(), accept}, ledger.Settled, [4]string{"20", "20", "20", "20"}},
 		"a replica that agrees doubts": {[]acts{commit(0, 1, 2, 3), reveal(0, 1, 2, 3), found(), func(f *troupe, j ledger.JobID, r []ledgertest.Reply) {
 			denied(f.T, "a doubt", f.Try(r[0].By, ledger.DisputeJob{Job: j}), notice.Denied)
 		}, accept}, ledger.Settled, [4]string{"20", "20", "20", "20"}},
@@ -248,6 +249,43 @@ func TestInvariant4_SilentReplicas(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Erasing a record ends all its jobs at once, though the same workers were drawn.
+func TestInvariant4_ErasingEndsAllProofs(t *testing.T) {
+	f := newTroupe(t, 3)
+	var jobs []ledger.JobID
+	for range 3 {
+		j, drawn := f.ask(ledger.Proof{Replicas: 3})
+		f.Do(drawn[0], ledgertest.Replying(drawn[0], right).Commit(j))
+		f.Do(drawn[1], ledgertest.Replying(drawn[1], right).Commit(j))
+		jobs = append(jobs, j)
+	}
+	f.Wait(ledger.MinWithin)
+	for _, j := range jobs {
+		f.Do(f.patient, ledger.CloseJob{Job: j}) // one in each was silent
+	}
+	f.Do(f.patient, ledger.EraseRecord{Record: f.study})
+	silent := 0
+	for _, j := range jobs {
+		f.stage(j, ledger.Refunded)
+	}
+	for _, w := range f.workers {
+		st := ledgertest.Read[ledger.Standing](f.Story, ledger.StandingKey(w.Party()))
+		if silent += st.Silent; len(st.Open) > 0 {
+			t.Errorf("%d ended jobs are open", len(st.Open))
+		}
+		left := ledger.MAN(20)
+		for range st.Silent {
+			left, _ = left.Sub(left.Part(1, 100))
+		}
+		if got := f.StakeOf(w); got != left {
+			t.Errorf("silent %d times, and %s are left", st.Silent, got)
+		}
+	}
+	if silent != 3 {
+		t.Errorf("%d silences of three", silent)
 	}
 }
 

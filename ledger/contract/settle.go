@@ -6,6 +6,7 @@ import (
 
 	"manx/escrow"
 	"manx/ledger"
+	"manx/ledger/proof"
 	"manx/ledger/receipt"
 	"manx/privacy/notice"
 	"manx/storage"
@@ -64,12 +65,13 @@ func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Outpu
 		j.Stage, j.At[next] = next, t.now
 	}
 	j.Due = e.Terms.Until(e.State)
+	var verdicts []proof.Verdict
 	if j.Proving != nil {
 		if j.Proving.Until != 0 {
 			j.Due = min(j.Due, j.Proving.Until)
 		}
 		if j.Stage.Over() {
-			if err := t.concludeProof(&j, withdrawn); err != nil {
+			if verdicts, err = t.judgeReplicas(j, withdrawn); err != nil {
 				return err
 			}
 		}
@@ -79,6 +81,11 @@ func (t *txn) settle(j ledger.Job, next ledger.Stage, e fee, paid []ledger.Outpu
 	}
 	if !e.State.Over() {
 		return nil
+	}
+	if verdicts != nil {
+		if err := t.concludeProof(j, verdicts); err != nil {
+			return err
+		}
 	}
 	all, err := divide(j, e.State.Paid)
 	if err != nil {

@@ -9,12 +9,51 @@ import (
 	"manx/privacy/notice"
 )
 
-// stakes returns all stakes, by worker, and the place of a worker's or where it
+// allStakes returns all stakes, by worker, and the place of a worker's or where it
 // would stand.
-func (t *txn) stakes(worker ledger.PartyID) (all []ledger.Stake, at int, ok bool, err error) {
-	all, _, err = load[[]ledger.Stake](t, ledger.StakesKey)
-	at, ok = find(all, worker)
-	return all, at, ok, err
+func (t *txn) allStakes(worker ledger.PartyID) (all []ledger.Stake, at int, ok bool, err error) {
+	if !t.stakes.read {
+		if t.staked, _, err = load[[]ledger.Stake](t, ledger.StakesKey); err != nil {
+			return nil, 0, false, err
+		}
+		t.stakes.read = true
+	}
+	at, ok = find(t.staked, worker)
+	return t.staked, at, ok, nil
+}
+
+func (t *txn) setStakes(all []ledger.Stake) { t.staked, t.stakes.changed = all, true }
+
+func (t *txn) standing(worker ledger.PartyID) (ledger.Standing, error) {
+	for _, s := range t.standings {
+		if s.Worker == worker {
+			return s, nil
+		}
+	}
+	s, _, err := load[ledger.Standing](t, ledger.StandingKey(worker))
+	s.Worker = worker
+	return s, err
+}
+
+func (t *txn) setStanding(s ledger.Standing) {
+	if i := slices.IndexFunc(t.standings, func(o ledger.Standing) bool { return o.Worker == s.Worker }); i >= 0 {
+		t.standings[i] = s
+		return
+	}
+	t.standings = append(t.standings, s)
+}
+
+// saveStakes writes what the command changed of standings and stakes.
+func (t *txn) saveStakes() error {
+	for _, s := range t.standings {
+		if err := t.save(ledger.StandingKey(s.Worker), s, ledger.StandingChanged); err != nil {
+			return err
+		}
+	}
+	if !t.stakes.changed {
+		return nil
+	}
+	return t.save(ledger.StakesKey, t.staked, ledger.StakesChanged)
 }
 
 func find(all []ledger.Stake, worker ledger.PartyID) (at int, ok bool) {
@@ -32,7 +71,7 @@ func lockStake(t *txn, b ledger.LockStake) error {
 	if p.Role != ledger.Worker {
 		return refuse(notice.Denied, "a stake is locked for a worker", "register one: `manx worker run`")
 	}
-	all, at, ok, err := t.stakes(b.Worker)
+	all, at, ok, err := t.allStakes(b.Worker)
 	switch {
 	case err != nil:
 		return err
@@ -63,9 +102,7 @@ func lockStake(t *txn, b ledger.LockStake) error {
 	if s.Amount.Cmp(ledger.MinStake()) < 0 {
 		return refuse(notice.Invalid, "a stake is "+ledger.MinStake().String()+" MAN or more", "lock more")
 	}
-	if err := t.save(ledger.StakesKey, all, ledger.StakesChanged); err != nil {
-		return err
-	}
+	t.setStakes(all)
 	if change.IsZero() {
 		return nil
 	}
@@ -73,7 +110,7 @@ func lockStake(t *txn, b ledger.LockStake) error {
 }
 
 func freeStake(t *txn, b ledger.FreeStake) error {
-	all, at, ok, err := t.stakes(b.Worker)
+	all, at, ok, err := t.allStakes(b.Worker)
 	if err != nil {
 		return err
 	}
@@ -82,9 +119,10 @@ func freeStake(t *txn, b ledger.FreeStake) error {
 	}
 	if all[at].Notice == 0 {
 		all[at].Notice = t.now
-		return t.save(ledger.StakesKey, all, ledger.StakesChanged)
+		t.setStakes(all)
+		return nil
 	}
-	st, _, err := load[ledger.Standing](t, ledger.StandingKey(b.Worker))
+	st, err := t.standing(b.Worker)
 	switch {
 	case err != nil:
 		return err
@@ -94,22 +132,14 @@ func freeStake(t *txn, b ledger.FreeStake) error {
 		return refuse(notice.Conflict, "a job that drew the worker has not ended", "ask again later: `manx worker unstake`")
 	}
 	out := []ledger.Output{{To: all[at].Operator, Amount: all[at].Amount}}
-	if err := t.save(ledger.StakesKey, slices.Delete(all, at, at+1), ledger.StakesChanged); err != nil {
-		return err
-	}
+	t.setStakes(slices.Delete(all, at, at+1))
 	return t.pay(out)
-}
-
-func (t *txn) standing(worker ledger.PartyID) (ledger.Standing, error) {
-	s, _, err := load[ledger.Standing](t, ledger.StandingKey(worker))
-	s.Worker = worker
-	return s, err
 }
 
 // punish takes from stakes what a job's verdicts cost and gives the stated part
 // to those who were right and the rest to the exchange.
 func (t *txn) punish(of []ledger.Replica, verdicts []proof.Verdict) error {
-	all, _, _, err := t.stakes("")
+	all, _, _, err := t.allStakes("")
 	if err != nil {
 		return err
 	}
@@ -138,9 +168,7 @@ func (t *txn) punish(of []ledger.Replica, verdicts []proof.Verdict) error {
 	if !changed {
 		return nil
 	}
-	if err := t.save(ledger.StakesKey, all, ledger.StakesChanged); err != nil {
-		return err
-	}
+	t.setStakes(all)
 	out, err := divided(lost, proof.Share(lost, len(right)), right, Exchange(*t.genesis))
 	if err != nil {
 		return err

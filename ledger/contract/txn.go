@@ -23,6 +23,11 @@ type txn struct {
 	events  []ledger.Event
 	tree    *receipt.Tree // nil until a receipt is added
 	coins   int           // made so far, for their ids
+
+	// Read and changed by every proved job that the command ends, written once.
+	standings []ledger.Standing // that changed
+	staked    []ledger.Stake
+	stakes    struct{ read, changed bool }
 }
 
 type write struct {
@@ -75,6 +80,9 @@ func (t *txn) tell(event string, k ledger.Key, body []byte) {
 }
 
 func (t *txn) flush() ([]ledger.Event, error) {
+	if err := t.saveStakes(); err != nil {
+		return nil, err
+	}
 	if t.tree != nil {
 		if err := t.tree.Flush(t.put); err != nil {
 			return nil, err

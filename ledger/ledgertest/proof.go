@@ -171,7 +171,15 @@ func proved(s *Story) {
 	if j := s.Job(jobs[0]); j.Stage != ledger.Done || j.Hash != right || j.Worker != drawn[0].Party() {
 		s.T.Fatalf("three agree, and the job is %s", j.Stage)
 	}
-	s.Do(patient, ledger.AcceptJob{Job: jobs[0]})
+	accepted := s.Do(patient, ledger.AcceptJob{Job: jobs[0]})
+	for _, e := range s.Happened(s.began) { // a statement names a payment by the first of these
+		if e.Cause == accepted && e.Name != ledger.CoinMade {
+			if e.Name != ledger.JobSettled {
+				s.T.Errorf("what was paid is told as %s", e.Name)
+			}
+			break
+		}
+	}
 	r := s.Proved(jobs[0])
 	want := map[ledger.PartyID]string{drawn[0].Party(): "0.6", drawn[1].Party(): "0.6", drawn[2].Party(): "0.6", scientist.Party(): "0.9", orgs[0].Party(): "0.3"}
 	for _, p := range r.Payments {

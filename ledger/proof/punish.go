@@ -31,15 +31,16 @@ func Judge(replicas []ledger.Replica, right ledger.Hash, committed, revealed boo
 			if committed {
 				out[i] = Silent
 			}
-		case r.Hash.IsZero() || r.Lost:
+		case r.Hash.IsZero():
 			if revealed {
 				out[i] = Silent
 			}
-		case right.IsZero():
-		case r.Hash == right:
+		case !right.IsZero() && r.Hash != right:
+			out[i] = Lied // whether or not it stored what it signed
+		case r.Lost:
+			out[i] = Silent
+		case !right.IsZero():
 			out[i] = Right
-		default:
-			out[i] = Lied
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"container/list"
+	"io"
 	"time"
 
 	"manx/ledger"
@@ -63,6 +64,9 @@ func (c *cache) drop(k cacheKey) {
 		c.order.Remove(e)
 		delete(c.at, k)
 		c.cost -= e.Value.(*cached).cost
+		if held, ok := e.Value.(*cached).value.(io.Closer); ok {
+			_ = held.Close() // another process held it
+		}
 	}
 }
 
@@ -75,4 +79,14 @@ func (c *cache) dropIf(f func(*cached) bool) {
 			c.drop(v.key)
 		}
 	}
+}
+
+// held lists the evaluation keys in the cache, most recently used first.
+func (c *cache) held(most int) (keys []string) {
+	for e := c.order.Front(); e != nil && len(keys) < most; e = e.Next() {
+		if k := e.Value.(*cached).key.keys; !k.IsZero() {
+			keys = append(keys, k.String())
+		}
+	}
+	return keys
 }

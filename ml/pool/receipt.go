@@ -31,8 +31,8 @@ func RerunReceipt(ctx context.Context, packs Packs, engine Engine, r ledger.Rece
 		}
 	}
 	m := ledger.Model{Plan: r.Plan, PlanHash: r.PlanHash, Joint: ledger.PlanRef{Plan: r.Plan, Hash: r.PlanHash}}
-	w := Worker{Ledger: told{ledger.KeyOf(r.Model), m}, Packs: &holding{Packs: packs}, Engine: engine, cache: newCache(1 << 30)}
-	_, h, err = w.compute(ctx, ledger.Job{ID: r.Job, Model: r.Model, Inputs: r.Inputs, EvalKeys: r.EvalKeys, Committee: r.Committee})
+	w := Worker{Ledger: told{ledger.KeyOf(r.Model), m}, Packs: &holding{Packs: packs}, Engine: engine, cache: newCache(1 << 30), tally: new(Control), engines: Engines{CKKS: engine}}
+	_, h, err = w.compute(ctx, ledger.Job{ID: r.Job, Model: r.Model, Inputs: r.Inputs, EvalKeys: r.EvalKeys, Committee: r.Committee}, CKKS)
 	return h, err
 }
 

@@ -23,7 +23,7 @@ type replicas struct {
 }
 
 const (
-	undrawn = 5 * time.Second  // between looks of a worker that was never drawn
+	undrawn = 5 * time.Second  // between looks of a worker that owes nothing
 	retry   = 10 * time.Second // before a job that failed is tried again
 	maxHeld = 256 << 20        // bytes of results that wait to be revealed; others are computed again
 )
@@ -36,8 +36,9 @@ func (w *Worker) replicate(ctx context.Context) {
 	}
 	w.drawn.next = time.Now().Add(w.Poll)
 	s, err := readState[ledger.Standing](ctx, w.Ledger, ledger.StandingKey(w.Signer.Party()))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(s.Open) == 0 {
 		w.drawn.next = time.Now().Add(max(w.Poll, min(undrawn, 10*w.Poll)))
+		w.drawn.keep(nil)
 		return
 	}
 	if err != nil {
@@ -143,7 +144,7 @@ func (w *Worker) resultOf(ctx context.Context, job ledger.Job) ([]byte, error) {
 	held := &holding{Packs: w.Packs}
 	aside := *w
 	aside.Packs = held
-	_, _, err := aside.compute(running, job)
+	_, _, err := aside.compute(running, job, CKKS)
 	cause := context.Cause(running)
 	stop(nil)
 	<-watched
