@@ -105,20 +105,32 @@ func (q *Queue) setAside(ctx context.Context, b []byte) error {
 		if msg, err := readMessage(m.Data); err == nil {
 			job = string(msg.Job)
 		}
-		cause = fmt.Sprintf("%d workers took the job and none came back: it may need more memory than they have", a.Deliveries)
+		cause = noneCameBack(a.Deliveries)
 	}
 	if ledger.CheckID(ledger.JobID(job), "job") == nil {
-		b, err := json.Marshal(Aside{ledger.JobID(job), cause[:min(len(cause), maxCause)], time.Now().UTC()})
-		if err != nil {
-			return fmt.Errorf("queue: %w", err)
+		if err := q.putAside(ctx, ledger.JobID(job), cause); err != nil {
+			return err
 		}
-		if _, err := q.js.Publish(ctx, "aside."+strings.ReplaceAll(job, ".", "_"), b); err != nil {
-			return fmt.Errorf("queue: %w", err)
-		}
-		q.cfg.Log.WarnContext(ctx, "job set aside", "job", job, "cause", cause)
 	}
 	if err := s.DeleteMsg(ctx, a.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 		return fmt.Errorf("queue: %w", err)
 	}
+	return nil
+}
+
+func noneCameBack(workers int) string {
+	return fmt.Sprintf("%d workers took the job and none came back: it may need more memory than they have", workers)
+}
+
+// putAside lists a job among those set aside.
+func (q *Queue) putAside(ctx context.Context, job ledger.JobID, cause string) error {
+	b, err := json.Marshal(Aside{job, cause[:min(len(cause), maxCause)], time.Now().UTC()})
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	if _, err := q.js.Publish(ctx, "aside."+strings.ReplaceAll(string(job), ".", "_"), b); err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	q.cfg.Log.WarnContext(ctx, "job set aside", "job", job, "cause", cause)
 	return nil
 }

@@ -76,3 +76,13 @@ func (c *cache) dropIf(f func(*cached) bool) {
 		}
 	}
 }
+
+// held lists the evaluation keys in the cache, most recently used first.
+func (c *cache) held(most int) (keys []string) {
+	for e := c.order.Front(); e != nil && len(keys) < most; e = e.Next() {
+		if k := e.Value.(*cached).key.keys; !k.IsZero() {
+			keys = append(keys, k.String())
+		}
+	}
+	return keys
+}

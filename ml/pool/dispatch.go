@@ -9,9 +9,11 @@ import (
 	"iter"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"manx/ledger"
+	"manx/ml/pool/schedule"
 )
 
 // Watched is what the dispatcher sees of the ledger.
@@ -20,23 +22,69 @@ type Watched interface {
 	Events(ctx context.Context, from ledger.Height) iter.Seq2[ledger.Event, error]
 }
 
-// A Dispatcher puts jobs in the queue: those that are ready, and those whose
-// worker's claim lapsed. It runs on the node.
+// A Need is what a job asks of who runs it.
+type Need struct {
+	Line     Class   // the runtime's, on which any worker of it may take the job
+	Classes  []Class // of machines that can run it; that of the line is always among them
+	Priority Priority
+	Work     float64 // operations, in the unit of workers' rates; 0 where it is not known
+	KeyBytes float64 // of its evaluation keys
+	Pays     float64 // what its worker earns, in MAN; 0 where workers' prices do not matter
+}
+
+// A Dispatcher brings jobs to workers: those that are ready, and those whose worker's
+// claim lapsed. It runs on the node. A job goes to the worker that the scheduler
+// chooses, on that worker's own line; where no worker advertises itself for it, or the
+// chosen one is silent or fails, it goes on the line of its runtime, from which any
+// takes it. Its methods may be called at once; its fields are set before.
 type Dispatcher struct {
 	Queue  *Queue
 	Ledger Watched
-	// Route says who can run a job; nil means CKKS, Normal.
-	Route func(ledger.Job) (Class, Priority)
-	Log   *slog.Logger // nil discards
+	// Route says what a job needs; nil means CKKS, Normal.
+	Route func(ctx context.Context, j ledger.Job) Need
+	// Reputation says how often a worker's results are right, 0 to 1; nil means 1.
+	Reputation func(ledger.PartyID) float64
+	Rules      schedule.Rules
+	Log        *slog.Logger // nil discards
 
-	open map[ledger.JobID]*openJob
+	mu      sync.Mutex
+	open    map[ledger.JobID]*openJob
+	askers  map[ledger.PartyID]int // of open
+	plan    *schedule.Scheduler
+	workers map[ledger.PartyID]*hand
+	counts  counts
+	began   time.Time
 }
+
+// where a job that nobody has claimed stands.
+type where string
+
+const (
+	waits  where = "waits" // in the scheduler
+	given  where = "given" // to a worker, on its own line
+	market where = "open"  // on its runtime's line
+	held   where = "held"  // not taken by the scheduler: too many wait
+)
 
 // openJob is a job that is ready or claimed.
 type openJob struct {
+	id       ledger.JobID
+	asker    ledger.PartyID
+	keys     string
+	inputs   int
+	need     Need
 	since    ledger.Height // the first event that told of it
+	seen     time.Time     // when that was
 	lease    ledger.Time   // 0 while nobody has claimed it
-	attempts int
+	by       ledger.PartyID
+	attempts int // messages that were made for it
+	lost     int // workers that took it and vanished
+
+	at     where
+	worker ledger.PartyID // that it is given to
+	class  Class
+	seq    uint64    // of its message there
+	due    time.Time // when the worker should have claimed it
 }
 
 // maxAttempts is how often one dispatcher gives a job to the queue. The
@@ -50,6 +98,20 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	d.begin()
+	stop, err := d.Queue.hear(func(a Advert) { d.advertised(ctx, a) }, func(w ledger.PartyID, id ledger.JobID) { d.returned(ctx, w, id) })
+	if err != nil {
+		return err
+	}
+	var sweeping sync.WaitGroup
+	defer sweeping.Wait()
+	defer stop()
+	sweeping.Go(func() {
+		for ctx.Err() == nil {
+			pause(ctx, every(d.Queue.cfg.AckWait))
+			d.sweep(ctx)
+		}
+	})
 	for {
 		err := d.follow(ctx)
 		if ctx.Err() != nil {
@@ -65,7 +127,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 }
 
 func (d *Dispatcher) follow(ctx context.Context) error {
-	d.open = map[ledger.JobID]*openJob{}
+	d.begin()
 	from, err := d.Queue.height(ctx)
 	if err != nil {
 		return err
@@ -115,6 +177,8 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	if err != nil {
 		return err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	o := d.open[id]
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
@@ -122,38 +186,34 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 			return nil // three organisations compute it, not a worker
 		}
 		if o == nil {
-			o = &openJob{since: at}
+			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: d.route(ctx, job)}
+			if !job.EvalKeys.IsZero() {
+				o.keys = job.EvalKeys.String()
+			}
 			d.open[id] = o
+			d.askers[o.asker]++
 		}
 		o.lease = 0
 		if job.Stage == ledger.Claimed {
-			o.lease = job.Lease
+			d.claimed(o, job)
 			return nil
 		}
-		if o.attempts > 0 {
+		if o.attempts > 0 || o.at != "" {
 			return nil
 		}
-		return d.publish(ctx, job, o)
+		return d.place(ctx, o)
 	default:
-		delete(d.open, id)
+		if o != nil {
+			d.over(ctx, o, job)
+		}
 		return nil
 	}
 }
 
-func (d *Dispatcher) publish(ctx context.Context, job ledger.Job, o *openJob) error {
-	class, priority := CKKS, Normal
-	if d.Route != nil {
-		class, priority = d.Route(job)
-	}
-	if err := d.Queue.Publish(ctx, class, priority, job.ID, o.attempts); err != nil {
-		return err
-	}
-	o.attempts++
-	return nil
-}
-
 // lapse gives jobs to the queue again whose claim ran out without a result.
 func (d *Dispatcher) lapse(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var now ledger.Time
 	for id, o := range d.open {
 		if o.lease == 0 || o.attempts >= maxAttempts {
@@ -179,7 +239,8 @@ func (d *Dispatcher) lapse(ctx context.Context) error {
 		o.attempts = max(o.attempts, 1) // the first was somebody else's or before a restart
 		o.lease = 0
 		d.Log.WarnContext(ctx, "a worker's claim lapsed; the job is queued again", "job", id, "worker", job.Worker)
-		if err := d.publish(ctx, job, o); err != nil {
+		d.withdraw(ctx, o)
+		if err := d.place(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -189,6 +250,8 @@ func (d *Dispatcher) lapse(ctx context.Context) error {
 // oldest returns from where events must be read after a restart to see every
 // open job again.
 func (d *Dispatcher) oldest(now ledger.Height) ledger.Height {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, o := range d.open {
 		now = min(now, o.since)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func FuzzMessage(f *testing.F) {
-	b, err := message{ledger.NewJobID(ledger.Health, ledger.CommandID{1})}.encode()
+	b, err := message{Job: ledger.NewJobID(ledger.Health, ledger.CommandID{1})}.encode()
 	if err != nil {
 		f.Fatal(err)
 	}

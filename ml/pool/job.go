@@ -43,7 +43,7 @@ const (
 
 // do brings one job from where the ledger says it stands to a posted result.
 // It calls alive at least every beat.
-func (w *Worker) do(ctx context.Context, id ledger.JobID, alive func(), beat time.Duration) error {
+func (w *Worker) do(ctx context.Context, id ledger.JobID, class Class, alive func(), beat time.Duration) error {
 	job, err := readState[ledger.Job](ctx, w.Ledger, ledger.KeyOf(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return notice.Because(err, notice.Unavailable, "the ledger here does not know the job yet", "wait a moment")
@@ -79,7 +79,7 @@ func (w *Worker) do(ctx context.Context, id ledger.JobID, alive func(), beat tim
 		}
 	}
 	watching.Go(func() { w.watch(running, id, stop) })
-	ref, hash, err := w.compute(running, job)
+	ref, hash, err := w.compute(running, job, class)
 	if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
 		w.forget(job)
 		return cause
@@ -182,13 +182,13 @@ func (w *Worker) watch(ctx context.Context, id ledger.JobID, stop context.Cancel
 
 // compute fetches what the job needs, evaluates every input and stores the
 // result.
-func (w *Worker) compute(ctx context.Context, job ledger.Job) (ref storage.Ref, hash ledger.Hash, err error) {
+func (w *Worker) compute(ctx context.Context, job ledger.Job, class Class) (ref storage.Ref, hash ledger.Hash, err error) {
 	model, err := readState[ledger.Model](ctx, w.Ledger, ledger.KeyOf(job.Model))
 	if err != nil {
 		return ref, hash, err
 	}
 	plan := planOf(model, job)
-	program, err := w.program(ctx, plan)
+	program, err := w.program(ctx, plan, class)
 	if err != nil {
 		return ref, hash, err
 	}
@@ -221,8 +221,12 @@ func planOf(m ledger.Model, j ledger.Job) ledger.PlanRef {
 	return ledger.PlanRef{Plan: m.Plan, Hash: m.PlanHash}
 }
 
-func (w *Worker) program(ctx context.Context, m ledger.PlanRef) (Program, error) {
+func (w *Worker) program(ctx context.Context, m ledger.PlanRef, class Class) (Program, error) {
 	key := cacheKey{plan: m.Plan}
+	engine := w.engines[class]
+	if engine == nil {
+		return nil, notice.New(notice.Unsupported, "this worker cannot run jobs of that class", "the job goes to another")
+	}
 	if p, ok := w.cache.get(key); ok {
 		return p.(Program), nil
 	}
@@ -233,7 +237,7 @@ func (w *Worker) program(ctx context.Context, m ledger.PlanRef) (Program, error)
 	if sha256.Sum256(b) != m.Hash {
 		return nil, notice.New(notice.Integrity, "the model's plan is not the one that its owner published", "the model's owner must publish it again")
 	}
-	p, err := w.Engine.Load(ctx, b)
+	p, err := engine.Load(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -252,10 +256,12 @@ func (w *Worker) evaluator(ctx context.Context, m ledger.PlanRef, p Program, job
 	}
 	defer pack.Close()
 	w.cache.room(keysCost * pack.Size())
+	began := time.Now()
 	e, err := p.Bind(ctx, pack)
 	if err != nil {
 		return nil, err
 	}
+	w.tally.fetchedKeys(pack.Size(), time.Since(began))
 	w.cache.put(&cached{key: key, value: e, cost: keysCost * pack.Size(), grant: job.Grant})
 	return e, nil
 }
@@ -272,11 +278,13 @@ func (w *Worker) evaluate(ctx context.Context, job ledger.Job, e Evaluator, i in
 	}
 	defer pack.Close()
 	out := bounded{most: maxPart}
+	began := time.Now()
 	err = e.Evaluate(ctx, pack, &out, func(step, of int) {
 		if w.Progress != nil {
 			w.Progress(job.ID, i*of+step, len(job.Inputs)*of)
 		}
 	})
+	w.tally.evaluated(time.Since(began))
 	return out.b, err
 }
 

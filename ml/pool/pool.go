@@ -19,13 +19,50 @@ import (
 	"strings"
 
 	"manx/ledger"
+	"manx/ml/pool/schedule"
 )
 
-// A Class names what a worker must be able to run, such as "ckks".
-type Class string
+// A Class names what a worker can run. A runtime has a class of its own, such as
+// CKKS, whose line any of its workers takes jobs from; beside it a worker advertises
+// what its machine is.
+type Class = schedule.Class
 
-// CKKS is the class of plans of ml/ckks.
+// CKKS is the class of plans of ml/ckks, whatever the machine.
 const CKKS Class = "ckks"
+
+// The classes of machines. GPU gives those by memory.
+const (
+	CPU       Class = "cpu"
+	CPUIFMA   Class = "cpu-ifma" // with AVX-512 IFMA
+	Party     Class = "mpc-party"
+	Committee Class = "committee"
+)
+
+// gpus are the steps in which the memory of a GPU counts, in GiB.
+func gpus() []int { return []int{8, 16, 24, 40, 48, 80, 141} }
+
+// GPU returns the class of a GPU with so many bytes of memory, such as "gpu-24", and
+// "" for less than 8 GiB.
+func GPU(memory int64) (c Class) {
+	for _, g := range gpus() {
+		if memory>>30 >= int64(g) {
+			c = gpu(g)
+		}
+	}
+	return c
+}
+
+// GPUs returns the classes of GPUs on which so many bytes fit.
+func GPUs(need int64) (all []Class) {
+	for _, g := range gpus() {
+		if need <= int64(g)<<30 {
+			all = append(all, gpu(g))
+		}
+	}
+	return all
+}
+
+func gpu(gib int) Class { return Class(fmt.Sprintf("gpu-%d", gib)) }
 
 // A Priority is which of a class's jobs go first.
 type Priority string
@@ -38,7 +75,10 @@ const (
 
 func priorities() []Priority { return []Priority{Urgent, Normal} }
 
-func (c Class) check() error {
+func checkClass(c Class) error {
+	if c == own {
+		return errors.New("a class is not named " + own)
+	}
 	if c == "" || len(c) > 32 || strings.Trim(string(c), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return errors.New("a class is 1 to 32 lower-case letters, digits and hyphens")
 	}
@@ -47,7 +87,8 @@ func (c Class) check() error {
 
 // A message is what the queue carries.
 type message struct {
-	Job ledger.JobID `json:"job"`
+	Job   ledger.JobID `json:"job"`
+	Class Class        `json:"class,omitempty"` // the runtime, on a worker's own line
 }
 
 const maxMessage = 1 << 10
@@ -58,6 +99,11 @@ func readMessage(b []byte) (m message, err error) {
 	}
 	if err := ledger.Decode(b, &m); err != nil {
 		return m, err
+	}
+	if m.Class != "" {
+		if err := checkClass(m.Class); err != nil {
+			return m, err
+		}
 	}
 	return m, ledger.CheckID(m.Job, "job")
 }
@@ -78,6 +124,15 @@ const (
 
 	advisories = "$JS.EVENT.ADVISORY.CONSUMER."
 )
+
+// own is where a worker's own line stands among the classes.
+const own = "to"
+
+func ownSubject(w ledger.PartyID) string  { return fmt.Sprintf("jobs.%s.%s", own, w) }
+func ownConsumer(w ledger.PartyID) string { return fmt.Sprintf("%s-%s", own, w) }
+func advertSubject(w string) string       { return "pool.advert." + w }
+func backSubject(w string) string         { return "pool.back." + w }
+func stopSubject(w ledger.PartyID) string { return inbox(string(w)) + ".stop" }
 
 func subject(c Class, p Priority) string  { return fmt.Sprintf("jobs.%s.%s", c, p) }
 func consumer(c Class, p Priority) string { return fmt.Sprintf("%s-%s", c, p) }

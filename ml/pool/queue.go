@@ -28,6 +28,7 @@ type Config struct {
 	Dir      string  // where the embedded server keeps its streams
 	Port     int     // of the embedded server; 0 takes the one of last time, or a free one
 	URL      string  // "tls://node:password@host:4222"
+	Workers  string  // on a cluster: the address with which workers are let in, which its operator set up
 	Replicas int     // of the streams on a cluster; 0 means 1
 	Classes  []Class // what workers there are for; empty means CKKS alone
 
@@ -58,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (q *Queue, err error) {
 		cfg.Classes = []Class{CKKS}
 	}
 	for _, c := range cfg.Classes {
-		if err := c.check(); err != nil {
+		if err := checkClass(c); err != nil {
 			return nil, notice.Because(err, notice.Invalid, err.Error(), "name the classes of workers again")
 		}
 	}
@@ -107,7 +108,7 @@ func (q *Queue) embed(ctx context.Context) error {
 		return fmt.Errorf("queue folder: %w", err)
 	}
 	var err error
-	if q.gate, err = newGate(q.cfg.Dir); err != nil {
+	if q.gate, err = newGate(q.cfg.Dir, q.cfg.Classes); err != nil {
 		return err
 	}
 	port, err := q.port(ctx)
@@ -207,6 +208,9 @@ func (q *Queue) Admit(worker ledger.PartyID) (Ticket, error) {
 	if err := ledger.CheckID(worker, "p"); err != nil {
 		return Ticket{}, notice.Because(err, notice.Invalid, "not a worker's party id", "`manx keys show` shows it")
 	}
+	if q.server == nil && q.cfg.Workers != "" {
+		return ParseTicket(q.cfg.Workers)
+	}
 	if q.server == nil {
 		return Ticket{}, notice.New(notice.Unsupported, "this queue is a cluster, which gives tickets itself", "ask the operator of the NATS cluster")
 	}
@@ -222,7 +226,7 @@ func (q *Queue) Admit(worker ledger.PartyID) (Ticket, error) {
 // Publish puts a job in the queue. Publishing it again with the same attempt
 // within two minutes is one message.
 func (q *Queue) Publish(ctx context.Context, c Class, p Priority, job ledger.JobID, attempt int) error {
-	b, err := message{job}.encode()
+	b, err := message{Job: job}.encode()
 	if err != nil {
 		return err
 	}

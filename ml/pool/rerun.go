@@ -18,7 +18,9 @@ func (w *Worker) Rerun(ctx context.Context, id ledger.JobID) (ledger.Hash, error
 	if len(job.Inputs) == 0 {
 		return ledger.Hash{}, notice.New(notice.Conflict, "the job has no encrypted input yet", "`manx job show "+string(id)+"` says where it stands")
 	}
-	w.cache = newCache(orElse(w.CacheBytes, 1<<30))
-	_, hash, err := w.compute(ctx, job)
+	w.engines = w.runtimes()
+	class := orElse(w.Runtime, CKKS)
+	w.cache, w.tally = newCache(orElse(w.CacheBytes, 1<<30)), new(Control)
+	_, hash, err := w.compute(ctx, job, class)
 	return hash, err
 }

@@ -58,11 +58,14 @@ func (Ticket) MarshalText() ([]byte, error) { return []byte("[ticket]"), nil }
 
 // gate lets in the node itself and workers whose password follows from the
 // queue's secret and their name.
-type gate struct{ secret []byte }
+type gate struct {
+	secret  []byte
+	classes []Class
+}
 
 const nodeName = "node"
 
-func newGate(dir string) (gate, error) {
+func newGate(dir string, classes []Class) (gate, error) {
 	path := filepath.Join(dir, "secret")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +79,7 @@ func newGate(dir string) (gate, error) {
 	if len(b) != 32 {
 		return gate{}, notice.New(notice.Integrity, "the queue's secret is damaged", "delete the file `secret` in the queue's folder; workers then need new tickets")
 	}
-	return gate{b}, nil
+	return gate{b, classes}, nil
 }
 
 func (g gate) password(name string) string {
@@ -85,8 +88,9 @@ func (g gate) password(name string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// Check implements server.Authentication. A worker may take messages of jobs
-// and answer them; it cannot publish, delete or look at other streams.
+// Check implements server.Authentication. A worker may take messages of jobs from
+// the classes' lines and its own, answer them, and advertise itself; it cannot
+// publish jobs, delete, or look at other streams or another worker's line.
 func (g gate) Check(c server.ClientAuthentication) bool {
 	o := c.GetOpts()
 	if subtle.ConstantTimeCompare([]byte(o.Password), []byte(g.password(o.Username))) != 1 {
@@ -94,13 +98,22 @@ func (g gate) Check(c server.ClientAuthentication) bool {
 	}
 	u := &server.User{Username: o.Username}
 	if o.Username != nodeName {
-		if ledger.CheckID(ledger.PartyID(o.Username), "p") != nil {
+		w := ledger.PartyID(o.Username)
+		if ledger.CheckID(w, "p") != nil {
 			return false
 		}
+		lines := []string{ownConsumer(w)}
+		for _, c := range g.classes {
+			for _, p := range priorities() {
+				lines = append(lines, consumer(c, p))
+			}
+		}
+		may := []string{advertSubject(o.Username), backSubject(o.Username)}
+		for _, l := range lines {
+			may = append(may, "$JS.API.CONSUMER.INFO."+jobsStream+"."+l, "$JS.API.CONSUMER.MSG.NEXT."+jobsStream+"."+l, "$JS.ACK."+jobsStream+"."+l+".>")
+		}
 		u.Permissions = &server.Permissions{
-			Publish: &server.SubjectPermission{Allow: []string{
-				"$JS.API.CONSUMER.INFO." + jobsStream + ".*", "$JS.API.CONSUMER.MSG.NEXT." + jobsStream + ".*", "$JS.ACK." + jobsStream + ".>",
-			}},
+			Publish:   &server.SubjectPermission{Allow: may},
 			Subscribe: &server.SubjectPermission{Allow: []string{inbox(o.Username) + ".>"}},
 		}
 	}

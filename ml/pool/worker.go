@@ -1,12 +1,15 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,8 +62,16 @@ type Worker struct {
 	Signer  ledger.Signer // a party with the role of a worker
 	Ledger  Submitter
 	Packs   Packs
-	Engine  Engine
-	Classes []Class // what Engine can run; empty means CKKS alone
+	Engine  Engine  // of CKKS, where Engines is empty
+	Engines Engines // by the runtime whose jobs each runs
+
+	Runtime Class // of the job that Rerun evaluates; empty means CKKS
+
+	// Rates are the operations a second that were measured, by class of machine; a
+	// runtime without any counts as 10⁸. Price is the least the worker works for, in
+	// MAN for 10¹² operations.
+	Rates map[Class]float64
+	Price float64
 
 	CacheBytes int64         // of readied plans and keys; 0 means 1 GiB
 	Poll       time.Duration // how often a running job is checked; 0 means 500 ms
@@ -69,7 +80,23 @@ type Worker struct {
 	// Progress, where not nil, hears of each step.
 	Progress func(job ledger.JobID, step, of int)
 
-	cache *cache
+	// Control, where not nil, is how others see and drain the worker.
+	Control *Control
+
+	cache   *cache
+	tally   *Control
+	engines Engines
+}
+
+// Engines are what runs jobs, by runtime: a new one registers by its class, and
+// touches no other.
+type Engines map[Class]Engine
+
+func (w *Worker) runtimes() Engines {
+	if len(w.Engines) == 0 {
+		return Engines{CKKS: w.Engine}
+	}
+	return w.Engines
 }
 
 const (
@@ -81,16 +108,14 @@ const (
 // Drain, and returns nil. A queue or a ledger that does not answer is waited
 // for.
 func (w *Worker) Run(ctx context.Context) error {
-	if len(w.Classes) == 0 {
-		w.Classes = []Class{CKKS}
-	}
+	w.engines = w.runtimes()
 	w.CacheBytes = orElse(w.CacheBytes, 1<<30)
 	w.Poll = orElse(w.Poll, 500*time.Millisecond)
 	w.Drain = orElse(w.Drain, 20*time.Second)
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
-	w.cache = newCache(w.CacheBytes)
+	w.cache, w.tally = newCache(w.CacheBytes), cmp.Or(w.Control, new(Control))
 	if w.Ticket.get == nil {
 		return notice.New(notice.Invalid, "the worker has no ticket for a queue", "start it with `manx worker run`, which asks the node for one")
 	}
@@ -118,16 +143,29 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	})()
 	w.Log.InfoContext(ctx, "worker waits for jobs", "worker", w.Signer.Party())
+	p, err := w.present(working, conn)
+	if err != nil {
+		return err
+	}
+	defer p.close()
 	lines := w.lines(js)
 	for tidied := time.Now(); ctx.Err() == nil; {
-		m, l, err := w.next(ctx, lines)
+		var m jetstream.Msg
+		var l *line
+		if !w.tally.draining() {
+			m, l, err = w.next(ctx, lines)
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.Log.WarnContext(ctx, "worker does not reach the queue", "err", err)
 			pause(ctx, 5*idleWait)
 		case m != nil:
-			w.handle(working, m, l)
-		default:
+			w.tally.begin(w.cache)
+			p.tell()
+			w.handle(working, m, l, p)
+			w.tally.end(w.cache)
+			p.tell()
+		case lines[0].consumer == nil || w.tally.draining():
 			pause(ctx, idleWait)
 		}
 		if time.Since(tidied) > time.Second {
@@ -155,19 +193,25 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// A line is one class and priority's consumer.
+// A line is a consumer: the worker's own, or one class and priority's.
 type line struct {
 	js       jetstream.JetStream
 	name     string
+	class    Class // "" of the worker's own
 	consumer jetstream.Consumer
 	wait     time.Duration // the queue's patience with a silent worker
 	most     int           // deliveries
+	tried    time.Time
+	joined   func(wait time.Duration)
 }
 
-func (w *Worker) lines(js jetstream.JetStream) (all []*line) {
+// lines returns the worker's own line, and then those of its runtimes.
+func (w *Worker) lines(js jetstream.JetStream) []*line {
+	all := []*line{{js: js, name: ownConsumer(w.Signer.Party()), joined: w.tally.patient}}
+	classes := slices.Sorted(maps.Keys(w.engines))
 	for _, p := range priorities() {
-		for _, c := range w.Classes {
-			all = append(all, &line{js: js, name: consumer(c, p)})
+		for _, c := range classes {
+			all = append(all, &line{js: js, name: consumer(c, p), class: c, joined: w.tally.patient})
 		}
 	}
 	return all
@@ -184,39 +228,85 @@ func (l *line) join(ctx context.Context) error {
 		return fmt.Errorf("join %s: %w", l.name, err)
 	}
 	l.consumer, l.wait, l.most = c, c.CachedInfo().Config.AckWait, c.CachedInfo().Config.MaxDeliver
+	l.joined(l.wait)
 	return nil
 }
 
-// next returns a message, most urgent first, or nil.
+// next returns a message, from the worker's own line first, then the most urgent one,
+// or nil. Where there is none it waits for one on its own line, once that is there.
 func (w *Worker) next(ctx context.Context, lines []*line) (jetstream.Msg, *line, error) {
-	for _, l := range lines {
-		if err := l.join(ctx); err != nil {
+	mine := lines[0]
+	if mine.consumer == nil && time.Since(mine.tried) > idleWait {
+		mine.tried = time.Now()
+		if err := mine.join(ctx); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, nil, err
 		}
-		batch, err := l.consumer.FetchNoWait(1)
-		if err != nil {
-			return nil, nil, fmt.Errorf("take from %s: %w", l.name, err)
+	}
+	for _, l := range lines {
+		if l != mine {
+			if err := l.join(ctx); err != nil {
+				return nil, nil, err
+			}
 		}
-		for m := range batch.Messages() {
-			return m, l, nil
+		if l.consumer == nil {
+			continue
 		}
-		if err := batch.Error(); err != nil {
-			return nil, nil, fmt.Errorf("take from %s: %w", l.name, err)
+		m, err := l.take(0)
+		if m != nil || err != nil {
+			return m, l, err
 		}
 	}
-	return nil, nil, nil
+	if mine.consumer == nil {
+		return nil, nil, nil
+	}
+	m, err := mine.take(idleWait)
+	return m, mine, err
+}
+
+// take returns a line's next message, or nil where there is none within wait.
+func (l *line) take(wait time.Duration) (jetstream.Msg, error) {
+	var batch jetstream.MessageBatch
+	var err error
+	if wait == 0 {
+		batch, err = l.consumer.FetchNoWait(1)
+	} else {
+		batch, err = l.consumer.Fetch(1, jetstream.FetchMaxWait(wait))
+	}
+	if err == nil {
+		for m := range batch.Messages() {
+			return m, nil
+		}
+		err = batch.Error()
+	}
+	if err == nil || errors.Is(err, nats.ErrTimeout) {
+		return nil, nil
+	}
+	l.consumer = nil // it may have gone with the queue's disk
+	return nil, fmt.Errorf("take from %s: %w", l.name, err)
 }
 
 // handle does the job a message names, and says to the queue what became of it.
-func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
+func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line, p *presence) {
 	msg, err := readMessage(m.Data())
 	if err != nil {
 		w.say(m.TermWithReason("- the message is not a job's"))
 		return
 	}
+	class := l.class
+	if class == "" {
+		class = msg.Class
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	p.working(msg.Job, stop)
 	began := time.Now()
-	err = w.do(ctx, msg.Job, func() { w.say(m.InProgress()) }, l.wait/3)
+	err = w.do(ctx, msg.Job, class, func() { w.say(m.InProgress()) }, l.wait/3)
+	p.working("", nil)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errNothing) {
+		err = cause
+	}
 	n := notice.From(err)
+	w.tally.ended(err, time.Since(began))
 	switch {
 	case err == nil:
 		w.Log.InfoContext(ctx, "job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
@@ -229,6 +319,9 @@ func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line) {
 		w.say(m.Nak())
 	default:
 		w.Log.WarnContext(ctx, "job failed", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		if l.class == "" {
+			p.back(msg.Job) // the dispatcher puts it before others; if it does not hear, the queue asks here again
+		}
 		if l.enough(m, n.Kind) {
 			w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
 			return

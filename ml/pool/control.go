@@ -1,0 +1,143 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"manx/privacy/notice"
+)
+
+// A Control is a running worker seen from outside: what it counts, and whether it
+// takes more. Its zero value is ready; many goroutines may use it.
+type Control struct {
+	mu         sync.Mutex
+	running    int
+	done       uint64
+	failed     uint64
+	nothing    uint64
+	jobs       histogram // from taking to posting
+	evaluating histogram // inputs
+	keys       []string  // that the cache held when it was last looked at
+	cost       int64
+	fetched    float64 // bytes of keys, and the seconds that took
+	took       float64
+	mean       float64 // of a job, in seconds, smoothed
+	ackWait    time.Duration
+	drains     bool
+	forGood    bool
+}
+
+func (t *Control) begin(c *cache) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running++
+	t.look(c)
+}
+
+func (t *Control) end(c *cache) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running--
+	t.look(c)
+}
+
+// look copies what the cache holds, which one goroutine alone may read.
+func (t *Control) look(c *cache) { t.keys, t.cost = c.held(maxAdvertKeys), c.cost }
+
+func (t *Control) ended(err error, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil:
+		t.done++
+		t.jobs.add(took)
+		if t.mean == 0 {
+			t.mean = took.Seconds()
+		}
+		t.mean += (took.Seconds() - t.mean) / 8
+	case errors.Is(err, errNothing):
+		t.nothing++
+	case errors.Is(err, errDrained), errors.Is(err, context.Canceled), notice.Is(err, notice.Unavailable):
+	default:
+		t.failed++
+	}
+}
+
+func (t *Control) evaluated(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.evaluating.add(took)
+}
+
+// fetchedKeys measures the line to where packs lie.
+func (t *Control) fetchedKeys(bytes int64, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fetched, t.took = t.fetched/2+float64(bytes), t.took/2+took.Seconds()
+}
+
+func (t *Control) patient(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ackWait = d
+}
+
+func (t *Control) patience() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ackWait
+}
+
+func (t *Control) draining() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.drains
+}
+
+func (t *Control) gone() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.forGood
+}
+
+// ahead is for how long a worker may have jobs before it, so that it does not wait for
+// the next between short ones.
+const ahead = .2 // seconds
+
+func (t *Control) fill(a *Advert) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.Slots = 1
+	if t.mean > 0 {
+		a.Slots = int(min(maxSlots, max(1, ahead/t.mean)))
+	}
+	if t.took > 0 {
+		a.Bandwidth = t.fetched / t.took
+	}
+	a.Keys, a.Cache, a.Running, a.Done, a.Failed, a.Draining = slices.Clone(t.keys), t.cost, t.running, t.done, t.failed, t.drains
+}
+
+// Drain has the worker take nothing more, or again; a job in hand ends.
+func (t *Control) Drain(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drains = on
+}
+
+// Withdraw is Drain for a worker that does not come back: when Run ends, the node
+// forgets it.
+func (t *Control) Withdraw() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drains, t.forGood = true, true
+}
+
+// Idle reports whether the worker has no job in hand.
+func (t *Control) Idle() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.running == 0
+}

@@ -1,0 +1,360 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"manx/ledger"
+	"manx/ml/pool/schedule"
+	"manx/privacy/notice"
+)
+
+// A hand is a worker that advertises itself.
+type hand struct {
+	Advert
+	heard time.Time
+}
+
+// begin forgets all jobs, for their events are read again, and keeps the workers.
+func (d *Dispatcher) begin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.workers == nil {
+		d.workers = map[ledger.PartyID]*hand{}
+		d.began = time.Now()
+	}
+	d.open, d.askers, d.plan = map[ledger.JobID]*openJob{}, map[ledger.PartyID]int{}, schedule.New(d.Rules)
+	for _, w := range d.workers {
+		d.plan.Advertise(w.scheduled(d.reputation(w.Worker)))
+	}
+}
+
+func (d *Dispatcher) reputation(w ledger.PartyID) float64 {
+	if d.Reputation == nil {
+		return 1
+	}
+	return d.Reputation(w)
+}
+
+func (d *Dispatcher) route(ctx context.Context, job ledger.Job) Need {
+	n := Need{Line: CKKS, Priority: Normal}
+	if d.Route != nil {
+		n = d.Route(ctx, job)
+	}
+	if !slices.Contains(n.Classes, n.Line) {
+		n.Classes = append(slices.Clone(n.Classes), n.Line)
+	}
+	return n
+}
+
+func (d *Dispatcher) now() time.Duration { return time.Since(d.began) }
+
+// served reports whether a worker advertises itself that can run what n says.
+func (d *Dispatcher) served(n Need) bool {
+	for _, w := range d.workers {
+		if w.Draining || !slices.Contains(w.Lines, n.Line) {
+			continue
+		}
+		for _, c := range n.Classes {
+			if w.Rates[c] >= 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// place finds a way for a job that nobody has claimed.
+func (d *Dispatcher) place(ctx context.Context, o *openJob) error {
+	if !d.served(o.need) {
+		return d.publish(ctx, o)
+	}
+	p := schedule.Normal
+	if o.need.Priority == Urgent {
+		p = schedule.Urgent
+	}
+	err := d.plan.Offer(schedule.Job{ID: string(o.id), Asker: string(o.asker), Classes: o.need.Classes, Priority: p, Work: o.need.Work,
+		Key: o.keys, KeyBytes: o.need.KeyBytes, Pays: o.need.Pays}, d.now())
+	if _, full := errors.AsType[*schedule.Full](err); full {
+		o.at = held
+		return nil
+	}
+	o.at = waits
+	d.assign(ctx)
+	return nil
+}
+
+// publish puts a job on its runtime's line.
+func (d *Dispatcher) publish(ctx context.Context, o *openJob) error {
+	if err := d.Queue.Publish(ctx, o.need.Line, o.need.Priority, o.id, o.attempts); err != nil {
+		return err
+	}
+	o.at = market
+	o.attempts++
+	return nil
+}
+
+// assign gives what waits to whom the scheduler chooses.
+func (d *Dispatcher) assign(ctx context.Context) {
+	for {
+		a, ok := d.plan.Next(d.now())
+		if !ok {
+			return
+		}
+		o := d.open[ledger.JobID(a.Job.ID)]
+		if o == nil {
+			d.plan.End(a.Job.ID)
+			continue
+		}
+		w := ledger.PartyID(a.Worker)
+		seq, err := d.Queue.give(ctx, w, o.need.Line, o.id, o.attempts)
+		if err != nil {
+			d.plan.Again(a.Job.ID)
+			d.Log.WarnContext(ctx, "the queue took no message for a worker; it is tried again", "job", o.id, "err", err)
+			return
+		}
+		o.at, o.worker, o.seq, o.class = given, w, seq, a.Class
+		// Generous: what an estimate says may be short by half.
+		o.due = time.Now().Add(2*d.Queue.cfg.AckWait + 3*a.Behind)
+		o.attempts++
+		d.counts.given++
+		d.counts.waited(a.Waited)
+	}
+}
+
+// claimed notes who has a job.
+func (d *Dispatcher) claimed(o *openJob, job ledger.Job) {
+	o.lease, o.by = job.Lease, job.Worker
+	if o.at == waits {
+		d.plan.End(string(o.id)) // somebody had a message of before
+		o.at = market
+	}
+}
+
+// withdraw takes back a job's message, where it is a worker's, and the worker's slot.
+func (d *Dispatcher) withdraw(ctx context.Context, o *openJob) {
+	d.plan.End(string(o.id))
+	if o.at == given {
+		if err := d.Queue.takeBack(ctx, o.seq); err != nil {
+			d.Log.WarnContext(ctx, "a message could not be taken back", "job", o.id, "err", err)
+		}
+	}
+	o.at, o.worker, o.seq = "", "", 0
+}
+
+// over forgets a job that needs no worker any more, and tells the one that has it.
+func (d *Dispatcher) over(ctx context.Context, o *openJob, job ledger.Job) {
+	d.counts.ended(job.Stage, time.Since(o.seen))
+	who := o.by
+	if who == "" {
+		who = o.worker
+	}
+	if !job.Hash.IsZero() { // the worker has posted a result, and says so to the queue itself
+		d.plan.End(string(o.id))
+	} else {
+		if who != "" {
+			if err := d.Queue.halt(who, o.id); err != nil {
+				d.Log.WarnContext(ctx, "a worker was not told of a job that is over", "job", o.id, "err", err)
+			}
+		}
+		d.withdraw(ctx, o)
+	}
+	delete(d.open, o.id)
+	if d.askers[o.asker]--; d.askers[o.asker] <= 0 {
+		delete(d.askers, o.asker)
+	}
+	d.assign(ctx)
+}
+
+// advertised takes in what a worker says of itself.
+func (d *Dispatcher) advertised(ctx context.Context, a Advert) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a.Leaving {
+		d.leave(ctx, a.Worker, false)
+		if a.ForGood {
+			if err := d.Queue.unline(ctx, a.Worker); err != nil {
+				d.Log.WarnContext(ctx, "the line of a worker that left stays", "worker", a.Worker, "err", err)
+			}
+		}
+		return
+	}
+	w := d.workers[a.Worker]
+	fresh := w == nil
+	if fresh {
+		if err := d.Queue.line(ctx, a.Worker); err != nil {
+			d.Log.WarnContext(ctx, "a worker gets no line of its own yet", "worker", a.Worker, "err", err)
+			return // it takes jobs from the open lines, and advertises itself again soon
+		}
+		w = new(hand)
+		d.workers[a.Worker] = w
+		d.counts.joined++
+		d.Log.InfoContext(ctx, "a worker joins", "worker", a.Worker)
+	}
+	w.Advert, w.heard = a, time.Now()
+	d.plan.Advertise(a.scheduled(d.reputation(a.Worker)))
+	if a.Draining {
+		d.unload(ctx, a.Worker)
+	}
+	if fresh {
+		d.resume(ctx, a.Worker)
+	}
+	d.assign(ctx)
+}
+
+// resume gives a worker that is back the jobs that it has claimed.
+func (d *Dispatcher) resume(ctx context.Context, w ledger.PartyID) {
+	for _, o := range d.open {
+		if o.lease == 0 || o.by != w || o.at == given {
+			continue
+		}
+		seq, err := d.Queue.give(ctx, w, o.need.Line, o.id, o.attempts)
+		if err != nil {
+			d.Log.WarnContext(ctx, "a worker that is back waits for its job's lease", "job", o.id, "err", err)
+			continue
+		}
+		o.at, o.worker, o.seq = given, w, seq
+		o.attempts++
+	}
+}
+
+// unload takes from a worker what it has not begun.
+func (d *Dispatcher) unload(ctx context.Context, w ledger.PartyID) {
+	for _, o := range d.open {
+		if o.at == given && o.worker == w && o.lease == 0 {
+			d.withdraw(ctx, o)
+			if err := d.place(ctx, o); err != nil {
+				d.Log.WarnContext(ctx, "a job waits for the queue", "job", o.id, "err", err)
+				o.at = held
+			}
+		}
+	}
+}
+
+// leave forgets a worker. What it had claimed waits for its lease; the rest goes to
+// others. A job that took too many workers with it is set aside.
+func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) {
+	if d.workers[id] == nil {
+		return
+	}
+	delete(d.workers, id)
+	d.plan.Leave(string(id))
+	d.Log.InfoContext(ctx, "a worker has left", "worker", id, "silent", silent)
+	for _, o := range d.open {
+		if o.at != given || o.worker != id {
+			continue
+		}
+		d.withdraw(ctx, o)
+		if o.lease != 0 {
+			continue
+		}
+		if silent {
+			o.lost++
+		}
+		if o.lost >= d.Queue.cfg.MaxDeliver {
+			d.aside(ctx, o)
+			continue
+		}
+		d.replace(ctx, o)
+	}
+	for _, o := range d.open { // nobody is left for some
+		if o.at == waits && !d.served(o.need) {
+			d.withdraw(ctx, o)
+			d.replace(ctx, o)
+		}
+	}
+	d.assign(ctx)
+}
+
+// replace places a job again; where the queue does not take it, the next sweep does.
+func (d *Dispatcher) replace(ctx context.Context, o *openJob) {
+	if err := d.place(ctx, o); err != nil {
+		d.Log.WarnContext(ctx, "a job waits for the queue", "job", o.id, "err", err)
+		o.at = held
+	}
+}
+
+func (d *Dispatcher) aside(ctx context.Context, o *openJob) {
+	if err := d.Queue.putAside(ctx, o.id, noneCameBack(o.lost)); err != nil {
+		d.Log.ErrorContext(ctx, "a job that no worker finished could not be set aside", "job", o.id, "err", err)
+		o.at = held
+		return
+	}
+	o.at, o.attempts = market, max(o.attempts, 1)
+	d.counts.aside++
+}
+
+// returned puts a job that its worker could not do on the open line, where two
+// workers' word sets it aside.
+func (d *Dispatcher) returned(ctx context.Context, w ledger.PartyID, id ledger.JobID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := d.open[id]
+	if o == nil || o.at != given || o.worker != w {
+		return
+	}
+	d.withdraw(ctx, o)
+	d.counts.returned++
+	if err := d.publish(ctx, o); err != nil {
+		o.at = held
+	}
+	d.assign(ctx)
+}
+
+// sweep looks for workers that are silent and for jobs that nobody has begun in time.
+func (d *Dispatcher) sweep(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for id, w := range d.workers {
+		if now.Sub(w.heard) > d.Queue.cfg.AckWait {
+			d.leave(ctx, id, true)
+		}
+	}
+	for _, o := range d.open {
+		switch {
+		case o.at == held && o.lease == 0:
+			d.replace(ctx, o)
+		case o.at == given && o.lease == 0 && now.After(o.due):
+			d.Log.WarnContext(ctx, "a worker has not begun a job in time; any may take it", "job", o.id, "worker", o.worker)
+			d.withdraw(ctx, o)
+			if err := d.publish(ctx, o); err != nil {
+				o.at = held
+			}
+		}
+	}
+	d.assign(ctx)
+}
+
+// Room returns nil where one more job of an asker would be taken now, and otherwise a
+// notice that says when to try again.
+func (d *Dispatcher) Room(asker ledger.PartyID) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.plan == nil {
+		return nil
+	}
+	full, _ := errors.AsType[*schedule.Full](d.plan.Full(string(asker), d.askers[asker], len(d.open), d.classes()...))
+	if full == nil {
+		return nil
+	}
+	text := "the pool of workers has as many jobs waiting as it takes"
+	if full.Asker {
+		text = "you have as many jobs waiting as the pool takes of one party"
+	}
+	return notice.Because(full, notice.Exhausted, text, "try again in "+full.After.String())
+}
+
+// classes are those of every worker there is.
+func (d *Dispatcher) classes() (all []Class) {
+	for _, w := range d.workers {
+		for c := range w.Rates {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}

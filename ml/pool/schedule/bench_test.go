@@ -1,0 +1,73 @@
+package schedule
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkNext gives one job to a worker, ends it and takes in another, while so many
+// wait of a thousand askers: what a decision costs must not grow with the queue.
+func BenchmarkNext(b *testing.B) {
+	for _, waiting := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint("waiting=", waiting), func(b *testing.B) {
+			s := New(Rules{Waiting: 2_000_000})
+			for i := range 100 {
+				s.Advertise(worker1(fmt.Sprint("w", i), 1e9+float64(i)))
+			}
+			ids := make([]string, 0, waiting+1<<20)
+			add := func(i int) {
+				ids = append(ids, fmt.Sprint("job-", i))
+				j := job(ids[len(ids)-1], askers[i%len(askers)], 1e9+float64(i%7))
+				j.Key, j.KeyBytes = askers[i*31%len(askers)], 1e8
+				if err := s.Offer(j, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for i := range waiting {
+				add(i)
+			}
+			i := waiting
+			for b.Loop() {
+				a, ok := s.Next(0)
+				if !ok {
+					b.Fatal("nothing goes")
+				}
+				s.End(a.Job.ID)
+				add(i)
+				i++
+			}
+		})
+	}
+}
+
+var askers = func() (out []string) {
+	for i := range 1000 {
+		out = append(out, fmt.Sprint("asker-", i))
+	}
+	return out
+}()
+
+// BenchmarkWorkers is a decision among so many free workers of different speed.
+func BenchmarkWorkers(b *testing.B) {
+	for _, workers := range []int{10, 100, 1_000, 10_000} {
+		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
+			s := New(Rules{})
+			for i := range workers {
+				w := worker1(fmt.Sprint("w", i), 1e9+1e5*float64(i*7919%workers))
+				w.Keys = []string{askers[i*31%len(askers)]}
+				s.Advertise(w)
+			}
+			for i := 0; b.Loop(); i++ {
+				j := job("j", "a", 1e9)
+				j.Key, j.KeyBytes = askers[i%len(askers)], 1e8
+				if err := s.Offer(j, 0); err != nil {
+					b.Fatal(err)
+				}
+				if _, ok := s.Next(0); !ok {
+					b.Fatal("nothing goes")
+				}
+				s.End("j")
+			}
+		})
+	}
+}
