@@ -45,6 +45,16 @@ type Clerk interface {
 	Ticket(ctx context.Context, worker ledger.PartyID) (string, error)
 }
 
+// A Pool is the node's side of the workers.
+type Pool interface {
+	// Room returns nil where one more job of a party would be taken, and otherwise a
+	// notice that says when to try again.
+	Room(asker ledger.PartyID) error
+	Status() api.Pool
+	// WriteMetrics writes the node's figures in Prometheus' text format.
+	WriteMetrics(w io.Writer) error
+}
+
 // A Node is what the interface serves. All fields are needed.
 type Node struct {
 	Genesis  ledger.Genesis
@@ -56,6 +66,7 @@ type Node struct {
 	Releases map[ledger.PartyID]Releases
 	Clerk    Clerk
 	Index    *index.Index
+	Pool     Pool
 	Ready    func(ctx context.Context) error
 	Log      *slog.Logger
 	Quota    int64 // bytes a party may store
@@ -81,6 +92,7 @@ func New(n Node) http.Handler {
 	})
 	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", s.ready)
+	r.GET("/metrics", s.metrics)
 	r.GET(api.Network, s.network)
 	r.POST(api.Sessions, s.openSession)
 	r.POST(api.Commands, s.submit)
@@ -93,6 +105,7 @@ func New(n Node) http.Handler {
 	in.GET(api.Events, s.events)
 	in.POST(api.Faucet, s.faucet)
 	in.POST(api.Tickets, s.ticket)
+	in.GET(api.Workers, func(c *gin.Context) { c.JSON(http.StatusOK, s.Pool.Status()) })
 	in.GET(api.Mine+"/:word", s.mine)
 	in.GET(api.Movements, s.statement)
 	in.GET(api.Models, s.models)
@@ -153,6 +166,15 @@ func (s *server) ready(c *gin.Context) {
 	c.String(http.StatusOK, "ready\n")
 }
 
+// metrics is for who runs the node, which listens on loopback; a proxy before it should
+// not pass it on. It names no party and no job.
+func (s *server) metrics(c *gin.Context) {
+	c.Header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	if err := s.Pool.WriteMetrics(c.Writer); err != nil {
+		s.Log.WarnContext(c, "metrics were not written", slog.Any("error", err))
+	}
+}
+
 func (s *server) network(c *gin.Context) {
 	now, err := s.now(c)
 	if err != nil {
@@ -195,6 +217,13 @@ func (s *server) submit(c *gin.Context) {
 	cmd, ok := s.command(c)
 	if !ok {
 		return
+	}
+	if cmd.Name == (ledger.RequestJob{}).Command() {
+		// Before anything is paid. Who goes round this node waits on the ledger.
+		if err := s.Pool.Room(cmd.Author); err != nil {
+			s.fail(c, err)
+			return
+		}
 	}
 	h, err := s.Ledger.Submit(c, cmd)
 	if err != nil {

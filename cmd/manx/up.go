@@ -23,11 +23,12 @@ import (
 
 // nodeFlags are the flags of `manx up`.
 type nodeFlags struct {
-	listen, level string
-	workers       int
-	choice        node.Choice
-	detach        bool
-	parties       bool
+	listen, level  string
+	workers        int
+	choice         node.Choice
+	nats, natsFile string
+	detach         bool
+	parties        bool
 }
 
 func upCommand(t *terminal) *cobra.Command {
@@ -59,6 +60,8 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.StringVar(&n.choice.Ledger, "ledger", "", "embedded (default) or fabric")
 	f.StringVar(&n.choice.Storage, "storage", "", "embedded (default) or ipfs")
 	f.StringVar(&n.choice.DB, "db", "", "sqlite (default) or postgres")
+	f.StringVar(&n.nats, "nats", "", "a NATS server or cluster with JetStream, tls://host:4222, instead of the embedded queue")
+	f.StringVar(&n.natsFile, "nats-file", "", "file with two lines, user:password of the node and of workers, for --nats")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
 	return c
 }
@@ -87,7 +90,7 @@ func (t *terminal) nodeOptions(n nodeFlags) (node.Options, error) {
 		return node.Options{}, fmt.Errorf("data folder: %w", err)
 	}
 	return node.Options{
-		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, NoParties: !n.parties, Version: version, Choice: n.choice,
+		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, NoParties: !n.parties, Version: version, Choice: n.choice,
 		Log:      slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: l})),
 		Progress: t.tell,
 	}, nil
@@ -132,7 +135,7 @@ func (t *terminal) upDetached(ctx context.Context, o node.Options, n nodeFlags) 
 	t.tell("starting the node")
 	s.Path, s.Env, s.Patience = o.Manx, os.Environ(), 2*time.Minute
 	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--parties=" + strconv.FormatBool(n.parties), "--quiet",
-		"--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
+		"--nats", n.nats, "--nats-file", n.natsFile, "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
 	address := ""
 	s.Ready = func(ctx context.Context) error {
 		b, err := os.ReadFile(filepath.Join(o.Dir, "address"))

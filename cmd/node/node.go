@@ -30,6 +30,11 @@ type Options struct {
 	Manx    string // the manx binary, which workers are started from; manx-contract lies beside it
 	Workers int    // worker processes; -1 for none, 0 means 1
 
+	// Queue is a NATS server or cluster with JetStream, instead of the embedded one.
+	// Its file has two lines: "user:password" of the node, and of workers.
+	Queue     string
+	QueueFile string
+
 	NoParties bool // without the organisations' holders of shares
 	Log       *slog.Logger
 	Version   string
@@ -58,6 +63,14 @@ func (o *Options) prepare() (Choice, error) {
 		return o.Choice, notice.Because(err, notice.Invalid, "the data folder "+o.Dir+" cannot be made", "name another with --data")
 	}
 	return o.Choice.settle(o.Dir)
+}
+
+// queue says where the queue of jobs is.
+func (o *Options) queue(log *slog.Logger) pool.Config {
+	if o.Queue == "" {
+		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Log: log}
+	}
+	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Log: log}
 }
 
 // A Node is running until Close.
@@ -154,7 +167,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	for _, watch := range watches { // not before the network has a time
 		n.group.Go(watch)
 	}
-	if k.queue, err = pool.Open(ctx, pool.Config{Dir: filepath.Join(dir, "queue"), Log: log}); err != nil {
+	if k.queue, err = pool.Open(ctx, n.opts.queue(log)); err != nil {
 		return err
 	}
 	n.onClose(k.queue.Close)
@@ -162,7 +175,11 @@ func (n *Node) start(ctx, running context.Context) error {
 	destroyer := &destroyer{l, x, stores, log, mark{file: filepath.Join(dir, "destroyer.mark")}}
 	counter := &counter{k, stores, mark{file: filepath.Join(dir, "counter.mark")}}
 	keeper := &keeper{k, mark{file: filepath.Join(dir, "keeper.mark")}}
-	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Log: log}
+	r, err := newRouter(l, stores, log)
+	if err != nil {
+		return err
+	}
+	d := &pool.Dispatcher{Queue: k.queue, Ledger: l, Route: r.route, Log: log}
 	n.group.Go(func() error { return x.Follow(running, l) })
 	n.group.Go(func() error { return x.Claim(running, l, stores) })
 	n.group.Go(func() error { return k.run(running) })
@@ -172,7 +189,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return keeper.run(running) })
 	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
-		Clerk: k, Index: x, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
+		Clerk: k, Index: x, Pool: workers{d}, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -27,10 +28,13 @@ import (
 type Config struct {
 	Dir      string  // where the embedded server keeps its streams
 	Port     int     // of the embedded server; 0 takes the one of last time, or a free one
-	URL      string  // "tls://node:password@host:4222"
-	Workers  string  // on a cluster: the address with which workers are let in, which its operator set up
+	URL      string  // "tls://host:4222", with "user:password@" where there is no file of credentials
 	Replicas int     // of the streams on a cluster; 0 means 1
 	Classes  []Class // what workers there are for; empty means CKKS alone
+
+	// Credentials is a file with two lines: "user:password" of the node and of workers,
+	// as the cluster's operator set them up. Without it the cluster gives tickets itself.
+	Credentials string
 
 	// AckWait is how long a worker may be silent before its message goes to
 	// another; 0 means 30 seconds.
@@ -45,6 +49,7 @@ type Config struct {
 type Queue struct {
 	cfg    Config
 	gate   gate
+	ticket Ticket         // of workers on a cluster with credentials
 	server *server.Server // nil on a cluster
 	conn   *nats.Conn
 	js     jetstream.JetStream
@@ -81,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (q *Queue, err error) {
 	if cfg.Dir != "" {
 		err = q.embed(ctx)
 	} else {
-		q.conn, err = nats.Connect(cfg.URL, nats.Name(nodeName), nats.MaxReconnects(-1))
+		err = q.dial()
 	}
 	if err != nil {
 		return q, notice.Because(err, notice.Unavailable, "the queue of jobs does not start", "check the queue's folder or address, and that no other node uses it")
@@ -100,6 +105,40 @@ func orElse[T comparable](v, otherwise T) T {
 		return otherwise
 	}
 	return v
+}
+
+// dial connects to a cluster.
+func (q *Queue) dial() error {
+	u, err := url.Parse(q.cfg.URL)
+	if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
+		return errors.New("the queue's address is not nats://host:port or tls://host:port")
+	}
+	node := *u
+	if q.cfg.Credentials != "" {
+		b, err := os.ReadFile(q.cfg.Credentials)
+		if err != nil {
+			return fmt.Errorf("queue credentials: %w", err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		if len(lines) != 2 {
+			return errors.New("queue credentials: two lines are needed, the node's and the workers'")
+		}
+		for i, line := range lines {
+			name, password, ok := strings.Cut(strings.TrimSpace(line), ":")
+			if !ok {
+				return errors.New("queue credentials: a line is user:password")
+			}
+			v := *u
+			v.User = url.UserPassword(name, password)
+			if i == 0 {
+				node = v
+				continue
+			}
+			q.ticket = Ticket{func() url.URL { return v }}
+		}
+	}
+	q.conn, err = nats.Connect(node.String(), nats.Name(nodeName), nats.MaxReconnects(-1))
+	return err
 }
 
 // embed starts the server on loopback and connects to it inside the process.
@@ -208,8 +247,8 @@ func (q *Queue) Admit(worker ledger.PartyID) (Ticket, error) {
 	if err := ledger.CheckID(worker, "p"); err != nil {
 		return Ticket{}, notice.Because(err, notice.Invalid, "not a worker's party id", "`manx keys show` shows it")
 	}
-	if q.server == nil && q.cfg.Workers != "" {
-		return ParseTicket(q.cfg.Workers)
+	if q.server == nil && q.ticket.get != nil {
+		return q.ticket, nil
 	}
 	if q.server == nil {
 		return Ticket{}, notice.New(notice.Unsupported, "this queue is a cluster, which gives tickets itself", "ask the operator of the NATS cluster")

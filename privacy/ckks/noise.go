@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"manx/privacy/ckks/internal/limb"
+	"manx/privacy/ckks/rns"
 )
 
 const deviation = 3.2404 // sqrt(10.5)
@@ -110,3 +111,10 @@ func Calibrate(s Set) (time.Duration, error) {
 	}
 	return time.Duration(max(transform, transformShare*transform+sumsShare*sums)), nil
 }
+
+// IFMA reports whether this machine computes with AVX-512 IFMA.
+func IFMA() bool { return rns.IFMA() }
+
+// Butterflies is how many butterflies a transform of one limb at a set's degree has:
+// slots · log2 of the degree. It is the operation in which work of different sets adds.
+func (s Set) Butterflies() float64 { p, _ := s.spec(); return float64(s.Slots() * p.logN) }

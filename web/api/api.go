@@ -23,6 +23,7 @@ const (
 	Admissions    = "/v1/admissions"
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
+	Workers       = "/v1/pool"
 	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap
 	Movements     = "/v1/movements" // ?after=; of the caller's coins
 	Models        = "/v1/models"
@@ -75,6 +76,32 @@ type Submitted struct {
 // A Ticket lets a worker reach the queue of jobs.
 type Ticket struct {
 	Text string `json:"text"`
+}
+
+// A Pool is the workers that advertise themselves and what waits for them.
+type Pool struct {
+	Workers []Worker           `json:"workers"`
+	Waiting int                `json:"waiting"`               // jobs that no worker has
+	Running int                `json:"running"`               // jobs that a worker has claimed
+	Depth   map[string]int     `json:"queue_depth"`           // waiting, by class of machine or runtime
+	Wait    map[string]float64 `json:"expected_wait_seconds"` // of a job that comes now, by class
+}
+
+// A Worker is what a worker says of itself.
+type Worker struct {
+	Party     ledger.PartyID     `json:"worker"`
+	Rates     map[string]float64 `json:"rates"` // operations a second, measured, by class
+	Price     float64            `json:"price"` // the least it works for, in MAN for 10¹² operations
+	Bandwidth float64            `json:"bandwidth"`
+	Slots     int                `json:"slots"`
+	Given     int                `json:"given"` // jobs on its line, the one in hand included
+	Keys      int                `json:"keys"`  // evaluation keys that it holds
+	Cache     int64              `json:"cache_bytes"`
+	Running   int                `json:"running"`
+	Done      uint64             `json:"done"`
+	Failed    uint64             `json:"failed"`
+	Draining  bool               `json:"draining"`
+	Silent    float64            `json:"silent_seconds"`
 }
 
 // A Page is part of a list; Next, where not 0, asks for the following part.

@@ -445,6 +445,12 @@ func (c *Client) Ticket(ctx context.Context) (string, error) {
 	return out.Text, err
 }
 
+// Workers asks who works, and what waits for them.
+func (c *Client) Workers(ctx context.Context) (p api.Pool, err error) {
+	err = c.json(ctx, http.MethodGet, api.Workers, nil, &p, true)
+	return p, err
+}
+
 // Receipt fetches the bundle that verifies a job's receipt offline.
 func (c *Client) Receipt(ctx context.Context, j ledger.JobID) ([]byte, error) {
 	return c.bytes(ctx, http.MethodGet, api.Receipts+"/"+string(j), nil, api.MaxJSON, true)

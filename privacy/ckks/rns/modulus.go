@@ -182,3 +182,6 @@ func (m *Modulus) Residue(x int64) uint64 {
 	r := x % int64(m.Q)
 	return uint64(r + int64(m.Q)&(r>>63))
 }
+
+// IFMA reports whether this machine has AVX-512 IFMA, and what else its kernels need.
+func IFMA() bool { return haveIFMA() }

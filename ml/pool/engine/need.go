@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"manx/ml/ckks"
+	"manx/ml/pool"
+	he "manx/privacy/ckks"
+)
+
+// A Cost is what a plan asks of a worker's machine, for one input.
+type Cost struct {
+	Work     float64      // butterflies, as Bench counts them
+	KeyBytes float64      // of evaluation keys
+	Classes  []pool.Class // of machines on which it fits
+}
+
+// CostOf estimates a plan from its quote. Its bytes come from a stranger.
+func CostOf(plan []byte) (Cost, error) {
+	p, err := ckks.ReadPlan(plan)
+	if err != nil {
+		return Cost{}, err
+	}
+	const unit = time.Millisecond // of a transform; the estimate is in transforms
+	q := p.Quote(unit, 1)
+	return Cost{
+		Work:     q.CPU.Seconds() / unit.Seconds() * p.Set().Butterflies(),
+		KeyBytes: float64(q.Keys),
+		Classes:  append([]pool.Class{pool.CPU, pool.CPUIFMA}, pool.GPUs(p.Ready()+2*q.Keys+4*q.InputUp)...),
+	}, nil
+}
+
+// Bench measures how many butterflies a second this machine computes, on all its cores
+// together, within about a second, and returns the class it is of. The rate is that of
+// transforms and sums of products in the proportion of he.Calibrate.
+func Bench(ctx context.Context) (pool.Class, float64, error) {
+	class := pool.CPU
+	if he.IFMA() {
+		class = pool.CPUIFMA
+	}
+	const set, runs = he.Deep, 5
+	var rates []float64
+	for range runs {
+		if err := ctx.Err(); err != nil {
+			return class, 0, err
+		}
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		var rate float64
+		var failed error
+		for range runtime.GOMAXPROCS(0) {
+			all.Go(func() {
+				unit, err := he.Calibrate(set)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					failed = err
+					return
+				}
+				rate += set.Butterflies() / unit.Seconds()
+			})
+		}
+		all.Wait()
+		if failed != nil {
+			return class, 0, failed
+		}
+		rates = append(rates, rate)
+	}
+	slices.Sort(rates)
+	return class, rates[runs/2], nil
+}
