@@ -66,11 +66,14 @@ spec:
 - --data=/data/node
 - --listen=127.0.0.1:8420
 - --workers=-1
+- --nats=tls://{{ include "manx.name" . }}-nats.{{ .Release.Namespace }}.svc:4222
+- --nats-file=/queue/credentials
+- --nats-replicas={{ .Values.nats.replicas }}
 - --parties={{ .Values.exchange.holders }}
 - --log={{ .Values.exchange.log }}
 {{- end }}
 
 {{- define "manx.up.env" -}}
-- {name: SSL_CERT_FILE, value: /ca/ca.crt}
+- {name: SSL_CERT_DIR, value: /ca}
 - {name: GOMEMLIMIT, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: "1"}}}
 {{- end }}

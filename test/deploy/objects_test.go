@@ -1,4 +1,4 @@
-package kubernetes
+package deploy
 
 import (
 	"context"
@@ -31,9 +31,10 @@ type object struct {
 			Spec     pod
 		}
 		ScaleTargetRef struct{ Kind, Name string }
+		Advanced       struct{ ScalingModifiers struct{ Formula string } }
 		Triggers       []struct {
-			Type     string
-			Metadata map[string]string
+			Type, Name string
+			Metadata   map[string]string
 		}
 	}
 }
@@ -193,10 +194,10 @@ func TestWorkersFollowTheQueue(t *testing.T) {
 		}
 		scaled++
 		for _, g := range o.Spec.Triggers {
-			if g.Type != "nats-jetstream" {
-				continue
+			if !strings.Contains(o.Spec.Advanced.ScalingModifiers.Formula, g.Name) {
+				t.Errorf("%s asks for %s and does not use it", o.Metadata.Name, g.Name)
 			}
-			host, _, _ := strings.Cut(g.Metadata["natsServerMonitoringEndpoint"], ".")
+			host, _, _ := strings.Cut(g.Metadata["natsServerMonitoringEndpoint"]+strings.TrimPrefix(g.Metadata["url"], "http://"), ".")
 			if !slices.ContainsFunc(objects, func(s object) bool { return s.Kind == "Service" && s.Metadata.Name == host }) {
 				t.Errorf("%s asks %s, which is not there", o.Metadata.Name, host)
 			}
@@ -212,11 +213,15 @@ func TestWorkersFollowTheQueue(t *testing.T) {
 	}
 }
 
+var made string // the folder of manx
+
+// manx builds the binary once.
 var manx = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "manx-kubernetes-")
+	dir, err := os.MkdirTemp("", "manx-deploy-")
 	if err != nil {
 		return "", err
 	}
+	made = dir
 	file := filepath.Join(dir, "manx")
 	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", file, "../../cmd/manx").CombinedOutput()
 	if err != nil {
@@ -227,8 +232,8 @@ var manx = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := manx(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(file))
+	if made != "" {
+		_ = os.RemoveAll(made)
 	}
 	os.Exit(code)
 }

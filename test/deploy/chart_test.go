@@ -1,4 +1,4 @@
-package kubernetes
+package deploy
 
 import (
 	"bytes"
@@ -200,7 +200,9 @@ func TestNoSecretIsInTheChart(t *testing.T) {
 						t.Errorf("%s: %s of %s is not a reference", name, e.Name, o.Metadata.Name)
 					}
 				}
-				if i := slices.IndexFunc(c.Args, func(a string) bool { return strings.Contains(a, "PASSWORD") || strings.Contains(a, "://") && strings.Contains(a, "@") }); i >= 0 {
+				if i := slices.IndexFunc(c.Args, func(a string) bool {
+					return strings.Contains(a, "PASSWORD") || strings.Contains(a, "://") && strings.Contains(a, "@")
+				}); i >= 0 {
 					t.Errorf("%s: an argument of %s shows a password: %s", name, o.Metadata.Name, c.Args[i])
 				}
 			}

@@ -1,4 +1,0 @@
-// Package kubernetes has no code of its own: its tests render the Helm chart of
-// deploy/k8s with helm, and check every object as an API server would, with the
-// server's own code (check, a module of its own).
-package kubernetes
