@@ -55,6 +55,13 @@ bench-escrow: ## contracts: the step function, the checker's growth, both ledger
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench FabricEscrowStep -benchtime 500x -timeout 20m ./test/real
 
+bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue and scheduler, the sandbox
+	$(GO) test -run '^$$' -bench Overhead -benchtime 7x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench 'Jobs|Scale' -benchtime 3x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench 'Depth|Publish' -benchtime 2000x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench . -benchtime 200000x -timeout 20m ./ml/pool/schedule
+	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
+
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
@@ -64,4 +71,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow bench-pool fuzz train clean

@@ -32,8 +32,9 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 	f := run.Flags()
 	f.StringVar(&o.metrics, "metrics", "127.0.0.1:0", "loopback address of /metrics; port 0 takes a free one, which worker.json tells")
 	f.Float64Var(&o.price, "price", 0, "the least to work for, in MAN for 10^12 operations")
+	f.IntVar(&o.memory, "memory", 8, "GiB that the process may have in which jobs are evaluated")
 	f.BoolVar(&o.back, "return", false, "work again after `manx worker withdraw`")
-	c.AddCommand(run,
+	c.AddCommand(run, evaluateCommand(),
 		&cobra.Command{Use: "bench", Short: "Measure how fast this machine evaluates, and of what class it is", Args: cobra.NoArgs,
 			Long: "Measure how many butterflies of number-theoretic transforms this machine computes a second on all its cores,\nand keep it in the folder for `manx worker run` to advertise.",
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerBench(cmd.Context()) }},
@@ -51,6 +52,12 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 					return err
 				}
 				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker, _ *owner.Party) error {
+					e, err := sandboxed(o.memory, w.Log)
+					if err != nil {
+						return err
+					}
+					defer e.Close()
+					w.Engine = e
 					hash, err := w.Rerun(ctx, id)
 					if err != nil {
 						return err

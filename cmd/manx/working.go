@@ -24,6 +24,7 @@ import (
 
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
+	"manx/ml/pool/sandbox"
 	"manx/privacy/notice"
 	"manx/storage/durable"
 	"manx/web/api"
@@ -34,6 +35,7 @@ import (
 type workerFlags struct {
 	metrics string
 	price   float64
+	memory  int // GiB
 	back    bool
 }
 
@@ -113,6 +115,12 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 			return err
 		}
 		w.Rates, w.Price, w.Control = map[pool.Class]float64{b.Class: b.Rate}, o.price, new(pool.Control)
+		e, err := sandboxed(o.memory, w.Log)
+		if err != nil {
+			return err
+		}
+		w.Engine = e
+		defer e.Close()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		c, err := listenControl(ctx, dir, o.metrics, w.Control, p.Client, stop)
@@ -342,3 +350,18 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 
 // workerLog is where a worker's lines go.
 func workerLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
+
+// evaluateCommand is the child of a worker, in which jobs are evaluated.
+func evaluateCommand() *cobra.Command {
+	return &cobra.Command{Use: "evaluate", Hidden: true, Short: "Evaluate for the worker that started it", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return sandbox.Serve(os.Stdin, os.Stdout, engine.CKKS{}) }}
+}
+
+// sandboxed is the engine of a worker of this binary.
+func sandboxed(gib int, log *slog.Logger) (*sandbox.Engine, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own binary: %w", err)
+	}
+	return &sandbox.Engine{Command: []string{self, "worker", "evaluate"}, Memory: int64(gib) << 30, Log: log}, nil
+}

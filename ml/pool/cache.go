@@ -2,6 +2,7 @@ package pool
 
 import (
 	"container/list"
+	"io"
 	"time"
 
 	"manx/ledger"
@@ -63,6 +64,9 @@ func (c *cache) drop(k cacheKey) {
 		c.order.Remove(e)
 		delete(c.at, k)
 		c.cost -= e.Value.(*cached).cost
+		if held, ok := e.Value.(*cached).value.(io.Closer); ok {
+			_ = held.Close() // another process held it
+		}
 	}
 }
 

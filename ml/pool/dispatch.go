@@ -25,7 +25,7 @@ type Watched interface {
 // A Need is what a job asks of who runs it.
 type Need struct {
 	Line     Class   // the runtime's, on which any worker of it may take the job
-	Classes  []Class // of machines that can run it; that of the line is always among them
+	Classes  []Class // of machines that can run it; none means whoever serves the line
 	Priority Priority
 	Work     float64 // operations, in the unit of workers' rates; 0 where it is not known
 	KeyBytes float64 // of its evaluation keys
@@ -45,11 +45,15 @@ type Dispatcher struct {
 	// Reputation says how often a worker's results are right, 0 to 1; nil means 1.
 	Reputation func(ledger.PartyID) float64
 	Rules      schedule.Rules
+	OpenLines  int          // jobs on open lines at most, the rest waits here and on the ledger; 0 means 4096
 	Log        *slog.Logger // nil discards
 
 	mu      sync.Mutex
 	open    map[ledger.JobID]*openJob
 	askers  map[ledger.PartyID]int // of open
+	given   map[ledger.JobID]*openJob
+	held    []*openJob // in the order they came; some have moved on since
+	market  int        // jobs on open lines
 	plan    *schedule.Scheduler
 	workers map[ledger.PartyID]*hand
 	counts  counts
@@ -63,8 +67,13 @@ const (
 	waits  where = "waits" // in the scheduler
 	given  where = "given" // to a worker, on its own line
 	market where = "open"  // on its runtime's line
-	held   where = "held"  // not taken by the scheduler: too many wait
+	held   where = "held"  // here alone: too many wait elsewhere
+	taken  where = "taken" // claimed, or set aside: there is nothing to bring
 )
+
+// openLines is how many jobs are on open lines at most. The queue's cost of a message
+// grows with its length (BenchmarkDepth).
+const openLines = 4096
 
 // openJob is a job that is ready or claimed.
 type openJob struct {
@@ -180,13 +189,19 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := d.open[id]
+	var need Need
+	if o == nil && !job.Stage.Over() {
+		d.mu.Unlock() // it may read a plan; this goroutine alone adds jobs
+		need = d.route(ctx, job)
+		d.mu.Lock()
+	}
 	switch job.Stage {
 	case ledger.Ready, ledger.Claimed:
 		if !job.Evaluated() {
 			return nil // three organisations compute it, not a worker
 		}
 		if o == nil {
-			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: d.route(ctx, job)}
+			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: need}
 			if !job.EvalKeys.IsZero() {
 				o.keys = job.EvalKeys.String()
 			}

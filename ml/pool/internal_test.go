@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/ml/pool/schedule"
 	"manx/privacy/notice"
 	"manx/storage"
 )
@@ -35,6 +36,40 @@ func FuzzTicket(f *testing.F) {
 			t.Fatalf("a ticket does not round trip: %v", err)
 		}
 	})
+}
+
+func FuzzAdvert(f *testing.F) {
+	f.Add([]byte(`{"worker":"common-p-0123456789abcdefghjkmnpqrstvwxyz","lines":["ckks"],"rates":{"cpu":1e9},"slots":1,"price":0.5,"bandwidth":1e8,"keys":["bafy"]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := readAdvert(b)
+		if err != nil {
+			return
+		}
+		s := schedule.New(schedule.Rules{})
+		s.Advertise(a.scheduled(1))
+		for c := range a.Rates {
+			if err := s.Offer(schedule.Job{ID: "j", Asker: "a", Classes: []Class{c}, Work: 1e9, Key: "k", KeyBytes: 1e9}, 0); err != nil {
+				t.Fatal(err)
+			}
+			s.Next(0)
+			s.End("j")
+		}
+		if len(b) > maxAdvert || len(a.Keys) > maxAdvertKeys {
+			t.Fatal("an advert past its bounds was accepted")
+		}
+	})
+}
+
+func TestGPUsByMemory(t *testing.T) {
+	if c := GPU(23 << 30); c != "gpu-16" {
+		t.Errorf("23 GiB are %q", c)
+	}
+	if c := GPU(1 << 30); c != "" {
+		t.Errorf("1 GiB is %q", c)
+	}
+	if all := GPUs(20 << 30); all[0] != "gpu-24" || all[len(all)-1] != "gpu-141" {
+		t.Errorf("20 GiB fit on %v", all)
+	}
 }
 
 func TestCacheKeepsToItsBound(t *testing.T) {

@@ -80,6 +80,9 @@ func (w *Worker) do(ctx context.Context, id ledger.JobID, class Class, alive fun
 	}
 	watching.Go(func() { w.watch(running, id, stop) })
 	ref, hash, err := w.compute(running, job, class)
+	if errors.Is(err, ErrGone) {
+		w.cache.dropIf(func(*cached) bool { return true })
+	}
 	if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
 		w.forget(job)
 		return cause

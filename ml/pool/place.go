@@ -26,6 +26,7 @@ func (d *Dispatcher) begin() {
 		d.began = time.Now()
 	}
 	d.open, d.askers, d.plan = map[ledger.JobID]*openJob{}, map[ledger.PartyID]int{}, schedule.New(d.Rules)
+	d.given, d.held, d.market = map[ledger.JobID]*openJob{}, nil, 0
 	for _, w := range d.workers {
 		d.plan.Advertise(w.scheduled(d.reputation(w.Worker)))
 	}
@@ -43,8 +44,8 @@ func (d *Dispatcher) route(ctx context.Context, job ledger.Job) Need {
 	if d.Route != nil {
 		n = d.Route(ctx, job)
 	}
-	if !slices.Contains(n.Classes, n.Line) {
-		n.Classes = append(slices.Clone(n.Classes), n.Line)
+	if len(n.Classes) == 0 {
+		n.Classes = []Class{n.Line}
 	}
 	return n
 }
@@ -66,9 +67,32 @@ func (d *Dispatcher) served(n Need) bool {
 	return false
 }
 
+// move notes where a job stands.
+func (d *Dispatcher) move(o *openJob, to where) {
+	switch o.at {
+	case given:
+		delete(d.given, o.id)
+	case market:
+		d.market--
+	}
+	o.at = to
+	switch to {
+	case given:
+		d.given[o.id] = o
+	case market:
+		d.market++
+	case held:
+		d.held = append(d.held, o)
+	}
+}
+
 // place finds a way for a job that nobody has claimed.
 func (d *Dispatcher) place(ctx context.Context, o *openJob) error {
 	if !d.served(o.need) {
+		if d.market >= orElse(d.OpenLines, openLines) {
+			d.move(o, held)
+			return nil
+		}
 		return d.publish(ctx, o)
 	}
 	p := schedule.Normal
@@ -78,10 +102,10 @@ func (d *Dispatcher) place(ctx context.Context, o *openJob) error {
 	err := d.plan.Offer(schedule.Job{ID: string(o.id), Asker: string(o.asker), Classes: o.need.Classes, Priority: p, Work: o.need.Work,
 		Key: o.keys, KeyBytes: o.need.KeyBytes, Pays: o.need.Pays}, d.now())
 	if _, full := errors.AsType[*schedule.Full](err); full {
-		o.at = held
+		d.move(o, held)
 		return nil
 	}
-	o.at = waits
+	d.move(o, waits)
 	d.assign(ctx)
 	return nil
 }
@@ -91,7 +115,7 @@ func (d *Dispatcher) publish(ctx context.Context, o *openJob) error {
 	if err := d.Queue.Publish(ctx, o.need.Line, o.need.Priority, o.id, o.attempts); err != nil {
 		return err
 	}
-	o.at = market
+	d.move(o, market)
 	o.attempts++
 	return nil
 }
@@ -115,7 +139,8 @@ func (d *Dispatcher) assign(ctx context.Context) {
 			d.Log.WarnContext(ctx, "the queue took no message for a worker; it is tried again", "job", o.id, "err", err)
 			return
 		}
-		o.at, o.worker, o.seq, o.class = given, w, seq, a.Class
+		d.move(o, given)
+		o.worker, o.seq, o.class = w, seq, a.Class
 		// Generous: what an estimate says may be short by half.
 		o.due = time.Now().Add(2*d.Queue.cfg.AckWait + 3*a.Behind)
 		o.attempts++
@@ -127,10 +152,11 @@ func (d *Dispatcher) assign(ctx context.Context) {
 // claimed notes who has a job.
 func (d *Dispatcher) claimed(o *openJob, job ledger.Job) {
 	o.lease, o.by = job.Lease, job.Worker
-	if o.at == waits {
-		d.plan.End(string(o.id)) // somebody had a message of before
-		o.at = market
+	if o.at == given {
+		return // its message tells when the worker has gone
 	}
+	d.plan.End(string(o.id)) // where it waits: somebody had a message of before
+	d.move(o, taken)
 }
 
 // withdraw takes back a job's message, where it is a worker's, and the worker's slot.
@@ -141,7 +167,8 @@ func (d *Dispatcher) withdraw(ctx context.Context, o *openJob) {
 			d.Log.WarnContext(ctx, "a message could not be taken back", "job", o.id, "err", err)
 		}
 	}
-	o.at, o.worker, o.seq = "", "", 0
+	d.move(o, "")
+	o.worker, o.seq = "", 0
 }
 
 // over forgets a job that needs no worker any more, and tells the one that has it.
@@ -153,6 +180,7 @@ func (d *Dispatcher) over(ctx context.Context, o *openJob, job ledger.Job) {
 	}
 	if !job.Hash.IsZero() { // the worker has posted a result, and says so to the queue itself
 		d.plan.End(string(o.id))
+		d.move(o, taken)
 	} else {
 		if who != "" {
 			if err := d.Queue.halt(who, o.id); err != nil {
@@ -215,22 +243,30 @@ func (d *Dispatcher) resume(ctx context.Context, w ledger.PartyID) {
 			d.Log.WarnContext(ctx, "a worker that is back waits for its job's lease", "job", o.id, "err", err)
 			continue
 		}
-		o.at, o.worker, o.seq = given, w, seq
+		d.move(o, given)
+		o.worker, o.seq = w, seq
 		o.attempts++
 	}
 }
 
 // unload takes from a worker what it has not begun.
 func (d *Dispatcher) unload(ctx context.Context, w ledger.PartyID) {
-	for _, o := range d.open {
-		if o.at == given && o.worker == w && o.lease == 0 {
+	for _, o := range d.with(w) {
+		if o.lease == 0 {
 			d.withdraw(ctx, o)
-			if err := d.place(ctx, o); err != nil {
-				d.Log.WarnContext(ctx, "a job waits for the queue", "job", o.id, "err", err)
-				o.at = held
-			}
+			d.replace(ctx, o)
 		}
 	}
+}
+
+// with lists the jobs on a worker's line.
+func (d *Dispatcher) with(w ledger.PartyID) (all []*openJob) {
+	for _, o := range d.given {
+		if o.worker == w {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // leave forgets a worker. What it had claimed waits for its lease; the rest goes to
@@ -242,12 +278,10 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 	delete(d.workers, id)
 	d.plan.Leave(string(id))
 	d.Log.InfoContext(ctx, "a worker has left", "worker", id, "silent", silent)
-	for _, o := range d.open {
-		if o.at != given || o.worker != id {
-			continue
-		}
+	for _, o := range d.with(id) {
 		d.withdraw(ctx, o)
 		if o.lease != 0 {
+			d.move(o, taken)
 			continue
 		}
 		if silent {
@@ -272,17 +306,18 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 func (d *Dispatcher) replace(ctx context.Context, o *openJob) {
 	if err := d.place(ctx, o); err != nil {
 		d.Log.WarnContext(ctx, "a job waits for the queue", "job", o.id, "err", err)
-		o.at = held
+		d.move(o, held)
 	}
 }
 
 func (d *Dispatcher) aside(ctx context.Context, o *openJob) {
 	if err := d.Queue.putAside(ctx, o.id, noneCameBack(o.lost)); err != nil {
 		d.Log.ErrorContext(ctx, "a job that no worker finished could not be set aside", "job", o.id, "err", err)
-		o.at = held
+		d.move(o, held)
 		return
 	}
-	o.at, o.attempts = market, max(o.attempts, 1)
+	d.move(o, taken)
+	o.attempts = max(o.attempts, 1)
 	d.counts.aside++
 }
 
@@ -298,7 +333,7 @@ func (d *Dispatcher) returned(ctx context.Context, w ledger.PartyID, id ledger.J
 	d.withdraw(ctx, o)
 	d.counts.returned++
 	if err := d.publish(ctx, o); err != nil {
-		o.at = held
+		d.move(o, held)
 	}
 	d.assign(ctx)
 }
@@ -313,19 +348,32 @@ func (d *Dispatcher) sweep(ctx context.Context) {
 			d.leave(ctx, id, true)
 		}
 	}
-	for _, o := range d.open {
-		switch {
-		case o.at == held && o.lease == 0:
-			d.replace(ctx, o)
-		case o.at == given && o.lease == 0 && now.After(o.due):
+	for _, o := range d.given {
+		if o.lease == 0 && now.After(o.due) {
 			d.Log.WarnContext(ctx, "a worker has not begun a job in time; any may take it", "job", o.id, "worker", o.worker)
 			d.withdraw(ctx, o)
 			if err := d.publish(ctx, o); err != nil {
-				o.at = held
+				d.move(o, held)
 			}
 		}
 	}
+	d.unhold(ctx)
 	d.assign(ctx)
+}
+
+// tries is how many of the jobs that are held back a sweep looks at. Those for which
+// there is no room go to the end, so that one asker's do not stop the others'.
+const tries = 10_000
+
+// unhold places what was held back, roughly in order, while there is room.
+func (d *Dispatcher) unhold(ctx context.Context) {
+	first := d.held[:min(tries, len(d.held))]
+	d.held = d.held[len(first):]
+	for _, o := range first {
+		if d.open[o.id] == o && o.at == held {
+			d.replace(ctx, o)
+		}
+	}
 }
 
 // Room returns nil where one more job of an asker would be taken now, and otherwise a

@@ -356,7 +356,8 @@ func TestWorkersMayOnlyTakeAndAnswer(t *testing.T) {
 	check(t, err)
 	defer conn.Close()
 	for _, to := range []string{"jobs.ckks.urgent", "state.dispatched", "aside.x", "$JS.API.STREAM.PURGE.JOBS", "$JS.API.STREAM.DELETE.JOBS",
-		"$JS.API.STREAM.MSG.GET.JOBS", "$JS.API.CONSUMER.DELETE.JOBS.ckks-normal", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.JOBS.x"} {
+		"$JS.API.STREAM.MSG.GET.JOBS", "$JS.API.CONSUMER.DELETE.JOBS.ckks-normal", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.JOBS.x",
+		"$JS.API.CONSUMER.MSG.NEXT.JOBS.to-" + string(s.patient.Party()), "$JS.ACK.JOBS.to-" + string(s.patient.Party()) + ".1.1.1.1.1", "jobs.to." + string(w.Party()), "pool.advert." + string(s.patient.Party())} {
 		check(t, conn.Publish(to, []byte("{}")))
 		check(t, conn.Flush())
 		select {

@@ -28,7 +28,8 @@ type presence struct {
 	stop context.CancelCauseFunc
 }
 
-// unmeasured is the rate of a worker that gives none.
+// unmeasured is the rate of a worker that gives none: it serves its runtimes' lines, and
+// no class of machine.
 const unmeasured = 1e8
 
 // present begins to advertise a worker, until close.
@@ -111,13 +112,9 @@ func (w *Worker) advert() Advert {
 	if a.Rates == nil {
 		a.Rates = map[Class]float64{}
 	}
-	best := 0.0
-	for _, r := range a.Rates {
-		best = max(best, r)
-	}
-	for _, c := range a.Lines {
-		if a.Rates[c] == 0 {
-			a.Rates[c] = orElse(best, unmeasured)
+	if len(a.Rates) == 0 {
+		for _, c := range a.Lines {
+			a.Rates[c] = unmeasured
 		}
 	}
 	w.tally.fill(&a)

@@ -49,7 +49,7 @@ type scene struct {
 
 const ackWait = 300 * time.Millisecond
 
-func begin(t *testing.T) *scene {
+func begin(t testing.TB) *scene {
 	t.Helper()
 	g, orgs := ledgertest.NewGenesis(3, rand.Reader)
 	var now atomic.Int64
@@ -127,10 +127,14 @@ func (s *scene) encrypt(x ...float64) storage.Ref {
 // ask has the patient ask for the model over two inputs.
 func (s *scene) ask(m ledger.ModelID) ledger.JobID {
 	s.T.Helper()
+	return s.askOver(m, s.Fund(s.patient, ledger.MAN(3)), []storage.Ref{s.encrypt(1, 1, 1, 1), s.encrypt(0, 0, 0, 2)})
+}
+
+func (s *scene) askOver(m ledger.ModelID, fund ledger.CoinID, inputs []storage.Ref) ledger.JobID {
+	s.T.Helper()
 	return ledger.NewJobID(ledger.Health, s.Do(s.patient, ledger.RequestJob{
-		Model: m, Subject: s.patient.Party(), Purpose: ledger.Diagnosis, Fund: []ledger.CoinID{s.Fund(s.patient, ledger.MAN(3))}, Fee: ledger.MAN(3),
-		Deadline: s.World.Now() + 24*3600, Record: s.record, Version: 1, EvalKeys: s.keys,
-		Inputs: []storage.Ref{s.encrypt(1, 1, 1, 1), s.encrypt(0, 0, 0, 2)},
+		Model: m, Subject: s.patient.Party(), Purpose: ledger.Diagnosis, Fund: []ledger.CoinID{fund}, Fee: ledger.MAN(3),
+		Deadline: s.World.Now() + 24*3600, Record: s.record, Version: 1, EvalKeys: s.keys, Inputs: inputs,
 	}))
 }
 

@@ -42,6 +42,10 @@ type Evaluator interface {
 	Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error
 }
 
+// ErrGone says that a program or an evaluator is lost, with the process that held it:
+// it must be readied again.
+var ErrGone = errors.New("the engine has lost what it had readied")
+
 // Submitter is what a worker needs of the ledger.
 type Submitter interface {
 	Submit(ctx context.Context, c ledger.Command) (ledger.Height, error)
@@ -67,8 +71,8 @@ type Worker struct {
 
 	Runtime Class // of the job that Rerun evaluates; empty means CKKS
 
-	// Rates are the operations a second that were measured, by class of machine; a
-	// runtime without any counts as 10⁸. Price is the least the worker works for, in
+	// Rates are the operations a second that were measured, by class of machine; without
+	// any, the worker is given jobs that name no class of machine. Price is the least the worker works for, in
 	// MAN for 10¹² operations.
 	Rates map[Class]float64
 	Price float64

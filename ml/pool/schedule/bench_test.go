@@ -2,7 +2,10 @@ package schedule
 
 import (
 	"fmt"
+	"runtime"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // BenchmarkNext gives one job to a worker, ends it and takes in another, while so many
@@ -23,10 +26,12 @@ func BenchmarkNext(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			before := inUse()
 			for i := range waiting {
 				add(i)
 			}
-			i := waiting
+			held := float64(inUse()-before) / float64(waiting)
+			i, cpu := waiting, spent()
 			for b.Loop() {
 				a, ok := s.Next(0)
 				if !ok {
@@ -36,8 +41,26 @@ func BenchmarkNext(b *testing.B) {
 				add(i)
 				i++
 			}
+			b.ReportMetric(float64((spent()-cpu).Nanoseconds())/float64(i-waiting), "cpu-ns/job")
+			b.ReportMetric(held, "B/waiting-job")
 		})
 	}
+}
+
+// inUse is the bytes in use, and spent the processor time, of this process.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func spent() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 var askers = func() (out []string) {
