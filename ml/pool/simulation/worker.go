@@ -80,7 +80,7 @@ func (h *hand) tell(r *run) {
 	for i, k := range h.keys {
 		keys[i] = k.key
 	}
-	w := schedule.Worker{ID: strconv.Itoa(h.id), Rates: map[schedule.Class]float64{class: h.speed * core}, Slots: 2, Reputation: 1,
+	w := schedule.Worker{ID: strconv.Itoa(h.id), Rates: map[schedule.Class]float64{class: h.speed * core}, Slots: 1, Reputation: 1,
 		Bandwidth: h.Link, Keys: keys, Draining: h.ending}
 	began := time.Now()
 	r.plan.Advertise(w)
