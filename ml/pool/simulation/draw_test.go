@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// draw draws waits against workers and against load, both axes logarithmic.
-func draw(days, loads []point) string {
+// draw draws waits against workers or load, both axes logarithmic.
+func draw(title string, points []point, unit float64) string {
 	var b strings.Builder
-	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 380" font-family="sans-serif" font-size="12">` + "\n" +
-		`<rect width="920" height="380" fill="#fff"/>` + "\n")
-	panel(&b, 60, "A million jobs a day: seconds until a job begins, by workers", days, 1)
-	panel(&b, 520, "10,000 workers: the same, by million jobs a day", loads, 1e6)
+	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 380" font-family="sans-serif" font-size="12">` + "\n" +
+		`<rect width="460" height="380" fill="#fff"/>` + "\n")
+	panel(&b, 60, title, points, unit)
 	b.WriteString("</svg>\n")
 	return b.String()
 }
@@ -29,7 +28,7 @@ func panel(b *strings.Builder, left float64, title string, points []point, unit 
 		s = math.Min(most, math.Max(least, s))
 		return top + high*(1-math.Log(s/least)/math.Log(most/least))
 	}
-	fmt.Fprintf(b, `<text x="%.0f" y="24" font-weight="bold">%s</text>`+"\n", left, title)
+	fmt.Fprintf(b, `<text x="%.0f" y="24" font-weight="bold">%s</text>`+"\n", left-50, title)
 	for s := least; s <= most; s *= 10 {
 		fmt.Fprintf(b, `<path d="M%.0f %.1fh%.0f" stroke="#ddd"/><text x="%.0f" y="%.1f" text-anchor="end">%g</text>`+"\n", left, y(s), wide, left-6, y(s)+4, s)
 	}
