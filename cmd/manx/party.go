@@ -247,7 +247,7 @@ func (t *terminal) seats(ctx context.Context) error {
 			g, _ := info.Genesis.Organisation(o)
 			names = append(names, g.Name)
 		}
-		fmt.Fprintf(w, "committee\t%s\t%d of %s open together\tkey %s, since %s\n", holds.ID, holds.Need, strings.Join(names, ", "), holds.Key.String()[:16], holds.Ready)
+		fmt.Fprintf(w, "committee\t%s\t%d of %s open together\tkey %s, since %s\n", holds.ID, holds.Need, strings.Join(names, ", "), holds.Key.String()[:16], when(holds.Ready))
 	})
 	return nil
 }

@@ -137,6 +137,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 func (d *Dispatcher) follow(ctx context.Context) error {
 	d.begin()
+	if err := d.Queue.clear(ctx); err != nil {
+		return err
+	}
 	from, err := d.Queue.height(ctx)
 	if err != nil {
 		return err

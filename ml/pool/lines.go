@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,10 +42,23 @@ func (q *Queue) takeBack(ctx context.Context, seq uint64) error {
 func (q *Queue) line(ctx context.Context, w ledger.PartyID) error {
 	_, err := q.js.CreateOrUpdateConsumer(ctx, jobsStream, jetstream.ConsumerConfig{
 		Durable: ownConsumer(w), FilterSubject: ownSubject(w), AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: q.cfg.AckWait, MaxDeliver: q.cfg.MaxDeliver, MaxAckPending: 4096,
+		AckWait: q.cfg.AckWait, MaxDeliver: q.cfg.MaxDeliver, MaxAckPending: 4096, InactiveThreshold: 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("line of a worker: %w", err)
+	}
+	return nil
+}
+
+// clear empties all workers' own lines: a dispatcher that begins places every open job
+// again, and knows of no message of before. Who works on one goes on.
+func (q *Queue) clear(ctx context.Context) error {
+	s, err := q.js.Stream(ctx, jobsStream)
+	if err == nil {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(ownSubject(">")))
+	}
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
 	}
 	return nil
 }

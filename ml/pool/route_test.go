@@ -103,6 +103,29 @@ func TestASilentChoiceStrandsNoJob(t *testing.T) {
 	}
 }
 
+// A dispatcher that begins anew leaves no message behind on a line whose worker does not
+// come back.
+func TestANewDispatcherKnowsNoOldLine(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	d := &pool.Dispatcher{Queue: s.queue, Ledger: s.Ledger}
+	stop := s.start(d.Run)
+	gone := s.worker()
+	gone.Ledger, gone.Drain = stuck{s.Ledger}, 10*time.Millisecond
+	leave := s.joins(d, gone)
+	id := s.ask(s.model)
+	s.eventually("it is given", func() bool { all := d.Status().Workers; return len(all) == 1 && all[0].Given == 1 })
+	stop()
+	leave()
+	if n := s.waiting(); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+	s.route(&pool.Dispatcher{})
+	s.start(s.worker().Run)
+	s.done(id)
+	s.eventually("nothing is left", func() bool { return s.waiting() == 0 })
+}
+
 // stuck is a ledger that takes no commands for as long as it is asked.
 type stuck struct{ ledger.Ledger }
 
