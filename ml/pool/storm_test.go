@@ -72,6 +72,7 @@ func TestInvariant8_AStormOverTwoHundredJobs(t *testing.T) {
 		}
 		s.Wait(120) // leases of those that do not come back for theirs
 	}
+	s.eventually("the queue is empty", func() bool { s.Tick(); return s.waiting() == 0 }) // workers find nothing to do
 	end()
 	staff.Wait()
 	if deaths.Load() < 10 {
@@ -97,7 +98,6 @@ func TestInvariant8_AStormOverTwoHundredJobs(t *testing.T) {
 	if got, err := s.held().Sub(before); err != nil || got != ledger.MAN(3*jobs) {
 		t.Errorf("%v is paid for %d jobs of 3", got, jobs)
 	}
-	s.eventually("the queue is empty", func() bool { s.Tick(); return s.waiting() == 0 })
 	if n := len(s.asides()); n > 0 {
 		t.Errorf("%d jobs were set aside", n)
 	}
