@@ -27,9 +27,11 @@ func TestDay(t *testing.T) {
 		measure(t, fmt.Sprintf("as the queue asks, %d each", jobs), 0, w)
 	}
 	save(t, "pool-day.svg", draw("A million jobs a day: seconds until a job begins, by workers", days, 1))
-	w := Usual()
-	w.Workers = 40
-	measure(t, "40, the whole day", 0, w)
+	for _, n := range []int{40, 10_000} {
+		w := Usual()
+		w.Workers = n
+		measure(t, fmt.Sprintf("%d, the whole day", n), 0, w)
+	}
 }
 
 // TestLoad prints and draws the second: what ten thousand workers bear.
