@@ -61,6 +61,7 @@ bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue a
 	$(GO) test -run '^$$' -bench 'Depth|Publish' -benchtime 2000x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench . -benchtime 200000x -timeout 20m ./ml/pool/schedule
 	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
+	MANX_LONG=1 $(GO) test -run 'TestDay|TestLoad' -v -timeout 60m ./ml/pool/simulation
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)

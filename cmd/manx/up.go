@@ -27,6 +27,7 @@ type nodeFlags struct {
 	workers        int
 	choice         node.Choice
 	nats, natsFile string
+	natsReplicas   int
 	detach         bool
 	parties        bool
 }
@@ -62,6 +63,7 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.StringVar(&n.choice.DB, "db", "", "sqlite (default) or postgres")
 	f.StringVar(&n.nats, "nats", "", "a NATS server or cluster with JetStream, tls://host:4222, instead of the embedded queue")
 	f.StringVar(&n.natsFile, "nats-file", "", "file with two lines, user:password of the node and of workers, for --nats")
+	f.IntVar(&n.natsReplicas, "nats-replicas", 1, "servers of the cluster that keep each stream, for --nats: 1, 3 or 5")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
 	return c
 }
@@ -90,7 +92,7 @@ func (t *terminal) nodeOptions(n nodeFlags) (node.Options, error) {
 		return node.Options{}, fmt.Errorf("data folder: %w", err)
 	}
 	return node.Options{
-		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, NoParties: !n.parties, Version: version, Choice: n.choice,
+		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, QueueReplicas: n.natsReplicas, NoParties: !n.parties, Version: version, Choice: n.choice,
 		Log:      slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: l})),
 		Progress: t.tell,
 	}, nil
@@ -135,7 +137,7 @@ func (t *terminal) upDetached(ctx context.Context, o node.Options, n nodeFlags) 
 	t.tell("starting the node")
 	s.Path, s.Env, s.Patience = o.Manx, os.Environ(), 2*time.Minute
 	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--parties=" + strconv.FormatBool(n.parties), "--quiet",
-		"--nats", n.nats, "--nats-file", n.natsFile, "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
+		"--nats", n.nats, "--nats-file", n.natsFile, "--nats-replicas", strconv.Itoa(n.natsReplicas), "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
 	address := ""
 	s.Ready = func(ctx context.Context) error {
 		b, err := os.ReadFile(filepath.Join(o.Dir, "address"))

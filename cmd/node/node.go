@@ -32,8 +32,9 @@ type Options struct {
 
 	// Queue is a NATS server or cluster with JetStream, instead of the embedded one.
 	// Its file has two lines: "user:password" of the node, and of workers.
-	Queue     string
-	QueueFile string
+	Queue         string
+	QueueFile     string
+	QueueReplicas int // servers that keep each stream
 
 	NoParties bool // without the organisations' holders of shares
 	Log       *slog.Logger
@@ -70,7 +71,7 @@ func (o *Options) queue(log *slog.Logger) pool.Config {
 	if o.Queue == "" {
 		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Log: log}
 	}
-	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Log: log}
+	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Replicas: o.QueueReplicas, Log: log}
 }
 
 // A Node is running until Close.

@@ -25,8 +25,15 @@ type Tool struct {
 	Mod, Sum []byte   // go.mod and go.sum, exact versions
 	Packages []string // import paths of main packages
 	Ldflags  string   // added to -s -w
+	Sources  []Source // of main packages in the module itself
 
 	Say func(what string) // progress; may be nil
+}
+
+// A Source is a Go file beside go.mod.
+type Source struct {
+	Name string
+	Text []byte
 }
 
 // Cache returns the folder that programs are built into: MANX_TOOLS, or manx/tools
@@ -77,6 +84,9 @@ func (t Tool) key(version string) string {
 	for _, part := range append([]string{version, string(t.Mod), string(t.Sum), t.Ldflags}, t.Packages...) {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
+	for _, f := range t.Sources {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(f.Name), f.Name, len(f.Text), f.Text)
+	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
@@ -98,6 +108,11 @@ func (t Tool) build(ctx context.Context, cache, dir string) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	if err := errors.Join(os.WriteFile(filepath.Join(work, "go.mod"), t.Mod, 0o600), os.WriteFile(filepath.Join(work, "go.sum"), t.Sum, 0o600)); err != nil {
 		return fmt.Errorf("build %s: %w", t.Name, err)
+	}
+	for _, f := range t.Sources {
+		if err := os.WriteFile(filepath.Join(work, f.Name), f.Text, 0o600); err != nil {
+			return fmt.Errorf("build %s: %w", t.Name, err)
+		}
 	}
 	bin := filepath.Join(work, "bin")
 	if err := os.Mkdir(bin, 0o750); err != nil {

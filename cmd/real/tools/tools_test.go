@@ -69,3 +69,24 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildsSources builds a program that is given as text, and another for other text.
+func TestBuildsSources(t *testing.T) {
+	t.Setenv("MANX_TOOLS", t.TempDir())
+	build := func(code string) string {
+		t.Helper()
+		dir, err := Build(t.Context(), Tool{Name: "own", Mod: []byte("module own/answer\n\ngo 1.26\n"), Packages: []string{"own/answer"},
+			Sources: []Source{{Name: "main.go", Text: []byte("package main\n\nfunc main() { print(\"" + code + "\") }\n")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), filepath.Join(dir, "answer")).CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	if one, two := build("1"), build("2"); one != "1" || two != "2" {
+		t.Errorf("the programs say %q and %q", one, two)
+	}
+}

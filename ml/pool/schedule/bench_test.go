@@ -94,3 +94,30 @@ func BenchmarkWorkers(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAdvertise is one of ten thousand workers that tells of 256 keys: the same as
+// before, and one that is new.
+func BenchmarkAdvertise(b *testing.B) {
+	for _, fresh := range []int{0, 1} {
+		b.Run(fmt.Sprint("new=", fresh), func(b *testing.B) {
+			s := New(Rules{})
+			keys := make([]string, 256)
+			for i := range keys {
+				keys[i] = fmt.Sprintf("key-%064d", i)
+			}
+			w := worker1("w", 1e9)
+			for i := range 10_000 {
+				s.Advertise(worker1(fmt.Sprint("w", i), 1e9+1e5*float64(i)))
+			}
+			w.Keys = keys
+			s.Advertise(w)
+			for i := 0; b.Loop(); i++ {
+				if fresh > 0 {
+					w.Keys = append(keys[1:], fmt.Sprintf("fresh-%064d", i))
+					keys = w.Keys
+				}
+				s.Advertise(w)
+			}
+		})
+	}
+}

@@ -34,12 +34,9 @@ func (s *Scheduler) Advertise(n Worker) {
 		s.staff = append(s.staff, w)
 	} else {
 		s.unshelve(w)
-		for _, k := range w.Keys {
-			s.unhold(w, k)
-		}
 	}
 	keys := n.Keys
-	n.Keys = nil
+	n.Keys = w.Keys
 	w.Worker, w.reach, w.costs = n, n.Bandwidth*n.Reputation, map[Class]float64{}
 	for c, rate := range n.Rates {
 		if rate >= 1 && !math.IsInf(rate, 0) {
@@ -47,18 +44,44 @@ func (s *Scheduler) Advertise(n Worker) {
 		}
 	}
 	s.reach = math.Max(s.reach, w.reach)
+	for _, it := range w.has { // on their way, or used
+		if it.Key != "" && !slices.Contains(keys, it.Key) {
+			keys = append(slices.Clip(keys), it.Key)
+		}
+	}
+	s.holds(w, keys)
+	s.shelve(w)
+	s.freed++
+}
+
+// holds takes in which keys a worker has now. Adverts come every second from every
+// worker, name hundreds and mostly the same: only what differs costs.
+func (s *Scheduler) holds(w *worker, keys []string) {
+	if slices.Equal(w.Keys, keys) {
+		return
+	}
+	was := make(map[string]bool, len(w.Keys))
+	for _, k := range w.Keys {
+		was[k] = true
+	}
+	w.Keys = make([]string, 0, len(keys))
+	seen := make(map[string]bool, len(keys))
 	for _, k := range keys {
-		if !slices.Contains(w.Keys, k) {
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		if was[k] {
+			w.Keys = append(w.Keys, k)
+		} else {
 			s.hold(w, k)
 		}
 	}
-	for _, it := range w.has { // on their way, or used
-		if it.Key != "" && !slices.Contains(w.Keys, it.Key) {
-			s.hold(w, it.Key)
+	for k := range was { // whichever is dropped first, the same is left
+		if !seen[k] {
+			s.unhold(w, k)
 		}
 	}
-	s.shelve(w)
-	s.freed++
 }
 
 func (s *Scheduler) hold(w *worker, key string) {
