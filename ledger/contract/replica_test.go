@@ -262,7 +262,7 @@ func TestInvariant4_ErasingEndsAllProofs(t *testing.T) {
 		f.Do(drawn[1], ledgertest.Replying(drawn[1], right).Commit(j))
 		jobs = append(jobs, j)
 	}
-	f.Wait(ledger.MinWithin)
+	f.Wait(ledger.MinWindow)
 	for _, j := range jobs {
 		f.Do(f.patient, ledger.CloseJob{Job: j}) // one in each was silent
 	}
