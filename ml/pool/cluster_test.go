@@ -266,7 +266,7 @@ func TestWorkersOfTheChartMayLittle(t *testing.T) {
 		check(t, conn.Publish(subject, nil))
 		refused("publish " + subject)
 	}
-	for _, subject := range []string{"pool.advert.*", "$JS.EVENT.>", "$SYS.>"} {
+	for _, subject := range []string{"pool.advert.*", "jobs.>", "_INBOX.>", "$JS.EVENT.>", "$SYS.>"} {
 		_, err := conn.SubscribeSync(subject)
 		check(t, err)
 		refused("listen to " + subject)
