@@ -108,7 +108,7 @@ func modelPublish(t *terminal) *cobra.Command {
 	f.StringVar(&o.price, "price", "", "MAN a call, instead of the card's")
 	f.StringVar(&o.measure, "data-set", "", "folder of inputs to measure on, which goes into the card; otherwise it is checked only")
 	f.StringVar(&o.limit, "limit", "", "most calls of one asker in a time, as 10/24h: against taking the model out of its answers")
-	f.StringArrayVar(&o.shares, "share", nil, "PARTY=PERCENT of what you earn by each call, to the hundredth; repeated, the rest is yours")
+	f.StringArrayVar(&o.shares, "earn", nil, "PARTY=PERCENT of what you earn by each call, to the hundredth; repeated, the rest is yours")
 	f.IntVar(&o.runs, "runs", 4, "inputs to run encrypted at most")
 	f.BoolVar(&o.hide, "no-graph", false, "do not show the graph: findings then come without what moved the model")
 	f.BoolVar(&o.dry, "dry-run", false, "show what would be published and what a call costs; send nothing")

@@ -10,7 +10,7 @@ import (
 	"manx/ledger"
 )
 
-// terms puts --share and --limit into a model that me publishes; me is "" where
+// terms puts --earn and --limit into a model that me publishes; me is "" where
 // nobody is known yet, and only their form is checked.
 func (o publication) terms(m *ledger.PublishModel, me ledger.PartyID) error {
 	m.Shares, m.Limit = nil, ledger.Limit{}
