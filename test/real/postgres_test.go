@@ -381,7 +381,7 @@ func TestInvariant8_PostgresCutAtEveryMessage(t *testing.T) {
 	for _, replies := range []bool{false, true} {
 		n := 0
 		for ; ; n++ {
-			indextest.Exec(t, direct, "DROP TABLE states, mentions, blobs, accounts, sessions, cursors, goose_db_version")
+			indextest.Exec(t, direct, "DROP TABLE states, mentions, movements, unspent, purses, blobs, accounts, sessions, cursors, goose_db_version")
 			w.arm(n, replies)
 			if got := tell(); got != want {
 				t.Fatalf("cut at message %d (replies %t) the story ends\n%s\nand not\n%s", n, replies, got, want)
