@@ -60,7 +60,7 @@ func (h *Holder) joint(ctx context.Context, j ledger.Job, p permit) (out opening
 	if out.program, err = jointOf(p.program); err != nil {
 		return out, err
 	}
-	c, err := owner.Get[ledger.Committee](ctx, h.Party.Client, j.Committee)
+	c, err := h.Party.CommitteeOf(ctx, j.Committee)
 	if err != nil {
 		return out, err
 	}

@@ -125,7 +125,7 @@ func encrypt(ctx context.Context, p *owner.Party, f *credit.File) (said []ledger
 	if len(models) == 0 {
 		return nil, nil, nil
 	}
-	c, _, err := p.Committee(ctx)
+	c, err := p.Committee(ctx)
 	if notice.Is(err, notice.Unavailable) {
 		return nil, nil, nil
 	}
@@ -200,7 +200,7 @@ func jointInput(ctx context.Context, p *owner.Party, r ledger.Record, m ledger.M
 	if !ok {
 		return ref, key, nil
 	}
-	c, _, err := p.Committee(ctx)
+	c, err := p.Committee(ctx)
 	if notice.Is(err, notice.Unavailable) || err == nil && c.Key != said.Key {
 		return ref, key, nil
 	}

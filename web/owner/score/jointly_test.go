@@ -183,11 +183,13 @@ func TestInvariant2_AScoreByACommittee(t *testing.T) {
 	g = s.permit(8)
 	scored()
 
+	seats[0].stop() // who begins tries
 	late := ask()
 	s.evaluate(worker, late, honestly)
 	s.check(s.borrower.Revoke(ctx, g.Grant))
-	if j := s.over(late); j.Stage != ledger.Refunded && j.Stage != ledger.Settled {
-		t.Errorf("the job is %s", j.Stage)
+	s.start(seats[0], 0)
+	if j := s.over(late); j.Stage != ledger.Refunded || j.Try != 0 {
+		t.Errorf("the job is %s after try %d", j.Stage, j.Try)
 	}
 	if _, _, err := Ask(ctx, s.lender, s.question(Committee)); !notice.Is(err, notice.Denied) {
 		t.Errorf("asked after the end: %v", err)
