@@ -193,12 +193,12 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := []mpc.Share{p.input}
-	var opened [][]mpc.Share
+	var all []opened
 	if j.Committee != "" {
-		if opened, err = h.openJointly(ctx, j, at, o); err != nil {
+		if all, err = h.openJointly(ctx, j, at, o); err != nil {
 			return out, err
 		}
-		in = slices.Concat(opened...)
+		in = slices.Concat(all[len(all)-1].sets...)
 	}
 	if err := h.connect(ctx, j.Organisations, j.Holders, at, &cfg); err != nil {
 		return out, err
@@ -210,13 +210,18 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	if j.Committee == "" {
 		out, err = p.program.Run(s, p.input)
 	} else {
-		out, err = o.decide(s, opened)
+		out, err = o.decide(s, all)
 	}
 	if err == nil {
 		out, err = s.Output(out)
 	}
 	if err = errors.Join(err, s.Close()); err != nil {
 		return mpc.Share{}, err
+	}
+	if len(all) > 1 {
+		if err := h.Store.Put(ctx, triedName(o.committee.Key, o.keys.Hash), []byte("1")); err != nil {
+			return mpc.Share{}, err
+		}
 	}
 	return out.Blind(id[:], in[0], in[1:]...), nil
 }

@@ -132,6 +132,11 @@ func TestInvariant2_AScoreByACommittee(t *testing.T) {
 		}
 	}
 	scored()
+	for i, h := range seats {
+		if tried, err := h.Store.Names(ctx, "tried/"+c.Key.String()); err != nil || len(tried) != 1 {
+			t.Errorf("holder %d has seen %d trials of the evaluation keys, %v", i, len(tried), err)
+		}
+	}
 
 	lied := ask()
 	s.evaluate(worker, lied, func(b []byte) { b[len(b)-1] ^= 1 })

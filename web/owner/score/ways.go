@@ -169,10 +169,10 @@ func committeeQuote(ctx context.Context, p *owner.Party, out Quote, g ledger.Gra
 
 // jointTrust says what a computation under a committee's key rests on.
 func jointTrust(who string, need int, s ledger.Security) string {
-	out := fmt.Sprintf("no %d of %s collude, those who made the key's evaluation keys did it rightly; the worker is checked by them", need, who)
+	out := fmt.Sprintf("no %d of %s collude; the worker is checked by them", need, who)
 	switch {
 	case s == ledger.SemiHonest:
-		out += ", and all three follow the protocol"
+		out += ", and all three follow the protocol, as they did when they made its keys"
 	case need < ledger.Sharers: // every two of three open it
 		out += ", and one of them that does not follow the protocol now is found out"
 	default:
