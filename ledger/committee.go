@@ -38,6 +38,16 @@ type Committee struct {
 // Place returns the place of a holder among the members, or -1.
 func (c Committee) Place(holder PartyID) int { return slices.Index(c.Holders, holder) }
 
+// Check refuses what no contract keeps, so that who reads it from a node can count
+// on its form.
+func (c Committee) Check() error {
+	n := len(c.Organisations)
+	if n < Sharers || n > MaxMembers || len(c.Holders) != n || len(c.Said) != n || c.Need != CommitteeNeed(n) {
+		return ErrCommittee
+	}
+	return nil
+}
+
 // CommitteeNeed returns how many of n members serve: a majority, MaxNeed at most.
 func CommitteeNeed(n int) int { return min(n/2+1, MaxNeed) }
 
@@ -148,6 +158,14 @@ type CommitteeKeys struct {
 	Keys  storage.Ref `json:"keys,omitzero"`
 	Hash  Hash        `json:"hash,omitzero"` // what all said
 	Ready Time        `json:"ready,omitempty"`
+}
+
+// Check refuses what no contract keeps.
+func (k CommitteeKeys) Check() error {
+	if n := len(k.Serve); n < 2 || n > MaxNeed || len(k.Said) != n {
+		return ErrCommittee
+	}
+	return nil
 }
 
 // CommitteeKeysKey is where the evaluation keys for a model under a committee's

@@ -131,6 +131,17 @@ type PostedShare struct {
 	Digests [2]Hash     `json:"digests"` // hiding, of its two components
 }
 
+// Fit reports whether three holders' words are of one result: each component is
+// known to two of them, who give it one digest.
+func Fit(said []PostedShare) bool {
+	for i, s := range said {
+		if s.Digests[1] != said[(i+1)%len(said)].Digests[0] {
+			return false
+		}
+	}
+	return len(said) == Sharers
+}
+
 // PostShare gives the author's share of the result of a try of a job on shares.
 type PostShare struct {
 	Job JobID `json:"job"`

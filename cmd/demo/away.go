@@ -90,7 +90,7 @@ func (l *loan) conferred(ctx context.Context, say func(string, ...any)) error {
 		return err
 	}
 	for try := 0; ; try++ {
-		c, _, err := l.furnisher.Committee(ctx)
+		c, err := l.furnisher.Committee(ctx)
 		if err == nil {
 			var k ledger.CommitteeKeys
 			if k, err = l.furnisher.CommitteeKeys(ctx, m.ID, c); err == nil && k.Ready != 0 {

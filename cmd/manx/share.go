@@ -50,7 +50,10 @@ together could read the file's features. Without RECORD, it is your newest file 
 					name, _ := p.Home.Network.Genesis.Organisation(o)
 					fmt.Fprintf(w, "a share is with\t%s\n", name.Name)
 				}
-				fmt.Fprintln(w, "and not\tthe file: no two of them may collude")
+				if g.Committee {
+					fmt.Fprintln(w, "and with storage\tthe file, encrypted under the key that they hold together, until the grant ends")
+				}
+				fmt.Fprintln(w, "and not\tthe file itself: no two of them may collude")
 			})
 			return nil
 		})}

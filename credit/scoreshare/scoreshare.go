@@ -99,11 +99,11 @@ func (p *Program) Run(s *mpc.Session, x mpc.Share) (out mpc.Share, err error) {
 	if x.Len() != Values {
 		return out, errors.New("score on shares: a share of another number of features")
 	}
-	c := chain{s: s}
+	c := s.Chain()
 	n := len(p.at)
-	passed := c.less(s.Public(p.upTo), x.Gather(p.of))
-	lost := c.add(c.matrix(p.steps, passed, n), p.first)
-	return p.decide(&c, lost)
+	passed := c.Less(c.Public(p.upTo), x.Gather(p.of))
+	lost := c.AddPublic(c.PublicMatMul(p.steps, passed, n, len(p.upTo), 1), p.first)
+	return p.decide(c, lost)
 }
 
 // Decide computes the result of the points that a file loses by feature, in the
@@ -112,24 +112,24 @@ func (p *Program) Decide(s *mpc.Session, lost mpc.Share) (out mpc.Share, err err
 	if lost.Len() != len(p.at) {
 		return out, errors.New("score on shares: a share of the points of another number of features")
 	}
-	return p.decide(&chain{s: s}, lost)
+	return p.decide(s.Chain(), lost)
 }
 
-func (p *Program) decide(c *chain, lost mpc.Share) (mpc.Share, error) {
-	s, n := c.s, len(p.at)
-	score := c.add(c.scale(c.sum(lost), -1), []uint64{p.base})
+func (p *Program) decide(c *mpc.Chain, lost mpc.Share) (mpc.Share, error) {
+	n := len(p.at)
+	score := c.AddPublic(c.Scale(c.Sum(lost, n), ^uint64(0)), []uint64{p.base})
 
 	// A feature's rank is how many others lost more; ties fall to the schema.
 	ties := make([]uint64, n)
 	for i := range ties {
 		ties[i] = uint64(n - i)
 	}
-	key := c.add(c.scale(lost, weight), ties)
+	key := c.AddPublic(c.Scale(lost, weight), ties)
 	left, right := make([]int, len(p.before)), make([]int, len(p.before))
 	for i, pair := range p.before {
 		left[i], right[i] = pair[0], pair[1]
 	}
-	order := c.less(c.concat(c.gather(key, left), s.Public(make([]uint64, n))), c.concat(c.gather(key, right), lost))
+	order := c.Less(c.Concat(c.Gather(key, left), c.Public(make([]uint64, n))), c.Concat(c.Gather(key, right), lost))
 	rank := make([]uint64, n*len(p.before))
 	ahead := make([]uint64, n)
 	for k, pair := range p.before { // order[k] is 1 where the second goes first
@@ -137,8 +137,8 @@ func (p *Program) decide(c *chain, lost mpc.Share) (mpc.Share, error) {
 		rank[pair[1]*len(p.before)+k] = ^uint64(0)
 		ahead[pair[1]]++
 	}
-	ranks := c.add(c.matrix(rank, c.slice(order, 0, len(p.before)), n), ahead)
-	losing := c.slice(order, len(p.before), len(p.before)+n)
+	ranks := c.AddPublic(c.PublicMatMul(rank, c.Slice(order, 0, len(p.before)), n, len(p.before), 1), ahead)
+	losing := c.Slice(order, len(p.before), len(p.before)+n)
 
 	// Slot k holds the feature of rank k, if it lost anything.
 	var again []int
@@ -150,9 +150,9 @@ func (p *Program) decide(c *chain, lost mpc.Share) (mpc.Share, error) {
 			codes[k*scorecard.MaxReasons*n+k*n+i] = uint64(p.at[i] + 1)
 		}
 	}
-	chosen := c.mul(c.equal(c.gather(ranks, again), s.Public(slots)), c.gather(losing, again))
-	out := c.concat(score, c.matrix(codes, chosen, scorecard.MaxReasons))
-	return out, c.err
+	chosen := c.Mul(c.Equal(c.Gather(ranks, again), c.Public(slots)), c.Gather(losing, again))
+	out := c.Concat(score, c.PublicMatMul(codes, chosen, scorecard.MaxReasons, scorecard.MaxReasons*n, 1))
+	return out, c.Err()
 }
 
 // Read returns what a joined result says under a scorecard. One that no file can
@@ -180,58 +180,4 @@ func Read(m *scorecard.Model, values []uint64) (score int, reasons []scorecard.R
 		reasons = append(reasons, r)
 	}
 	return int(values[0]), reasons, nil
-}
-
-// A chain runs steps until one fails.
-type chain struct {
-	s   *mpc.Session
-	err error
-}
-
-func (c *chain) do(f func() (mpc.Share, error)) (out mpc.Share) {
-	if c.err == nil {
-		out, c.err = f()
-	}
-	return out
-}
-
-func (c *chain) less(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Less(x, y) })
-}
-
-func (c *chain) equal(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Equal(x, y) })
-}
-
-func (c *chain) mul(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Mul(x, y) })
-}
-
-func (c *chain) add(x mpc.Share, v []uint64) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.AddPublic(x, v) })
-}
-
-func (c *chain) scale(x mpc.Share, by int64) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Scale(x, uint64(by)) })
-}
-
-func (c *chain) sum(x mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Sum(x, x.Len()) })
-}
-
-// matrix returns the product of a public matrix of rows with a vector.
-func (c *chain) matrix(public []uint64, x mpc.Share, rows int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.PublicMatMul(public, x, rows, x.Len(), 1) })
-}
-
-func (c *chain) concat(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return mpc.Concat(x, y) })
-}
-
-func (c *chain) gather(x mpc.Share, at []int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return x.Gather(at), nil })
-}
-
-func (c *chain) slice(x mpc.Share, from, to int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return x.Slice(from, to), nil })
 }

@@ -194,11 +194,11 @@ func postShare(t *txn, b ledger.PostShare) error {
 	digest := sha256.New()
 	digest.Write([]byte("manx/shares/v1\x00"))
 	choice := escrow.Result
-	for i, s := range j.Shares {
+	for _, s := range j.Shares {
 		digest.Write(s.Digests[0][:])
-		if s.Digests[1] != j.Shares[(i+1)%ledger.Sharers].Digests[0] {
-			choice = escrow.Wrong
-		}
+	}
+	if !ledger.Fit(j.Shares) {
+		choice = escrow.Wrong
 	}
 	j.Digest = ledger.Digest(digest.Sum(nil))
 	return t.advance(j, "", escrow.Sharers, choice)

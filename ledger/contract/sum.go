@@ -157,12 +157,10 @@ func leaveSum(t *txn, b ledger.LeaveSum) error {
 // from which, with earlier ones, the numbers of one or two sites would follow ends
 // here.
 func beginSum(t *txn, b ledger.BeginSum) error {
-	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(b.Sum))
+	s, err := t.sum(b.Sum)
 	switch {
 	case err != nil:
 		return err
-	case !ok:
-		return noSum()
 	case t.cmd.Author != s.Holders[0]:
 		return refuse(notice.Denied, "the holder at the first place begins a sum", "take another")
 	case s.Stage.Over():
@@ -235,13 +233,13 @@ func (t *txn) strike(s ledger.Sum) error {
 // postSum keeps one holder's word. With the third the sum is done, where the two
 // that know a component say the same of each.
 func postSum(t *txn, b ledger.PostSum) error {
-	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(b.Sum))
+	s, err := t.sum(b.Sum)
 	if err != nil {
 		return err
 	}
 	at := s.Place(t.cmd.Author)
 	switch {
-	case !ok || at < 0:
+	case at < 0:
 		return noSum()
 	case s.Stage != ledger.SumComputing || b.Try != s.Try:
 		return sumStage()
@@ -259,21 +257,17 @@ func postSum(t *txn, b ledger.PostSum) error {
 		return t.save(ledger.KeyOf(s.ID), s, ledger.SumChanged)
 	}
 	s.Stage = ledger.SumDone
-	for i, p := range s.Shares {
-		if p.Digests[1] != s.Shares[(i+1)%ledger.Sharers].Digests[0] {
-			s.Stage, s.Reason = ledger.SumEnded, ledger.SumDiffers
-		}
+	if !ledger.Fit(s.Shares) {
+		s.Stage, s.Reason = ledger.SumEnded, ledger.SumDiffers
 	}
 	return t.save(ledger.KeyOf(s.ID), s, ledger.SumChanged)
 }
 
 func endSum(t *txn, b ledger.EndSum) error {
-	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(b.Sum))
+	s, err := t.sum(b.Sum)
 	switch {
 	case err != nil:
 		return err
-	case !ok:
-		return noSum()
 	case s.Stage.Over():
 		return sumStage()
 	}
@@ -308,16 +302,25 @@ func endSum(t *txn, b ledger.EndSum) error {
 
 // openSum returns a sum that the author is invited to and that is not begun.
 func (t *txn) openSum(id ledger.SumID) (ledger.Sum, error) {
-	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(id))
+	s, err := t.sum(id)
 	switch {
 	case err != nil:
 		return s, err
-	case !ok || !slices.Contains(s.Sites, t.cmd.Author):
+	case !slices.Contains(s.Sites, t.cmd.Author):
 		return s, noSum()
 	case s.Stage != ledger.SumOpen:
 		return s, sumStage()
 	}
 	return s, nil
+}
+
+// sum returns a sum.
+func (t *txn) sum(id ledger.SumID) (ledger.Sum, error) {
+	s, ok, err := load[ledger.Sum](t, ledger.KeyOf(id))
+	if err == nil && !ok {
+		err = noSum()
+	}
+	return s, err
 }
 
 func noSum() error {

@@ -26,22 +26,22 @@ func (l Layout) Run(s *mpc.Session, inputs []mpc.Share) (out mpc.Share, err erro
 	if err != nil {
 		return out, err
 	}
-	c := chain{s: s}
-	wrong := l.implausible(&c, all)
-	totals := c.sum(c.gather(all, l.bySite()), l.Sites)
-	whole, rows, cells := l.tooFew(&c, all, totals)
+	c := s.Chain()
+	wrong := l.implausible(c, all)
+	totals := c.Sum(c.Gather(all, l.bySite()), l.Sites)
+	whole, rows, cells := l.tooFew(c, all, totals)
 
 	// What is withheld adds up: a bit is 1 where nothing speaks against a number.
 	n, k := l.rows(), len(l.Columns)
-	base := c.add(c.sum(wrong, l.Sites), whole)
-	rows = c.add(rows, c.gather(base, make([]int, n)))
+	base := c.Add(c.Sum(wrong, l.Sites), whole)
+	rows = c.Add(rows, c.Gather(base, make([]int, n)))
 	var row []int
 	for i := range n * k {
 		row = append(row, i/k)
 	}
-	cells = c.add(cells, c.gather(rows, row))
-	flags := c.concat(wrong, base, rows, cells)
-	bits := c.equal(flags, s.Public(make([]uint64, flags.Len())))
+	cells = c.Add(cells, c.Gather(rows, row))
+	flags := c.Concat(wrong, base, rows, cells)
+	bits := c.Equal(flags, s.Public(make([]uint64, flags.Len())))
 
 	var bit []int // of each value of the totals
 	persons, sums := l.fields()
@@ -53,7 +53,7 @@ func (l Layout) Run(s *mpc.Session, inputs []mpc.Share) (out mpc.Share, err erro
 			}
 		}
 	}
-	return c.concat(bits, c.mul(totals, c.gather(bits, bit))), c.err
+	return c.Concat(bits, c.Mul(totals, c.Gather(bits, bit))), c.Err()
 }
 
 // at is where a value stands among those of all sites.
@@ -72,7 +72,7 @@ func (l Layout) bySite() (at []int) {
 // implausible returns for each site how many of its values cannot be: 0 of a site
 // whose device did what Deal does. Nothing here wraps around unless an earlier
 // condition of the same value has failed: what is above 2^63 is negative.
-func (l Layout) implausible(c *chain, all mpc.Share) mpc.Share {
+func (l Layout) implausible(c *mpc.Chain, all mpc.Share) mpc.Share {
 	var f forms
 	persons, sums := l.fields()
 	for site := range l.Sites {
@@ -93,19 +93,19 @@ func (l Layout) implausible(c *chain, all mpc.Share) mpc.Share {
 			}
 		}
 	}
-	return c.sum(c.negative(f.of(c, all)), len(f.left)/l.Sites)
+	return c.Sum(c.Negative(f.of(c, all)), len(f.left)/l.Sites)
 }
 
 // tooFew returns how many sites would see too few others behind the whole, behind
 // each row, and behind each column of each row.
-func (l Layout) tooFew(c *chain, all, totals mpc.Share) (whole, rows, cells mpc.Share) {
+func (l Layout) tooFew(c *mpc.Chain, all, totals mpc.Share) (whole, rows, cells mpc.Share) {
 	var again []int // the totals, once a site
 	for range l.Sites {
 		for v := range l.Values() {
 			again = append(again, v)
 		}
 	}
-	others := c.sub(c.gather(totals, again), all) // what the others of each site have
+	others := c.Sub(c.Gather(totals, again), all) // what the others of each site have
 
 	n, k := l.rows(), len(l.Columns)
 	persons, _ := l.fields()
@@ -119,8 +119,8 @@ func (l Layout) tooFew(c *chain, all, totals mpc.Share) (whole, rows, cells mpc.
 			}
 		}
 	}
-	rest := c.sub(c.gather(others, inRow), c.gather(others, counted)) // of them, who are not counted
-	bodies := c.sum(c.gather(others, everybody), n)
+	rest := c.Sub(c.Gather(others, inRow), c.Gather(others, counted)) // of them, who are not counted
+	bodies := c.Sum(c.Gather(others, everybody), n)
 
 	var order []int // rows, then cells: each one's sites together
 	for row := range n {
@@ -135,20 +135,20 @@ func (l Layout) tooFew(c *chain, all, totals mpc.Share) (whole, rows, cells mpc.
 			}
 		}
 	}
-	told := c.gather(c.concat(others, rest), order)
+	told := c.Gather(c.Concat(others, rest), order)
 
 	// The whole has the minimum at least; all else, or nobody.
 	least := make([]uint64, l.Sites+told.Len())
 	for i := range least {
 		least[i] = uint64(l.Minimum)
 	}
-	less := c.less(c.concat(bodies, told, c.s.Public(make([]uint64, told.Len()))), c.concat(c.s.Public(least), told))
-	few := c.slice(less, l.Sites, l.Sites+told.Len())
-	some := c.slice(less, l.Sites+told.Len(), less.Len())
-	bad := c.mul(few, some)
-	whole = c.sum(c.slice(less, 0, l.Sites), l.Sites)
-	rows = c.sum(c.slice(bad, 0, n*l.Sites), l.Sites)
-	cells = c.sum(c.slice(bad, n*l.Sites, bad.Len()), 2*l.Sites)
+	less := c.Less(c.Concat(bodies, told, c.Public(make([]uint64, told.Len()))), c.Concat(c.Public(least), told))
+	few := c.Slice(less, l.Sites, l.Sites+told.Len())
+	some := c.Slice(less, l.Sites+told.Len(), less.Len())
+	bad := c.Mul(few, some)
+	whole = c.Sum(c.Slice(less, 0, l.Sites), l.Sites)
+	rows = c.Sum(c.Slice(bad, 0, n*l.Sites), l.Sites)
+	cells = c.Sum(c.Slice(bad, n*l.Sites, bad.Len()), 2*l.Sites)
 	return whole, rows, cells
 }
 
@@ -163,65 +163,7 @@ func (f *forms) put(a int64, i int, b int64, j int, plus uint64) {
 	f.a, f.b, f.plus = append(f.a, uint64(a)), append(f.b, uint64(b)), append(f.plus, plus)
 }
 
-func (f *forms) of(c *chain, x mpc.Share) mpc.Share {
-	both := c.add(c.scale(c.gather(x, f.left), f.a), c.scale(c.gather(x, f.right), f.b))
-	return c.do(func() (mpc.Share, error) { return c.s.AddPublic(both, f.plus) })
-}
-
-// A chain runs steps until one fails.
-type chain struct {
-	s   *mpc.Session
-	err error
-}
-
-func (c *chain) do(f func() (mpc.Share, error)) (out mpc.Share) {
-	if c.err == nil {
-		out, c.err = f()
-	}
-	return out
-}
-
-func (c *chain) less(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Less(x, y) })
-}
-
-func (c *chain) equal(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Equal(x, y) })
-}
-
-func (c *chain) negative(x mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Negative(x) })
-}
-
-func (c *chain) mul(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Mul(x, y) })
-}
-
-func (c *chain) add(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Add(x, y) })
-}
-
-func (c *chain) sub(x, y mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Sub(x, y) })
-}
-
-func (c *chain) scale(x mpc.Share, by []uint64) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.MulPublic(x, by) })
-}
-
-// sum adds up groups of that many values; of no values there are none.
-func (c *chain) sum(x mpc.Share, group int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return c.s.Sum(x, group) })
-}
-
-func (c *chain) concat(x ...mpc.Share) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return mpc.Concat(x...) })
-}
-
-func (c *chain) gather(x mpc.Share, at []int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return x.Gather(at), nil })
-}
-
-func (c *chain) slice(x mpc.Share, from, to int) mpc.Share {
-	return c.do(func() (mpc.Share, error) { return x.Slice(from, to), nil })
+func (f *forms) of(c *mpc.Chain, x mpc.Share) mpc.Share {
+	both := c.Add(c.MulPublic(c.Gather(x, f.left), f.a), c.MulPublic(c.Gather(x, f.right), f.b))
+	return c.AddPublic(both, f.plus)
 }

@@ -29,46 +29,54 @@ func (c *Client) CommitteeNow(ctx context.Context) (out ledger.Committee, err er
 	if err := json.Unmarshal(b, &id); err != nil {
 		return out, fmt.Errorf("committee: %w", err)
 	}
-	return Get[ledger.Committee](ctx, c, id)
+	return c.CommitteeOf(ctx, id)
+}
+
+// CommitteeOf returns a committee as the node tells of it, present or not.
+func (c *Client) CommitteeOf(ctx context.Context, id ledger.CommitteeID) (ledger.Committee, error) {
+	out, err := Get[ledger.Committee](ctx, c, id)
+	if err == nil {
+		err = formed(out.Check())
+	}
+	return out, err
+}
+
+func formed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notice.Because(err, notice.Integrity, "the node tells of a committee that cannot be", "check the address of the node")
 }
 
 // Committee returns the network's committee, proved: every member's organisation
 // has seated it, and every member has signed the charter, which names those
 // seats, and the key. A node cannot put a committee of its own in its place; it
 // could hide that another has followed.
-func (p *Party) Committee(ctx context.Context) (ledger.Committee, *committee.Charter, error) {
+func (p *Party) Committee(ctx context.Context) (ledger.Committee, error) {
 	c, err := p.CommitteeNow(ctx)
 	if err != nil {
-		return c, nil, err
+		return c, err
 	}
 	bad := func(cause error) error {
 		return notice.Because(cause, notice.Integrity, "the committee that the node shows is not one that its members have signed", "nothing was encrypted or sent; do not trust this node, and tell the organisations")
 	}
-	charter, err := committee.ReadCharter(c.Charter)
-	if err != nil || len(c.Holders) != len(c.Organisations) {
-		return c, nil, bad(err)
-	}
-	seats, err := p.MemberSeats(ctx, c)
-	if err != nil {
-		return c, nil, err
-	}
-	if !sameSeats(charter, c.Need, seats) {
-		return c, nil, bad(nil)
+	if _, _, err := p.CharterOf(ctx, c); err != nil {
+		return c, err
 	}
 	for i := range c.Holders {
 		kept, err := p.Read(ctx, ledger.JoinedKey(c.ID, i))
 		if err != nil {
-			return c, nil, err
+			return c, err
 		}
 		cmd, _, err := ledger.ReadJoined(p.Home.Network.Genesis.ID(), c, i, kept)
 		if err != nil {
-			return c, nil, bad(err)
+			return c, bad(err)
 		}
 		if err := p.Signed(ctx, cmd); err != nil {
-			return c, nil, err
+			return c, err
 		}
 	}
-	return c, charter, nil
+	return c, nil
 }
 
 // MemberSeats returns the seats of a committee's members as their organisations
@@ -129,7 +137,7 @@ func (p *Party) CharterOf(ctx context.Context, c ledger.Committee) (*committee.C
 		return nil, nil, err
 	}
 	if !sameSeats(charter, c.Need, seats) {
-		return nil, nil, notice.New(notice.Integrity, "the charter is not of those who sit for the organisations", "it is proposed again")
+		return nil, nil, notice.New(notice.Integrity, "the charter of a committee is not of those who sit for the organisations", "nothing was done under it; where it stays so, do not trust this node, and tell the organisations")
 	}
 	return charter, seats, nil
 }
@@ -146,7 +154,7 @@ func (c *Client) CommitteeKeys(ctx context.Context, m ledger.ModelID, of ledger.
 	if err := json.Unmarshal(b, &k); err != nil {
 		return k, fmt.Errorf("committee's keys: %w", err)
 	}
-	return k, nil
+	return k, formed(k.Check())
 }
 
 // maxPublic bounds a public key's bytes.

@@ -65,19 +65,18 @@ type Holder struct {
 	Engine       Engine
 	Store        wraps.Store        // of its own, which can really delete
 	Journals     string             // a folder: what was sent, a file a session
-	Identity     committee.Identity // as a committee\'s member; none: it is no member
+	Identity     committee.Identity // as a committee's member; none: it is no member
 	Log          *slog.Logger
 
 	Patience time.Duration    // for the other two; 0 means 10 s
 	Now      func() time.Time // its own clock; nil is time.Now
 
 	mu      sync.Mutex
-	running map[ledger.JobID]*run
+	running map[string]*run                // by the job or sum
 	wanted  map[ledger.GrantID]int         // whose share is not here yet, and how often it was asked for
 	kept    map[ledger.GrantID]ledger.Time // for which something may be here, and their end
 	seat    membership
 	sums    map[ledger.SumID]bool // that are not over
-	summing map[ledger.SumID]*run
 	work    sync.WaitGroup
 }
 
@@ -96,8 +95,8 @@ func (h *Holder) Run(ctx context.Context) error {
 		h.Now = time.Now
 	}
 	h.seat = membership{busy: map[string]bool{}, asked: map[string]time.Time{}, books: map[ledger.CommitteeID]committee.Journal{}}
-	h.running, h.wanted, h.kept = map[ledger.JobID]*run{}, map[ledger.GrantID]int{}, map[ledger.GrantID]ledger.Time{}
-	h.sums, h.summing = map[ledger.SumID]bool{}, map[ledger.SumID]*run{}
+	h.running, h.wanted, h.kept = map[string]*run{}, map[ledger.GrantID]int{}, map[ledger.GrantID]ledger.Time{}
+	h.sums = map[ledger.SumID]bool{}
 	defer h.work.Wait()
 	defer h.stopAll()
 	for {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"manx/ledger"
 	"manx/privacy/ckks"
@@ -26,6 +27,9 @@ type Joint interface {
 	// of a hash: the same bytes on every machine. fetch returns the keys; keys and
 	// input are from strangers.
 	Evaluate(ctx context.Context, hash ledger.Hash, fetch func() ([]byte, error), input []byte) ([]byte, error)
+	// Trial encrypts an input of numbers drawn at random, and returns what it comes
+	// to: rounded results.
+	Trial(key *ckks.PublicKey) (input []byte, want []uint64, err error)
 	// Result reads a result's bytes, and says in which slots the results are.
 	Result(b []byte) (*ckks.Ciphertext, []int, error)
 	// Decide returns the party's share of what leaves, of the opened and rounded
@@ -39,6 +43,8 @@ type opening struct {
 	committee ledger.Committee
 	member    *committee.Member
 	charter   *committee.Charter
+	keys      ledger.CommitteeKeys
+	fetch     func() ([]byte, error) // their bytes
 	result    *ckks.Ciphertext
 	slots     []int
 }
@@ -60,7 +66,7 @@ func (h *Holder) joint(ctx context.Context, j ledger.Job, p permit) (out opening
 	if out.program, err = jointOf(p.program); err != nil {
 		return out, err
 	}
-	c, err := owner.Get[ledger.Committee](ctx, h.Party.Client, j.Committee)
+	c, err := h.Party.CommitteeOf(ctx, j.Committee)
 	if err != nil {
 		return out, err
 	}
@@ -97,13 +103,14 @@ func (h *Holder) joint(ctx context.Context, j ledger.Job, p permit) (out opening
 	if err := h.forged(ctx, c.Key, k); err != nil {
 		return out, err
 	}
-	want, err := out.program.Evaluate(ctx, k.Hash, func() ([]byte, error) {
+	out.keys, out.fetch = k, func() ([]byte, error) {
 		keys, err := h.Party.Fetch(ctx, k.Keys, maxJointKeys)
 		if err == nil && ledger.Hash(sha256.Sum256(keys)) != k.Hash {
 			err = refuse("the stored evaluation keys are not those that the members have made")
 		}
 		return keys, err
-	}, input)
+	}
+	want, err := out.program.Evaluate(ctx, k.Hash, out.fetch, input)
 	if err != nil {
 		return out, err
 	}
@@ -142,14 +149,14 @@ func serving(c ledger.Committee, j ledger.Job) (sets [][]int) {
 }
 
 // openJointly brings a job's result to shares of the three, once for each set of
-// members that opens it: what each member dealt this place. The first place makes
-// the orders.
-func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o opening) (out [][]mpc.Share, err error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Patience)
+// members that opens it, and before it what is to be tried first. The first place
+// makes the orders.
+func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o opening) (out []opened, err error) {
+	sitting, cancel := context.WithTimeout(ctx, h.Patience)
 	defer cancel()
 	var seats []ledger.Seat
 	for i, org := range j.Organisations {
-		s, err := h.Party.Seat(ctx, h.Party.Home.Network.Genesis, org)
+		s, err := h.Party.Seat(sitting, h.Party.Home.Network.Genesis, org)
 		if err != nil {
 			return nil, err
 		}
@@ -159,38 +166,53 @@ func (h *Holder) openJointly(ctx context.Context, j ledger.Job, at int, o openin
 		seats = append(seats, s)
 	}
 	session := h.conference("open", fmt.Appendf(nil, "%s\x00%d", j.ID, j.Try))
-	t, err := council.Sit(ctx, h.Wire, session, at, peersOf(seats))
+	t, err := council.Sit(sitting, h.Wire, session, at, peersOf(seats))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	book, err := h.memberJournal(o.committee.ID)
-	if err != nil {
-		return nil, err
+	if j.Security == ledger.WithAbort {
+		if out, err = h.trials(ctx, t, o); err != nil {
+			return nil, err
+		}
 	}
-	for _, active := range serving(o.committee, j) {
-		order, err := h.order(ctx, t, at, active, o)
-		if err != nil {
-			return nil, err
+	out = append(out, opened{result: o.result})
+	ctx, cancel = context.WithTimeout(ctx, h.Patience*time.Duration(len(out)))
+	defer cancel()
+	for i := range out {
+		for _, active := range serving(o.committee, j) {
+			dealt, err := h.openOnce(ctx, t, j, at, active, o, out[i].result)
+			if err != nil {
+				return nil, err
+			}
+			out[i].sets = append(out[i].sets, dealt)
 		}
-		var members []int // places of those that serve
-		for _, m := range active {
-			members = append(members, slices.Index(j.Holders, o.committee.Holders[m-1]))
-		}
-		opened, err := council.Open(ctx, t, o.member, order, o.member.PublicKey(), o.result, book, [mpc.Parties]int{0, 1, 2}, members)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, opened)
 	}
 	return out, nil
 }
 
+// openOnce brings a ciphertext to shares by one set of members.
+func (h *Holder) openOnce(ctx context.Context, t *council.Table, j ledger.Job, at int, active []int, o opening, result *ckks.Ciphertext) ([]mpc.Share, error) {
+	book, err := h.memberJournal(o.committee.ID)
+	if err != nil {
+		return nil, err
+	}
+	order, err := h.order(ctx, t, at, active, o, result)
+	if err != nil {
+		return nil, err
+	}
+	var members []int // places of those that serve
+	for _, m := range active {
+		members = append(members, slices.Index(j.Holders, o.committee.Holders[m-1]))
+	}
+	return council.Open(ctx, t, o.member, order, o.member.PublicKey(), result, book, [mpc.Parties]int{0, 1, 2}, members)
+}
+
 // order returns what the three open, which the first says and the others check.
-func (h *Holder) order(ctx context.Context, t *council.Table, at int, active []int, o opening) (*committee.Order, error) {
+func (h *Holder) order(ctx context.Context, t *council.Table, at int, active []int, o opening, result *ckks.Ciphertext) (*committee.Order, error) {
 	var said []byte
 	if at == 0 {
-		order, err := o.charter.Order(active, o.result, o.slots)
+		order, err := o.charter.Order(active, result, o.slots)
 		if err != nil {
 			return nil, err
 		}
@@ -207,11 +229,29 @@ func (h *Holder) order(ctx context.Context, t *council.Table, at int, active []i
 	return order, err
 }
 
-// decide makes of opened shares what leaves. Openings of one result by several sets
-// of members must agree.
-func (o opening) decide(s *mpc.Session, opened [][]mpc.Share) (none mpc.Share, err error) {
+// decide makes of what was opened, the job's result last, what leaves. Trials must
+// be what they should be.
+func (o opening) decide(s *mpc.Session, all []opened) (none mpc.Share, err error) {
+	for _, x := range all {
+		results, err := o.rounded(s, x)
+		if err != nil {
+			return none, err
+		}
+		if x.want == nil {
+			return o.program.Decide(s, results)
+		}
+		if err := x.hold(s, results); err != nil {
+			return none, err
+		}
+	}
+	return none, errors.New("nothing was opened")
+}
+
+// rounded returns the results of a ciphertext. Openings of one by several sets of
+// members must agree.
+func (o opening) rounded(s *mpc.Session, x opened) (none mpc.Share, err error) {
 	var all []mpc.Share
-	for _, shares := range opened {
+	for _, shares := range x.sets {
 		results, err := committee.Receive(s, o.charter, shares)
 		if err != nil {
 			return none, err
@@ -227,9 +267,5 @@ func (o opening) decide(s *mpc.Session, opened [][]mpc.Share) (none mpc.Share, e
 			return none, err
 		}
 	}
-	results := all[0]
-	if results, err = committee.Round(s, results); err != nil {
-		return none, err
-	}
-	return o.program.Decide(s, results)
+	return committee.Round(s, all[0])
 }

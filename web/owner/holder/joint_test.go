@@ -22,18 +22,23 @@ func (as) Decide(_ *mpc.Session, results mpc.Share) (mpc.Share, error) { return 
 
 // Every two of three members open a result. Where one shifts it, her two openings
 // differ from the third, and the session ends at all three; within what smudging
-// is, they agree, and what leaves is rounded.
+// is, they agree, and what leaves is rounded. So does a session in which a trial of
+// the evaluation keys comes to something else than its tester knows.
 func TestInvariant7_OpeningsThatDifferEndTheSession(t *testing.T) {
 	charter := twoOfThree(t)
 	const fraction = 1 << 20
 	for what, c := range map[string]struct {
 		openings [][2]int64 // of each set of members, what each deals
+		trial    int64      // what these must come to besides; 0 where it is no trial
 		want     error
 	}{
-		"alike":             {[][2]int64{{600 * fraction, 12 * fraction}, {612 * fraction, 1}, {611*fraction + 1, fraction - 2}}, nil},
-		"shifted by one":    {[][2]int64{{600 * fraction, 12 * fraction}, {613 * fraction, 0}, {612 * fraction, 0}}, mpc.ErrFalse},
-		"shifted in the 3.": {[][2]int64{{612 * fraction, 0}, {612 * fraction, 0}, {611 * fraction, 0}}, mpc.ErrFalse},
-		"in the first two":  {[][2]int64{{612*fraction - 1<<16, 0}, {612*fraction - 1<<16, 0}, {612 * fraction, 0}}, mpc.ErrFalse},
+		"alike":             {[][2]int64{{600 * fraction, 12 * fraction}, {612 * fraction, 1}, {611*fraction + 1, fraction - 2}}, 0, nil},
+		"shifted by one":    {[][2]int64{{600 * fraction, 12 * fraction}, {613 * fraction, 0}, {612 * fraction, 0}}, 0, mpc.ErrFalse},
+		"shifted in the 3.": {[][2]int64{{612 * fraction, 0}, {612 * fraction, 0}, {611 * fraction, 0}}, 0, mpc.ErrFalse},
+		"in the first two":  {[][2]int64{{612*fraction - 1<<16, 0}, {612*fraction - 1<<16, 0}, {612 * fraction, 0}}, 0, mpc.ErrFalse},
+		"a trial":           {[][2]int64{{600 * fraction, 12 * fraction}, {612 * fraction, 1}, {612 * fraction, 0}}, 612, nil},
+		"wrong keys":        {[][2]int64{{600 * fraction, 12 * fraction}, {612 * fraction, 1}, {612 * fraction, 0}}, 613, mpc.ErrFalse},
+		"wrong by a hair":   {[][2]int64{{612*fraction + fraction/2, 0}, {612*fraction + fraction/2, 0}, {612*fraction + fraction/2, 0}}, 612, mpc.ErrFalse},
 	} {
 		t.Run(what, func(t *testing.T) {
 			dealt := make([][][]mpc.Share, mpc.Parties) // by party and set
@@ -62,7 +67,11 @@ func TestInvariant7_OpeningsThatDifferEndTheSession(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					got[i], errs[i] = opening{program: as{}, charter: charter}.decide(s, dealt[i])
+					all := []opened{{sets: dealt[i]}}
+					if c.trial != 0 {
+						all = []opened{{sets: dealt[i], want: []uint64{uint64(c.trial)}}, {sets: dealt[i]}}
+					}
+					got[i], errs[i] = opening{program: as{}, charter: charter}.decide(s, all)
 					return s.Close()
 				})
 			}

@@ -193,7 +193,7 @@ func (j *journal) close() error { return errors.Join(j.file.Sync(), j.file.Close
 func (h *Holder) destroy(ctx context.Context, g ledger.Grant) error {
 	h.mu.Lock()
 	for _, id := range g.Jobs {
-		if r := h.running[id]; r != nil {
+		if r := h.running[string(id)]; r != nil {
 			r.stop(errors.New("the grant has ended"))
 		}
 	}

@@ -17,7 +17,6 @@ import (
 	"manx/privacy/ckks"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/notice"
-	"manx/web/owner"
 	"manx/web/owner/holder/council"
 )
 
@@ -126,7 +125,7 @@ func (h *Holder) seeCommittee(ctx context.Context, id ledger.CommitteeID) error 
 	if h.Identity.IsZero() {
 		return nil
 	}
-	c, err := owner.Get[ledger.Committee](ctx, h.Party.Client, id)
+	c, err := h.Party.CommitteeOf(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -137,7 +136,7 @@ func (h *Holder) seeCommittee(ctx context.Context, id ledger.CommitteeID) error 
 	dealer := -1
 	var before ledger.Committee
 	if c.After != "" {
-		if before, err = owner.Get[ledger.Committee](ctx, h.Party.Client, c.After); err != nil {
+		if before, err = h.Party.CommitteeOf(ctx, c.After); err != nil {
 			return err
 		}
 		dealer = before.Place(h.Party.ID())

@@ -15,12 +15,6 @@ import (
 	"manx/web/owner"
 )
 
-// A run is a try of a job, under way or, where the job is not over, behind.
-type run struct {
-	try  int
-	stop context.CancelCauseFunc
-}
-
 // seeJob acts on where a job stands in which the holder has a place. The holder at
 // place 0 begins the tries.
 func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
@@ -33,13 +27,13 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 		return nil
 	}
 	h.mu.Lock()
-	r := h.running[id]
+	r := h.running[string(id)]
 	h.mu.Unlock()
 	switch {
 	case j.Stage.Over():
 		if r != nil {
 			r.stop(errOver)
-			h.forget(id, r)
+			h.forget(string(id), r)
 		}
 		return h.seeGrant(ctx, j.Grant) // its last call, perhaps
 	case j.Stage == j.OnShares() && j.Try == 0 && at == 0 && r == nil:
@@ -53,80 +47,18 @@ func (h *Holder) seeJob(ctx context.Context, id ledger.JobID) error {
 	return nil
 }
 
-var errOver = errors.New("the job is over")
-
 // start has a job done beside the other duties.
 func (h *Holder) start(ctx context.Context, j ledger.Job, at int) {
-	running, stop := context.WithCancelCause(ctx)
-	r := &run{j.Try, stop}
-	h.mu.Lock()
-	h.running[j.ID] = r
-	h.mu.Unlock()
-	h.work.Go(func() {
-		defer stop(nil)
-		var err error
-		began := time.Now()
-		if at == 0 {
-			err = h.lead(running, j)
-		} else {
-			err = h.compute(running, j, at)
+	h.beside(ctx, "a job on shares", string(j.ID), j.Try, at == 0, func(ctx context.Context) error {
+		if at != 0 {
+			return h.compute(ctx, j, at)
 		}
-		switch cause := context.Cause(running); {
-		case err == nil, errors.Is(cause, errOver):
-			h.Log.InfoContext(ctx, "a job on shares is over", "job", j.ID, "took", time.Since(began).Round(time.Millisecond))
-		case ctx.Err() == nil:
-			h.Log.WarnContext(ctx, "a job on shares ended without a result", "job", j.ID, "err", errors.Join(err, cause))
-		}
-		if at == 0 { // the others keep in mind which try they took part in
-			h.forget(j.ID, r)
-		}
+		return h.again(ctx, "a job on shares", string(j.ID), func() error { return h.try(ctx, j.ID) })
 	})
 }
 
-func (h *Holder) forget(j ledger.JobID, r *run) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.running[j] == r {
-		delete(h.running, j)
-	}
-}
-
-func (h *Holder) stopAll() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, r := range h.running {
-		r.stop(errors.New("the holder stops"))
-	}
-	for _, r := range h.summing {
-		r.stop(errors.New("the holder stops"))
-	}
-}
-
-// lead begins a job's tries, one after the other, until the job is over. A try
-// that was under way when this process began is left: it is never taken up again.
-func (h *Holder) lead(ctx context.Context, j ledger.Job) error {
-	for wait := retryAfter; ; wait += retryAfter {
-		err := h.try(ctx, j.ID)
-		if err == nil || ctx.Err() != nil || final(err) {
-			return err
-		}
-		h.Log.InfoContext(ctx, "a try of a job on shares failed", "job", j.ID, "err", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
-		}
-	}
-}
-
-// final reports whether trying again is in vain. A share that is not there yet may
-// come, and another holder may start again.
-func final(err error) bool {
-	n, ok := errors.AsType[*notice.Error](err)
-	return ok && n.Kind != notice.Unavailable && n.Kind != notice.Internal && n.Kind != notice.NotFound
-}
-
-// try begins a try and takes part in it.
+// try begins a try and takes part in it. One that was under way when this process
+// began is left: it is never taken up again.
 func (h *Holder) try(ctx context.Context, id ledger.JobID) error {
 	j, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
 	if err != nil {
@@ -144,25 +76,10 @@ func (h *Holder) try(ctx context.Context, id ledger.JobID) error {
 	if err := h.compute(ctx, j, 0); err != nil {
 		return err
 	}
-	return h.settled(ctx, j)
-}
-
-// settled waits until the other two have given their shares too.
-func (h *Holder) settled(ctx context.Context, j ledger.Job) error {
-	for end := time.Now().Add(h.Patience); ; {
-		now, err := owner.Get[ledger.Job](ctx, h.Party.Client, j.ID)
-		if err == nil && now.Stage.Over() {
-			return nil
-		}
-		if time.Now().After(end) {
-			return errors.New("not all holders gave their share of the result")
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+	return h.settled(ctx, func() (bool, error) {
+		now, err := owner.Get[ledger.Job](ctx, h.Party.Client, id)
+		return err == nil && now.Stage.Over(), err
+	})
 }
 
 // A permit is what a job may be computed with, once all was checked.
@@ -276,12 +193,12 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in := []mpc.Share{p.input}
-	var opened [][]mpc.Share
+	var all []opened
 	if j.Committee != "" {
-		if opened, err = h.openJointly(ctx, j, at, o); err != nil {
+		if all, err = h.openJointly(ctx, j, at, o); err != nil {
 			return out, err
 		}
-		in = slices.Concat(opened...)
+		in = slices.Concat(all[len(all)-1].sets...)
 	}
 	if err := h.connect(ctx, j.Organisations, j.Holders, at, &cfg); err != nil {
 		return out, err
@@ -293,13 +210,18 @@ func (h *Holder) session(ctx context.Context, j ledger.Job, at int, id [32]byte,
 	if j.Committee == "" {
 		out, err = p.program.Run(s, p.input)
 	} else {
-		out, err = o.decide(s, opened)
+		out, err = o.decide(s, all)
 	}
 	if err == nil {
 		out, err = s.Output(out)
 	}
 	if err = errors.Join(err, s.Close()); err != nil {
 		return mpc.Share{}, err
+	}
+	if len(all) > 1 {
+		if err := h.Store.Put(ctx, triedName(o.committee.Key, o.keys.Hash), []byte("1")); err != nil {
+			return mpc.Share{}, err
+		}
 	}
 	return out.Blind(id[:], in[0], in[1:]...), nil
 }

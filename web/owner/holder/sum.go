@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"manx/ledger"
 	"manx/privacy"
@@ -34,7 +33,7 @@ func (h *Holder) seeSum(ctx context.Context, id ledger.SumID) error {
 		return err
 	}
 	h.mu.Lock()
-	r := h.summing[id]
+	r := h.running[string(id)]
 	if h.sums[id] = true; s.Stage.Over() {
 		delete(h.sums, id)
 	}
@@ -43,7 +42,7 @@ func (h *Holder) seeSum(ctx context.Context, id ledger.SumID) error {
 	case s.Stage.Over():
 		if r != nil {
 			r.stop(errOver)
-			h.forgetSum(id, r)
+			h.forget(string(id), r)
 		}
 	case info.Now > s.Due():
 		h.closeSum(ctx, s)
@@ -104,63 +103,26 @@ func (h *Holder) closeSum(ctx context.Context, s ledger.Sum) {
 
 // startSum has a sum computed beside the other duties.
 func (h *Holder) startSum(ctx context.Context, s ledger.Sum, at int) {
-	running, stop := context.WithCancelCause(ctx)
-	r := &run{s.Try, stop}
-	h.mu.Lock()
-	h.summing[s.ID] = r
-	h.mu.Unlock()
-	h.work.Go(func() {
-		defer stop(nil)
-		var err error
-		if at == 0 {
-			err = h.leadSum(running, s.ID)
-		} else {
-			err = h.computeSum(running, s, at)
+	h.beside(ctx, "a sum", string(s.ID), s.Try, at == 0, func(ctx context.Context) error {
+		if at != 0 {
+			return h.computeSum(ctx, s, at)
 		}
-		switch cause := context.Cause(running); {
-		case err == nil, errors.Is(cause, errOver):
-			h.Log.InfoContext(ctx, "the holder has done its part of a sum", "sum", s.ID)
-		case ctx.Err() == nil:
-			h.Log.WarnContext(ctx, "a sum was not computed", "sum", s.ID, "err", errors.Join(err, cause))
-		}
-		if at == 0 { // the others keep in mind which try they took part in
-			h.forgetSum(s.ID, r)
-		}
+		return h.again(ctx, "a sum", string(s.ID), func() error { return h.leadSum(ctx, s.ID) })
 	})
 }
 
-func (h *Holder) forgetSum(id ledger.SumID, r *run) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.summing[id] == r {
-		delete(h.summing, id)
-	}
-}
-
-// leadSum begins a sum's tries, one after the other. Where all were in vain it
-// ends the sum.
+// leadSum makes one more try of a sum. Where all were in vain it ends the sum.
 func (h *Holder) leadSum(ctx context.Context, id ledger.SumID) error {
-	for wait := retryAfter; ; wait += retryAfter {
-		s, err := owner.Get[ledger.Sum](ctx, h.Party.Client, id)
-		if err == nil {
-			if s.Stage.Over() {
-				return nil
-			}
-			if s.Try >= ledger.MaxTries {
-				return h.endSum(ctx, s, "")
-			}
-			err = h.trySum(ctx, s)
-		}
-		if err == nil || ctx.Err() != nil || final(err) {
-			return err
-		}
-		h.Log.InfoContext(ctx, "a try of a sum failed", "sum", id, "err", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
-		}
+	s, err := owner.Get[ledger.Sum](ctx, h.Party.Client, id)
+	switch {
+	case err != nil:
+		return err
+	case s.Stage.Over():
+		return nil
+	case s.Try >= ledger.MaxTries:
+		return h.endSum(ctx, s, "")
 	}
+	return h.trySum(ctx, s)
 }
 
 // trySum begins a try and takes part in it. What the holder's own book refuses is
@@ -179,20 +141,10 @@ func (h *Holder) trySum(ctx context.Context, s ledger.Sum) error {
 	if err := h.computeSum(ctx, s, 0); err != nil {
 		return err
 	}
-	for end := time.Now().Add(h.Patience); ; {
+	return h.settled(ctx, func() (bool, error) {
 		now, err := owner.Get[ledger.Sum](ctx, h.Party.Client, s.ID)
-		if err == nil && now.Stage.Over() {
-			return nil
-		}
-		if time.Now().After(end) {
-			return errors.New("not all holders gave their share of the sum")
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+		return err == nil && now.Stage.Over(), err
+	})
 }
 
 // A sumPermit is what a sum may be computed with, once all was checked.

@@ -178,7 +178,7 @@ func (h *Holder) seeKeys(ctx context.Context, e ledger.Event) error {
 	if !slices.Contains(k.Serve, h.Party.ID()) {
 		return nil
 	}
-	c, err := owner.Get[ledger.Committee](ctx, h.Party.Client, k.Committee)
+	c, err := h.Party.CommitteeOf(ctx, k.Committee)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func joined(ctx context.Context, p *owner.Party, j ledger.Job, m ledger.Model) (
 	}
 	v.Trust = "on shares, " + string(j.Security) + ": " + trust(names(p, j.Organisations), j.Security)
 	if j.Committee != "" {
-		c, err := owner.Get[ledger.Committee](ctx, p.Client, j.Committee)
+		c, err := p.CommitteeOf(ctx, j.Committee)
 		if err != nil {
 			return v, err
 		}

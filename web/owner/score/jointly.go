@@ -3,11 +3,13 @@ package score
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
 	"sync"
 
@@ -16,6 +18,7 @@ import (
 	"manx/credit/scoreproof"
 	"manx/credit/scoreshare"
 	"manx/ledger"
+	"manx/ml"
 	"manx/ml/ckks"
 	points "manx/ml/scorecard"
 	"manx/privacy"
@@ -42,6 +45,7 @@ func JointPlan(card *scorecard.Model) (*ckks.Plan, error) {
 // A jointCard is a scorecard under a committee's key, as its members run it.
 type jointCard struct {
 	plan    *ckks.Plan
+	lost    ml.Graph // what it is compiled of
 	program *scoreshare.Program
 
 	mu    sync.Mutex
@@ -54,7 +58,7 @@ var _ holder.Joint = (*jointCard)(nil)
 
 func newJointCard(card *scorecard.Model, program *scoreshare.Program) (*jointCard, error) {
 	plan, err := JointPlan(card)
-	return &jointCard{plan: plan, program: program}, err
+	return &jointCard{plan: plan, lost: points.Lost(card), program: program}, err
 }
 
 // Needs implements holder.Joint.
@@ -93,6 +97,36 @@ func (c *jointCard) Evaluate(ctx context.Context, hash ledger.Hash, fetch func()
 	return out.Bytes(), err
 }
 
+// Trial implements holder.Joint.
+func (c *jointCard) Trial(key *he.PublicKey) ([]byte, []uint64, error) {
+	lost := c.lost.Nodes[0].Op.(ml.Linear)
+	largest := 1.0 // result of ones
+	for k := range lost.Out {
+		sum := 0.0
+		for _, w := range lost.Weights[k*lost.In : (k+1)*lost.In] {
+			sum += w
+		}
+		largest = max(largest, sum)
+	}
+	// As large as results may be: another linear model comes to the same by chance
+	// of one in this.
+	set := c.plan.Set()
+	most := big.NewInt(max(2, int64(set.MaxResult(set.WorkScale())/2/largest)))
+	x, want := make([]float64, lost.In), make([]uint64, lost.Out)
+	for i := range x {
+		n, err := rand.Int(rand.Reader, most)
+		if err != nil {
+			return nil, nil, fmt.Errorf("draw a trial: %w", err)
+		}
+		x[i] = float64(n.Int64())
+		for k := range want {
+			want[k] += uint64(lost.Weights[k*lost.In+i]) * n.Uint64()
+		}
+	}
+	b, err := encryptWith(c.plan, key, privacy.Hide(x))
+	return b, want, err
+}
+
 // Result implements holder.Joint.
 func (c *jointCard) Result(b []byte) (*he.Ciphertext, []int, error) {
 	r, err := c.plan.ReadResult(bytes.NewReader(b))
@@ -125,7 +159,7 @@ func encrypt(ctx context.Context, p *owner.Party, f *credit.File) (said []ledger
 	if len(models) == 0 {
 		return nil, nil, nil
 	}
-	c, _, err := p.Committee(ctx)
+	c, err := p.Committee(ctx)
 	if notice.Is(err, notice.Unavailable) {
 		return nil, nil, nil
 	}
@@ -162,7 +196,12 @@ func encryptFor(ctx context.Context, p *owner.Party, m ledger.Model, f *credit.F
 	if err != nil {
 		return nil, err
 	}
-	in, err := plan.Encrypt(key, privacy.Hide(card.OneHot(f.Features().Reveal(reveal.Token{}))))
+	return encryptWith(plan, key, privacy.Hide(card.OneHot(f.Features().Reveal(reveal.Token{}))))
+}
+
+// encryptWith returns the bytes of a plan's input.
+func encryptWith(plan *ckks.Plan, key *he.PublicKey, x privacy.Secret[[]float64]) ([]byte, error) {
+	in, err := plan.Encrypt(key, x)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +239,7 @@ func jointInput(ctx context.Context, p *owner.Party, r ledger.Record, m ledger.M
 	if !ok {
 		return ref, key, nil
 	}
-	c, _, err := p.Committee(ctx)
+	c, err := p.Committee(ctx)
 	if notice.Is(err, notice.Unavailable) || err == nil && c.Key != said.Key {
 		return ref, key, nil
 	}

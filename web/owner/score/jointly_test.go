@@ -132,6 +132,11 @@ func TestInvariant2_AScoreByACommittee(t *testing.T) {
 		}
 	}
 	scored()
+	for i, h := range seats {
+		if tried, err := h.Store.Names(ctx, "tried/"+c.Key.String()); err != nil || len(tried) != 1 {
+			t.Errorf("holder %d has seen %d trials of the evaluation keys, %v", i, len(tried), err)
+		}
+	}
 
 	lied := ask()
 	s.evaluate(worker, lied, func(b []byte) { b[len(b)-1] ^= 1 })
@@ -183,11 +188,13 @@ func TestInvariant2_AScoreByACommittee(t *testing.T) {
 	g = s.permit(8)
 	scored()
 
+	seats[0].stop() // who begins tries
 	late := ask()
 	s.evaluate(worker, late, honestly)
 	s.check(s.borrower.Revoke(ctx, g.Grant))
-	if j := s.over(late); j.Stage != ledger.Refunded && j.Stage != ledger.Settled {
-		t.Errorf("the job is %s", j.Stage)
+	s.start(seats[0], 0)
+	if j := s.over(late); j.Stage != ledger.Refunded || j.Try != 0 {
+		t.Errorf("the job is %s after try %d", j.Stage, j.Try)
 	}
 	if _, _, err := Ask(ctx, s.lender, s.question(Committee)); !notice.Is(err, notice.Denied) {
 		t.Errorf("asked after the end: %v", err)

@@ -107,6 +107,7 @@ type Permitted struct {
 	Until         ledger.Time      `json:"until"`
 	Calls         int              `json:"calls"`
 	Organisations []ledger.PartyID `json:"organisations"`
+	Committee     bool             `json:"committee"` // the organisations' common key may serve too
 }
 
 // Share permits a lender to have the borrower's score computed while she is away:
@@ -156,5 +157,5 @@ func Share(ctx context.Context, p *owner.Party, w Permission) (out Permitted, er
 		}
 		return nil
 	})
-	return Permitted{g.ID, r.ID, w.Lender, m.ID, g.Until, g.Calls, g.Organisations[:]}, err
+	return Permitted{g.ID, r.ID, w.Lender, m.ID, g.Until, g.Calls, g.Organisations[:], !g.Key.IsZero()}, err
 }

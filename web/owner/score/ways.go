@@ -91,7 +91,7 @@ func Plan(ctx context.Context, p *owner.Party, q Question) (quotes []Quote, m le
 	if fee.IsZero() {
 		fee = m.Price
 	}
-	present := Quote{By: CKKS, assumes: 0, Fee: fee, Seconds: secondsCKKS, Waits: "the borrower's consent, and her device while it computes",
+	present := Quote{By: CKKS, Fee: fee, Seconds: secondsCKKS, Waits: "the borrower's consent, and her device while it computes",
 		Trust: "nobody but the borrower opens anything; the score comes with a proof"}
 	if m.Plan.IsZero() {
 		present.Missing = "the model is computed on shares only, and has no proof"
@@ -172,9 +172,9 @@ func jointTrust(who string, need int, s ledger.Security) string {
 	out := fmt.Sprintf("no %d of %s collude; the worker is checked by them", need, who)
 	switch {
 	case s == ledger.SemiHonest:
-		out += ", and all three follow the protocol"
+		out += ", and all three follow the protocol, as they did when they made its keys"
 	case need < ledger.Sharers: // every two of three open it
-		out += ", and one that does not follow the protocol is found out"
+		out += ", and one of them that does not follow the protocol now is found out"
 	default:
 		out += ", and none of those that open the result shifts it"
 	}
