@@ -51,6 +51,7 @@ const (
 	BeaconMoved         = "beacon.moved"         // Beacon
 	StakesChanged       = "worker.stakes"        // all Stakes
 	StandingChanged     = "worker.standing"      // Standing
+	DrawnChanged        = "worker.drawn"         // JobIDs under DrawnKey
 	CanaryRevealed      = "canary.revealed"      // the job, whose liars are punished
 	CommitteeKeyed      = "committee.keyed"      // CommitteeKeys
 	SumChanged          = "sum.changed"          // Sum

@@ -37,11 +37,15 @@ type Standing struct {
 	Right  int     `json:"right"`          // results that were right, since First
 	Silent int     `json:"silent"`         // jobs it did not answer, since First
 	Wrong  int     `json:"wrong"`          // lies, ever
-	Open   []JobID `json:"open,omitempty"` // jobs it is drawn for that have not ended
+	Open   int     `json:"open,omitempty"` // jobs it is drawn for that have not ended, of both sides
 }
 
 // StandingKey is where a worker's Standing is kept.
 func StandingKey(worker PartyID) Key { return KeyOf(worker) + "/standing" }
+
+// DrawnKey is where the JobIDs of a side are kept that a worker is drawn for and that have
+// not ended. They stand on their side's ledger: all see a Standing.
+func DrawnKey(v Vertical, worker PartyID) Key { return Key(v) + "/drawn/" + Key(worker) }
 
 // LockStake locks coins of the author's, an operator's, for a worker. The change
 // comes back. Who adds to a stake begins anew the wait until it is drawn.

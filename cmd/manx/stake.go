@@ -97,9 +97,7 @@ func (t *terminal) sayStake(ctx context.Context, p *owner.Party, w ledger.PartyI
 			fmt.Fprintf(o, "notice\tgiven; free from %s\n", when(s.Notice+ledger.NoticePeriod))
 		}
 		fmt.Fprintf(o, "standing\t%d of %d: %d right, %d silent, %d wrong\n", score, proof.Best, st.Right, st.Silent, st.Wrong)
-		for _, j := range st.Open {
-			fmt.Fprintf(o, "drawn for\t%s\n", j)
-		}
+		fmt.Fprintf(o, "drawn for\t%d jobs that have not ended\n", st.Open)
 	})
 	return nil
 }

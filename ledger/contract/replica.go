@@ -61,8 +61,11 @@ func drawJob(t *txn, b ledger.DrawJob) error {
 		return refuse(notice.Unavailable, "too few operators have a stake that covers this job", "ask for less proof, or wait until more workers lock a stake")
 	}
 	for _, st := range standings {
-		st.Open = append(st.Open, j.ID)
+		st.Open++
 		t.setStanding(st)
+		if err := t.drawnFor(st.Worker, j.ID, func(open []ledger.JobID) []ledger.JobID { return append(open, j.ID) }); err != nil {
+			return err
+		}
 	}
 	j.Proving.Replicas = drawn
 	j.Proving.Value = b.Value
@@ -254,7 +257,12 @@ func (t *txn) concludeProof(j ledger.Job, verdicts []proof.Verdict) error {
 		if err != nil {
 			return err
 		}
-		st.Open = slices.DeleteFunc(st.Open, func(o ledger.JobID) bool { return o == j.ID })
+		st.Open--
+		if err := t.drawnFor(r.Worker, j.ID, func(open []ledger.JobID) []ledger.JobID {
+			return slices.DeleteFunc(open, func(o ledger.JobID) bool { return o == j.ID })
+		}); err != nil {
+			return err
+		}
 		if verdicts[i] != proof.Nothing {
 			st = proof.After(st, verdicts[i], t.now)
 		}

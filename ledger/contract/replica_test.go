@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"testing"
 
 	"manx/ledger"
@@ -244,7 +245,7 @@ func TestInvariant4_SilentReplicas(t *testing.T) {
 				if got.String() != c.left[i] {
 					t.Errorf("stake %d has %s left, want %s", i, got, c.left[i])
 				}
-				if st := ledgertest.Read[ledger.Standing](f.Story, ledger.StandingKey(w.Party())); len(st.Open) > 0 {
+				if st := ledgertest.Read[ledger.Standing](f.Story, ledger.StandingKey(w.Party())); st.Open > 0 {
 					t.Error("an ended job is open in a standing")
 				}
 			}
@@ -262,6 +263,11 @@ func TestInvariant4_ErasingEndsAllProofs(t *testing.T) {
 		f.Do(drawn[1], ledgertest.Replying(drawn[1], right).Commit(j))
 		jobs = append(jobs, j)
 	}
+	for _, w := range f.workers {
+		if open := ledgertest.Read[[]ledger.JobID](f.Story, ledger.DrawnKey(ledger.Health, w.Party())); !slices.Equal(open, jobs) {
+			t.Errorf("%v are listed of %v", open, jobs)
+		}
+	}
 	f.Wait(ledger.MinWindow)
 	for _, j := range jobs {
 		f.Do(f.patient, ledger.CloseJob{Job: j}) // one in each was silent
@@ -273,8 +279,11 @@ func TestInvariant4_ErasingEndsAllProofs(t *testing.T) {
 	}
 	for _, w := range f.workers {
 		st := ledgertest.Read[ledger.Standing](f.Story, ledger.StandingKey(w.Party()))
-		if silent += st.Silent; len(st.Open) > 0 {
-			t.Errorf("%d ended jobs are open", len(st.Open))
+		if silent += st.Silent; st.Open != 0 {
+			t.Errorf("%d ended jobs are open", st.Open)
+		}
+		if open := ledgertest.Read[[]ledger.JobID](f.Story, ledger.DrawnKey(ledger.Health, w.Party())); len(open) > 0 {
+			t.Errorf("ended jobs %v are listed", open)
 		}
 		left := ledger.MAN(20)
 		for range st.Silent {

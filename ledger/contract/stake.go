@@ -43,10 +43,37 @@ func (t *txn) setStanding(s ledger.Standing) {
 	t.standings = append(t.standings, s)
 }
 
-// saveStakes writes what the command changed of standings and stakes.
+// drawnFor changes the list of a job's side of the jobs that a worker is drawn for.
+func (t *txn) drawnFor(worker ledger.PartyID, j ledger.JobID, change func([]ledger.JobID) []ledger.JobID) error {
+	k := ledger.DrawnKey(ledger.VerticalOf(j), worker)
+	at := slices.IndexFunc(t.drawn, func(d drawn) bool { return d.key == k })
+	if at < 0 {
+		open, _, err := load[[]ledger.JobID](t, k)
+		if err != nil {
+			return err
+		}
+		at, t.drawn = len(t.drawn), append(t.drawn, drawn{k, open})
+	}
+	t.drawn[at].jobs = change(t.drawn[at].jobs)
+	return nil
+}
+
+// drawn is what a worker is drawn for on one side.
+type drawn struct {
+	key  ledger.Key
+	jobs []ledger.JobID
+}
+
+// saveStakes writes what the command changed of standings, of what they are drawn for,
+// and of stakes.
 func (t *txn) saveStakes() error {
 	for _, s := range t.standings {
 		if err := t.save(ledger.StandingKey(s.Worker), s, ledger.StandingChanged); err != nil {
+			return err
+		}
+	}
+	for _, d := range t.drawn {
+		if err := t.save(d.key, d.jobs, ledger.DrawnChanged); err != nil {
 			return err
 		}
 	}
@@ -128,7 +155,7 @@ func freeStake(t *txn, b ledger.FreeStake) error {
 		return err
 	case t.now < all[at].Notice+ledger.NoticePeriod:
 		return refuse(notice.Conflict, "the stake is held for seven days after notice", "ask again then: `manx worker unstake`")
-	case len(st.Open) > 0:
+	case st.Open > 0:
 		return refuse(notice.Conflict, "a job that drew the worker has not ended", "ask again later: `manx worker unstake`")
 	}
 	out := []ledger.Output{{To: all[at].Operator, Amount: all[at].Amount}}

@@ -26,6 +26,7 @@ type txn struct {
 
 	// Read and changed by every proved job that the command ends, written once.
 	standings []ledger.Standing // that changed
+	drawn     []drawn           // lists of jobs that changed
 	staked    []ledger.Stake
 	stakes    struct{ read, changed bool }
 }

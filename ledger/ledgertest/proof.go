@@ -221,7 +221,7 @@ func proved(s *Story) {
 		}
 	}
 	for _, w := range workers {
-		if st := Read[ledger.Standing](s, ledger.StandingKey(w.Party())); len(st.Open) != 0 || st.Right+st.Wrong*2 != 2 {
+		if st := Read[ledger.Standing](s, ledger.StandingKey(w.Party())); st.Open != 0 || st.Right+st.Wrong*2 != 2 {
 			s.T.Errorf("standing %+v", st)
 		}
 		s.Do(w, ledger.FreeStake{Worker: w.Party()}) // nobody else's story draws it

@@ -86,7 +86,7 @@ func Draw(j Job, value ledger.Hash, now ledger.Time, stakes []ledger.Stake, stan
 		if err != nil {
 			return nil, nil, false, err
 		}
-		if operators[s.Operator] || len(st.Open) >= ledger.MaxOpen {
+		if operators[s.Operator] || st.Open >= ledger.MaxOpen {
 			continue
 		}
 		operators[s.Operator] = true

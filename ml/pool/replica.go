@@ -35,18 +35,21 @@ func (w *Worker) replicate(ctx context.Context) {
 		return
 	}
 	w.drawn.next = time.Now().Add(w.Poll)
-	s, err := readState[ledger.Standing](ctx, w.Ledger, ledger.StandingKey(w.Signer.Party()))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(s.Open) == 0 {
+	var open []ledger.JobID
+	for _, side := range []ledger.Vertical{ledger.Health, ledger.Credit} {
+		jobs, err := readState[[]ledger.JobID](ctx, w.Ledger, ledger.DrawnKey(side, w.Signer.Party()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.Log.WarnContext(ctx, "worker does not reach the ledger", "err", err)
+			return
+		}
+		open = append(open, jobs...)
+	}
+	w.drawn.keep(open)
+	if len(open) == 0 {
 		w.drawn.next = time.Now().Add(max(w.Poll, min(undrawn, 10*w.Poll)))
-		w.drawn.keep(nil)
 		return
 	}
-	if err != nil {
-		w.Log.WarnContext(ctx, "worker does not reach the ledger", "err", err)
-		return
-	}
-	w.drawn.keep(s.Open)
-	for _, id := range s.Open {
+	for _, id := range open {
 		if ctx.Err() != nil || time.Now().Before(w.drawn.later[id]) {
 			continue
 		}
