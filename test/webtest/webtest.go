@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,7 @@ import (
 	"manx/storage/memory"
 	"manx/storage/wraps"
 	"manx/web"
+	"manx/web/api"
 	"manx/web/index"
 )
 
@@ -135,7 +137,7 @@ func Start(t testing.TB, o Options) *Network {
 		o.Quota = 1 << 30
 	}
 	n.Handler = web.New(web.Node{Genesis: genesis, Kind: "embedded: a test's word", Version: "test", Ledger: served, Height: n.Ledger.Height, Stores: stores,
-		Releases: releases, Clerk: clerk{n}, Index: x, Ready: func(context.Context) error { return running.Err() }, Log: log, Quota: o.Quota})
+		Releases: releases, Clerk: clerk{n}, Index: x, Pool: nobody{}, Ready: func(context.Context) error { return running.Err() }, Log: log, Quota: o.Quota})
 	front := n.Handler
 	if o.Front != nil {
 		front = o.Front(front)
@@ -166,6 +168,14 @@ func (n *Network) Story(t testing.TB) *ledgertest.Story {
 }
 
 // clerk is the organisations at their desk: it admits everybody.
+// nobody is a pool without workers, where there is always room: a test says itself what
+// a worker would.
+type nobody struct{}
+
+func (nobody) Room(ledger.PartyID) error    { return nil }
+func (nobody) Status() api.Pool             { return api.Pool{} }
+func (nobody) WriteMetrics(io.Writer) error { return nil }
+
 type clerk struct{ n *Network }
 
 // Admit implements web.Clerk.
