@@ -49,6 +49,7 @@ type Dispatcher struct {
 	Log        *slog.Logger // nil discards
 
 	mu      sync.Mutex
+	try     string // another at each beginning
 	open    map[ledger.JobID]*openJob
 	askers  map[ledger.PartyID]int // of open
 	given   map[ledger.JobID]*openJob
@@ -203,7 +204,8 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 		if !job.Evaluated() || job.Proving != nil {
 			return nil // three organisations compute it, or workers that are drawn
 		}
-		if o == nil {
+		fresh := o == nil
+		if fresh {
 			o = &openJob{id: id, asker: job.Asker, inputs: len(job.Inputs), since: at, seen: time.Now(), need: need}
 			if !job.EvalKeys.IsZero() {
 				o.keys = job.EvalKeys.String()
@@ -214,6 +216,9 @@ func (d *Dispatcher) see(ctx context.Context, id ledger.JobID, at ledger.Height)
 		o.lease = 0
 		if job.Stage == ledger.Claimed {
 			d.claimed(o, job)
+			if fresh && d.workers[o.by] != nil {
+				d.resume(ctx, o) // it may have come back before its job was read again
+			}
 			return nil
 		}
 		if o.attempts > 0 || o.at != "" {

@@ -13,13 +13,15 @@ import (
 	"manx/privacy/notice"
 )
 
-// give puts a job on one worker's own line, and returns the message's number.
-func (q *Queue) give(ctx context.Context, w ledger.PartyID, c Class, job ledger.JobID, attempt int) (uint64, error) {
+// give puts a job on one worker's own line, and returns the message's number. The same
+// attempt of one try of a dispatcher's is one message. Another try is another: the queue
+// remembers for two minutes what clear deleted, and would take a message for it.
+func (q *Queue) give(ctx context.Context, w ledger.PartyID, c Class, job ledger.JobID, try string, attempt int) (uint64, error) {
 	b, err := message{Job: job, Class: c}.encode()
 	if err != nil {
 		return 0, err
 	}
-	ack, err := q.js.Publish(ctx, ownSubject(w), b, jetstream.WithMsgID(fmt.Sprintf("%s/%d/%s", job, attempt, w)))
+	ack, err := q.js.Publish(ctx, ownSubject(w), b, jetstream.WithMsgID(fmt.Sprintf("%s/%s/%d/%s", job, try, attempt, w)))
 	if err != nil {
 		return 0, notice.Because(err, notice.Unavailable, "the queue of jobs takes nothing now", "the job is on the ledger and will be queued later: `manx job show`")
 	}

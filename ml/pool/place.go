@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ func (d *Dispatcher) begin() {
 		d.began = time.Now()
 	}
 	d.open, d.askers, d.plan = map[ledger.JobID]*openJob{}, map[ledger.PartyID]int{}, schedule.New(d.Rules)
+	d.try = rand.Text()
 	d.given, d.held, d.market = map[ledger.JobID]*openJob{}, nil, 0
 	for _, w := range d.workers {
 		d.plan.Advertise(w.scheduled(d.reputation(w.Worker)))
@@ -133,7 +135,7 @@ func (d *Dispatcher) assign(ctx context.Context) {
 			continue
 		}
 		w := ledger.PartyID(a.Worker)
-		seq, err := d.Queue.give(ctx, w, o.need.Line, o.id, o.attempts)
+		seq, err := d.Queue.give(ctx, w, o.need.Line, o.id, d.try, o.attempts)
 		if err != nil {
 			d.plan.Again(a.Job.ID)
 			d.Log.WarnContext(ctx, "the queue took no message for a worker; it is tried again", "job", o.id, "err", err)
@@ -227,26 +229,29 @@ func (d *Dispatcher) advertised(ctx context.Context, a Advert) {
 		d.unload(ctx, a.Worker)
 	}
 	if fresh {
-		d.resume(ctx, a.Worker)
+		for _, o := range d.open {
+			if o.lease != 0 && o.by == a.Worker {
+				d.resume(ctx, o)
+			}
+		}
 	}
 	d.assign(ctx)
 }
 
-// resume gives a worker that is back the jobs that it has claimed.
-func (d *Dispatcher) resume(ctx context.Context, w ledger.PartyID) {
-	for _, o := range d.open {
-		if o.lease == 0 || o.by != w || o.at == given {
-			continue
-		}
-		seq, err := d.Queue.give(ctx, w, o.need.Line, o.id, o.attempts)
-		if err != nil {
-			d.Log.WarnContext(ctx, "a worker that is back waits for its job's lease", "job", o.id, "err", err)
-			continue
-		}
-		d.move(o, given)
-		o.worker, o.seq = w, seq
-		o.attempts++
+// resume gives a worker that is back a job that it has claimed. One that never left has
+// done it when it reads that.
+func (d *Dispatcher) resume(ctx context.Context, o *openJob) {
+	if o.at == given {
+		return
 	}
+	seq, err := d.Queue.give(ctx, o.by, o.need.Line, o.id, d.try, o.attempts)
+	if err != nil {
+		d.Log.WarnContext(ctx, "a worker that is back waits for its job's lease", "job", o.id, "err", err)
+		return
+	}
+	d.move(o, given)
+	o.worker, o.seq = o.by, seq
+	o.attempts++
 }
 
 // unload takes from a worker what it has not begun.

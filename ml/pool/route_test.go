@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,6 +126,43 @@ func TestANewDispatcherKnowsNoOldLine(t *testing.T) {
 	s.done(id)
 	s.eventually("nothing is left", func() bool { return s.waiting() == 0 })
 }
+
+// Dispatcher and worker are killed in the middle of a job. The worker that comes back
+// goes on with it at once, whichever of the two is there first, and waits for no lease.
+func TestInvariant8_AWorkerThatComesBackGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"dispatcher", "worker"} {
+		t.Run(first+" first", func(t *testing.T) {
+			t.Parallel()
+			s := begin(t)
+			d := &pool.Dispatcher{Queue: s.queue, Ledger: s.Ledger}
+			stop := s.start(d.Run)
+			killed := s.worker()
+			killed.Progress = func(ledger.JobID, int, int) { runtime.Goexit() }
+			s.joins(d, killed)
+			id := s.ask(s.model)
+			s.eventually("it is claimed", func() bool { return s.Job(id).Stage == ledger.Claimed })
+			stop()
+			back := s.worker()
+			back.Signer, back.Ticket = killed.Signer, killed.Ticket
+			if first == "worker" {
+				s.start(back.Run)
+				time.Sleep(2 * idle) // it has looked at its line, and said that it is there
+			}
+			d = s.route(&pool.Dispatcher{})
+			if first == "dispatcher" {
+				s.eventually("the dispatcher knows the job", func() bool { return d.Status().Running == 1 })
+				s.start(back.Run)
+			}
+			if j := s.done(id); j.Worker != killed.Signer.Party() {
+				t.Error("another did it")
+			}
+			s.eventually("nothing is left", func() bool { return s.waiting() == 0 })
+		})
+	}
+}
+
+const idle = 150 * time.Millisecond // between looks of a worker
 
 // stuck is a ledger that takes no commands for as long as it is asked.
 type stuck struct{ ledger.Ledger }
