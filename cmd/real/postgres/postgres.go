@@ -133,10 +133,11 @@ func again(ctx context.Context, start func(context.Context) error) error {
 	}
 }
 
-// leaving reports whether a server did not start because children of a killed one
-// are on their way out: its own words, or theirs where they came after them.
+// leaving reports whether a server did not start because a killed one is not waited for
+// yet by who started it, or its children are on their way out: its own words, or theirs
+// where they came after them.
 func leaving(err error) bool {
-	return strings.Contains(err.Error(), "still in use") || strings.Contains(err.Error(), "unexpected postmaster exit")
+	return strings.Contains(err.Error(), `"postmaster.pid" already exists`) || strings.Contains(err.Error(), "still in use") || strings.Contains(err.Error(), "unexpected postmaster exit")
 }
 
 // A folder is where a server lives.

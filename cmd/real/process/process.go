@@ -236,7 +236,7 @@ func (p *Process) end(ctx context.Context, sig syscall.Signal) error {
 	p.mu.Lock()
 	done := p.done
 	p.mu.Unlock()
-	for p.Alive() {
+	for done != nil || p.Alive() { // our own child has gone when it is waited for: until then its pid is taken
 		select {
 		case <-done: // nil for another's child: then only the poll tells
 			return forget(p.spec)
