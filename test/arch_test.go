@@ -36,6 +36,7 @@ var doors = map[string][]string{
 	"filippo.io/age":                    {"privacy/seal"},
 	"github.com/consensys/gnark":        {"credit/scoreproof"},
 	"github.com/consensys/gnark-crypto": {"credit/scoreproof"},
+	"github.com/ebitengine/purego":      {"privacy/ckks/gpu/cuda"},
 	"github.com/gin-gonic/gin":          {"web"},
 	"github.com/hyperledger":            {"ledger/fabric"},
 	"github.com/ipfs":                   {"storage/ipfs"},

@@ -60,7 +60,7 @@ func (w *Worker) Evaluate(ctx context.Context, e *he.Evaluator, in []*he.Ciphert
 		return nil, err
 	}
 	defer e.Free(sum)
-	return e.Store(sum), nil
+	return e.Store(sum)
 }
 
 // run evaluates the first network and calls tick after each step.

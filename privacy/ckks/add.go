@@ -11,6 +11,9 @@ func (e *Evaluator) Add(ctx context.Context, a, b *Value) (*Value, error) {
 	if a.level != b.level {
 		return nil, fmt.Errorf("sum at levels %d and %d", a.level, b.level)
 	}
+	if e.gpu != nil {
+		return e.onGPU(ctx, func() (*Value, error) { return e.gpu.add(ctx, a, b) })
+	}
 	out := e.value(a.level)
 	err := e.work(ctx, func() error {
 		return e.each(ctx, a.level+1, func(i int) {

@@ -42,7 +42,7 @@ func TestAdd(t *testing.T) {
 	if sum, err = e.Add(t.Context(), sum, b); err != nil {
 		t.Fatal(err)
 	}
-	out, err := k.Decrypt(e.Store(sum), Small.InputScale(), 1)
+	out, err := k.Decrypt(stored(t, e, sum), Small.InputScale(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

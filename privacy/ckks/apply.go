@@ -3,6 +3,8 @@ package ckks
 import (
 	"context"
 	"fmt"
+
+	"manx/privacy/ckks/gpu"
 )
 
 // Apply evaluates a prepared transform on its inputs, all at its level. It is
@@ -26,8 +28,8 @@ func (e *Evaluator) Apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 }
 
 func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value, error) {
-	f, err := e.factors(ctx, p, in)
-	defer e.give(f.owned)
+	runs, release, err := e.products(ctx, p, in)
+	defer release()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 		}
 	}
 	for i := 0; i < len(p.runs); {
-		sums, err := e.runs(ctx, p, f, i, min(i+runsAtOnce, len(p.runs)))
+		sums, err := runs(i, min(i+runsAtOnce, len(p.runs)))
 		for k, v := range sums {
 			r := p.runs[i+k]
 			if len(fine) > 0 && r.coarse != p.runs[i+k-1].coarse && err == nil {
@@ -72,12 +74,35 @@ func (e *Evaluator) apply(ctx context.Context, p *Prepared, in []*Value) (*Value
 		e.Free(v)
 		v = w
 	}
-	if err == nil {
-		for i, b := range p.bias {
-			e.lat.moduli[i].Add(v.c[0][i], v.c[0][i], b)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return v, err
+	if err := e.plus(ctx, v, p.bias, gpu.Name{Owner: p, Part: biasPart}); err != nil {
+		e.Free(v)
+		return nil, err
+	}
+	return v, nil
+}
+
+// products readies a transform's inputs and returns what makes the rescaled sums of
+// products of runs first to last-1. release gives back what it holds.
+func (e *Evaluator) products(ctx context.Context, p *Prepared, in []*Value) (runs func(first, last int) ([]*Value, error), release func(), err error) {
+	if e.gpu != nil {
+		return e.gpu.products(ctx, p, in, e.key)
+	}
+	f, err := e.factors(ctx, p, in)
+	return func(first, last int) ([]*Value, error) { return e.runs(ctx, p, f, first, last) }, func() { e.give(f.owned) }, err
+}
+
+// plus adds a plaintext's limbs, nil for 0, to v. The name is theirs on a device.
+func (e *Evaluator) plus(ctx context.Context, v *Value, plain [][]uint64, n gpu.Name) error {
+	if e.gpu != nil && plain != nil {
+		return e.gpu.plus(ctx, v, plain, n)
+	}
+	for i, b := range plain {
+		e.lat.moduli[i].Add(v.c[0][i], v.c[0][i], b)
+	}
+	return nil
 }
 
 // total is sum, of parts that it frees.

@@ -217,7 +217,7 @@ func BenchmarkSumsOfFeatures(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			e.Store(v)
+			stored(b, e, v)
 			for _, v := range append(values, v) {
 				e.Free(v)
 			}

@@ -50,6 +50,15 @@ func apart(t *testing.T, what string, got, want []float64, limit float64) {
 	t.Logf("%s: off by at most %.2g", what, worst)
 }
 
+func stored(t testing.TB, e *Evaluator, v *Value) *Ciphertext {
+	t.Helper()
+	c, err := e.Store(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func evaluationKeys(t testing.TB, k *SecretKey, n Needs) *EvaluationKeys {
 	t.Helper()
 	var b bytes.Buffer
@@ -163,7 +172,7 @@ func story(t *testing.T, s Set, ctx context.Context) [32]byte {
 		t.Fatal(err)
 	}
 	check := func(what string, v *Value, scale float64) {
-		c := ev.Store(v)
+		c := stored(t, ev, v)
 		_, _ = c.WriteTo(sum)
 		out, err := k.Decrypt(c, scale, 2e-3)
 		if err != nil {
@@ -246,7 +255,7 @@ func cancelledAnywhere(t *testing.T, e *Evaluator, f func(context.Context) (*Val
 			continue
 		}
 		var got bytes.Buffer
-		if _, err := e.Store(out).WriteTo(&got); err != nil {
+		if _, err := stored(t, e, out).WriteTo(&got); err != nil {
 			t.Fatal(err)
 		}
 		if want == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"manx/privacy/ckks/gpu"
 	"manx/privacy/ckks/rns"
 )
 
@@ -21,6 +22,8 @@ type preparedStep struct {
 	products [][2]int
 	terms    []factor
 	add      [][]uint64 // nil where there is nothing to add
+	owner    *PreparedPolynomial
+	at       int // among the owner's
 }
 
 // A factor multiplies a value by a constant or, where it has vectors, by those.
@@ -44,8 +47,8 @@ func PreparePolynomial(s Set, p *Polynomial) (*PreparedPolynomial, error) {
 
 func (l *lattice) polynomial(p *Polynomial) *PreparedPolynomial {
 	out := &PreparedPolynomial{set: l.set, level: p.Level}
-	for _, s := range p.Steps {
-		made := preparedStep{level: s.Level, drop: 1, double: s.Double, products: s.Products}
+	for i, s := range p.Steps {
+		made := preparedStep{level: s.Level, drop: 1, double: s.Double, products: s.Products, owner: out, at: i}
 		for _, t := range s.Terms {
 			made.terms = append(made.terms, l.factor(t, s.Level))
 		}
@@ -108,10 +111,10 @@ func (e *Evaluator) Polynomial(ctx context.Context, p *PreparedPolynomial, v *Va
 			if err != nil {
 				return err
 			}
-			for i, b := range s.add {
-				e.lat.moduli[i].Add(next.c[0][i], next.c[0][i], b)
-			}
 			values = append(values, next)
+			if err := e.plus(ctx, next, s.add, gpu.Name{Owner: p, Part: addPart(i)}); err != nil {
+				return err
+			}
 		}
 		out = values[len(values)-1]
 		values = values[:len(values)-1]
@@ -125,6 +128,16 @@ func (e *Evaluator) Polynomial(ctx context.Context, p *PreparedPolynomial, v *Va
 // rescaling are one division, rounded once.
 func (e *Evaluator) combine(ctx context.Context, s *preparedStep, values []*Value) (*Value, error) {
 	level := s.level
+	if e.gpu != nil {
+		var key *switchKey
+		if len(s.products) > 0 {
+			var err error
+			if key, err = e.key(0, level); err != nil {
+				return nil, err
+			}
+		}
+		return e.gpu.combine(ctx, s, values, key)
+	}
 	d := [3][][]uint64{e.take(level + 1), e.take(level + 1)}
 	var sum [2][][]uint64
 	defer func() {

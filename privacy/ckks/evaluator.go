@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"manx/privacy/ckks/gpu"
 	"manx/privacy/ckks/internal/limb"
 	"manx/privacy/ckks/rns"
 	"manx/privacy/notice"
@@ -15,11 +16,13 @@ import (
 // An Evaluator computes on ciphertexts with one owner's evaluation keys and no
 // secret. It is safe for concurrent use; it works on GOMAXPROCS goroutines in
 // all, whatever the number of callers. Its vectors are used again: an evaluation
-// that gives back its values (Free) allocates next to nothing.
+// that gives back its values (Free) allocates next to nothing. One that an
+// Accelerator made computes there, and its values are good for its Accelerator alone.
 type Evaluator struct {
 	lat    *lattice
 	keys   *EvaluationKeys
 	places chan struct{} // one for each goroutine at work
+	gpu    *onDevice     // nil where this processor computes
 	mu     sync.Mutex    // guards spare
 	spare  [][]uint64
 }
@@ -33,6 +36,7 @@ func NewEvaluator(keys *EvaluationKeys) *Evaluator {
 type Value struct {
 	level int
 	c     [2][][]uint64 // transformed, limb by limb
+	rows  gpu.Rows      // the same on a device, where c is nil
 }
 
 // Level returns how many rescalings are left.
@@ -42,6 +46,9 @@ func (v *Value) Level() int { return v.level }
 func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 	if c.set != e.lat.set {
 		return nil, badCiphertext(fmt.Errorf("ciphertext of set %s for keys of set %s", c.set, e.lat.set))
+	}
+	if e.gpu != nil {
+		return e.onGPU(ctx, func() (*Value, error) { return e.gpu.load(ctx, c) })
 	}
 	v := e.value(c.level)
 	err := e.work(ctx, func() error {
@@ -60,19 +67,27 @@ func (e *Evaluator) Load(ctx context.Context, c *Ciphertext) (*Value, error) {
 }
 
 // Store returns v as a ciphertext at the set's Floor, the smallest form of a
-// result; a value below it stays where it is.
-func (e *Evaluator) Store(v *Value) *Ciphertext {
+// result; a value below it stays where it is. It fails where a GPU does.
+func (e *Evaluator) Store(v *Value) (*Ciphertext, error) {
 	level := min(e.lat.floor, v.level)
 	c := &Ciphertext{set: e.lat.set, level: level, c0: limb.New(level+1, e.lat.n), c1: limb.New(level+1, e.lat.n)}
+	if e.gpu != nil {
+		_, err := e.onGPU(context.Background(), func() (*Value, error) { return nil, e.gpu.store(v, c) })
+		return c, err
+	}
 	for i := range level + 1 {
 		e.lat.moduli[i].INTT(c.c0[i], v.c[0][i])
 		e.lat.moduli[i].INTT(c.c1[i], v.c[1][i])
 	}
-	return c
+	return c, nil
 }
 
 // Free gives v's vectors back. Nothing may use v afterwards.
 func (e *Evaluator) Free(v *Value) {
+	if e.gpu != nil {
+		e.gpu.free(v)
+		return
+	}
 	for h := range v.c {
 		e.give(v.c[h])
 	}
@@ -81,7 +96,7 @@ func (e *Evaluator) Free(v *Value) {
 
 // value returns a value whose residues are anything.
 func (e *Evaluator) value(level int) *Value {
-	return &Value{level, [2][][]uint64{e.take(level + 1), e.take(level + 1)}}
+	return &Value{level: level, c: [2][][]uint64{e.take(level + 1), e.take(level + 1)}}
 }
 
 // take returns vectors that hold anything.
@@ -113,6 +128,15 @@ func (e *Evaluator) work(ctx context.Context, f func() error) error {
 		return ctx.Err()
 	}
 	return f()
+}
+
+// onGPU runs f when the device is free.
+func (e *Evaluator) onGPU(ctx context.Context, f func() (*Value, error)) (v *Value, err error) {
+	err = e.work(ctx, func() error {
+		v, err = f()
+		return err
+	})
+	return v, err
 }
 
 // each runs f for 0 to n-1, here and on the places that are free. It returns

@@ -78,8 +78,9 @@ func (s Set) RotationNoise(level int) float64 {
 // where sums are slower beside transforms: fitted to lung-ct on AVX2 and on plain
 // Go, whose quotes are 0.85 and 1.35 of what was measured.
 const (
-	transformShare = .4
-	sumsShare      = .38
+	transformShare  = .4
+	sumsShare       = .38
+	calibrateDigits = 4
 )
 
 // Calibrate measures one transform of one limb at a set's degree on this machine:
@@ -91,7 +92,7 @@ func Calibrate(s Set) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
-	const digits = 4
+	const digits = calibrateDigits
 	m := l.moduli[0]
 	v, w := limb.New(1, l.n), limb.New(2, l.n)
 	limb.NewStream([32]byte{}).Uniform(m.Q, v[0])

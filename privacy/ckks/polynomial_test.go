@@ -94,7 +94,7 @@ func TestPolynomialIsTheClearOne(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				out, err := k.Decrypt(e.Store(y), s.WorkScale(), 1)
+				out, err := k.Decrypt(stored(t, e, y), s.WorkScale(), 1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -208,13 +208,13 @@ func TestPolynomialBesideLattigos(t *testing.T) {
 					}
 					return off
 				}
-				ours := worst(p.e.Store(y), p.l.work)
+				ours := worst(stored(t, p.e, y), p.l.work)
 				their := p.lattigo(t, basis, coeffs)()
 				if their.Level() > poly.Result() {
 					t.Errorf("degree %d ends at level %d, lattigo's at %d", degree, poly.Result(), their.Level())
 				}
-				low := &Value{0, [2][][]uint64{their.Value[0].Coeffs[:1], their.Value[1].Coeffs[:1]}}
-				other := worst(p.e.Store(low), their.Scale.Float64())
+				low := &Value{level: 0, c: [2][][]uint64{their.Value[0].Coeffs[:1], their.Value[1].Coeffs[:1]}}
+				other := worst(stored(t, p.e, low), their.Scale.Float64())
 				t.Logf("2^%d, basis %d, degree %d: ours off by %.2g, lattigo's by %.2g", logN, basis, degree, ours, other)
 				if ours > 4*other {
 					t.Errorf("2^%d, basis %d, degree %d: off by %.2g, lattigo's by %.2g", logN, basis, degree, ours, other)

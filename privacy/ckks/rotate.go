@@ -41,6 +41,9 @@ func (e *Evaluator) sum(ctx context.Context, parts []part) (*Value, error) {
 			return nil, err
 		}
 	}
+	if e.gpu != nil {
+		return e.gpu.sum(ctx, parts, keys)
+	}
 	out := e.value(level)
 	// add adds to a limb of out what needs no key, or sets it to that.
 	add := func(h, i int, set bool) {

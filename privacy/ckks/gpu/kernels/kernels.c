@@ -1,0 +1,3 @@
+// All kernels, for clang and for gcc. See machine.h.
+#include "switching.h"
+#include "transform.h"
