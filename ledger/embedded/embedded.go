@@ -43,6 +43,8 @@ type Ledger struct {
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the writer has ended
 
+	last ledger.Hash // of the last block; the writer's
+
 	mu    sync.Mutex
 	grown chan struct{} // closed and replaced when events were added
 }
@@ -86,7 +88,7 @@ func New(cfg Config) (*Ledger, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Ledger{cfg: cfg, db: db, submit: make(chan request, maxBatch), stop: stop, done: make(chan struct{}), grown: make(chan struct{})}
-	if err := l.verifyEnd(recentBlocks); err != nil {
+	if l.last, err = l.verifyEnd(recentBlocks); err != nil {
 		stop()
 		return nil, errors.Join(err, db.Close())
 	}

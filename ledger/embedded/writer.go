@@ -13,27 +13,20 @@ import (
 	"manx/privacy/notice"
 )
 
-// maxBatch bounds the commands of one block: they share one commit to disk.
-const maxBatch = 256
+// Bounds of one block, whose commands share one commit to disk: how many, and about
+// their bytes, which one command may pass.
+const (
+	maxBatch = 256
+	maxBytes = 4 << 20
+)
 
-// write is the only writer. It takes whatever waits as one batch.
+// write is the only writer.
 func (l *Ledger) write(ctx context.Context) {
 	defer close(l.done)
 	for {
-		batch := make([]request, 0, 16)
-		select {
-		case <-ctx.Done():
+		batch := l.gather(ctx)
+		if batch == nil {
 			return
-		case r := <-l.submit:
-			batch = append(batch, r)
-		}
-		for more := true; more && len(batch) < maxBatch; {
-			select {
-			case r := <-l.submit:
-				batch = append(batch, r)
-			default:
-				more = false
-			}
 		}
 		replies, events, err := l.commit(batch)
 		if err != nil {
@@ -54,10 +47,32 @@ func (l *Ledger) write(ctx context.Context) {
 	}
 }
 
+// gather waits for a command and takes whatever waits with it as one batch, up to the
+// bounds of a block; nil when ctx has ended.
+func (l *Ledger) gather(ctx context.Context) []request {
+	var batch []request
+	select {
+	case <-ctx.Done():
+		return nil
+	case r := <-l.submit:
+		batch = append(batch, r)
+	}
+	for size := len(batch[0].command.Body); len(batch) < maxBatch && size < maxBytes; {
+		select {
+		case r := <-l.submit:
+			batch, size = append(batch, r), size+len(r.command.Body)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
 // commit applies a batch in one transaction. Commands that are refused leave
 // nothing behind; the others become one block.
 func (l *Ledger) commit(batch []request) (replies []reply, events bool, err error) {
 	replies = make([]reply, len(batch))
+	last := l.last
 	err = l.db.Update(func(tx *bolt.Tx) error {
 		var taken []ledger.Command
 		next := height(tx) + 1
@@ -84,8 +99,12 @@ func (l *Ledger) commit(batch []request) (replies []reply, events bool, err erro
 		if len(taken) == 0 {
 			return nil
 		}
-		return l.chain(tx, first, taken)
+		last, err = l.chain(tx, first, taken)
+		return err
 	})
+	if err == nil {
+		l.last = last
+	}
 	return replies, events, err
 }
 
