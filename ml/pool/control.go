@@ -30,17 +30,11 @@ type Control struct {
 	forGood    bool
 }
 
-func (t *Control) begin(c *cache) {
+// hold notes how many jobs are in hand.
+func (t *Control) hold(jobs int, c *cache) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running++
-	t.look(c)
-}
-
-func (t *Control) end(c *cache) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.running--
+	t.running = jobs
 	t.look(c)
 }
 
@@ -107,13 +101,24 @@ func (t *Control) gone() bool {
 // the next between short ones.
 const ahead = .2 // seconds
 
+func (t *Control) room() int {
+	if t.mean == 0 {
+		return 1
+	}
+	return int(min(maxSlots, max(1, ahead/t.mean)))
+}
+
+// slots is how many jobs may be in hand at once.
+func (t *Control) slots() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.room()
+}
+
 func (t *Control) fill(a *Advert) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.Slots = 1
-	if t.mean > 0 {
-		a.Slots = int(min(maxSlots, max(1, ahead/t.mean)))
-	}
+	a.Slots = t.room()
 	if t.took > 0 {
 		a.Bandwidth = t.fetched / t.took
 	}
