@@ -83,23 +83,11 @@ func workJobs(t *txn, b ledger.WorkJobs) error {
 
 func settleJobs(t *txn, b ledger.SettleJobs) error {
 	rules := make([]func() error, 0, len(b.Accept)+len(b.Close))
-	step := func(id ledger.JobID, rule func() error) {
-		rules = append(rules, func() error {
-			j, err := t.job(id)
-			if err != nil {
-				return err
-			}
-			if j.Proving != nil {
-				return refuse(notice.Unsupported, "a job that asked for proof is settled by itself", "accept it alone: `manx job show`")
-			}
-			return rule()
-		})
-	}
 	for _, id := range b.Accept {
-		step(id, func() error { return acceptJob(t, ledger.AcceptJob{Job: id}) })
+		rules = append(rules, func() error { return acceptJob(t, ledger.AcceptJob{Job: id}) })
 	}
 	for _, id := range b.Close {
-		step(id, func() error { return closeJob(t, ledger.CloseJob{Job: id}) })
+		rules = append(rules, func() error { return closeJob(t, ledger.CloseJob{Job: id}) })
 	}
 	return t.each(rules)
 }

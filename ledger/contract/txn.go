@@ -25,6 +25,7 @@ type txn struct {
 	coins   int           // made so far, for their ids
 	gathers bool          // pay only notes what is owed
 	owed    []ledger.Output
+	models  map[ledger.ModelID]ledger.Model // that were read
 
 	// Read and changed by every proved job that the command ends, written once.
 	standings []ledger.Standing // that changed

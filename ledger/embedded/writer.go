@@ -32,17 +32,18 @@ func (l *Ledger) write(ctx context.Context) {
 		if err != nil {
 			err = fmt.Errorf("commit block: %w", err) // nothing of the batch is written
 		}
+		if len(events) > 0 && err == nil {
+			l.mu.Lock()
+			l.recent.add(events)
+			close(l.grown)
+			l.grown = make(chan struct{})
+			l.mu.Unlock()
+		}
 		for i, r := range batch {
 			if err != nil {
 				replies[i] = reply{err: err}
 			}
 			r.reply <- replies[i]
-		}
-		if events && err == nil {
-			l.mu.Lock()
-			close(l.grown)
-			l.grown = make(chan struct{})
-			l.mu.Unlock()
 		}
 	}
 }
@@ -70,7 +71,7 @@ func (l *Ledger) gather(ctx context.Context) []request {
 
 // commit applies a batch in one transaction. Commands that are refused leave
 // nothing behind; the others become one block.
-func (l *Ledger) commit(batch []request) (replies []reply, events bool, err error) {
+func (l *Ledger) commit(batch []request) (replies []reply, events []placed, err error) {
 	replies = make([]reply, len(batch))
 	last := l.last
 	err = l.db.Update(func(tx *bolt.Tx) error {
@@ -89,10 +90,14 @@ func (l *Ledger) commit(batch []request) (replies []reply, events bool, err erro
 				replies[i] = reply{height: ledger.Height(binary.BigEndian.Uint64(known))}
 				continue
 			}
+			for n := range out {
+				out[n].Height = next
+				events = append(events, placed{place{next, uint32(n)}, out[n]})
+			}
 			if err := record(tx, s, r.command, next, out); err != nil {
 				return err
 			}
-			replies[i], events = reply{height: next}, events || len(out) > 0
+			replies[i] = reply{height: next}
 			taken = append(taken, r.command)
 			next++
 		}
@@ -117,7 +122,7 @@ func refusal(err error) error {
 	return fmt.Errorf("apply command: %w", err)
 }
 
-// record writes what one command did.
+// record writes what one command did at a height.
 func record(tx *bolt.Tx, s *overlay, c ledger.Command, h ledger.Height, events []ledger.Event) error {
 	if err := s.apply(tx.Bucket(stateBucket)); err != nil {
 		return err
@@ -126,7 +131,6 @@ func record(tx *bolt.Tx, s *overlay, c ledger.Command, h ledger.Height, events [
 		return err
 	}
 	for n, e := range events {
-		e.Height = h
 		b, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("encode event %s: %w", hex.EncodeToString(c.ID[:]), err)
