@@ -24,10 +24,10 @@ import (
 	"manx/storage"
 )
 
-// A buyer asks for scores: she has a record, evaluation keys and an input of her own.
+// A buyer asks for scores: she has records, evaluation keys and an input of her own.
 type buyer struct {
 	*ledgertest.Key
-	record      ledger.RecordID
+	records     [8]ledger.RecordID
 	keys, input storage.Ref
 	done        chan ledger.JobID
 }
@@ -52,7 +52,9 @@ func (s *scene) scorecards(buyers int) (all []*buyer) {
 		check(s.T, err)
 		k := &buyer{Key: s.Party(ledger.Health, ledger.Person), done: make(chan ledger.JobID, 1024), input: s.encrypt(make([]float64, 400)...)}
 		k.keys = s.store(func(w io.Writer) error { return s.secret.WriteEvaluationKeys(s.T.Context(), w, s.plan.Needs(), nil) })
-		k.record = s.Study(k.Key)
+		for i := range k.records {
+			k.records[i] = s.Study(k.Key)
+		}
 		all = append(all, k)
 	}
 	return all
@@ -74,8 +76,11 @@ func (s *scene) funds(all []*buyer, each int) map[*buyer][]ledger.CoinID {
 	return coins
 }
 
-// buys has every buyer ask for so many jobs at once, and accept what is done, as many as
-// there are by one command. It returns the wall time until all are settled.
+// together is how many jobs a buyer accepts by one command.
+const together = 16
+
+// buys has every buyer ask for so many jobs, and accept what is done, several by one
+// command. It returns the times until all are settled.
 func (s *scene) buys(all []*buyer, each int) (took, cpu time.Duration) {
 	s.T.Helper()
 	coins, whose := s.funds(all, each), map[ledger.Key]*buyer{}
@@ -83,7 +88,7 @@ func (s *scene) buys(all []*buyer, each int) (took, cpu time.Duration) {
 	for _, k := range all {
 		for i := range each {
 			c := s.Sign(k, ledger.RequestJob{Model: s.model, Subject: k.Party(), Purpose: ledger.Diagnosis, Fund: coins[k][i : i+1], Fee: ledger.MAN(3),
-				Deadline: s.World.Now() + 24*3600, Record: k.record, Version: 1, EvalKeys: k.keys, Inputs: []storage.Ref{k.input}})
+				Deadline: s.World.Now() + 24*3600, Record: k.records[i%len(k.records)], Version: 1, EvalKeys: k.keys, Inputs: []storage.Ref{k.input}})
 			asks[k], whose[ledger.KeyOf(ledger.NewJobID(ledger.Health, c.ID))] = append(asks[k], c), k
 		}
 	}
@@ -115,15 +120,15 @@ func (s *scene) buys(all []*buyer, each int) (took, cpu time.Duration) {
 			}
 		})
 		wait.Go(func() {
-			for left := each; left > 0; {
-				ids := []ledger.JobID{<-k.done}
-				for len(k.done) > 0 && len(ids) < ledger.MaxSteps {
-					ids = append(ids, <-k.done)
+			var ids []ledger.JobID
+			for left := each - 1; left >= 0; left-- {
+				if ids = append(ids, <-k.done); len(ids) < together && left > 0 {
+					continue
 				}
-				left -= len(ids)
 				if _, err := s.Submit(s.Sign(k, ledger.SettleJobs{Accept: ids})); err != nil {
 					s.T.Error(err)
 				}
+				ids = nil
 			}
 		})
 	}
@@ -142,7 +147,7 @@ func (s *scene) buys(all []*buyer, each int) (took, cpu time.Duration) {
 // BenchmarkJobs is how many jobs go through a second, from the commands that ask for
 // them until their fees are settled: the embedded ledger on a disk, the dispatcher, the
 // embedded queue, the worker, a result on six storage nodes in memory. 64 buyers ask for
-// 32 each; each accepts what is done for her, several by one command. What they send to
+// 32 each, and accept what is done for them, 16 by one command. What they send to
 // ask is signed before, keys and inputs are stored before. Jobs are empty, or scorecards
 // of 400 entries evaluated under their buyers' own keys.
 func BenchmarkJobs(b *testing.B) {
