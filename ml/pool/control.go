@@ -24,7 +24,7 @@ type Control struct {
 	cost       int64
 	fetched    float64 // bytes of keys, and the seconds that took
 	took       float64
-	mean       float64 // of a job, in seconds, smoothed
+	mean       float64 // of computing a job, in seconds, smoothed
 	ackWait    time.Duration
 	drains     bool
 	forGood    bool
@@ -48,16 +48,22 @@ func (t *Control) ended(err error, took time.Duration) {
 	case err == nil:
 		t.done++
 		t.jobs.add(took)
-		if t.mean == 0 {
-			t.mean = took.Seconds()
-		}
-		t.mean += (took.Seconds() - t.mean) / 8
 	case errors.Is(err, errNothing):
 		t.nothing++
 	case errors.Is(err, errDrained), errors.Is(err, context.Canceled), notice.Is(err, notice.Unavailable):
 	default:
 		t.failed++
 	}
+}
+
+// computed notes how long a job took but for the ledger, for which others need not wait.
+func (t *Control) computed(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mean == 0 {
+		t.mean = took.Seconds()
+	}
+	t.mean += (took.Seconds() - t.mean) / 8
 }
 
 func (t *Control) evaluated(took time.Duration) {
@@ -114,6 +120,10 @@ func (t *Control) slots() int {
 	defer t.mu.Unlock()
 	return t.room()
 }
+
+// share is how many jobs go together: while those are computed, the ledger hears of as
+// many before and after them.
+func (t *Control) share() int { return min(atOnce, (t.slots()+2)/3) }
 
 func (t *Control) fill(a *Advert) {
 	t.mu.Lock()

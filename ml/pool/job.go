@@ -99,7 +99,11 @@ func (w *Worker) run(ctx context.Context, job ledger.Job, class Class) (storage.
 	defer watching.Wait()
 	defer stop(nil)
 	watching.Go(func() { w.watch(running, job.ID, stop) })
+	began := time.Now()
 	ref, hash, err := w.compute(running, job, class)
+	if err == nil {
+		w.tally.computed(time.Since(began))
+	}
 	if errors.Is(err, ErrGone) {
 		w.cache.dropIf(func(*cached) bool { return true })
 	}

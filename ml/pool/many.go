@@ -61,7 +61,7 @@ func (w *Worker) many(ctx context.Context, first batch, p *presence, more func(m
 		claimed, done = came, claimed
 		came = nil
 		if room := w.tally.slots() - len(claimed) - len(done); room > 0 {
-			came = w.take(ctx, more(min(room, atOnce)), hands, p)
+			came = w.take(ctx, more(min(room, w.tally.share())), hands, p)
 		}
 	}
 }

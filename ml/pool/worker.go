@@ -159,19 +159,19 @@ func (w *Worker) Run(ctx context.Context) error {
 		var b batch
 		err = nil
 		if !w.tally.draining() {
-			b, err = w.next(ctx, lines, min(w.tally.slots(), atOnce))
+			b, err = w.next(ctx, lines, w.tally.share())
 		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.Log.WarnContext(ctx, "worker does not reach the queue", "err", err)
 			pause(ctx, 5*idleWait)
-		case len(b.all) == 1:
+		case len(b.all) > 0 && w.tally.slots() == 1:
 			w.tally.hold(1, w.cache)
 			p.tell()
 			w.handle(working, b.all[0], b.from, p)
 			w.tally.hold(0, w.cache)
 			p.tell()
-		case len(b.all) > 1:
+		case len(b.all) > 0:
 			until := time.Now().Add(manyFor)
 			w.many(working, b, p, func(most int) (b batch) {
 				if ctx.Err() == nil && !w.tally.draining() && time.Now().Before(until) {
