@@ -90,8 +90,12 @@ func (t *txn) spend(in []ledger.CoinID) (sum ledger.Amount, err error) {
 	return sum, nil
 }
 
-// pay makes coins.
+// pay makes coins, or notes that they are owed.
 func (t *txn) pay(out []ledger.Output) error {
+	if t.gathers {
+		t.owed = append(t.owed, out...)
+		return nil
+	}
 	for _, o := range out {
 		c := ledger.Coin{ID: ledger.NewCoinID(t.cmd.ID, t.coins), Owner: o.To, Amount: o.Amount, As: o.As}
 		t.coins++

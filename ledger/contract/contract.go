@@ -263,6 +263,10 @@ func (t *txn) dispatchJob() error {
 		return run(t, judgeJob)
 	case "job.close":
 		return run(t, closeJob)
+	case "job.work":
+		return run(t, workJobs)
+	case "job.settle":
+		return run(t, settleJobs)
 	}
 	return unknown()
 }

@@ -65,6 +65,8 @@ func FuzzBody(f *testing.F) {
 	f.Add("job.commit", `{"job":"#2","commitment":"#8"}`, byte(4))
 	f.Add("job.reveal", `{"job":"#2","result":"#7","hash":"#8","salt":"#8"}`, byte(4))
 	f.Add("job.found", `{"job":"#2","lost":["#6"]}`, byte(0))
+	f.Add("job.work", `{"results":[{"job":"#2","result":"#7","hash":"#8"}]}`, byte(4))
+	f.Add("job.settle", `{"accept":["#2"],"close":["credit-job-00000000000000000000000000000000"]}`, byte(6))
 	f.Add("canary.commit", `{"commitment":"#8"}`, byte(0))
 	f.Add("canary.reveal", `{"job":"#2","hash":"#8","salt":"#8"}`, byte(0))
 	f.Fuzz(func(t *testing.T, name, body string, by byte) {

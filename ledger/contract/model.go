@@ -54,11 +54,21 @@ func retireModel(t *txn, b ledger.RetireModel) error {
 }
 
 func (t *txn) model(id ledger.ModelID) (ledger.Model, error) {
-	m, ok, err := load[ledger.Model](t, ledger.KeyOf(id))
-	if err == nil && !ok {
-		err = refuse(notice.NotFound, "there is no such model", "list those on offer: `manx model list`")
+	if m, ok := t.models[id]; ok {
+		return m, nil // of many jobs most are of few models
 	}
-	return m, err
+	m, ok, err := load[ledger.Model](t, ledger.KeyOf(id))
+	if err != nil {
+		return m, err
+	}
+	if !ok {
+		return m, refuse(notice.NotFound, "there is no such model", "list those on offer: `manx model list`")
+	}
+	if t.models == nil {
+		t.models = map[ledger.ModelID]ledger.Model{}
+	}
+	t.models[id] = m
+	return m, nil
 }
 
 // count counts a call of the author's, and refuses one that the model's limit does

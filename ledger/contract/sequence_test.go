@@ -134,6 +134,9 @@ func (c *cast) next() (ledger.Signer, ledger.Body) {
 	if c.r.IntN(16) == 0 {
 		return c.prove()
 	}
+	if c.r.IntN(16) == 0 {
+		return c.many()
+	}
 	open := slices.DeleteFunc(slices.Clone(c.jobs), func(j ledger.JobID) bool { return c.Job(j).Stage.Over() })
 	for _, j := range open {
 		if c.Job(j).Due <= c.World.Now() && c.r.IntN(3) == 0 {
@@ -367,7 +370,7 @@ func TestInvariant3_2_4_8_RandomSequences(t *testing.T) {
 	// What chance may leave out of a run is looked for in some more.
 	rare := func() (out []string) {
 		for _, n := range []string{"job.request", "job.input", "job.claim", "job.result", "job.accept", "job.close", "grant.give", "grant.revoke", "record.register", "job.share", "job.share by a committee",
-			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay", "job.draw", "job.commit", "job.reveal", "job.found", "worker.stake", "worker.unstake"} {
+			"escrow.open", "escrow.step choice", "escrow.step deposit", "escrow.step deadline", "shared earnings", "holding.pay", "job.draw", "job.commit", "job.reveal", "job.found", "worker.stake", "worker.unstake", "job.work", "job.settle"} {
 			if done[n] == 0 && !testing.Short() {
 				out = append(out, n)
 			}

@@ -23,6 +23,9 @@ type txn struct {
 	events  []ledger.Event
 	tree    *receipt.Tree // nil until a receipt is added
 	coins   int           // made so far, for their ids
+	gathers bool          // pay only notes what is owed
+	owed    []ledger.Output
+	models  map[ledger.ModelID]ledger.Model // that were read
 
 	// Read and changed by every proved job that the command ends, written once.
 	standings []ledger.Standing // that changed

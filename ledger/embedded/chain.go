@@ -81,31 +81,23 @@ func height(tx *bolt.Tx) ledger.Height {
 	return ledger.Height(binary.BigEndian.Uint64(b))
 }
 
-// chain adds a block of commands after the last one.
-func (l *Ledger) chain(tx *bolt.Tx, first ledger.Height, taken []ledger.Command) error {
-	b := block{First: first, Commands: taken}
-	bucket := tx.Bucket(blockBucket)
-	if _, v := bucket.Cursor().Last(); v != nil {
-		var last sealed
-		if err := json.Unmarshal(v, &last); err != nil {
-			return fmt.Errorf("last block: %w", err)
-		}
-		b.Previous = last.hash()
-	}
-	j, err := json.Marshal(b)
+// chain adds a block of commands after the last one, and returns its hash.
+func (l *Ledger) chain(tx *bolt.Tx, first ledger.Height, taken []ledger.Command) (ledger.Hash, error) {
+	j, err := json.Marshal(block{First: first, Previous: l.last, Commands: taken})
 	if err != nil {
-		return fmt.Errorf("encode block: %w", err)
+		return l.last, fmt.Errorf("encode block: %w", err)
 	}
 	s := sealed{Bytes: j, Node: l.cfg.Node.Party()}
-	s.Sig = l.cfg.Node.Sign(blockMessage(l.cfg.Genesis.ID(), s.hash()))
+	hash := s.hash()
+	s.Sig = l.cfg.Node.Sign(blockMessage(l.cfg.Genesis.ID(), hash))
 	if j, err = json.Marshal(s); err != nil {
-		return fmt.Errorf("encode block: %w", err)
+		return l.last, fmt.Errorf("encode block: %w", err)
 	}
-	if err := bucket.Put(eventKey(first, 0)[:8], j); err != nil {
-		return err
+	if err := tx.Bucket(blockBucket).Put(eventKey(first, 0)[:8], j); err != nil {
+		return l.last, err
 	}
 	last := uint64(first) + uint64(len(taken)) - 1
-	return tx.Bucket(metaBucket).Put(heightKey, binary.BigEndian.AppendUint64(nil, last))
+	return hash, tx.Bucket(metaBucket).Put(heightKey, binary.BigEndian.AppendUint64(nil, last))
 }
 
 // ErrChain marks blocks, state or events that do not follow from the commands.
@@ -132,9 +124,10 @@ func (l *Ledger) open(key, v []byte, previous *ledger.Hash) (block, ledger.Hash,
 	return b, s.hash(), nil
 }
 
-// verifyEnd checks the last n blocks: signatures, links, heights.
-func (l *Ledger) verifyEnd(n int) error {
-	return l.db.View(func(tx *bolt.Tx) error {
+// verifyEnd checks the last n blocks: signatures, links, heights. It returns the last
+// one's hash.
+func (l *Ledger) verifyEnd(n int) (last ledger.Hash, err error) {
+	err = l.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(blockBucket).Cursor()
 		k, v := c.Last()
 		for i := 1; i < n && k != nil; i++ {
@@ -154,13 +147,14 @@ func (l *Ledger) verifyEnd(n int) error {
 			if next != 0 && b.First != next {
 				return fmt.Errorf("%w: heights have a gap before %d", ErrChain, b.First)
 			}
-			next, previous = b.First+ledger.Height(len(b.Commands)), &h
+			next, previous, last = b.First+ledger.Height(len(b.Commands)), &h, h
 		}
 		if next != 0 && next-1 != height(tx) {
 			return fmt.Errorf("%w: the height is not the last block's", ErrChain)
 		}
 		return nil
 	})
+	return last, err
 }
 
 // Verify checks the whole chain: every block's signature and link, and, by

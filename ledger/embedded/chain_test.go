@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -136,6 +137,25 @@ func TestOpenChecksTheEndOfTheChain(t *testing.T) {
 	}
 	if _, err := New(cfg); !errors.Is(err, ErrChain) {
 		t.Errorf("a damaged last block was opened: %v", err)
+	}
+}
+
+// A block takes what waits, within its bounds of number and bytes.
+func TestABlockIsBounded(t *testing.T) {
+	idle := &Ledger{submit: make(chan request, 3*maxBatch)} // nobody else takes from it
+	for range 2 * maxBatch {
+		idle.submit <- request{}
+	}
+	large := request{command: ledger.Command{Body: make([]byte, ledger.MaxBody)}}
+	for range 80 {
+		idle.submit <- large
+	}
+	var sizes []int
+	for range 4 {
+		sizes = append(sizes, len(idle.gather(t.Context())))
+	}
+	if want := []int{maxBatch, maxBatch, maxBytes / ledger.MaxBody, 80 - maxBytes/ledger.MaxBody}; !slices.Equal(sizes, want) {
+		t.Errorf("blocks of %v commands, want %v", sizes, want)
 	}
 }
 

@@ -43,8 +43,11 @@ type Ledger struct {
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the writer has ended
 
-	mu    sync.Mutex
-	grown chan struct{} // closed and replaced when events were added
+	last ledger.Hash // of the last block; the writer's
+
+	mu     sync.Mutex
+	recent recent
+	grown  chan struct{} // closed and replaced when events were added
 }
 
 type request struct {
@@ -86,10 +89,16 @@ func New(cfg Config) (*Ledger, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Ledger{cfg: cfg, db: db, submit: make(chan request, maxBatch), stop: stop, done: make(chan struct{}), grown: make(chan struct{})}
-	if err := l.verifyEnd(recentBlocks); err != nil {
+	if l.last, err = l.verifyEnd(recentBlocks); err != nil {
 		stop()
 		return nil, errors.Join(err, db.Close())
 	}
+	h, err := l.Height()
+	if err != nil {
+		stop()
+		return nil, errors.Join(err, db.Close())
+	}
+	l.recent.floor = place{height: h + 1}
 	go l.write(ctx)
 	return l, nil
 }
@@ -159,22 +168,26 @@ func (l *Ledger) Height() (h ledger.Height, err error) {
 // works on an event.
 func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledger.Event, error] {
 	return func(yield func(ledger.Event, error) bool) {
-		next := eventKey(max(from, 1), 0)
+		next := place{height: max(from, 1)}
 		for {
 			l.mu.Lock()
 			grown := l.grown // taken before reading, so that no growth is missed
+			events, here := l.recent.from(next, eventsAtOnce)
 			l.mu.Unlock()
-			events, after, err := l.eventsFrom(next)
-			if err != nil {
-				yield(ledger.Event{}, err)
-				return
-			}
-			for _, e := range events {
-				if ctx.Err() != nil || !yield(e, nil) {
+			if !here {
+				var err error
+				if events, err = l.eventsFrom(next); err != nil {
+					yield(ledger.Event{}, err)
 					return
 				}
 			}
-			if next = after; len(events) > 0 {
+			for _, e := range events {
+				if ctx.Err() != nil || !yield(e.Event, nil) {
+					return
+				}
+			}
+			if n := len(events); n > 0 {
+				next = place{events[n-1].height, events[n-1].n + 1}
 				continue
 			}
 			select {
@@ -191,21 +204,20 @@ func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledge
 
 const eventsAtOnce = 256
 
-func (l *Ledger) eventsFrom(key []byte) (out []ledger.Event, next []byte, err error) {
-	next = key
+// eventsFrom reads events from a place on.
+func (l *Ledger) eventsFrom(p place) (out []placed, err error) {
 	err = l.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(eventBucket).Cursor()
-		for k, v := c.Seek(key); k != nil && len(out) < eventsAtOnce; k, v = c.Next() {
+		for k, v := c.Seek(p.key()); k != nil && len(out) < eventsAtOnce; k, v = c.Next() {
 			var e ledger.Event
-			if err := ledger.Decode(v, &e); err != nil {
+			if err := ledger.Decode(v, &e); err != nil || len(k) != 12 {
 				return fmt.Errorf("event log is damaged: %w", err)
 			}
-			out = append(out, e)
-			next = append(append([]byte{}, k...), 0) // the least key after k
+			out = append(out, placed{place{e.Height, binary.BigEndian.Uint32(k[8:])}, e})
 		}
 		return nil
 	})
-	return out, next, err
+	return out, err
 }
 
 func eventKey(h ledger.Height, n int) []byte {

@@ -13,31 +13,31 @@ import (
 	"manx/privacy/notice"
 )
 
-// maxBatch bounds the commands of one block: they share one commit to disk.
-const maxBatch = 256
+// Bounds of one block, whose commands share one commit to disk: how many, and about
+// their bytes, which one command may pass.
+const (
+	maxBatch = 256
+	maxBytes = 4 << 20
+)
 
-// write is the only writer. It takes whatever waits as one batch.
+// write is the only writer.
 func (l *Ledger) write(ctx context.Context) {
 	defer close(l.done)
 	for {
-		batch := make([]request, 0, 16)
-		select {
-		case <-ctx.Done():
+		batch := l.gather(ctx)
+		if batch == nil {
 			return
-		case r := <-l.submit:
-			batch = append(batch, r)
-		}
-		for more := true; more && len(batch) < maxBatch; {
-			select {
-			case r := <-l.submit:
-				batch = append(batch, r)
-			default:
-				more = false
-			}
 		}
 		replies, events, err := l.commit(batch)
 		if err != nil {
 			err = fmt.Errorf("commit block: %w", err) // nothing of the batch is written
+		}
+		if len(events) > 0 && err == nil {
+			l.mu.Lock()
+			l.recent.add(events)
+			close(l.grown)
+			l.grown = make(chan struct{})
+			l.mu.Unlock()
 		}
 		for i, r := range batch {
 			if err != nil {
@@ -45,19 +45,35 @@ func (l *Ledger) write(ctx context.Context) {
 			}
 			r.reply <- replies[i]
 		}
-		if events && err == nil {
-			l.mu.Lock()
-			close(l.grown)
-			l.grown = make(chan struct{})
-			l.mu.Unlock()
+	}
+}
+
+// gather waits for a command and takes whatever waits with it as one batch, up to the
+// bounds of a block; nil when ctx has ended.
+func (l *Ledger) gather(ctx context.Context) []request {
+	var batch []request
+	select {
+	case <-ctx.Done():
+		return nil
+	case r := <-l.submit:
+		batch = append(batch, r)
+	}
+	for size := len(batch[0].command.Body); len(batch) < maxBatch && size < maxBytes; {
+		select {
+		case r := <-l.submit:
+			batch, size = append(batch, r), size+len(r.command.Body)
+		default:
+			return batch
 		}
 	}
+	return batch
 }
 
 // commit applies a batch in one transaction. Commands that are refused leave
 // nothing behind; the others become one block.
-func (l *Ledger) commit(batch []request) (replies []reply, events bool, err error) {
+func (l *Ledger) commit(batch []request) (replies []reply, events []placed, err error) {
 	replies = make([]reply, len(batch))
+	last := l.last
 	err = l.db.Update(func(tx *bolt.Tx) error {
 		var taken []ledger.Command
 		next := height(tx) + 1
@@ -74,18 +90,26 @@ func (l *Ledger) commit(batch []request) (replies []reply, events bool, err erro
 				replies[i] = reply{height: ledger.Height(binary.BigEndian.Uint64(known))}
 				continue
 			}
+			for n := range out {
+				out[n].Height = next
+				events = append(events, placed{place{next, uint32(n)}, out[n]})
+			}
 			if err := record(tx, s, r.command, next, out); err != nil {
 				return err
 			}
-			replies[i], events = reply{height: next}, events || len(out) > 0
+			replies[i] = reply{height: next}
 			taken = append(taken, r.command)
 			next++
 		}
 		if len(taken) == 0 {
 			return nil
 		}
-		return l.chain(tx, first, taken)
+		last, err = l.chain(tx, first, taken)
+		return err
 	})
+	if err == nil {
+		l.last = last
+	}
 	return replies, events, err
 }
 
@@ -98,7 +122,7 @@ func refusal(err error) error {
 	return fmt.Errorf("apply command: %w", err)
 }
 
-// record writes what one command did.
+// record writes what one command did at a height.
 func record(tx *bolt.Tx, s *overlay, c ledger.Command, h ledger.Height, events []ledger.Event) error {
 	if err := s.apply(tx.Bucket(stateBucket)); err != nil {
 		return err
@@ -107,7 +131,6 @@ func record(tx *bolt.Tx, s *overlay, c ledger.Command, h ledger.Height, events [
 		return err
 	}
 	for n, e := range events {
-		e.Height = h
 		b, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("encode event %s: %w", hex.EncodeToString(c.ID[:]), err)

@@ -51,7 +51,7 @@ func shares(name string) (alone, hot bool) {
 	switch name {
 	case "time.tick":
 		return true, true
-	case "coin.issue", "coin.burn", "job.accept", "job.judge", "job.close", "job.deny", "grant.revoke", "record.erase", "receipt.checkpoint":
+	case "coin.issue", "coin.burn", "job.accept", "job.judge", "job.close", "job.settle", "job.deny", "grant.revoke", "record.erase", "receipt.checkpoint":
 		return false, true
 	}
 	return false, false

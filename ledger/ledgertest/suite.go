@@ -33,6 +33,9 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },
 		"Invariant8_lostReply":                          func(s *Story) { broken(s, faulty.Reply) },
+		"Invariant8_many jobs by one command":           many,
+		"Invariant8_many_lost":                          func(s *Story) { manyBroken(s, faulty.Lost) },
+		"Invariant8_many_lostReply":                     func(s *Story) { manyBroken(s, faulty.Reply) },
 		"a refusal writes nothing":                      refusal,
 		"events replay and follow":                      events,
 		"many at once":                                  manyAtOnce,
@@ -107,12 +110,24 @@ func diagnosis(s *Story) {
 // verifies offline under it.
 func (s *Story) Proved(j ledger.JobID) ledger.Receipt {
 	s.T.Helper()
+	s.Checkpoint()
+	return s.Verified(j)
+}
+
+// Checkpoint has the organisations sign the receipts there are.
+func (s *Story) Checkpoint() {
+	s.T.Helper()
 	head, err := receipt.Head(s.T.Context(), s.Ledger)
 	if err != nil {
 		s.T.Fatal(err)
 	}
 	orgs := s.World.Organisations
 	s.Do(orgs[0], head, orgs[1:]...)
+}
+
+// Verified returns a job's receipt, which verifies offline under the latest checkpoint.
+func (s *Story) Verified(j ledger.JobID) ledger.Receipt {
+	s.T.Helper()
 	b, err := receipt.Prove(s.T.Context(), s.Ledger, s.World.Genesis, j)
 	if err != nil {
 		s.T.Fatal(err)
@@ -166,19 +181,7 @@ func again(s *Story) {
 
 // broken tells a story in which every first try fails and is repeated.
 func broken(s *Story, how faulty.Fault) {
-	var mu sync.Mutex
-	tried := map[ledger.CommandID]bool{}
-	inner := s.Ledger
-	l := faulty.New(inner, func(c ledger.Command) faulty.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if tried[c.ID] {
-			return faulty.None
-		}
-		tried[c.ID] = true
-		return how
-	})
-	s.Ledger = retrying{l}
+	s.breaks(how)
 	s.diagnosisPaidOnce()
 }
 

@@ -34,7 +34,7 @@ type Advert struct {
 const (
 	maxAdvert     = 32 << 10
 	maxAdvertKeys = 256
-	maxSlots      = 64
+	maxSlots      = 3 * atOnce // what is claimed, what is computed and what is told, one after the other
 )
 
 func readAdvert(b []byte) (a Advert, err error) {

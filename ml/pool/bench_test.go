@@ -150,38 +150,6 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// BenchmarkJobs is how many jobs without any computing go through a second, from the
-// command that asks until the result is on the ledger: three commands, the dispatcher,
-// the queue, a result of 32 bytes on six storage nodes. Coins and inputs are there before.
-func BenchmarkJobs(b *testing.B) {
-	for _, workers := range []int{1, 2, 8} {
-		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
-			s, _ := bench(b, workers, work{1})
-			const batch = 200
-			inputs := []storage.Ref{s.encrypt(1, 1, 1, 1)}
-			s.ended([]ledger.JobID{s.ask(s.model)})
-			jobs, took, cpu := 0, time.Duration(0), time.Duration(0)
-			for b.Loop() {
-				var coins []ledger.CoinID
-				for range batch {
-					coins = append(coins, s.Fund(s.patient, ledger.MAN(3)))
-				}
-				began, had := time.Now(), spent()
-				var all []ledger.JobID
-				for _, c := range coins {
-					all = append(all, s.askOver(s.model, c, inputs))
-				}
-				s.ended(all)
-				took += time.Since(began)
-				cpu += spent() - had
-				jobs += batch
-			}
-			b.ReportMetric(float64(jobs)/took.Seconds(), "jobs/s")
-			b.ReportMetric(float64(cpu.Microseconds())/float64(jobs), "cpu-us/job")
-		})
-	}
-}
-
 // BenchmarkScale is jobs of a quarter second of one core each, by one worker and by two.
 func BenchmarkScale(b *testing.B) {
 	e := calibrated(b, 125*time.Millisecond)

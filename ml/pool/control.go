@@ -24,23 +24,17 @@ type Control struct {
 	cost       int64
 	fetched    float64 // bytes of keys, and the seconds that took
 	took       float64
-	mean       float64 // of a job, in seconds, smoothed
+	mean       float64 // of computing a job, in seconds, smoothed
 	ackWait    time.Duration
 	drains     bool
 	forGood    bool
 }
 
-func (t *Control) begin(c *cache) {
+// hold notes how many jobs are in hand.
+func (t *Control) hold(jobs int, c *cache) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running++
-	t.look(c)
-}
-
-func (t *Control) end(c *cache) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.running--
+	t.running = jobs
 	t.look(c)
 }
 
@@ -54,16 +48,22 @@ func (t *Control) ended(err error, took time.Duration) {
 	case err == nil:
 		t.done++
 		t.jobs.add(took)
-		if t.mean == 0 {
-			t.mean = took.Seconds()
-		}
-		t.mean += (took.Seconds() - t.mean) / 8
 	case errors.Is(err, errNothing):
 		t.nothing++
 	case errors.Is(err, errDrained), errors.Is(err, context.Canceled), notice.Is(err, notice.Unavailable):
 	default:
 		t.failed++
 	}
+}
+
+// computed notes how long a job took but for the ledger, for which others need not wait.
+func (t *Control) computed(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mean == 0 {
+		t.mean = took.Seconds()
+	}
+	t.mean += (took.Seconds() - t.mean) / 8
 }
 
 func (t *Control) evaluated(took time.Duration) {
@@ -107,13 +107,28 @@ func (t *Control) gone() bool {
 // the next between short ones.
 const ahead = .2 // seconds
 
+func (t *Control) room() int {
+	if t.mean == 0 {
+		return 1
+	}
+	return int(min(maxSlots, max(1, ahead/t.mean)))
+}
+
+// slots is how many jobs may be in hand at once.
+func (t *Control) slots() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.room()
+}
+
+// share is how many jobs go together: while those are computed, the ledger hears of as
+// many before and after them.
+func (t *Control) share() int { return min(atOnce, (t.slots()+2)/3) }
+
 func (t *Control) fill(a *Advert) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.Slots = 1
-	if t.mean > 0 {
-		a.Slots = int(min(maxSlots, max(1, ahead/t.mean)))
-	}
+	a.Slots = t.room()
 	if t.took > 0 {
 		a.Bandwidth = t.fetched / t.took
 	}

@@ -150,7 +150,7 @@ func (d *Dispatcher) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if id, ok := jobOf(e.Key); ok {
+		if id, ok := jobOf(e.Key); ok && !d.past(e.Name, id) {
 			if err := d.see(ctx, id, e.Height); err != nil {
 				return err
 			}
@@ -169,6 +169,18 @@ func (d *Dispatcher) follow(ctx context.Context) error {
 		}
 	}
 	return errors.New("events ended")
+}
+
+// past reports whether an event tells of a job that needs no worker, and that is known to
+// need none.
+func (d *Dispatcher) past(event string, id ledger.JobID) bool {
+	switch event {
+	case ledger.JobDone, ledger.JobAnswered, ledger.JobSettled, ledger.JobRefunded:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.open[id] == nil
+	}
+	return false
 }
 
 // jobOf returns the job whose state k is.

@@ -68,29 +68,21 @@ func (w *Worker) do(ctx context.Context, id ledger.JobID, class Class, alive fun
 	} else if !ok {
 		return nothing("its grant has ended")
 	}
-	running, stop := context.WithCancelCause(ctx)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer stop(nil)
-	watching.Go(func() { w.beat(running, alive, beat) })
+	running, stop := context.WithCancel(ctx)
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer stop()
+	beating.Go(func() { w.beat(running, alive, beat) })
 	if job.Stage != ledger.Claimed || job.Worker != me || now+renew > job.Lease {
-		if err := w.submit(running, ledger.ClaimJob{Job: id}); err != nil {
+		if err := w.submit(ctx, ledger.ClaimJob{Job: id}); err != nil {
 			return w.refused(err)
 		}
 	}
-	watching.Go(func() { w.watch(running, id, stop) })
-	ref, hash, err := w.compute(running, job, class)
-	if errors.Is(err, ErrGone) {
-		w.cache.dropIf(func(*cached) bool { return true })
-	}
-	if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
-		w.forget(job)
-		return cause
-	}
+	ref, hash, err := w.run(ctx, job, class)
 	if err != nil {
-		return errors.Join(err, context.Cause(ctx))
+		return err
 	}
-	if err := w.submit(running, ledger.PostResult{Job: id, Result: ref, Hash: hash}); err != nil {
+	if err := w.submit(ctx, ledger.PostResult{Job: id, Result: ref, Hash: hash}); err != nil {
 		if done, readErr := w.posted(ctx, id, hash); readErr == nil && done {
 			return nil
 		}
@@ -99,8 +91,34 @@ func (w *Worker) do(ctx context.Context, id ledger.JobID, class Class, alive fun
 	return nil
 }
 
-// posted reports whether the worker's own result is on the ledger: the watch
-// may see the job leave its hands before the reply to PostResult arrives.
+// run computes a job that the worker has claimed, and watches meanwhile whether anybody
+// still wants it.
+func (w *Worker) run(ctx context.Context, job ledger.Job, class Class) (storage.Ref, ledger.Hash, error) {
+	running, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop(nil)
+	watching.Go(func() { w.watch(running, job.ID, stop) })
+	began := time.Now()
+	ref, hash, err := w.compute(running, job, class)
+	if err == nil {
+		w.tally.computed(time.Since(began))
+	}
+	if errors.Is(err, ErrGone) {
+		w.cache.dropIf(func(*cached) bool { return true })
+	}
+	if cause := context.Cause(running); cause != nil && ctx.Err() == nil {
+		w.forget(job)
+		return ref, hash, cause
+	}
+	if err != nil {
+		err = errors.Join(err, context.Cause(ctx))
+	}
+	return ref, hash, err
+}
+
+// posted reports whether the worker's own result is on the ledger: a reply to an
+// earlier try may have been lost, and the job have moved on.
 func (w *Worker) posted(ctx context.Context, id ledger.JobID, hash ledger.Hash) (bool, error) {
 	job, err := readState[ledger.Job](ctx, w.Ledger, ledger.KeyOf(id))
 	return err == nil && job.Worker == w.Signer.Party() && job.Hash == hash, err

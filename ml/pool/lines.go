@@ -54,10 +54,14 @@ func (q *Queue) line(ctx context.Context, w ledger.PartyID) error {
 
 // clear empties all workers' own lines: a dispatcher that begins places every open job
 // again, and knows of no message of before. Who works on one goes on.
-func (q *Queue) clear(ctx context.Context) error {
+func (q *Queue) clear(ctx context.Context) error { return q.clearLine(ctx, ">") }
+
+// clearLine empties a worker's own line, of messages too that tell of jobs that it has
+// done without saying so to the queue.
+func (q *Queue) clearLine(ctx context.Context, w ledger.PartyID) error {
 	s, err := q.js.Stream(ctx, jobsStream)
 	if err == nil {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject(ownSubject(">")))
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(ownSubject(w)))
 	}
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)

@@ -164,7 +164,7 @@ func (d *Dispatcher) claimed(o *openJob, job ledger.Job) {
 // withdraw takes back a job's message, where it is a worker's, and the worker's slot.
 func (d *Dispatcher) withdraw(ctx context.Context, o *openJob) {
 	d.plan.End(string(o.id))
-	if o.at == given {
+	if o.at == given && o.seq != 0 { // 0: its line was cleared
 		if err := d.Queue.takeBack(ctx, o.seq); err != nil {
 			d.Log.WarnContext(ctx, "a message could not be taken back", "job", o.id, "err", err)
 		}
@@ -283,7 +283,15 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 	delete(d.workers, id)
 	d.plan.Leave(string(id))
 	d.Log.InfoContext(ctx, "a worker has left", "worker", id, "silent", silent)
-	for _, o := range d.with(id) {
+	all := d.with(id)
+	if err := d.Queue.clearLine(ctx, id); err != nil {
+		d.Log.WarnContext(ctx, "the line of a worker that left is not empty", "worker", id, "err", err)
+	} else {
+		for _, o := range all {
+			o.seq = 0
+		}
+	}
+	for _, o := range all {
 		d.withdraw(ctx, o)
 		if o.lease != 0 {
 			d.move(o, taken)

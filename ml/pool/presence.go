@@ -14,8 +14,8 @@ import (
 	"manx/ledger"
 )
 
-// A presence tells the node that a worker lives, and hears from it when nobody wants
-// the job in hand any more.
+// A presence tells the node that a worker lives, and hears from it when nobody wants a
+// job in hand any more.
 type presence struct {
 	w    *Worker
 	conn *nats.Conn
@@ -24,8 +24,7 @@ type presence struct {
 	runs sync.WaitGroup
 
 	mu   sync.Mutex
-	job  ledger.JobID
-	stop context.CancelCauseFunc
+	jobs map[ledger.JobID]context.CancelCauseFunc // in hand
 }
 
 // unmeasured is the rate of a worker that gives none: it serves its runtimes' lines, and
@@ -35,12 +34,12 @@ const unmeasured = 1e8
 // present begins to advertise a worker, until close.
 func (w *Worker) present(ctx context.Context, conn *nats.Conn) (*presence, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &presence{w: w, conn: conn, told: make(chan struct{}, 1), done: cancel}
+	p := &presence{w: w, conn: conn, told: make(chan struct{}, 1), done: cancel, jobs: map[ledger.JobID]context.CancelCauseFunc{}}
 	_, err := conn.Subscribe(stopSubject(w.Signer.Party()), func(m *nats.Msg) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.stop != nil && ledger.JobID(m.Data) == p.job {
-			p.stop(nothing("the node says that it is over"))
+		if stop := p.jobs[ledger.JobID(m.Data)]; stop != nil {
+			stop(nothing("the node says that it is over"))
 		}
 	})
 	if err != nil {
@@ -80,11 +79,16 @@ func (p *presence) advertise(a Advert) {
 	}
 }
 
-// working notes the job in hand, so that it can be stopped.
+// working notes a job in hand, so that it can be stopped; with nil, that it is in hand no
+// more.
 func (p *presence) working(job ledger.JobID, stop context.CancelCauseFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.job, p.stop = job, stop
+	if stop == nil {
+		delete(p.jobs, job)
+		return
+	}
+	p.jobs[job] = stop
 }
 
 // back gives a job of the worker's own line to others.

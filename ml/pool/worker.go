@@ -58,8 +58,8 @@ type Packs interface {
 	Write(ctx context.Context, r io.Reader) (storage.Ref, error)
 }
 
-// A Worker takes jobs one at a time, each on all cores. Its fields are set
-// before Run.
+// A Worker computes jobs one at a time, each on all cores; of short ones it claims many
+// at once and gives their results together. Its fields are set before Run.
 type Worker struct {
 	Ticket  Ticket
 	Network ledger.NetworkID
@@ -156,21 +156,29 @@ func (w *Worker) Run(ctx context.Context) error {
 	lines := w.lines(js)
 	for tidied := time.Now(); ctx.Err() == nil; {
 		w.replicate(working)
-		var m jetstream.Msg
-		var l *line
+		var b batch
+		err = nil
 		if !w.tally.draining() {
-			m, l, err = w.next(ctx, lines)
+			b, err = w.next(ctx, lines, w.tally.share())
 		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.Log.WarnContext(ctx, "worker does not reach the queue", "err", err)
 			pause(ctx, 5*idleWait)
-		case m != nil:
-			w.tally.begin(w.cache)
+		case len(b.all) > 0 && w.tally.slots() == 1:
+			w.tally.hold(1, w.cache)
 			p.tell()
-			w.handle(working, m, l, p)
-			w.tally.end(w.cache)
+			w.handle(working, b.all[0], b.from, p)
+			w.tally.hold(0, w.cache)
 			p.tell()
+		case len(b.all) > 0:
+			until := time.Now().Add(manyFor)
+			w.many(working, b, p, func(most int) (b batch) {
+				if ctx.Err() == nil && !w.tally.draining() && time.Now().Before(until) {
+					b, err = w.ready(ctx, lines, most)
+				}
+				return b
+			})
 		case lines[0].consumer == nil || w.tally.draining():
 			pause(ctx, idleWait)
 		}
@@ -238,60 +246,76 @@ func (l *line) join(ctx context.Context) error {
 	return nil
 }
 
-// next returns a message, from the worker's own line first, then the most urgent one,
-// or nil. Where there is none it waits for one on its own line, once that is there.
-func (w *Worker) next(ctx context.Context, lines []*line) (jetstream.Msg, *line, error) {
+// next returns up to most messages, from the worker's own line first, then the most
+// urgent ones. Where there is none it waits for one on its own line, once that is there.
+func (w *Worker) next(ctx context.Context, lines []*line, most int) (batch, error) {
 	mine := lines[0]
 	if mine.consumer == nil && time.Since(mine.tried) > idleWait {
 		mine.tried = time.Now()
 		if err := mine.join(ctx); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return nil, nil, err
+			return batch{}, err
 		}
 	}
+	b, err := w.ready(ctx, lines, most)
+	if len(b.all) > 0 || err != nil || mine.consumer == nil {
+		return b, err
+	}
+	if b.from = mine; most == 1 {
+		b.all, err = mine.take(1, idleWait)
+		return b, err
+	}
+	if b.all, err = mine.take(1, idleWait); len(b.all) == 0 || err != nil {
+		return b, err
+	}
+	others, err := mine.take(most-1, 0) // that came with it
+	b.all = append(b.all, others...)
+	if err != nil {
+		w.Log.WarnContext(ctx, "worker does not reach the queue", "err", err)
+	}
+	return b, nil
+}
+
+// ready returns up to most messages of a line that has any now.
+func (w *Worker) ready(ctx context.Context, lines []*line, most int) (batch, error) {
 	for _, l := range lines {
-		if l != mine {
+		if l != lines[0] {
 			if err := l.join(ctx); err != nil {
-				return nil, nil, err
+				return batch{}, err
 			}
 		}
 		if l.consumer == nil {
 			continue
 		}
-		m, err := l.take(0)
-		if m != nil || err != nil {
-			return m, l, err
+		if all, err := l.take(most, 0); len(all) > 0 || err != nil {
+			return batch{all, l}, err
 		}
 	}
-	if mine.consumer == nil {
-		return nil, nil, nil
-	}
-	m, err := mine.take(idleWait)
-	return m, mine, err
+	return batch{}, nil
 }
 
-// take returns a line's next message, or nil where there is none within wait.
-func (l *line) take(wait time.Duration) (jetstream.Msg, error) {
-	var batch jetstream.MessageBatch
-	var err error
+// take returns up to most of a line's messages: those that are there, or where wait is
+// not 0 the first that comes within it.
+func (l *line) take(most int, wait time.Duration) (all []jetstream.Msg, err error) {
+	var got jetstream.MessageBatch
 	if wait == 0 {
-		batch, err = l.consumer.FetchNoWait(1)
+		got, err = l.consumer.FetchNoWait(most)
 	} else {
-		batch, err = l.consumer.Fetch(1, jetstream.FetchMaxWait(wait))
+		got, err = l.consumer.Fetch(most, jetstream.FetchMaxWait(wait))
 	}
 	if err == nil {
-		for m := range batch.Messages() {
-			return m, nil
+		for m := range got.Messages() {
+			all = append(all, m)
 		}
-		err = batch.Error()
+		err = got.Error()
 	}
-	if err == nil || errors.Is(err, nats.ErrTimeout) {
-		return nil, nil
+	if err == nil || errors.Is(err, nats.ErrTimeout) || len(all) > 0 {
+		return all, nil
 	}
 	l.consumer = nil // it may have gone with the queue's disk
 	return nil, fmt.Errorf("take from %s: %w", l.name, err)
 }
 
-// handle does the job a message names, and says to the queue what became of it.
+// handle does the job that one message names.
 func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line, p *presence) {
 	msg, err := readMessage(m.Data())
 	if err != nil {
@@ -307,29 +331,34 @@ func (w *Worker) handle(ctx context.Context, m jetstream.Msg, l *line, p *presen
 	p.working(msg.Job, stop)
 	began := time.Now()
 	err = w.do(ctx, msg.Job, class, func() { w.say(m.InProgress()) }, l.wait/3)
-	p.working("", nil)
+	p.working(msg.Job, nil)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errNothing) {
 		err = cause
 	}
+	w.conclude(m, l, p, msg.Job, err, time.Since(began))
+}
+
+// conclude says to the queue what became of a job.
+func (w *Worker) conclude(m jetstream.Msg, l *line, p *presence, job ledger.JobID, err error, took time.Duration) {
 	n := notice.From(err)
-	w.tally.ended(err, time.Since(began))
+	w.tally.ended(err, took)
 	switch {
 	case err == nil:
-		w.Log.InfoContext(ctx, "job done", "job", msg.Job, "took", time.Since(began).Round(time.Millisecond))
+		w.Log.Info("job done", "job", job, "took", took.Round(time.Millisecond))
 		w.say(m.Ack())
 	case errors.Is(err, errNothing):
-		w.Log.InfoContext(ctx, "nothing to do for a job", "job", msg.Job, "why", err)
+		w.Log.Info("nothing to do for a job", "job", job, "why", err)
 		w.say(m.Ack())
 	case errors.Is(err, errDrained):
-		w.Log.WarnContext(ctx, "worker stops before the job ended; another will take it", "job", msg.Job)
+		w.Log.Warn("worker stops before the job ended; another will take it", "job", job)
 		w.say(m.Nak())
 	default:
-		w.Log.WarnContext(ctx, "job failed", "job", msg.Job, "err", err, "cause", errors.Unwrap(n))
+		w.Log.Warn("job failed", "job", job, "err", err, "cause", errors.Unwrap(n))
 		if l.class == "" {
-			p.back(msg.Job) // the dispatcher puts it before others; if it does not hear, the queue asks here again
+			p.back(job) // the dispatcher puts it before others; if it does not hear, the queue asks here again
 		}
 		if l.enough(m, n.Kind) {
-			w.say(m.TermWithReason(string(msg.Job) + " " + n.Text))
+			w.say(m.TermWithReason(string(job) + " " + n.Text))
 			return
 		}
 		w.say(m.NakWithDelay(time.Second))

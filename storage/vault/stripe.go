@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -329,14 +330,40 @@ const (
 // returns the Ref of its pack manifest once all six nodes hold their part. The
 // same stream always gives the same Ref.
 func (v *Vault) Write(ctx context.Context, r io.Reader) (storage.Ref, error) {
+	first := make([]byte, 0, small)
+	n, err := io.ReadFull(r, first[:small])
+	first = first[:n]
+	switch {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		return v.writeSmall(ctx, first)
+	case err != nil:
+		return storage.Ref{}, fmt.Errorf("read what is to be stored: %w", err)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	p := newPacker(ctx, v.rs, v.placeStripe, nil)
-	if err := p.readFrom(r); err != nil {
+	if err := p.readFrom(io.MultiReader(bytes.NewReader(first), r)); err != nil {
 		p.abort(stop)
 		return storage.Ref{}, err
 	}
 	return v.seal(ctx, p, nil)
+}
+
+// small is up to which size a stream is stored without a packer's buffers, each of which
+// is as long as a stripe: results are often short, and many.
+const small = 64 << 10
+
+// writeSmall is Write of a stream within one stripe.
+func (v *Vault) writeSmall(ctx context.Context, b []byte) (storage.Ref, error) {
+	p := &packer{rs: v.rs, place: v.placeStripe, width: 1, free: make(chan *stripe, 1), size: int64(len(b))}
+	if len(b) > 0 {
+		shard := (len(b) + Need - 1) / Need
+		s := &stripe{buf: append(b, make([]byte, Need*shard-len(b))...), parity: make([]byte, (Nodes-Need)*shard), fill: len(b), after: &joint{digested: make(chan struct{})}}
+		if err := p.process(ctx, s); err != nil {
+			return storage.Ref{}, err
+		}
+	}
+	return v.sealed(ctx, p.refs, p.size, nil)
 }
 
 func (v *Vault) placeStripe(ctx context.Context, s *stripe) error {
@@ -353,6 +380,11 @@ func (v *Vault) seal(ctx context.Context, p *packer, links []storage.Ref) (stora
 	if err != nil {
 		return storage.Ref{}, err
 	}
+	return v.sealed(ctx, stripes, size, links)
+}
+
+// sealed places the manifest of a pack.
+func (v *Vault) sealed(ctx context.Context, stripes [][Nodes]storage.Ref, size int64, links []storage.Ref) (storage.Ref, error) {
 	m := packManifest{size: size, links: links, stripes: stripes}
 	b, err := m.encode()
 	if err != nil {

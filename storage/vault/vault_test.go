@@ -131,6 +131,21 @@ func checkRecord(t testing.TB, v *vault.Vault, d vault.Deposit, want map[string]
 
 const mib = 1 << 20
 
+// A pack's name follows from its bytes, whichever way they are stored: these are of the
+// first version of the format.
+func TestNamesOfPacks(t *testing.T) {
+	n := newNet(t)
+	for size, want := range map[int]string{
+		1: "bafkreigtcz5lwb5vaayg6hplo5bs5r5zis2yvxnac3qbxx6hgxpqc6ygty", 1000: "bafkreihpxqaraca6uutvyag3kq3hebkg6bptvjolpq5ps2xo3dcw5zsndu",
+		64<<10 - 1: "bafkreibp6rljwwtd5aqdf63duhku3kzvzhs5hpxdjcceyx2mflcryvz7p4", 64 << 10: "bafkreidluwtvtpwd4dnonhzgtoh244fxlsnffvhjoxsvjkvtvik2yw7f5y",
+		64<<10 + 1: "bafkreifgkuhnxhceyz5g6kdiqztrdadvd3t2ue3zqmm7hww4ly326usxsy",
+	} {
+		if ref, err := n.Write(t.Context(), bytes.NewReader(random(7, size))); err != nil || ref.String() != want {
+			t.Errorf("%d bytes are named %v, %v", size, ref, err)
+		}
+	}
+}
+
 func TestPacksOfManySizes(t *testing.T) {
 	n := newNet(t)
 	for _, size := range []int{0, 1, 3, 4, 5, 1000, mib - 1, mib, 4*mib - 1, 4 * mib, 4*mib + 1, 9*mib + 12345} {

@@ -1,0 +1,242 @@
+package pool_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"manx/ledger"
+	"manx/ledger/faulty"
+	"manx/privacy/notice"
+	"manx/storage"
+)
+
+// asks has the patient ask for many jobs.
+func (s *scene) asks(n int) (ids []ledger.JobID) {
+	s.T.Helper()
+	inputs := []storage.Ref{s.encrypt(1, 1, 1, 1), s.encrypt(0, 0, 0, 2)}
+	for range n {
+		ids = append(ids, s.askOver(s.model, s.Fund(s.patient, ledger.MAN(3)), inputs))
+	}
+	return ids
+}
+
+// paidOnce waits until every job is done, accepts them all by one command, and checks
+// that each was done once and paid once, and that nothing is left in the queue.
+func (s *scene) paidOnce(ids []ledger.JobID, before ledger.Amount) {
+	s.T.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left := 0
+		for _, id := range ids {
+			if s.Job(id).Stage != ledger.Done {
+				left++
+			}
+		}
+		if left == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			s.T.Fatalf("%d of %d jobs are not done", left, len(ids))
+		}
+	}
+	s.eventually("the queue is empty", func() bool { return s.waiting() == 0 })
+	done := map[ledger.Key]int{}
+	for _, e := range s.Happened(1) {
+		if e.Name == ledger.JobDone {
+			done[e.Key]++
+		}
+	}
+	s.Do(s.patient, ledger.SettleJobs{Accept: ids})
+	for _, id := range ids {
+		if n := done[ledger.KeyOf(id)]; n != 1 {
+			s.T.Errorf("a job was done %d times", n)
+		}
+		if st := s.Job(id).Stage; st != ledger.Settled {
+			s.T.Errorf("a job is %s", st)
+		}
+	}
+	if got, err := s.held().Sub(before); err != nil || got != ledger.MAN(uint32(3*len(ids))) {
+		s.T.Errorf("%v is paid for %d jobs of 3", got, len(ids))
+	}
+	if n := len(s.asides()); n > 0 {
+		s.T.Errorf("%d jobs were set aside", n)
+	}
+}
+
+// rounds is a worker's ledger that sees the commands for many jobs.
+type rounds struct {
+	ledger.Ledger
+	see func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error)
+}
+
+func (l *rounds) Submit(ctx context.Context, c ledger.Command) (ledger.Height, error) {
+	var b ledger.WorkJobs
+	if c.Name != b.Command() || ledger.Decode(c.Body, &b) != nil {
+		return l.Ledger.Submit(ctx, c)
+	}
+	return l.see(ctx, c, b)
+}
+
+// TestInvariant8_RoundsWithBrokenReplies: short jobs go in rounds, and every first try of
+// a command fails, so that the command is lost, or is applied and its reply is.
+func TestInvariant8_RoundsWithBrokenReplies(t *testing.T) {
+	for name, how := range map[string]faulty.Fault{"lost": faulty.Lost, "lostReply": faulty.Reply} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			ids := s.asks(48)
+			before := s.held()
+			var mu sync.Mutex
+			tried, most := map[ledger.CommandID]bool{}, 0
+			w := s.worker()
+			broken := faulty.New(s.Ledger, func(c ledger.Command) faulty.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				if tried[c.ID] {
+					return faulty.None
+				}
+				tried[c.ID] = true
+				return how
+			})
+			w.Ledger = &rounds{broken, func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
+				mu.Lock()
+				most = max(most, len(b.Claims)+len(b.Results))
+				mu.Unlock()
+				return broken.Submit(ctx, c)
+			}}
+			s.dispatch()
+			s.start(w.Run)
+			s.paidOnce(ids, before)
+			mu.Lock()
+			defer mu.Unlock()
+			if most < 2 {
+				t.Error("no command was for many jobs: nothing is shown")
+			}
+		})
+	}
+}
+
+// TestInvariant8_KilledInTheMiddleOfARound: a worker vanishes while a command with its
+// results and its next claims is on its way: it never arrives, or it is applied and
+// nobody hears of it. The worker comes back, or another takes over when its leases lapse;
+// each job is done once and paid once.
+func TestInvariant8_KilledInTheMiddleOfARound(t *testing.T) {
+	for name, c := range map[string]struct{ arrives, back bool }{
+		"write failed":                    {false, true},
+		"write happened, reply lost":      {true, true},
+		"write failed, another goes on":   {false, false},
+		"write happened, another goes on": {true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t)
+			ids := s.asks(64)
+			before := s.held()
+			w := s.worker()
+			dying, armed := make(chan struct{}), make(chan struct{}, 1)
+			var once sync.Once
+			life := *w
+			life.Ledger = &rounds{s.Ledger, func(ctx context.Context, cmd ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
+				if len(b.Results) == 0 || len(b.Claims) == 0 {
+					return s.Ledger.Submit(ctx, cmd)
+				}
+				armed <- struct{}{}
+				select {
+				case <-dying:
+					if !c.arrives {
+						return 0, notice.New(notice.Denied, "the process is dead", "")
+					}
+				case <-time.After(2 * time.Second): // nothing was computed beside it: not this one
+					<-armed
+				}
+				return s.Ledger.Submit(ctx, cmd)
+			}}
+			life.Progress = func(ledger.JobID, int, int) {
+				select {
+				case <-armed:
+					once.Do(func() { close(dying) })
+					runtime.Goexit() // no word to the queue, no heartbeat
+				default:
+				}
+			}
+			stop := s.dispatch()
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				if err := life.Run(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}()
+			select {
+			case <-over:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the worker did not die")
+			}
+			if !c.back {
+				w = s.worker()
+			}
+			s.start(w.Run)
+			time.Sleep(2 * ackWait)
+			if !c.back {
+				s.Wait(700)
+			}
+			s.paidOnce(ids, before)
+			stop()
+		})
+	}
+}
+
+// TestARevokedJobOfARoundIsNotPaid: a record is erased while jobs on it wait their turn
+// in a round; the others are done.
+func TestARevokedJobOfARoundIsNotPaid(t *testing.T) {
+	s := begin(t)
+	kept := s.asks(24)
+	other := s.Study(s.patient)
+	was := s.record
+	s.record = other
+	gone := s.asks(24)
+	s.record = was
+	before := s.held()
+	w := s.worker()
+	var once sync.Once
+	w.Ledger = &rounds{s.Ledger, func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
+		h, err := s.Ledger.Submit(ctx, c)
+		for _, id := range b.Claims {
+			if s.Job(id).Record == other {
+				once.Do(func() { s.Do(s.patient, ledger.EraseRecord{Record: other}) })
+			}
+		}
+		return h, err
+	}}
+	s.dispatch()
+	s.start(w.Run)
+	s.eventually("the kept jobs are done", func() bool {
+		for _, id := range kept {
+			if s.Job(id).Stage != ledger.Done {
+				return false
+			}
+		}
+		return true
+	})
+	s.eventually("the queue is empty", func() bool { return s.waiting() == 0 })
+	s.Do(s.patient, ledger.SettleJobs{Accept: append(kept, gone...)})
+	paid := 0
+	for _, id := range gone {
+		switch j := s.Job(id); j.Stage {
+		case ledger.Settled: // it was done before the erasure, which pays
+			paid++
+		case ledger.Refunded:
+			if !j.Hash.IsZero() {
+				t.Error("a refunded job has a result")
+			}
+		default:
+			t.Errorf("a job is %s", j.Stage)
+		}
+	}
+	if paid == len(gone) {
+		t.Error("every job was done before the record was erased: nothing is shown")
+	}
+	if got, err := s.held().Sub(before); err != nil || got != ledger.MAN(3*48) {
+		t.Errorf("%v came out of 48 jobs of 3", got)
+	}
+}
