@@ -154,6 +154,13 @@ func (d *Dispatcher) follow(ctx context.Context) error {
 				return err
 			}
 		}
+		if e.Name == ledger.PartyRotated || e.Name == ledger.PartyRecovered {
+			var p ledger.Party
+			if err := json.Unmarshal(e.Body, &p); err != nil {
+				return fmt.Errorf("party on the ledger: %w", err)
+			}
+			d.Queue.expel(p.ID) // its badge is of a key that is no more
+		}
 		if e.Name != ledger.TimeTicked {
 			continue
 		}
