@@ -38,6 +38,11 @@ type Options struct {
 	QueueRoots     string
 	QueueReplicas  int // servers that keep each stream
 
+	// Canaries is how many jobs with known results are asked for each that a person asks,
+	// 0 to 1, and CanariesWithin how long after it, on the mean; 0 means 10 minutes.
+	Canaries       float64
+	CanariesWithin time.Duration
+
 	NoParties bool // without the organisations' holders of shares
 	Log       *slog.Logger
 	Version   string
@@ -57,6 +62,9 @@ func (o *Options) prepare() (Choice, error) {
 	}
 	if err := checkLoopback(o.Addr); err != nil {
 		return o.Choice, err
+	}
+	if !(o.Canaries >= 0 && o.Canaries <= 1) || o.CanariesWithin < 0 {
+		return o.Choice, notice.New(notice.Invalid, "canaries are a share of the jobs that persons ask, and come after them", "give --canaries a number from 0 to 1, such as 0.02")
 	}
 	var err error
 	if o.Dir, err = filepath.Abs(o.Dir); err == nil {
@@ -198,6 +206,9 @@ func (n *Node) start(ctx, running context.Context) error {
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Pool: workers{d}, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
+		return err
+	}
+	if err := n.startCanaries(running, k, l); err != nil {
 		return err
 	}
 	if err := n.startWorkers(running); err != nil {
