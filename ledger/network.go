@@ -55,6 +55,17 @@ func (g Genesis) Check() error {
 	return nil
 }
 
+// Exchange returns the organisation that serves both sides, or the first. The genesis
+// has one at least.
+func (g Genesis) Exchange() Organisation {
+	for _, o := range g.Organisations {
+		if o.Serves == Common {
+			return o
+		}
+	}
+	return g.Organisations[0]
+}
+
 // Organisation returns the one with an id.
 func (g Genesis) Organisation(id PartyID) (Organisation, bool) {
 	for _, o := range g.Organisations {

@@ -27,7 +27,11 @@ type nodeFlags struct {
 	workers        int
 	choice         node.Choice
 	nats, natsFile string
+	natsAuthority  string
+	natsCA         string
 	natsReplicas   int
+	canaries       float64
+	canariesWithin time.Duration
 	detach         bool
 	parties        bool
 }
@@ -63,7 +67,11 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.StringVar(&n.choice.DB, "db", "", "sqlite (default) or postgres")
 	f.StringVar(&n.nats, "nats", "", "a NATS server or cluster with JetStream, tls://host:4222, instead of the embedded queue")
 	f.StringVar(&n.natsFile, "nats-file", "", "file with two lines, user:password of the node and of workers, for --nats")
+	f.StringVar(&n.natsAuthority, "nats-authority", "", "file with the certificate and private key, in PEM, that sign workers' badges, for --nats: its servers ask for those")
+	f.StringVar(&n.natsCA, "nats-ca", "", "file with the certificates that the servers' own are signed by, for --nats, where this machine does not know them")
 	f.IntVar(&n.natsReplicas, "nats-replicas", 1, "servers of the cluster that keep each stream, for --nats: 1, 3 or 5")
+	f.Float64Var(&n.canaries, "canaries", 0, "jobs with known results that are asked for each that a person asks, to find workers that lie: a share, such as 0.02")
+	f.DurationVar(&n.canariesWithin, "canaries-within", 10*time.Minute, "how long after such a job, on the mean")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
 	return c
 }
@@ -92,7 +100,7 @@ func (t *terminal) nodeOptions(n nodeFlags) (node.Options, error) {
 		return node.Options{}, fmt.Errorf("data folder: %w", err)
 	}
 	return node.Options{
-		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, QueueReplicas: n.natsReplicas, NoParties: !n.parties, Version: version, Choice: n.choice,
+		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, QueueAuthority: n.natsAuthority, QueueRoots: n.natsCA, QueueReplicas: n.natsReplicas, NoParties: !n.parties, Canaries: n.canaries, CanariesWithin: n.canariesWithin, Version: version, Choice: n.choice,
 		Log:      slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: l})),
 		Progress: t.tell,
 	}, nil
@@ -137,7 +145,7 @@ func (t *terminal) upDetached(ctx context.Context, o node.Options, n nodeFlags) 
 	t.tell("starting the node")
 	s.Path, s.Env, s.Patience = o.Manx, os.Environ(), 2*time.Minute
 	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--parties=" + strconv.FormatBool(n.parties), "--quiet",
-		"--nats", n.nats, "--nats-file", n.natsFile, "--nats-replicas", strconv.Itoa(n.natsReplicas), "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
+		"--nats", n.nats, "--nats-file", n.natsFile, "--nats-authority", n.natsAuthority, "--nats-ca", n.natsCA, "--nats-replicas", strconv.Itoa(n.natsReplicas), "--canaries", strconv.FormatFloat(n.canaries, 'g', -1, 64), "--canaries-within", n.canariesWithin.String(), "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
 	address := ""
 	s.Ready = func(ctx context.Context) error {
 		b, err := os.ReadFile(filepath.Join(o.Dir, "address"))

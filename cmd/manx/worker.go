@@ -108,16 +108,17 @@ func (t *terminal) asParty(ctx context.Context, r ledger.Role, name string, f fu
 }
 
 func newWorker(ctx context.Context, p *owner.Party) (*pool.Worker, error) {
-	text, err := p.Ticket(ctx)
-	if err != nil {
-		return nil, err
+	g := p.Home.Network.Genesis
+	renew := func(ctx context.Context) (pool.Ticket, error) {
+		text, err := p.Ticket(ctx)
+		if err != nil {
+			return pool.Ticket{}, err
+		}
+		return pool.ParseTicket(text, g)
 	}
-	ticket, err := pool.ParseTicket(text)
-	if err != nil {
-		return nil, err
-	}
+	ticket, err := renew(ctx)
 	return &pool.Worker{
-		Ticket: ticket, Network: p.Home.Network.Genesis.ID(), Signer: p.Signer(), Ledger: p.Client, Packs: p.Vault, Engine: engine.CKKS{},
+		Ticket: ticket, Renew: renew, Network: g.ID(), Signer: p.Signer(), Ledger: p.Client, Packs: p.Vault, Engine: engine.CKKS{},
 		Log: workerLog(),
-	}, nil
+	}, err
 }

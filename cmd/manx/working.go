@@ -319,7 +319,7 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 		return err
 	}
 	t.say(all, func(w io.Writer) {
-		fmt.Fprintln(w, "WORKER\tCLASS\tOPERATIONS/S\tPRICE\tJOBS\tDONE\tFAILED\tKEYS\tSTATE")
+		fmt.Fprintln(w, "WORKER\tCLASS\tOPERATIONS/S\tPRICE\tJOBS\tDONE\tFAILED\tKEYS\tTRUST\tSTATE")
 		for _, x := range all.Workers {
 			class, rate := "", 0.0
 			for _, c := range slices.Sorted(maps.Keys(x.Rates)) {
@@ -334,7 +334,7 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 			case x.Running > 0:
 				state = "works"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%.3g\t%g\t%d\t%d\t%d\t%d\t%s\n", x.Party, class, rate, x.Price, x.Given, x.Done, x.Failed, x.Keys, state)
+			fmt.Fprintf(w, "%s\t%s\t%.3g\t%g\t%d\t%d\t%d\t%d\t%.2f\t%s\n", x.Party, class, rate, x.Price, x.Given, x.Done, x.Failed, x.Keys, x.Trust, state)
 		}
 		fmt.Fprintf(w, "\nwaiting\t%d\nrunning\t%d\n", all.Waiting, all.Running)
 		for _, c := range slices.Sorted(maps.Keys(all.Depth)) {

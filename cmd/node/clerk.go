@@ -47,7 +47,7 @@ const (
 // exchange is the organisation that keeps the treasury and earns the fees.
 func (k *clerk) exchange() organisation {
 	for _, o := range k.orgs {
-		if o.Serves == ledger.Common {
+		if o.ID == k.genesis.Exchange().ID {
 			return o
 		}
 	}
@@ -218,12 +218,8 @@ func (k *clerk) Receipt(ctx context.Context, j ledger.JobID) ([]byte, error) {
 }
 
 // Ticket implements web.Clerk.
-func (k *clerk) Ticket(_ context.Context, worker ledger.PartyID) (string, error) {
-	t, err := k.queue.Admit(worker)
-	if err != nil {
-		return "", err
-	}
-	return t.Text(), nil
+func (k *clerk) Ticket(ctx context.Context, worker ledger.PartyID) (string, error) {
+	return k.queue.Admit(ctx, worker)
 }
 
 // checkpoint signs the tree of receipts as it stands.

@@ -30,11 +30,18 @@ type Options struct {
 	Manx    string // the manx binary, which workers are started from; manx-contract lies beside it
 	Workers int    // worker processes; -1 for none, 0 means 1
 
-	// Queue is a NATS server or cluster with JetStream, instead of the embedded one.
-	// Its file has two lines: "user:password" of the node, and of workers.
-	Queue         string
-	QueueFile     string
-	QueueReplicas int // servers that keep each stream
+	// Queue is a NATS server or cluster with JetStream, instead of the embedded one, and
+	// what pool.Config says of its files.
+	Queue          string
+	QueueFile      string // of credentials
+	QueueAuthority string
+	QueueRoots     string
+	QueueReplicas  int // servers that keep each stream
+
+	// Canaries is how many jobs with known results are asked for each that a person asks,
+	// 0 to 1, and CanariesWithin how long after it, on the mean; 0 means 10 minutes.
+	Canaries       float64
+	CanariesWithin time.Duration
 
 	NoParties bool // without the organisations' holders of shares
 	Log       *slog.Logger
@@ -56,6 +63,9 @@ func (o *Options) prepare() (Choice, error) {
 	if err := checkLoopback(o.Addr); err != nil {
 		return o.Choice, err
 	}
+	if !(o.Canaries >= 0 && o.Canaries <= 1) || o.CanariesWithin < 0 {
+		return o.Choice, notice.New(notice.Invalid, "canaries are a share of the jobs that persons ask, and come after them", "give --canaries a number from 0 to 1, such as 0.02")
+	}
 	var err error
 	if o.Dir, err = filepath.Abs(o.Dir); err == nil {
 		err = os.MkdirAll(o.Dir, 0o700)
@@ -67,11 +77,11 @@ func (o *Options) prepare() (Choice, error) {
 }
 
 // queue says where the queue of jobs is.
-func (o *Options) queue(log *slog.Logger) pool.Config {
+func (o *Options) queue(h pool.Host) pool.Config {
 	if o.Queue == "" {
-		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Log: log}
+		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Host: h, Log: o.Log}
 	}
-	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Replicas: o.QueueReplicas, Log: log}
+	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Authority: o.QueueAuthority, Roots: o.QueueRoots, Replicas: o.QueueReplicas, Host: h, Log: o.Log}
 }
 
 // A Node is running until Close.
@@ -168,7 +178,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	for _, watch := range watches { // not before the network has a time
 		n.group.Go(watch)
 	}
-	if k.queue, err = pool.Open(ctx, n.opts.queue(log)); err != nil {
+	if k.queue, err = pool.Open(ctx, n.opts.queue(pool.Host{Genesis: g, Signer: k.exchange(), Ledger: l})); err != nil {
 		return err
 	}
 	n.onClose(k.queue.Close)
@@ -196,6 +206,9 @@ func (n *Node) start(ctx, running context.Context) error {
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
 		Clerk: k, Index: x, Pool: workers{d}, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
+		return err
+	}
+	if err := n.startCanaries(running, k, l); err != nil {
 		return err
 	}
 	if err := n.startWorkers(running); err != nil {

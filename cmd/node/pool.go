@@ -142,7 +142,7 @@ func (w workers) Status() api.Pool {
 			rates[string(c)] = r
 		}
 		out.Workers = append(out.Workers, api.Worker{Party: a.Worker, Rates: rates, Price: a.Price, Bandwidth: a.Bandwidth, Slots: a.Slots, Given: a.Given,
-			Keys: len(a.Keys), Cache: a.Cache, Running: a.Running, Done: a.Done, Failed: a.Failed, Draining: a.Draining, Silent: a.Silent.Seconds()})
+			Keys: len(a.Keys), Cache: a.Cache, Running: a.Running, Done: a.Done, Failed: a.Failed, Draining: a.Draining, Silent: a.Silent.Seconds(), Trust: a.Trust})
 	}
 	return out
 }

@@ -4,13 +4,55 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"path/filepath"
 
+	"manx/cmd/node/canary"
 	"manx/ledger"
 	"manx/ml/pool/result"
+	"manx/ml/pool/sandbox"
 	"manx/privacy/notice"
 	"manx/storage/vault"
 )
+
+// startCanaries asks jobs whose results are known, where the node's operator wants some.
+func (n *Node) startCanaries(running context.Context, k *clerk, l opened) error {
+	if n.opts.Canaries == 0 {
+		return nil
+	}
+	packs, err := vault.Over(k.stores)
+	if err != nil {
+		return err
+	}
+	from, err := l.Height()
+	if err != nil {
+		return fmt.Errorf("canaries: %w", err)
+	}
+	people := &canary.People{Dir: filepath.Join(n.opts.Dir, "canaries", "people"), Address: n.Address}
+	if err := people.Open(); err != nil {
+		return err
+	}
+	box := &sandbox.Engine{Command: []string{n.opts.Manx, "worker", "evaluate"}, Log: k.log}
+	a := &canary.Asker{Dir: filepath.Join(n.opts.Dir, "canaries"), Share: n.opts.Canaries, Within: n.opts.CanariesWithin, Ledger: l, From: from + 1, Packs: packs, Engine: box,
+		Ask: people.Ask, Mine: people.Mine, Spent: people.Spent, Order: k.order, Again: n.runAgain, Log: k.log}
+	n.group.Go(func() error { return errors.Join(a.Run(running), box.Close()) })
+	return nil
+}
+
+// order submits a command of the first organisation that a majority signs.
+func (k *clerk) order(ctx context.Context, body ledger.Body) error {
+	now, err := k.now(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := sign(ctx, k.genesis, k.orgs, now, ledger.NewCommandID(), body)
+	if err != nil {
+		return err
+	}
+	_, err = k.ledger.Submit(ctx, c)
+	return err
+}
 
 // prove moves on the jobs that asked for proof: while one is ready the organisations
 // show links of the beacon, and it is drawn; of those that are revealed they say

@@ -52,14 +52,7 @@ const (
 
 // Exchange returns the organisation that is paid for running the exchange: the
 // first that serves both verticals, else the first.
-func Exchange(g ledger.Genesis) ledger.PartyID {
-	for _, o := range g.Organisations {
-		if o.Serves == ledger.Common {
-			return o.ID
-		}
-	}
-	return g.Organisations[0].ID
-}
+func Exchange(g ledger.Genesis) ledger.PartyID { return g.Exchange().ID }
 
 // New returns the contract of the network that g describes. A genesis that
 // does not pass its Check makes a contract that refuses every command.

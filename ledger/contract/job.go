@@ -3,6 +3,7 @@ package contract
 import (
 	"manx/escrow"
 	"manx/ledger"
+	"manx/ledger/proof"
 	"manx/privacy/notice"
 	"manx/storage"
 )
@@ -299,11 +300,17 @@ func judgeJob(t *txn, b ledger.JudgeJob) error {
 	if j.Proving != nil {
 		return t.judgeProof(j, b)
 	}
-	verdict := escrow.Wrong
 	if b.Right {
-		verdict = escrow.Right
+		return t.advance(j, "", escrow.Judges, escrow.Right)
 	}
-	return t.advance(j, "", escrow.Judges, verdict)
+	if !j.Hash.IsZero() && j.Worker != "" { // it keeps its stake, which nobody told it was at risk here, but not its name
+		st, err := t.standing(j.Worker)
+		if err != nil {
+			return err
+		}
+		t.setStanding(proof.After(st, proof.Lied, t.now))
+	}
+	return t.advance(j, "", escrow.Judges, escrow.Wrong)
 }
 
 func closeJob(t *txn, b ledger.CloseJob) error {

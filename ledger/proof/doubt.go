@@ -32,6 +32,13 @@ func Score(s ledger.Standing, now ledger.Time) uint32 {
 	return uint32(Best * n / (n + half))
 }
 
+// Trust returns the part of a worker's next results that are held to be right, in
+// thousandths, for who chooses among workers; no money follows from it. It is half for
+// who is new and grows with the Score to all; each lie ever leaves a quarter.
+func Trust(s ledger.Standing, now ledger.Time) uint32 {
+	return (Best/2 + Score(s, now)/2) >> (2 * min(uint(max(s.Wrong, 0)), 15))
+}
+
 // Doubt returns how likely it is held to be that a worker which was drawn is of a
 // coalition, in millionths: Assumed for who is new, down to half of it for the
 // best score, which counts only where the stake holds several times the fee.

@@ -162,6 +162,25 @@ func replicas(say ...byte) (out []ledger.Replica) {
 	return out
 }
 
+func TestTrust(t *testing.T) {
+	const day = 24 * 3600
+	lied := After(ledger.Standing{First: 1, Right: 9000}, Lied, 1000*day)
+	again := lied
+	again.Right = 9000
+	for _, c := range []struct {
+		s    ledger.Standing
+		now  ledger.Time
+		want uint32
+	}{
+		{ledger.Standing{}, day, 500}, {ledger.Standing{First: 1, Right: 500}, 10*day + 1, 750}, {lied, 1001 * day, 125},
+		{After(lied, Lied, 1001*day), 1002 * day, 31}, {again, 2000*day + 1, 248}, {ledger.Standing{Wrong: 1000}, day, 0},
+	} {
+		if got := Trust(c.s, c.now); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.s, got, c.want)
+		}
+	}
+}
+
 func TestQuorum(t *testing.T) {
 	three, conf := ledger.Proof{Replicas: 3}, ledger.Proof{Confidence: 9800}
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"manx/ledger"
@@ -22,7 +22,7 @@ import (
 
 // BenchmarkPublish puts jobs into the embedded queue.
 func BenchmarkPublish(b *testing.B) {
-	q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir()})
+	q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir(), Host: lone()})
 	check(b, err)
 	defer func() { check(b, q.Close()) }()
 	for b.Loop() {
@@ -182,10 +182,11 @@ func BenchmarkScale(b *testing.B) {
 func BenchmarkDepth(b *testing.B) {
 	for _, waiting := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint("waiting=", waiting), func(b *testing.B) {
-			q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir()})
+			host := lone()
+			q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir(), Host: host})
 			check(b, err)
 			defer func() { check(b, q.Close()) }()
-			take, stop := drawer(b, q)
+			take, stop := drawer(b, q, host)
 			defer stop()
 			for i := range waiting {
 				check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), i))
@@ -201,12 +202,26 @@ func BenchmarkDepth(b *testing.B) {
 	}
 }
 
+// lone is a host whose ledger knows one worker.
+func lone() pool.Host {
+	g, orgs := ledgertest.NewGenesis(1, rand.Reader)
+	return pool.Host{Genesis: g, Signer: orgs[0], Ledger: workerOf{ledgertest.NewKey(ledger.Common, rand.Reader)}}
+}
+
+type workerOf struct{ *ledgertest.Key }
+
+func (w workerOf) Read(context.Context, ledger.Key) ([]byte, error) {
+	return json.Marshal(ledger.Party{ID: w.Party(), Role: ledger.Worker, Key: w.Public()})
+}
+
 // drawer takes messages off the open line as a worker does, and acknowledges them.
-func drawer(b *testing.B, q *pool.Queue) (take, stop func()) {
-	k := ledgertest.NewKey(ledger.Common, rand.Reader)
-	ticket, err := q.Admit(k.Party())
+func drawer(b *testing.B, q *pool.Queue, host pool.Host) (take, stop func()) {
+	k := host.Ledger.(workerOf).Key
+	text, err := q.Admit(b.Context(), k.Party())
 	check(b, err)
-	conn, err := nats.Connect(ticket.Text(), nats.CustomInboxPrefix("_INBOX-"+string(k.Party())))
+	ticket, err := pool.ParseTicket(text, host.Genesis)
+	check(b, err)
+	conn, err := pool.Dial(ticket, k)
 	check(b, err)
 	js, err := jetstream.New(conn)
 	check(b, err)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +25,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"manx/ledger"
 	"manx/ml/pool"
+	"manx/ml/pool/badge"
 )
 
 // cluster is three NATS servers on loopback under the very file that the Helm chart
@@ -47,8 +49,6 @@ func startCluster(t *testing.T) *cluster {
 	check(t, err)
 	c := &cluster{dir: t.TempDir()}
 	certs := authority(t)
-	// A process reads it once, when it first verifies: nothing else here does.
-	t.Setenv("SSL_CERT_FILE", filepath.Join(certs, "ca.crt"))
 	t.Setenv("NODE_PASSWORD", nodePassword)
 	t.Setenv("WORKER_PASSWORD", workerPassword)
 	t.Setenv("MAX_FILE", "1GB")
@@ -62,7 +62,7 @@ func startCluster(t *testing.T) *cluster {
 		check(t, os.MkdirAll(dir, 0o700))
 		own := strings.NewReplacer("$SERVER_NAME", fmt.Sprint("nats-", i),
 			"port: 4222", fmt.Sprintf("host: 127.0.0.1\nport: %d", ports[i]), "http_port: 8222", fmt.Sprintf("http_port: %d", ports[3+i]), "port: 6222", fmt.Sprintf("host: 127.0.0.1\nport: %d", ports[6+i]),
-			"/run/nats", dir, "/data", dir+"/data", "/tls/", certs+"/").Replace(string(text))
+			"/run/nats", dir, "/data", dir+"/data", "/tls/", certs+"/", "/workers/", certs+"/workers/").Replace(string(text))
 		check(t, os.WriteFile(filepath.Join(dir, "nats.conf"), []byte(own), 0o600))
 		check(t, os.WriteFile(filepath.Join(dir, "routes.conf"), []byte(routes+"\n]\n"), 0o600))
 		opts, err := server.ProcessConfigFile(filepath.Join(dir, "nats.conf"))
@@ -133,15 +133,29 @@ func certify(t *testing.T, dir string) {
 		return k
 	}
 	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	root := func(name string) *x509.Certificate {
+		return &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	}
+	ca := root("authority of servers")
 	by := make("ca", ca, ca, nil)
 	make("tls", &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}, ca, by)
+	check(t, os.Mkdir(filepath.Join(dir, "workers"), 0o700))
+	workers := root("authority of workers")
+	make("workers/ca", workers, workers, nil)
+	var both []byte
+	for _, kind := range []string{"crt", "key"} {
+		b, err := os.ReadFile(filepath.Join(dir, "workers", "ca."+kind))
+		check(t, err)
+		both = append(both, b...)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "workers", "authority.pem"), both, 0o600))
 }
 
-// queue opens the node's side once the cluster has a leader.
-func (c *cluster) config() pool.Config {
-	return pool.Config{URL: fmt.Sprintf("tls://127.0.0.1:%d", c.clients[0]), Credentials: filepath.Join(c.dir, "credentials"), Replicas: 3, AckWait: time.Second, MaxDeliver: 2}
+// config is the node's side.
+func (c *cluster) config(h pool.Host) pool.Config {
+	return pool.Config{URL: fmt.Sprintf("tls://127.0.0.1:%d", c.clients[0]), Credentials: filepath.Join(c.dir, "credentials"), Host: h, Replicas: 3, AckWait: time.Second, MaxDeliver: 2,
+		Authority: filepath.Join(certificates.dir, "workers", "authority.pem"), Roots: filepath.Join(certificates.dir, "ca.crt")}
 }
 
 // TestClusterOfTheChart runs a job through the chart's cluster, stops one of its
@@ -150,7 +164,7 @@ func TestClusterOfTheChart(t *testing.T) {
 	c := startCluster(t)
 	s := begin(t)
 	check(t, s.queue.Close())
-	s.cfg = c.config()
+	s.cfg = c.config(s.cfg.Host)
 	s.eventually("the cluster has streams", func() (ok bool) {
 		q, err := pool.Open(t.Context(), s.cfg)
 		if err != nil {
@@ -233,13 +247,16 @@ func (c *cluster) monitor(t *testing.T, i int, path string, out any) {
 	check(t, json.NewDecoder(r.Body).Decode(out))
 }
 
-// TestWorkersOfTheChartMayLittle: with the workers' password one cannot publish jobs,
-// read or delete streams, or hear what the node says to others than workers.
+// TestWorkersOfTheChartMayLittle: with a badge and the workers' password one cannot
+// publish jobs, read or delete streams, or hear what the node says to others than
+// workers. Without a badge that is good now the password opens nothing.
 func TestWorkersOfTheChartMayLittle(t *testing.T) {
 	c := startCluster(t)
+	host := lone()
+	worker := host.Ledger.(workerOf).Key
 	var q *pool.Queue
 	for end := time.Now().Add(30 * time.Second); q == nil; {
-		got, err := pool.Open(t.Context(), c.config())
+		got, err := pool.Open(t.Context(), c.config(host))
 		if err == nil {
 			q = got
 		} else if time.Now().After(end) {
@@ -247,10 +264,17 @@ func TestWorkersOfTheChartMayLittle(t *testing.T) {
 		}
 	}
 	defer func() { _ = q.Close() }()
-	ticket, err := q.Admit(ledger.PartyID("common-p-00000000000000000000000000000000"))
+	text, err := q.Admit(t.Context(), worker.Party())
 	check(t, err)
+	ticket, err := pool.ParseTicket(text, host.Genesis)
+	check(t, err)
+	both, err := os.ReadFile(filepath.Join(certificates.dir, "workers", "authority.pem"))
+	check(t, err)
+	authority, err := badge.Read(both)
+	check(t, err)
+	strange(t, ticket, worker, authority)
 	denied := make(chan error, 16)
-	conn, err := nats.Connect(ticket.Text(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
+	conn, err := pool.Dial(ticket, worker, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
 	check(t, err)
 	defer conn.Close()
 	refused := func(what string) {
@@ -271,8 +295,18 @@ func TestWorkersOfTheChartMayLittle(t *testing.T) {
 		check(t, err)
 		refused("listen to " + subject)
 	}
-	if c, err := nats.Connect(fmt.Sprintf("nats://node:%s@127.0.0.1:%d", "wrong", c.clients[0])); err == nil {
-		c.Close()
-		t.Error("a wrong password opens")
+	u, err := url.Parse(pool.Address(ticket))
+	check(t, err)
+	conf, err := badge.Client(pool.Roots(ticket), func() (tls.Certificate, error) { return badge.With(pool.Badge(ticket), worker) })
+	check(t, err)
+	for password, opens := range map[string]bool{"wrong": false, nodePassword: true} {
+		u.User = url.UserPassword("node", password)
+		c, err := nats.Connect(u.String(), nats.Secure(conf))
+		if err == nil {
+			c.Close()
+		}
+		if (err == nil) != opens {
+			t.Errorf("the password %q: %v", password, err)
+		}
 	}
 }

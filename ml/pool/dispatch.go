@@ -41,12 +41,10 @@ type Dispatcher struct {
 	Queue  *Queue
 	Ledger Watched
 	// Route says what a job needs; nil means CKKS, Normal.
-	Route func(ctx context.Context, j ledger.Job) Need
-	// Reputation says how often a worker's results are right, 0 to 1; nil means 1.
-	Reputation func(ledger.PartyID) float64
-	Rules      schedule.Rules
-	OpenLines  int          // jobs on open lines at most, the rest waits here and on the ledger; 0 means 4096
-	Log        *slog.Logger // nil discards
+	Route     func(ctx context.Context, j ledger.Job) Need
+	Rules     schedule.Rules
+	OpenLines int          // jobs on open lines at most, the rest waits here and on the ledger; 0 means 4096
+	Log       *slog.Logger // nil discards
 
 	mu      sync.Mutex
 	try     string // another at each beginning
@@ -154,6 +152,20 @@ func (d *Dispatcher) follow(ctx context.Context) error {
 			if err := d.see(ctx, id, e.Height); err != nil {
 				return err
 			}
+		}
+		if e.Name == ledger.PartyRotated || e.Name == ledger.PartyRecovered {
+			var p ledger.Party
+			if err := json.Unmarshal(e.Body, &p); err != nil {
+				return fmt.Errorf("party on the ledger: %w", err)
+			}
+			d.Queue.expel(p.ID) // its badge is of a key that is no more
+		}
+		if e.Name == ledger.StandingChanged {
+			var s ledger.Standing
+			if err := json.Unmarshal(e.Body, &s); err != nil {
+				return fmt.Errorf("standing on the ledger: %w", err)
+			}
+			d.restand(ctx, s)
 		}
 		if e.Name != ledger.TimeTicked {
 			continue

@@ -1,7 +1,10 @@
 package pool
 
 import (
-	"net/url"
+	"context"
+	"crypto/ed25519"
+	"io/fs"
+	"reflect"
 	"testing"
 	"time"
 
@@ -26,17 +29,36 @@ func FuzzMessage(f *testing.F) {
 }
 
 func FuzzTicket(f *testing.F) {
-	f.Add("nats://health-p-0123456789abcdefghjkmnpqrstvwxyz:0a@127.0.0.1:4222")
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	by := fixed{key}
+	g := ledger.Genesis{Organisations: []ledger.Organisation{{ID: by.Party(), Serves: ledger.Common, Key: key.Public().(ed25519.PublicKey)}}}
+	text, err := ticket{URL: "tls://127.0.0.1:4222", First: true, Badge: []byte{1}}.write(by)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add(`{"ticket":{"url":"tls://127.0.0.1:4222","badge":"AQ=="},"signature":""}`)
 	f.Fuzz(func(t *testing.T, s string) {
-		k, err := ParseTicket(s)
+		k, err := ParseTicket(s, g)
 		if err != nil {
 			return
 		}
-		if again, err := ParseTicket(k.Text()); err != nil || again.Text() != k.Text() {
+		again, err := k.get().write(by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := ParseTicket(again, g); err != nil || !reflect.DeepEqual(same.get(), k.get()) {
 			t.Fatalf("a ticket does not round trip: %v", err)
 		}
 	})
 }
+
+type fixed struct{ key ed25519.PrivateKey }
+
+func (f fixed) Party() ledger.PartyID {
+	return ledger.NewPartyID(ledger.Common, f.key.Public().(ed25519.PublicKey))
+}
+func (f fixed) Sign(b []byte) []byte { return ed25519.Sign(f.key, b) }
 
 func FuzzAdvert(f *testing.F) {
 	f.Add([]byte(`{"worker":"common-p-0123456789abcdefghjkmnpqrstvwxyz","lines":["ckks"],"rates":{"cpu":1e9},"slots":1,"price":0.5,"bandwidth":1e8,"keys":["bafy"]}`))
@@ -96,37 +118,19 @@ func TestCacheKeepsToItsBound(t *testing.T) {
 	}
 }
 
-// A node on a cluster is a client like any other; here the cluster is another
-// node's embedded server.
-func TestAQueueOnACluster(t *testing.T) {
-	ctx := t.Context()
-	cluster, err := Open(ctx, Config{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = cluster.Close() }()
-	u, err := url.Parse(cluster.server.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.UserPassword(nodeName, cluster.gate.password(nodeName))
-	q, err := Open(ctx, Config{URL: u.String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = q.Close() }()
-	if err := q.Publish(ctx, CKKS, Normal, ledger.NewJobID(ledger.Credit, ledger.NewCommandID()), 0); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := cluster.Waiting(ctx); n != 1 || err != nil {
-		t.Errorf("%d messages, %v", n, err)
-	}
-	if _, err := q.Admit(ledger.NewPartyID(ledger.Common, nil)); !notice.Is(err, notice.Unsupported) {
-		t.Errorf("a ticket of a cluster gave %v", err)
-	}
-	for _, c := range []Config{{}, {Dir: "x", URL: "y"}, {Dir: t.TempDir(), Classes: []Class{"a.b"}}} {
-		if _, err := Open(ctx, c); !notice.Is(err, notice.Invalid) {
+func TestAQueueIsOfOneKindAndOfItsNetwork(t *testing.T) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	g := ledger.Genesis{Organisations: []ledger.Organisation{{ID: fixed{key}.Party(), Serves: ledger.Common, Key: key.Public().(ed25519.PublicKey)}}}
+	host := Host{Genesis: g, Signer: fixed{key}, Ledger: nobody{}}
+	other := host
+	other.Signer = fixed{ed25519.NewKeyFromSeed(append(make([]byte, ed25519.SeedSize-1), 1))}
+	for _, c := range []Config{{Host: host}, {Dir: "x", URL: "y", Host: host}, {Dir: t.TempDir(), Classes: []Class{"a.b"}, Host: host}, {Dir: t.TempDir()}, {Dir: t.TempDir(), Host: other}} {
+		if _, err := Open(t.Context(), c); !notice.Is(err, notice.Invalid) {
 			t.Errorf("%+v gave %v", c, err)
 		}
 	}
 }
+
+type nobody struct{}
+
+func (nobody) Read(context.Context, ledger.Key) ([]byte, error) { return nil, fs.ErrNotExist }

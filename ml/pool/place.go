@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
 	"manx/ledger"
+	"manx/ledger/proof"
 	"manx/ml/pool/schedule"
 	"manx/privacy/notice"
 )
@@ -15,8 +17,14 @@ import (
 // A hand is a worker that advertises itself.
 type hand struct {
 	Advert
-	heard time.Time
+	heard    time.Time
+	standing ledger.Standing
+	trust    float64 // the part of its results that are held to be right
 }
+
+// least is the trust below which a worker is chosen for nothing: it has lied twice, or
+// once and not been right for long since. It can still take what nobody else serves.
+const least = .1
 
 // begin forgets all jobs, for their events are read again, and keeps the workers.
 func (d *Dispatcher) begin() {
@@ -30,15 +38,54 @@ func (d *Dispatcher) begin() {
 	d.try = rand.Text()
 	d.given, d.held, d.market = map[ledger.JobID]*openJob{}, nil, 0
 	for _, w := range d.workers {
-		d.plan.Advertise(w.scheduled(d.reputation(w.Worker)))
+		d.offer(w)
 	}
 }
 
-func (d *Dispatcher) reputation(w ledger.PartyID) float64 {
-	if d.Reputation == nil {
-		return 1
+// idle reports whether a worker is given nothing.
+func (w *hand) idle() bool { return w.Draining || w.trust < least }
+
+// offer tells the scheduler of a worker.
+func (d *Dispatcher) offer(w *hand) {
+	a := w.scheduled(w.trust)
+	a.Draining = w.idle()
+	d.plan.Advertise(a)
+}
+
+// weigh puts a worker's standing into a number.
+func (d *Dispatcher) weigh(ctx context.Context, w *hand) error {
+	now, err := readState[ledger.Clock](ctx, d.Ledger, ledger.NowKey)
+	if err != nil {
+		return err
 	}
-	return d.Reputation(w)
+	w.trust = float64(proof.Trust(w.standing, now.Now)) / proof.Best
+	return nil
+}
+
+// restand takes in what became of a worker's results. What it had not begun goes to
+// others where it is chosen for nothing any more.
+func (d *Dispatcher) restand(ctx context.Context, s ledger.Standing) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.workers[s.Worker]
+	if w == nil {
+		return
+	}
+	w.standing = s
+	if err := d.weigh(ctx, w); err != nil {
+		d.Log.WarnContext(ctx, "a worker's standing counts later", "worker", s.Worker, "err", err)
+		return
+	}
+	d.stand(ctx, w)
+}
+
+func (d *Dispatcher) stand(ctx context.Context, w *hand) {
+	d.offer(w)
+	if w.idle() {
+		d.unload(ctx, w.Worker)
+		d.orphans(ctx)
+	}
+	d.assign(ctx)
 }
 
 func (d *Dispatcher) route(ctx context.Context, job ledger.Job) Need {
@@ -57,7 +104,7 @@ func (d *Dispatcher) now() time.Duration { return time.Since(d.began) }
 // served reports whether a worker advertises itself that can run what n says.
 func (d *Dispatcher) served(n Need) bool {
 	for _, w := range d.workers {
-		if w.Draining || !slices.Contains(w.Lines, n.Line) {
+		if w.idle() || !slices.Contains(w.Lines, n.Line) {
 			continue
 		}
 		for _, c := range n.Classes {
@@ -218,16 +265,21 @@ func (d *Dispatcher) advertised(ctx context.Context, a Advert) {
 			d.Log.WarnContext(ctx, "a worker gets no line of its own yet", "worker", a.Worker, "err", err)
 			return // it takes jobs from the open lines, and advertises itself again soon
 		}
-		w = new(hand)
+		w = &hand{Advert: a}
+		s, err := readState[ledger.Standing](ctx, d.Ledger, ledger.StandingKey(a.Worker))
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			w.standing = s
+			err = d.weigh(ctx, w)
+		}
+		if err != nil {
+			d.Log.WarnContext(ctx, "a worker's standing cannot be read; it is asked again", "worker", a.Worker, "err", err)
+			return
+		}
 		d.workers[a.Worker] = w
 		d.counts.joined++
 		d.Log.InfoContext(ctx, "a worker joins", "worker", a.Worker)
 	}
 	w.Advert, w.heard = a, time.Now()
-	d.plan.Advertise(a.scheduled(d.reputation(a.Worker)))
-	if a.Draining {
-		d.unload(ctx, a.Worker)
-	}
 	if fresh {
 		for _, o := range d.open {
 			if o.lease != 0 && o.by == a.Worker {
@@ -235,7 +287,7 @@ func (d *Dispatcher) advertised(ctx context.Context, a Advert) {
 			}
 		}
 	}
-	d.assign(ctx)
+	d.stand(ctx, w)
 }
 
 // resume gives a worker that is back a job that it has claimed. One that never left has
@@ -306,13 +358,18 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 		}
 		d.replace(ctx, o)
 	}
-	for _, o := range d.open { // nobody is left for some
+	d.orphans(ctx)
+	d.assign(ctx)
+}
+
+// orphans places again what waits for a worker of whom none is left.
+func (d *Dispatcher) orphans(ctx context.Context) {
+	for _, o := range d.open {
 		if o.at == waits && !d.served(o.need) {
 			d.withdraw(ctx, o)
 			d.replace(ctx, o)
 		}
 	}
-	d.assign(ctx)
 }
 
 // replace places a job again; where the queue does not take it, the next sweep does.

@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -20,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"manx/ledger"
+	"manx/ml/pool/badge"
 	"manx/privacy/notice"
 )
 
@@ -28,13 +27,19 @@ import (
 type Config struct {
 	Dir      string  // where the embedded server keeps its streams
 	Port     int     // of the embedded server; 0 takes the one of last time, or a free one
-	URL      string  // "tls://host:4222", with "user:password@" where there is no file of credentials
+	URL      string  // "tls://host:4222"
 	Replicas int     // of the streams on a cluster; 0 means 1
 	Classes  []Class // what workers there are for; empty means CKKS alone
 
-	// Credentials is a file with two lines: "user:password" of the node and of workers,
-	// as the cluster's operator set them up. Without it the cluster gives tickets itself.
-	Credentials string
+	// Host is for whom the queue runs: it proves itself by the exchange's key, and lets in
+	// workers that the ledger knows.
+	Host Host
+
+	// Of a cluster, as its operator set it up: files. Credentials has two lines,
+	// "user:password" of the node and of workers. Authority has the certificate and the
+	// private key, in PEM, of whose badges the cluster's servers ask; Roots the
+	// certificates of who signs the servers' own, where the system does not know them.
+	Credentials, Authority, Roots string
 
 	// AckWait is how long a worker may be silent before its message goes to
 	// another; 0 means 30 seconds.
@@ -47,13 +52,14 @@ type Config struct {
 
 // A Queue is the node's side of the queue.
 type Queue struct {
-	cfg    Config
-	gate   gate
-	ticket Ticket         // of workers on a cluster with credentials
-	server *server.Server // nil on a cluster
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	stop   func() // ends the watch of what is set aside, and waits for it
+	cfg       Config
+	gate      *gate
+	authority badge.Authority
+	ticket    ticket         // of workers, without a badge
+	server    *server.Server // nil on a cluster
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	stop      func() // ends the watch of what is set aside, and waits for it
 }
 
 const startWithin = 10 * time.Second
@@ -70,6 +76,9 @@ func Open(ctx context.Context, cfg Config) (q *Queue, err error) {
 	}
 	if (cfg.Dir == "") == (cfg.URL == "") {
 		return nil, notice.New(notice.Invalid, "a queue is either embedded, with a folder, or a cluster, with an address", "give one of the two")
+	}
+	if x := cfg.Host; x.Signer == nil || x.Ledger == nil || len(x.Genesis.Organisations) == 0 || x.Signer.Party() != x.Genesis.Exchange().ID {
+		return nil, notice.New(notice.Invalid, "a queue is run by the network's exchange", "give the exchange's key, and a ledger")
 	}
 	cfg.AckWait = orElse(cfg.AckWait, 30*time.Second)
 	cfg.MaxDeliver = orElse(cfg.MaxDeliver, 5)
@@ -107,49 +116,17 @@ func orElse[T comparable](v, otherwise T) T {
 	return v
 }
 
-// dial connects to a cluster.
-func (q *Queue) dial() error {
-	u, err := url.Parse(q.cfg.URL)
-	if err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
-		return errors.New("the queue's address is not nats://host:port or tls://host:port")
-	}
-	node := *u
-	if q.cfg.Credentials != "" {
-		b, err := os.ReadFile(q.cfg.Credentials)
-		if err != nil {
-			return fmt.Errorf("queue credentials: %w", err)
-		}
-		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-		if len(lines) != 2 {
-			return errors.New("queue credentials: two lines are needed, the node's and the workers'")
-		}
-		for i, line := range lines {
-			name, password, ok := strings.Cut(strings.TrimSpace(line), ":")
-			if !ok {
-				return errors.New("queue credentials: a line is user:password")
-			}
-			v := *u
-			v.User = url.UserPassword(name, password)
-			if i == 0 {
-				node = v
-				continue
-			}
-			q.ticket = Ticket{func() url.URL { return v }}
-		}
-	}
-	q.conn, err = nats.Connect(node.String(), nats.Name(nodeName), nats.MaxReconnects(-1))
-	return err
-}
-
-// embed starts the server on loopback and connects to it inside the process.
+// embed starts the server on loopback, with mutual TLS, and connects to it inside the
+// process.
 func (q *Queue) embed(ctx context.Context) error {
 	if err := os.MkdirAll(q.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("queue folder: %w", err)
 	}
 	var err error
-	if q.gate, err = newGate(q.cfg.Dir, q.cfg.Classes); err != nil {
+	if q.authority, err = badge.Of(q.cfg.Host.Genesis.Exchange(), q.cfg.Host.Signer); err != nil {
 		return err
 	}
+	q.gate, q.ticket = newGate(q.cfg), ticket{First: true, Roots: q.authority.Certificate()}
 	port, err := q.port(ctx)
 	if err != nil {
 		return err
@@ -158,17 +135,18 @@ func (q *Queue) embed(ctx context.Context) error {
 		ServerName: "manx", Host: loopback, Port: port,
 		JetStream: true, StoreDir: filepath.Join(q.cfg.Dir, "streams"), JetStreamMaxMemory: 16 << 20, JetStreamMaxStore: 1 << 30,
 		MaxPayload: 64 << 10, NoSigs: true, NoLog: true, NoSystemAccount: true, DisableShortFirstPing: true,
+		TLSConfig: q.authority.Server(), TLSHandshakeFirst: true, TLSTimeout: 10, AuthTimeout: 10,
 		CustomClientAuthentication: q.gate,
 	})
 	if err != nil {
 		return fmt.Errorf("queue server: %w", err)
 	}
+	q.gate.alive = func(id uint64) bool { return q.server.GetClient(id) != nil }
 	q.server.Start()
 	if !q.server.ReadyForConnections(startWithin) {
 		return errors.New("queue server is not ready in time")
 	}
-	q.conn, err = nats.Connect("", nats.InProcessServer(q.server), nats.Name(nodeName), nats.MaxReconnects(-1),
-		nats.UserInfo(nodeName, q.gate.password(nodeName)))
+	q.conn, err = nats.Connect("", nats.InProcessServer(q.server), nats.Name(nodeName), nats.MaxReconnects(-1), nats.UserInfo(nodeName, q.gate.password))
 	if err != nil {
 		return fmt.Errorf("queue server: %w", err)
 	}
@@ -238,28 +216,6 @@ func (q *Queue) Close() error {
 		q.server.WaitForShutdown()
 	}
 	return nil
-}
-
-// Admit returns the ticket of a worker. It is the same each time, and good
-// until the file `secret` in the queue's folder is deleted. On a cluster,
-// workers are admitted by its operator.
-func (q *Queue) Admit(worker ledger.PartyID) (Ticket, error) {
-	if err := ledger.CheckID(worker, "p"); err != nil {
-		return Ticket{}, notice.Because(err, notice.Invalid, "not a worker's party id", "`manx keys show` shows it")
-	}
-	if q.server == nil && q.ticket.get != nil {
-		return q.ticket, nil
-	}
-	if q.server == nil {
-		return Ticket{}, notice.New(notice.Unsupported, "this queue is a cluster, which gives tickets itself", "ask the operator of the NATS cluster")
-	}
-	u, err := url.Parse(q.server.ClientURL())
-	if err != nil {
-		return Ticket{}, fmt.Errorf("queue address: %w", err)
-	}
-	u.User = url.UserPassword(string(worker), q.gate.password(string(worker)))
-	v := *u
-	return Ticket{func() url.URL { return v }}, nil
 }
 
 // Publish puts a job in the queue. Publishing it again with the same attempt

@@ -2,6 +2,9 @@ package pool_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -302,21 +305,41 @@ func TestAJobThroughACluster(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
 	check(t, s.queue.Close())
-	other, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, NoSystemAccount: true,
-		Users: []*server.User{{Username: "exchange", Password: "a"}, {Username: "workers", Password: "b", Permissions: &server.Permissions{
-			Publish: &server.SubjectPermission{Allow: []string{"pool.advert.*", "pool.back.*", "$JS.API.CONSUMER.INFO.JOBS.*", "$JS.API.CONSUMER.MSG.NEXT.JOBS.*", "$JS.ACK.JOBS.>"}},
-			// Each worker's inbox is a first word of its own, which no pattern names alone.
-			Subscribe: &server.SubjectPermission{Allow: []string{">"}, Deny: []string{"jobs.>", "state.>", "pool.>"}},
-		}}}})
-	check(t, err)
-	other.Start()
-	defer other.Shutdown()
-	if !other.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the other server does not start")
+	certs := authority(t)
+	serve := func(conf *tls.Config) *server.Server {
+		t.Helper()
+		other, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, NoSystemAccount: true, TLSConfig: conf,
+			Users: []*server.User{{Username: "exchange", Password: "a"}, {Username: "workers", Password: "b", Permissions: &server.Permissions{
+				Publish: &server.SubjectPermission{Allow: []string{"pool.advert.*", "pool.back.*", "$JS.API.CONSUMER.INFO.JOBS.*", "$JS.API.CONSUMER.MSG.NEXT.JOBS.*", "$JS.ACK.JOBS.>"}},
+				// Each worker's inbox is a first word of its own, which no pattern names alone.
+				Subscribe: &server.SubjectPermission{Allow: []string{">"}, Deny: []string{"jobs.>", "state.>", "pool.>"}},
+			}}}})
+		check(t, err)
+		other.Start()
+		t.Cleanup(other.Shutdown)
+		if !other.ReadyForConnections(10 * time.Second) {
+			t.Fatal("the other server does not start")
+		}
+		return other
 	}
+	own, err := tls.LoadX509KeyPair(filepath.Join(certs, "tls.crt"), filepath.Join(certs, "tls.key"))
+	check(t, err)
+	text, err := os.ReadFile(filepath.Join(certs, "workers", "ca.crt"))
+	check(t, err)
+	badges := x509.NewCertPool()
+	badges.AppendCertsFromPEM(text)
 	file := filepath.Join(t.TempDir(), "users")
 	check(t, os.WriteFile(file, []byte("exchange:a\nworkers:b\n"), 0o600))
-	s.cfg = pool.Config{URL: other.ClientURL(), Credentials: file, AckWait: ackWait, MaxDeliver: 2}
+	at := func(o *server.Server) string { return "tls://" + o.Addr().String() }
+	s.cfg = pool.Config{Host: s.cfg.Host, Credentials: file, Authority: filepath.Join(certs, "workers", "authority.pem"), Roots: filepath.Join(certs, "ca.crt"), AckWait: ackWait, MaxDeliver: 2}
+	for what, conf := range map[string]*tls.Config{"plain text": nil, "who shows no badge": {Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13}} {
+		s.cfg.URL = at(serve(conf))
+		if q, err := pool.Open(t.Context(), s.cfg); !notice.Is(err, notice.Unavailable) {
+			t.Errorf("a cluster that takes %s is joined: %v", what, errors.Join(err, q.Close()))
+		}
+	}
+	other := serve(&tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: badges})
+	s.cfg.URL = at(other)
 	s.openQueue()
 	d := s.route(&pool.Dispatcher{})
 	s.joins(d, s.worker())

@@ -57,7 +57,7 @@ func begin(t testing.TB) *scene {
 	l, err := embedded.New(embedded.Config{Dir: t.TempDir(), Genesis: g, Node: orgs[0], Contract: contract.New(g), Now: func() time.Time { return time.Unix(now.Load(), 0) }})
 	check(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	s := &scene{cfg: pool.Config{Dir: t.TempDir(), AckWait: ackWait, MaxDeliver: 2}}
+	s := &scene{cfg: pool.Config{Dir: t.TempDir(), Host: pool.Host{Genesis: g, Signer: orgs[0], Ledger: l}, AckWait: ackWait, MaxDeliver: 2}}
 	s.Story = ledgertest.Begin(t, l, ledgertest.World{Genesis: g, Organisations: orgs,
 		Now: func() ledger.Time { return ledger.Time(now.Load()) }, Advance: func(d ledger.Time) { now.Add(int64(d)) }})
 	nodes := make([]vault.Node, vault.Nodes)
@@ -161,11 +161,18 @@ func (s *scene) dispatch() (stop func()) {
 func (s *scene) worker() *pool.Worker {
 	s.T.Helper()
 	k := s.Party(ledger.Common, ledger.Worker)
-	t, err := s.queue.Admit(k.Party())
+	renew := func(context.Context) (pool.Ticket, error) { return s.ticket(k.Party()), nil }
+	return &pool.Worker{Ticket: s.ticket(k.Party()), Renew: renew, Network: s.World.Genesis.ID(), Signer: k, Ledger: s.Ledger, Packs: s.vault, Engine: engine.CKKS{}, Poll: 20 * time.Millisecond}
+}
+
+// ticket admits a worker.
+func (s *scene) ticket(w ledger.PartyID) pool.Ticket {
+	s.T.Helper()
+	text, err := s.queue.Admit(s.T.Context(), w)
 	check(s.T, err)
-	t, err = pool.ParseTicket(t.Text())
+	t, err := pool.ParseTicket(text, s.World.Genesis)
 	check(s.T, err)
-	return &pool.Worker{Ticket: t, Network: s.World.Genesis.ID(), Signer: k, Ledger: s.Ledger, Packs: s.vault, Engine: engine.CKKS{}, Poll: 20 * time.Millisecond}
+	return t
 }
 
 func (s *scene) eventually(what string, ok func() bool) {

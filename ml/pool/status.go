@@ -27,6 +27,7 @@ type WorkerStatus struct {
 	Advert
 	Given  int // jobs on its line, the running one included
 	Silent time.Duration
+	Trust  float64 // the part of its results that are held to be right, by what the ledger says
 }
 
 // Status returns the pool as it is.
@@ -59,7 +60,7 @@ func (d *Dispatcher) Status() Status {
 		}
 	}
 	for id, w := range d.workers {
-		s.Workers = append(s.Workers, WorkerStatus{w.Advert, each[id], time.Since(w.heard)})
+		s.Workers = append(s.Workers, WorkerStatus{w.Advert, each[id], time.Since(w.heard), w.trust})
 	}
 	slices.SortFunc(s.Workers, func(a, b WorkerStatus) int { return cmp.Compare(a.Worker, b.Worker) })
 	return s

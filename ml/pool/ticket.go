@@ -1,50 +1,93 @@
 package pool
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"errors"
+	"crypto/ed25519"
+	"crypto/tls"
+	"encoding/json"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"manx/ledger"
+	"manx/ml/pool/badge"
 	"manx/privacy/notice"
 )
 
-// A Ticket lets one worker reach a queue: an address, the worker's name and a
-// password. It opens nothing but the queue. It never prints.
-type Ticket struct{ get func() url.URL }
+// A Ticket lets one worker reach a queue: an address, what the queue proves itself by,
+// and a badge of the worker's, which is of use only with its account's key. The exchange
+// signs it, so that nobody between a node and a worker sends it to another queue. It
+// opens nothing but the queue. It never prints.
+type Ticket struct{ get func() ticket }
 
-// ParseTicket reads what Text gives.
-func ParseTicket(text string) (Ticket, error) {
-	bad := notice.New(notice.Invalid, "not a worker's ticket", "`manx worker run` asks its node for one")
-	if len(text) > 1024 {
-		return Ticket{}, bad
-	}
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "nats" && u.Scheme != "tls") || u.Host == "" || u.User == nil {
-		return Ticket{}, bad
-	}
-	v := *u
-	return Ticket{func() url.URL { return v }}, nil
+// ticket is what stands in one.
+type ticket struct {
+	URL   string `json:"url"`             // with a password where the cluster wants one beside the badge
+	First bool   `json:"first,omitempty"` // TLS begins with the first byte
+	Roots []byte `json:"roots,omitempty"` // PEM; none means the system's
+	Badge []byte `json:"badge"`           // DER
 }
 
-// Text returns the ticket to be written to a file that only the worker reads.
-func (t Ticket) Text() string {
-	if t.get == nil {
-		return ""
+// sealed is a ticket as it travels.
+type sealed struct {
+	Ticket    json.RawMessage `json:"ticket"`
+	Signature []byte          `json:"signature"` // Ed25519, by the exchange
+}
+
+// maxTicket bounds a ticket's text, in bytes.
+const maxTicket = 64 << 10
+
+func ticketBytes(b []byte) []byte { return append([]byte("manx/queue/ticket/v1\x00"), b...) }
+
+// ParseTicket reads what Text gives, for a network.
+func ParseTicket(text string, g ledger.Genesis) (Ticket, error) {
+	bad := notice.New(notice.Invalid, "not a worker's ticket of this network", "`manx worker run` asks its node for one")
+	if len(text) > maxTicket || len(g.Organisations) == 0 {
+		return Ticket{}, bad
 	}
-	u := t.get()
-	return u.String()
+	var s sealed
+	if err := ledger.Decode([]byte(text), &s); err != nil || !ed25519.Verify(g.Exchange().Key, ticketBytes(s.Ticket), s.Signature) {
+		return Ticket{}, bad
+	}
+	var t ticket
+	if err := ledger.Decode(s.Ticket, &t); err != nil {
+		return Ticket{}, bad
+	}
+	if u, err := url.Parse(t.URL); err != nil || u.Scheme != "tls" || u.Host == "" {
+		return Ticket{}, bad
+	}
+	return Ticket{func() ticket { return t }}, nil
+}
+
+// write returns a ticket's text, signed by the exchange.
+func (t ticket) write(by ledger.Signer) (string, error) {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return "", fmt.Errorf("write ticket: %w", err)
+	}
+	text, err := json.Marshal(sealed{b, by.Sign(ticketBytes(b))})
+	return string(text), err
+}
+
+// connect dials a queue over mutual TLS, as a worker. Before each handshake renew, where
+// not nil, may give a newer ticket.
+func (t Ticket) connect(by ledger.Signer, renew func(Ticket) Ticket, opts ...nats.Option) (*nats.Conn, error) {
+	now := t.get()
+	config, err := badge.Client(now.Roots, func() (tls.Certificate, error) {
+		if renew != nil {
+			t = renew(t)
+		}
+		return badge.With(t.get().Badge, by)
+	})
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, nats.Secure(config), nats.CustomInboxPrefix(inbox(string(by.Party()))))
+	if now.First {
+		opts = append(opts, nats.TLSHandshakeFirst())
+	}
+	return nats.Connect(now.URL, opts...)
 }
 
 // Format implements fmt.Formatter: it prints "[ticket]".
@@ -55,71 +98,3 @@ func (Ticket) LogValue() slog.Value { return slog.StringValue("[ticket]") }
 
 // MarshalText implements encoding.TextMarshaler.
 func (Ticket) MarshalText() ([]byte, error) { return []byte("[ticket]"), nil }
-
-// gate lets in the node itself and workers whose password follows from the
-// queue's secret and their name.
-type gate struct {
-	secret  []byte
-	classes []Class
-}
-
-const nodeName = "node"
-
-func newGate(dir string, classes []Class) (gate, error) {
-	path := filepath.Join(dir, "secret")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		b = make([]byte, 32)
-		_, _ = rand.Read(b)
-		err = os.WriteFile(path, b, 0o600)
-	}
-	if err != nil {
-		return gate{}, fmt.Errorf("queue secret: %w", err)
-	}
-	if len(b) != 32 {
-		return gate{}, notice.New(notice.Integrity, "the queue's secret is damaged", "delete the file `secret` in the queue's folder; workers then need new tickets")
-	}
-	return gate{b, classes}, nil
-}
-
-func (g gate) password(name string) string {
-	m := hmac.New(sha256.New, g.secret)
-	m.Write([]byte("manx/queue/v1\x00" + name))
-	return hex.EncodeToString(m.Sum(nil))
-}
-
-// Check implements server.Authentication. A worker may take messages of jobs from
-// the classes' lines and its own, answer them, and advertise itself; it cannot
-// publish jobs, delete, or look at other streams or another worker's line.
-func (g gate) Check(c server.ClientAuthentication) bool {
-	o := c.GetOpts()
-	if subtle.ConstantTimeCompare([]byte(o.Password), []byte(g.password(o.Username))) != 1 {
-		return false
-	}
-	u := &server.User{Username: o.Username}
-	if o.Username != nodeName {
-		w := ledger.PartyID(o.Username)
-		if ledger.CheckID(w, "p") != nil {
-			return false
-		}
-		lines := []string{ownConsumer(w)}
-		for _, c := range g.classes {
-			for _, p := range priorities() {
-				lines = append(lines, consumer(c, p))
-			}
-		}
-		may := []string{advertSubject(o.Username), backSubject(o.Username)}
-		for _, l := range lines {
-			may = append(may, "$JS.API.CONSUMER.INFO."+jobsStream+"."+l, "$JS.API.CONSUMER.MSG.NEXT."+jobsStream+"."+l, "$JS.ACK."+jobsStream+"."+l+".>")
-		}
-		u.Permissions = &server.Permissions{
-			Publish:   &server.SubjectPermission{Allow: may},
-			Subscribe: &server.SubjectPermission{Allow: []string{inbox(o.Username) + ".>"}},
-		}
-	}
-	c.RegisterUser(u)
-	return true
-}
-
-// inbox is where a worker's answers arrive; others cannot listen to it.
-func inbox(name string) string { return "_INBOX-" + name }

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"manx/ledger"
+	"manx/ml/pool/badge"
 	"manx/privacy/notice"
 	"manx/storage"
 	"manx/storage/vault"
@@ -61,7 +62,10 @@ type Packs interface {
 // A Worker computes jobs one at a time, each on all cores; of short ones it claims many
 // at once and gives their results together. Its fields are set before Run.
 type Worker struct {
-	Ticket  Ticket
+	Ticket Ticket
+	// Renew, where not nil, gives the next ticket when the badge of the last one has less
+	// than half its life left.
+	Renew   func(ctx context.Context) (Ticket, error)
 	Network ledger.NetworkID
 	Signer  ledger.Signer // a party with the role of a worker
 	Ledger  Submitter
@@ -127,8 +131,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.checkRole(ctx); err != nil {
 		return err
 	}
-	conn, err := nats.Connect(w.Ticket.Text(), nats.Name(string(w.Signer.Party())), nats.CustomInboxPrefix(inbox(string(w.Signer.Party()))),
-		nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
+	conn, err := w.Ticket.connect(w.Signer, w.renew, nats.Name(string(w.Signer.Party())),
+		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		return notice.Because(err, notice.Unavailable, "the worker does not reach the queue of jobs", "is the node running? `manx up`")
 	}
@@ -188,6 +192,21 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// renew returns a newer ticket where one is needed and to be had.
+func (w *Worker) renew(t Ticket) Ticket {
+	if w.Renew == nil || !badge.Stale(t.get().Badge, time.Now()) {
+		return t
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	next, err := w.Renew(ctx)
+	if err != nil {
+		w.Log.WarnContext(ctx, "the worker gets no new ticket yet", "err", err)
+		return t
+	}
+	return next
 }
 
 // checkRole refuses to start what the ledger knows to be no worker. A ledger

@@ -96,7 +96,7 @@ func withLiar(t *testing.T, f func(liar *owner.Party)) {
 	liar := net.party(t, "liar", ledger.Worker, ledger.Common)
 	text, err := liar.Ticket(t.Context())
 	check(t, err)
-	ticket, err := pool.ParseTicket(text)
+	ticket, err := pool.ParseTicket(text, liar.Home.Network.Genesis)
 	check(t, err)
 	check(t, net.stopWorker(syscall.SIGTERM))
 	defer func() { check(t, net.startWorker()) }()

@@ -91,7 +91,7 @@ type Pool struct {
 	Wait    map[string]float64 `json:"expected_wait_seconds"` // of a job that comes now, by class
 }
 
-// A Worker is what a worker says of itself.
+// A Worker is what a worker says of itself, and what the node makes of it.
 type Worker struct {
 	Party     ledger.PartyID     `json:"worker"`
 	Rates     map[string]float64 `json:"rates"` // operations a second, measured, by class
@@ -106,6 +106,7 @@ type Worker struct {
 	Failed    uint64             `json:"failed"`
 	Draining  bool               `json:"draining"`
 	Silent    float64            `json:"silent_seconds"`
+	Trust     float64            `json:"trust"` // the part of its results that are held to be right, by its standing on the ledger
 }
 
 // A Page is part of a list; Next, where not 0, asks for the following part.

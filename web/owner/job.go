@@ -165,11 +165,22 @@ func (p *Party) Requested(ctx context.Context, body ledger.RequestJob) (id ledge
 // RequestJob asks for a model and holds its fee in escrow. Until done is called,
 // asking the same again goes on with the same job and pays nothing more.
 func (p *Party) RequestJob(ctx context.Context, body ledger.RequestJob) (id ledger.JobID, done func() error, err error) {
-	cmd, done, err := p.spend(ctx, requestName(body), body.Fee, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
+	return p.RequestJobAfter(ctx, body, nil)
+}
+
+// RequestJobAfter is RequestJob that calls first, where not nil, with the request and its
+// job's id before it is sent. An error of first's is returned, and nothing is sent.
+func (p *Party) RequestJobAfter(ctx context.Context, body ledger.RequestJob, first func(context.Context, ledger.JobID, ledger.RequestJob) error) (id ledger.JobID, done func() error, err error) {
+	idOf := func(c ledger.Command) ledger.JobID { return ledger.NewJobID(ledger.VerticalOf(body.Model), c.ID) }
+	var before func(ledger.Command) error
+	if first != nil {
+		before = func(c ledger.Command) error { return first(ctx, idOf(c), body) }
+	}
+	cmd, done, err := p.spendAfter(ctx, requestName(body), body.Fee, func(coins []ledger.CoinID, _ ledger.Amount) (ledger.Body, error) {
 		body.Fund = coins
 		return body, nil
-	})
-	return ledger.NewJobID(ledger.VerticalOf(body.Model), cmd.ID), done, err
+	}, before)
+	return idOf(cmd), done, err
 }
 
 // Await returns a job once it has reached a stage, or ended. Every change is

@@ -46,12 +46,23 @@ func refused(err error) bool {
 // crash or a lost reply the very same command is sent again. done forgets it,
 // when what follows from it has been done too.
 func (p *Party) once(ctx context.Context, name string, body ledger.Body) (cmd ledger.Command, done func() error, err error) {
+	return p.onceAfter(ctx, name, body, nil)
+}
+
+// onceAfter is once that calls first, where not nil, with a command that was not kept
+// before, before it is kept and sent.
+func (p *Party) onceAfter(ctx context.Context, name string, body ledger.Body, first func(ledger.Command) error) (cmd ledger.Command, done func() error, err error) {
 	cmd, done, found, err := p.resume(ctx, name)
 	if found || err != nil {
 		return cmd, done, err
 	}
 	if cmd, err = p.Sign(ctx, body); err != nil {
 		return cmd, done, err
+	}
+	if first != nil {
+		if err := first(cmd); err != nil {
+			return cmd, done, err
+		}
 	}
 	b, err := json.Marshal(cmd)
 	if err != nil {

@@ -62,6 +62,11 @@ func (p *Party) pick(ctx context.Context, amount ledger.Amount) (ids []ledger.Co
 // does; a coin that another of the party's commands spent first, which the index
 // had not shown yet, is picked anew.
 func (p *Party) spend(ctx context.Context, name string, amount ledger.Amount, body func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error)) (cmd ledger.Command, done func() error, err error) {
+	return p.spendAfter(ctx, name, amount, body, nil)
+}
+
+// spendAfter is spend with onceAfter.
+func (p *Party) spendAfter(ctx context.Context, name string, amount ledger.Amount, body func(coins []ledger.CoinID, sum ledger.Amount) (ledger.Body, error), first func(ledger.Command) error) (cmd ledger.Command, done func() error, err error) {
 	p.spending.Lock()
 	defer p.spending.Unlock()
 	if cmd, done, found, err := p.resume(ctx, name); found || err != nil {
@@ -77,7 +82,7 @@ func (p *Party) spend(ctx context.Context, name string, amount ledger.Amount, bo
 			if err != nil {
 				return cmd, done, err
 			}
-			cmd, done, err = p.once(ctx, name, b)
+			cmd, done, err = p.onceAfter(ctx, name, b, first)
 			if try == 5 || !notice.Is(err, notice.Conflict) || p.held(ctx, coins) {
 				return cmd, done, err
 			}

@@ -80,6 +80,9 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 type Terms struct {
 	Life  ledger.Time   // seconds until its deadline
 	Proof *ledger.Proof // of the result, by workers that are drawn; nil wants none
+
+	// Before, where not nil, is called with the request and its job's id before it is sent.
+	Before func(ctx context.Context, id ledger.JobID, ask ledger.RequestJob) error
 }
 
 // Diagnose asks a model for its finding on a record of the patient's own: slices,
@@ -143,7 +146,7 @@ func request(ctx context.Context, p *owner.Party, x prepared, id ledger.RecordID
 		return job, done, err
 	}
 	ask.Deadline, ask.Inputs, ask.EvalKeys = info.Now+terms.Life, e.Inputs, e.EvalKeys
-	return p.RequestJob(ctx, ask)
+	return p.RequestJobAfter(ctx, ask, terms.Before)
 }
 
 // open decrypts a job's results, one logit an input, and applies the model's rule.

@@ -68,12 +68,13 @@ spec:
 - --workers=-1
 - --nats=tls://{{ include "manx.name" . }}-nats.{{ .Release.Namespace }}.svc:4222
 - --nats-file=/queue/credentials
+- --nats-authority=/authority/authority.pem
+- --nats-ca=/ca/ca.crt
 - --nats-replicas={{ .Values.nats.replicas }}
 - --parties={{ .Values.exchange.holders }}
 - --log={{ .Values.exchange.log }}
 {{- end }}
 
 {{- define "manx.up.env" -}}
-- {name: SSL_CERT_DIR, value: /ca}
 - {name: GOMEMLIMIT, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: "1"}}}
 {{- end }}
