@@ -10,8 +10,8 @@ export TIMEFORMAT = (%lR)
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-build: ## manx and, for Fabric, the process of its contract, in bin/
-	$(GO) build -trimpath -o bin/ ./cmd/manx ./cmd/manx-contract
+build: ## manx, what evaluates on a GPU and, for Fabric, the process of its contract, in bin/
+	$(GO) build -trimpath -o bin/ ./cmd/manx ./cmd/manx-gpu ./cmd/manx-contract
 
 demo: build ## both stories on embedded parts; STUDY=dir or CREDIT=file.csv for your own input
 	bin/manx demo $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
@@ -41,6 +41,15 @@ bench: ## the figures of docs/benchmarks.md
 bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 	$(GO) test -run '^$$' -bench 'Transform|BesideLattigo|SumsOfFeatures' -benchtime 31x -timeout 60m ./privacy/ckks
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 60m ./ml/ckks
+
+bench-gpu: ## this machine's GPU beside its processor; first that it gives the same bytes
+	MANX_LIBCUDA=libcuda.so.1 $(GO) test -count=1 ./privacy/ckks/gpu/... ./ml/pool/engine
+	MANX_LIBCUDA=libcuda.so.1 $(GO) test -count=1 -run 'GPU|Accelerator' -v -bench GPU -benchtime 9x -timeout 20m ./privacy/ckks
+	MANX_LIBCUDA=libcuda.so.1 $(GO) test -run '^$$' -v -bench OnGPU -benchtime 9x -timeout 20m ./ml/ckks
+
+ptx: ## the GPU's kernels again, by CLANG (clang); it commits nothing
+	./privacy/ckks/gpu/kernels/ptx.sh $(or $(CLANG),clang) >kernels.ptx.new
+	mv kernels.ptx.new privacy/ckks/gpu/kernels/kernels.ptx
 
 bench-mpc: ## three-party computation: three processes on loopback, then on slow links
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
@@ -72,4 +81,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow bench-pool fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean

@@ -33,6 +33,7 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 	f.StringVar(&o.metrics, "metrics", "127.0.0.1:0", "loopback address of /metrics; port 0 takes a free one, which worker.json tells")
 	f.Float64Var(&o.price, "price", 0, "the least to work for, in MAN for 10^12 operations")
 	f.IntVar(&o.memory, "memory", 8, "GiB that the process may have in which jobs are evaluated")
+	f.StringVar(&o.gpu, "gpu", gpuAuto, "the program that evaluates on this machine's GPU: auto is manx-gpu beside manx, where it opens one; none is the processor")
 	f.BoolVar(&o.back, "return", false, "work again after `manx worker withdraw`")
 	c.AddCommand(run, evaluateCommand(),
 		&cobra.Command{Use: "bench", Short: "Measure how fast this machine evaluates, and of what class it is", Args: cobra.NoArgs,

@@ -36,6 +36,7 @@ type workerFlags struct {
 	metrics string
 	price   float64
 	memory  int // GiB
+	gpu     string
 	back    bool
 }
 
@@ -62,8 +63,18 @@ func (t *terminal) workerBench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say(map[string]any{"ok": true, "class": b.Class, "rate": b.Rate}, func(w io.Writer) {
+	g, why, err := findGPU(ctx, gpuAuto)
+	if err != nil {
+		return err
+	}
+	t.say(map[string]any{"ok": true, "class": b.Class, "rate": b.Rate, "gpu": g}, func(w io.Writer) {
 		fmt.Fprintf(w, "class\t%s\nrate\t%.3g operations a second\n", b.Class, b.Rate)
+		switch {
+		case g != nil:
+			fmt.Fprintf(w, "gpu\t%s, %d MiB free\nclass\t%s\nrate\t%.3g operations a second\n", g.Name, g.Memory>>20, g.Class, g.Rate)
+		case why != "":
+			fmt.Fprintf(w, "gpu\tnone: %s\n", why)
+		}
 	})
 	return nil
 }
@@ -110,16 +121,11 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 		return notice.New(notice.Denied, "this worker has withdrawn", "`manx worker run --return` lets it work again")
 	}
 	return t.asWorker(ctx, func(ctx context.Context, w *pool.Worker, p *owner.Party) error {
-		b, err := benched(ctx, dir)
+		e, rates, err := means(ctx, dir, o, w.Log)
 		if err != nil {
 			return err
 		}
-		w.Rates, w.Price, w.Control = map[pool.Class]float64{b.Class: b.Rate}, o.price, new(pool.Control)
-		e, err := sandboxed(o.memory, w.Log)
-		if err != nil {
-			return err
-		}
-		w.Engine = e
+		w.Engine, w.Rates, w.Price, w.Control = e, rates, o.price, new(pool.Control)
 		defer e.Close()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()

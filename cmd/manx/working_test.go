@@ -68,7 +68,7 @@ func TestARunningWorkerIsReachedFromItsFolder(t *testing.T) {
 	}
 	<-ctx.Done() // it is told to stop
 	c.close()
-	if err := me.workerRun(t.Context(), workerFlags{metrics: "127.0.0.1:0"}); !notice.Is(err, notice.Denied) {
+	if err := me.workerRun(t.Context(), workerFlags{metrics: "127.0.0.1:0", gpu: gpuNone}); !notice.Is(err, notice.Denied) {
 		t.Errorf("a worker that has withdrawn starts: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, controlFile)); err == nil {

@@ -15,6 +15,7 @@ import (
 	"manx/ml/lungct"
 	"manx/privacy"
 	he "manx/privacy/ckks"
+	"manx/privacy/ckks/gpu/gputest"
 	"manx/privacy/reveal"
 )
 
@@ -173,4 +174,62 @@ func benchmark(b *testing.B, g ml.Graph) {
 		}
 		b.ReportMetric(float64(down.Len()), "bytes")
 	})
+}
+
+// BenchmarkLungCTOnGPU measures one slice on this machine's GPU and on its processor: the
+// first with keys and plan to copy there, and those after it.
+func BenchmarkLungCTOnGPU(b *testing.B) {
+	g := gputest.Real(b)
+	p := compile(b, lungCT(roll(1)))
+	k := secretKey(b, p.Set())
+	cts, err := p.Encrypt(k, privacy.Hide(roll(2).vector(1<<12, .7)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, err := NewWorker(b.Context(), p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sent bytes.Buffer
+	if err := k.WriteEvaluationKeys(b.Context(), &sent, p.Needs(), nil); err != nil {
+		b.Fatal(err)
+	}
+	keys, err := he.ReadEvaluationKeys(b.Context(), &sent, p.Set(), p.Needs())
+	if err != nil {
+		b.Fatal(err)
+	}
+	a := he.NewAccelerator(g, g.Memory())
+	on, err := a.Evaluator(keys, [32]byte{1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var result bytes.Buffer
+	run := func(e *he.Evaluator) float64 {
+		began := time.Now()
+		c, err := w.Evaluate(b.Context(), e, cts, nil)
+		took := time.Since(began)
+		if err != nil {
+			b.Fatal(err)
+		}
+		result.Reset()
+		_, _ = c.WriteTo(&result)
+		return took.Seconds() * 1e3
+	}
+	first, gpu, cpu, here := run(on), 0.0, 0.0, he.NewEvaluator(keys)
+	theirs := bytes.Clone(result.Bytes())
+	if run(here); !bytes.Equal(result.Bytes(), theirs) {
+		b.Fatal("the GPU's result is not the processor's")
+	}
+	for b.Loop() {
+		gpu += run(on)
+		cpu += run(here)
+	}
+	_, held := a.Use()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(first, "first-ms")
+	b.ReportMetric(gpu/float64(b.N), "gpu-ms")
+	b.ReportMetric(cpu/float64(b.N), "cpu-ms")
+	b.ReportMetric(cpu/gpu, "times")
+	b.ReportMetric(float64(held), "resident-bytes")
+	b.Logf("on %s", g.Name())
 }

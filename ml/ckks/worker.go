@@ -18,6 +18,22 @@ type Worker struct {
 	curve []*he.PreparedPolynomial // as Plan.curves
 }
 
+// Prepared lists what the worker holds ready, as an he.Accelerator's Forget takes it.
+func (w *Worker) Prepared() (all []any) {
+	for _, p := range w.ready {
+		all = append(all, p)
+	}
+	for _, p := range w.curve {
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	for _, other := range w.beside {
+		all = append(all, other.Prepared()...)
+	}
+	return all
+}
+
 // newWorker readies the first network of a plan.
 func newWorker(ctx context.Context, p *Plan) (*Worker, error) {
 	inputs := make([]int, len(p.stages))

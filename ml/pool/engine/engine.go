@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
 	"io"
 
 	"manx/ml/ckks"
@@ -11,13 +12,16 @@ import (
 	he "manx/privacy/ckks"
 )
 
-// CKKS is the pool.Engine of class pool.CKKS.
-type CKKS struct{}
+// CKKS is the pool.Engine of class pool.CKKS, on this machine's processor or on its GPU.
+// Both give the same bytes.
+type CKKS struct {
+	GPU *he.Accelerator // nil: the processor
+}
 
 var _ pool.Engine = CKKS{}
 
 // Load implements pool.Engine.
-func (CKKS) Load(ctx context.Context, plan []byte) (pool.Program, error) {
+func (c CKKS) Load(ctx context.Context, plan []byte) (pool.Program, error) {
 	p, err := ckks.ReadPlan(plan)
 	if err != nil {
 		return nil, err
@@ -26,25 +30,54 @@ func (CKKS) Load(ctx context.Context, plan []byte) (pool.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return program{p, w}, nil
+	return program{p, w, c.GPU}, nil
 }
 
 type program struct {
 	plan   *ckks.Plan
 	worker *ckks.Worker
+	gpu    *he.Accelerator
+}
+
+// Close frees what a GPU holds of the plan.
+func (p program) Close() error {
+	if p.gpu == nil {
+		return nil
+	}
+	return p.gpu.Forget(p.worker.Prepared()...)
 }
 
 func (p program) Bind(ctx context.Context, keys io.Reader) (pool.Evaluator, error) {
-	k, err := he.ReadEvaluationKeys(ctx, keys, p.plan.Set(), p.plan.Needs())
+	if p.gpu == nil {
+		k, err := he.ReadEvaluationKeys(ctx, keys, p.plan.Set(), p.plan.Needs())
+		if err != nil {
+			return nil, err
+		}
+		return evaluator{p, he.NewEvaluator(k)}, nil
+	}
+	h := sha256.New()
+	k, err := he.ReadEvaluationKeys(ctx, io.TeeReader(keys, h), p.plan.Set(), p.plan.Needs())
 	if err != nil {
 		return nil, err
 	}
-	return evaluator{p, he.NewEvaluator(k)}, nil
+	e, err := p.gpu.Evaluator(k, [32]byte(h.Sum(nil)))
+	if err != nil {
+		return nil, err
+	}
+	return evaluator{p, e}, nil
 }
 
 type evaluator struct {
 	program
 	he *he.Evaluator
+}
+
+// Close frees the keys that a GPU holds.
+func (e evaluator) Close() error {
+	if e.gpu == nil {
+		return nil
+	}
+	return e.gpu.Forget(e.he)
 }
 
 func (e evaluator) Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {

@@ -34,6 +34,17 @@ func CostOf(plan []byte) (Cost, error) {
 	}, nil
 }
 
+// BenchGPU is Bench for a GPU with so many bytes of memory. Its class is "" where it has
+// too little to be of any.
+func BenchGPU(ctx context.Context, g *he.Accelerator, memory int64) (pool.Class, float64, error) {
+	const set = he.Deep
+	unit, err := g.Calibrate(ctx, set)
+	if err != nil {
+		return "", 0, err
+	}
+	return pool.GPU(memory), set.Butterflies() / unit.Seconds(), nil
+}
+
 // Bench measures how many butterflies a second this machine computes, on all its cores
 // together, within about a second, and returns the class it is of. The rate is that of
 // transforms and sums of products in the proportion of he.Calibrate.

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -27,7 +28,8 @@ import (
 // An Engine is a pool.Engine whose work is done in a child. Its fields are set before
 // its first use; it does one thing at a time. Close ends the child.
 type Engine struct {
-	Command []string      // a program and its arguments that call Serve; no environment is given to it
+	Command []string      // a program and its arguments that call Serve; no environment is given to it but
+	Keep    []string      // of this process, the variables of these names
 	Memory  int64         // bytes the child may have; 0 means 8 GiB
 	Time    time.Duration // for one call; 0 means 30 minutes
 	Log     *slog.Logger  // nil discards
@@ -83,6 +85,11 @@ func (e *Engine) start() error {
 func (e *Engine) spawn(isolated bool) (*child, error) {
 	cmd := exec.Command(e.Command[0], e.Command[1:]...) //nolint:noctx // it outlives calls
 	cmd.Env, cmd.Dir = []string{fmt.Sprintf("%s=%d", memoryVariable, e.Memory)}, "/"
+	for _, name := range e.Keep {
+		if v, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
 	if isolated {
 		isolate(cmd)
 	}

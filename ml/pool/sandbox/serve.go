@@ -135,8 +135,14 @@ func (s *servant) do(ctx context.Context, f frame, body io.Reader) error {
 		}
 		return err
 	case drop:
+		held := []any{s.programs[f.id], s.evaluators[f.id]}
 		delete(s.programs, f.id)
 		delete(s.evaluators, f.id)
+		for _, x := range held {
+			if c, ok := x.(io.Closer); ok { // it holds more than this process's memory
+				return c.Close()
+			}
+		}
 		return nil
 	default:
 		v := s.evaluators[f.id]

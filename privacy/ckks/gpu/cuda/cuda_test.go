@@ -40,7 +40,7 @@ func TestAMachineWithoutAGPUSaysSo(t *testing.T) {
 	}
 }
 
-// What a machine of the driver's names has is opened, or refused in words.
+// What this machine has is opened, or refused in words.
 func TestThisMachine(t *testing.T) {
 	g, err := cuda.Open("", 0)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestThisMachine(t *testing.T) {
 		}
 		t.Skipf("no GPU ran anything here: %v", err)
 	}
-	t.Logf("%s, %d MiB free", g.Name(), g.Memory()>>20)
+	t.Logf("%s, %d MiB free; MANX_LIBCUDA=libcuda.so.1 runs the tests on it", g.Name(), g.Memory()>>20)
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"manx/privacy/ckks/gpu"
@@ -23,6 +24,9 @@ var emulator embed.FS
 // "MEMORY=1048576" or "DEVICES=0", make another machine of it.
 func Library(t testing.TB, definitions ...string) string {
 	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the driver is loaded on Linux alone")
+	}
 	dir := t.TempDir()
 	for _, f := range []struct {
 		files  fs.FS
@@ -49,10 +53,36 @@ func Library(t testing.TB, definitions ...string) string {
 	return out
 }
 
-// Open opens the emulator's GPU.
+// driver, where it is set, names the library of a driver to use in the emulator's place:
+// `MANX_LIBCUDA=libcuda.so.1 go test …` runs the tests on this machine's GPU.
+const driver = "MANX_LIBCUDA"
+
+// Open opens the emulator's GPU, or where no definitions make another of it the one that
+// MANX_LIBCUDA asks for.
 func Open(t testing.TB, definitions ...string) *cuda.GPU {
 	t.Helper()
-	g, err := cuda.Open(Library(t, definitions...), 0)
+	library := os.Getenv(driver)
+	if library == "" || len(definitions) > 0 {
+		library = Library(t, definitions...)
+	}
+	return open(t, library)
+}
+
+// Real opens this machine's GPU, for a benchmark, and skips that where there is none.
+func Real(t testing.TB) *cuda.GPU {
+	t.Helper()
+	library := os.Getenv(driver)
+	if g, err := cuda.Open(library, 0); err != nil {
+		t.Skipf("no GPU ran: %v", err)
+	} else if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, library)
+}
+
+func open(t testing.TB, library string) *cuda.GPU {
+	t.Helper()
+	g, err := cuda.Open(library, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
