@@ -80,10 +80,14 @@ func about(k ledger.Key) string {
 
 // reason names what a movement was for, and as what the party was paid.
 func reason(l owner.Line) string {
-	if l.As == "" {
-		return about(l.Of)
+	of := about(l.Of)
+	if of == "" && strings.HasPrefix(l.What, "job.") {
+		of = "several jobs"
 	}
-	return about(l.Of) + " as " + l.As
+	if l.As == "" {
+		return of
+	}
+	return of + " as " + l.As
 }
 
 // span is the time of a statement, as it is asked for.
@@ -126,8 +130,8 @@ func camt(p ledger.PartyID, s owner.Statement, of span) element {
 	entries := []element{}
 	for i, l := range s.Lines {
 		more := "coin " + string(l.Coin) + ", balance " + l.Balance.String() + " MAN"
-		if l.Of != "" {
-			more += ", of " + reason(l)
+		if of := reason(l); of != "" {
+			more += ", of " + of
 		}
 		entries = append(entries, element{"NtryRef": fmt.Sprintf("%d.%d", l.Height, i), "Amt": amount(l.Amount), "CdtDbtInd": direction(l.In), "Sts": element{"Cd": "BOOK"},
 			"BookgDt": element{"DtTm": stamp(l.Time)}, "ValDt": element{"DtTm": stamp(l.Time)}, "AcctSvcrRef": l.Cause, "BkTxCd": element{"Prtry": element{"Cd": l.What, "Issr": "Manx"}}, "AddtlNtryInf": more})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -254,15 +255,17 @@ func (k *clerk) run(ctx context.Context) error {
 	beat := time.NewTicker(tickEvery)
 	defer beat.Stop()
 	open, since, last := map[ledger.JobID]ledger.Job{}, map[ledger.JobID]ledger.Height{}, ledger.Height(0)
+	disputed := map[ledger.JobID]ledger.Job{}
 	// Running a job again takes its time, so it is done beside the other duties,
 	// one job at a time; one that failed is tried again with a later beat.
 	var judging sync.WaitGroup
 	defer judging.Wait()
 	busy, judged := false, make(chan ledger.JobID, 1) // "" when it failed
+	ended := false                                    // a job has, since the latest checkpoint
 	judge := func() {
-		for _, j := range open {
-			if busy || j.Stage != ledger.Disputed {
-				continue
+		for _, j := range disputed {
+			if busy {
+				return
 			}
 			busy = true
 			judging.Go(func() {
@@ -290,9 +293,16 @@ func (k *clerk) run(ctx context.Context) error {
 			if _, known := since[j.ID]; !known {
 				since[j.ID] = n.height
 			}
+			if delete(disputed, j.ID); j.Stage == ledger.Disputed {
+				disputed[j.ID] = j
+			}
 			if open[j.ID] = j; j.Stage.Over() {
 				delete(open, j.ID)
 				delete(since, j.ID)
+				ended = true
+			}
+			if ended && len(news) == 0 { // one for all that have ended together
+				ended = false
 				k.try(ctx, "checkpoint", k.checkpoint)
 			}
 			if j.Stage == ledger.Revealed {
@@ -301,11 +311,16 @@ func (k *clerk) run(ctx context.Context) error {
 			judge()
 		case id := <-judged:
 			busy = false
+			delete(disputed, id)
 			if delete(open, id); id != "" {
 				judge() // the next one
 			}
 		case <-beat.C:
 			k.try(ctx, "tick", k.tick)
+			if ended {
+				ended = false
+				k.try(ctx, "checkpoint", k.checkpoint)
+			}
 			k.try(ctx, "prove", func(ctx context.Context) error { return k.prove(ctx, open) })
 			k.try(ctx, "close", func(ctx context.Context) error { return k.close(ctx, open) })
 			judge()
@@ -362,18 +377,33 @@ func (k *clerk) follow(ctx context.Context, news chan<- told) error {
 	return nil
 }
 
-// close sends the closing step of every job whose present wait has ended.
+// close sends the closing step of every job whose present wait has ended: of many jobs by
+// one command, where nothing but their fees moves.
 func (k *clerk) close(ctx context.Context, open map[ledger.JobID]ledger.Job) error {
 	now, err := k.now(ctx)
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, j := range open {
-		if j.Due >= now {
-			continue
+	var steps []ledger.Body
+	many := map[ledger.Vertical][]ledger.JobID{}
+	for id, j := range open {
+		switch {
+		case j.Due >= now:
+		case j.Proving != nil:
+			steps = append(steps, ledger.CloseJob{Job: id})
+		default:
+			v := ledger.VerticalOf(id)
+			many[v] = append(many[v], id)
 		}
-		c, err := ledger.NewCommand(k.genesis.ID(), k.exchange(), now+600, ledger.CloseJob{Job: j.ID})
+	}
+	for _, ids := range many {
+		for some := range slices.Chunk(ids, ledger.MaxSteps) {
+			steps = append(steps, ledger.SettleJobs{Close: some})
+		}
+	}
+	var errs []error
+	for _, b := range steps {
+		c, err := ledger.NewCommand(k.genesis.ID(), k.exchange(), now+600, b)
 		if err == nil {
 			_, err = k.ledger.Submit(ctx, c)
 		}

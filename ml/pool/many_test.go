@@ -2,24 +2,39 @@ package pool_test
 
 import (
 	"context"
-	"runtime"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"manx/ledger"
 	"manx/ledger/faulty"
-	"manx/privacy/notice"
+	"manx/ml/pool"
 	"manx/storage"
 )
 
-// asks has the patient ask for many jobs.
+// asks has the patient ask for up to 64 jobs at once.
 func (s *scene) asks(n int) (ids []ledger.JobID) {
 	s.T.Helper()
 	inputs := []storage.Ref{s.encrypt(1, 1, 1, 1), s.encrypt(0, 0, 0, 2)}
-	for range n {
-		ids = append(ids, s.askOver(s.model, s.Fund(s.patient, ledger.MAN(3)), inputs))
+	orgs := s.World.Organisations
+	coins := s.Do(orgs[0], ledger.IssueCoins{Out: slices.Repeat([]ledger.Output{{To: s.patient.Party(), Amount: ledger.MAN(3)}}, n), Reason: "test"}, orgs[1:]...)
+	var wait sync.WaitGroup
+	for i := range n {
+		c := s.Sign(s.patient, s.wants(s.model, ledger.NewCoinID(coins, i), inputs))
+		ids = append(ids, ledger.NewJobID(ledger.Health, c.ID))
+		wait.Go(func() {
+			if _, err := s.Submit(c); err != nil {
+				s.T.Error(err)
+			}
+		})
 	}
+	wait.Wait()
 	return ids
 }
 
@@ -65,18 +80,76 @@ func (s *scene) paidOnce(ids []ledger.JobID, before ledger.Amount) {
 	}
 }
 
-// rounds is a worker's ledger that sees the commands for many jobs.
+// rounds is a worker's ledger that sees the commands for many jobs, until it is cut off.
 type rounds struct {
 	ledger.Ledger
-	see func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error)
+	see  func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error)
+	dead atomic.Bool
+}
+
+var errDead = errors.New("the process is dead")
+
+func (l *rounds) Read(ctx context.Context, k ledger.Key) ([]byte, error) {
+	if l.dead.Load() {
+		return nil, errDead
+	}
+	return l.Ledger.Read(ctx, k)
 }
 
 func (l *rounds) Submit(ctx context.Context, c ledger.Command) (ledger.Height, error) {
+	if l.dead.Load() {
+		return 0, errDead
+	}
 	var b ledger.WorkJobs
 	if c.Name != b.Command() || ledger.Decode(c.Body, &b) != nil {
 		return l.Ledger.Submit(ctx, c)
 	}
 	return l.see(ctx, c, b)
+}
+
+// cable leads to the queue until it is cut: a worker behind it is heard no more, as if its
+// process had been killed.
+func (s *scene) cable(t pool.Ticket) (through pool.Ticket, cut func()) {
+	s.T.Helper()
+	u, err := url.Parse(t.Text())
+	check(s.T, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(s.T, err)
+	to := u.Host
+	u.Host = l.Addr().String()
+	through, err = pool.ParseTicket(u.String())
+	check(s.T, err)
+	var mu sync.Mutex
+	var ends []net.Conn
+	var copying sync.WaitGroup
+	copying.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			mu.Lock()
+			ends = append(ends, in, out)
+			mu.Unlock()
+			copying.Go(func() { _, _ = io.Copy(in, out) })
+			copying.Go(func() { _, _ = io.Copy(out, in) })
+		}
+	})
+	cut = sync.OnceFunc(func() {
+		_ = l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range ends {
+			_ = c.Close()
+		}
+	})
+	s.T.Cleanup(func() { cut(); copying.Wait() })
+	return through, cut
 }
 
 // TestInvariant8_RoundsWithBrokenReplies: short jobs go in rounds, and every first try of
@@ -90,6 +163,7 @@ func TestInvariant8_RoundsWithBrokenReplies(t *testing.T) {
 			var mu sync.Mutex
 			tried, most := map[ledger.CommandID]bool{}, 0
 			w := s.worker()
+			w.Engine = work{1}
 			broken := faulty.New(s.Ledger, func(c ledger.Command) faulty.Fault {
 				mu.Lock()
 				defer mu.Unlock()
@@ -99,7 +173,7 @@ func TestInvariant8_RoundsWithBrokenReplies(t *testing.T) {
 				tried[c.ID] = true
 				return how
 			})
-			w.Ledger = &rounds{broken, func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
+			w.Ledger = &rounds{Ledger: broken, see: func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
 				mu.Lock()
 				most = max(most, len(b.Claims)+len(b.Results))
 				mu.Unlock()
@@ -130,50 +204,38 @@ func TestInvariant8_KilledInTheMiddleOfARound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t)
-			ids := s.asks(64)
+			second := s.worker()
+			ids := s.asks(48)
 			before := s.held()
-			w := s.worker()
-			dying, armed := make(chan struct{}), make(chan struct{}, 1)
-			var once sync.Once
-			life := *w
-			life.Ledger = &rounds{s.Ledger, func(ctx context.Context, cmd ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
-				if len(b.Results) == 0 || len(b.Claims) == 0 {
+			first := s.worker()
+			first.Engine, first.Drain = work{1}, time.Millisecond
+			w := *first // as it comes back
+			var cut func()
+			first.Ticket, cut = s.cable(first.Ticket)
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			l := &rounds{Ledger: s.Ledger}
+			l.see = func(ctx context.Context, cmd ledger.Command, b ledger.WorkJobs) (h ledger.Height, err error) {
+				if len(b.Results) < 2 {
 					return s.Ledger.Submit(ctx, cmd)
 				}
-				armed <- struct{}{}
-				select {
-				case <-dying:
-					if !c.arrives {
-						return 0, notice.New(notice.Denied, "the process is dead", "")
-					}
-				case <-time.After(2 * time.Second): // nothing was computed beside it: not this one
-					<-armed
+				defer end()
+				defer cut()
+				if c.arrives {
+					_, err = s.Ledger.Submit(ctx, cmd)
+					check(t, err)
 				}
-				return s.Ledger.Submit(ctx, cmd)
-			}}
-			life.Progress = func(ledger.JobID, int, int) {
-				select {
-				case <-armed:
-					once.Do(func() { close(dying) })
-					runtime.Goexit() // no word to the queue, no heartbeat
-				default:
-				}
+				l.dead.Store(true)
+				return 0, errDead
 			}
+			first.Ledger = l
 			stop := s.dispatch()
-			over := make(chan struct{})
-			go func() {
-				defer close(over)
-				if err := life.Run(t.Context()); err != nil {
-					t.Error(err)
-				}
-			}()
-			select {
-			case <-over:
-			case <-time.After(20 * time.Second):
+			check(t, first.Run(ctx))
+			if !l.dead.Load() {
 				t.Fatal("the worker did not die")
 			}
 			if !c.back {
-				w = s.worker()
+				w.Signer, w.Ticket = second.Signer, second.Ticket
 			}
 			s.start(w.Run)
 			time.Sleep(2 * ackWait)
@@ -199,7 +261,7 @@ func TestARevokedJobOfARoundIsNotPaid(t *testing.T) {
 	before := s.held()
 	w := s.worker()
 	var once sync.Once
-	w.Ledger = &rounds{s.Ledger, func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
+	w.Ledger = &rounds{Ledger: s.Ledger, see: func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
 		h, err := s.Ledger.Submit(ctx, c)
 		for _, id := range b.Claims {
 			if s.Job(id).Record == other {

@@ -132,10 +132,15 @@ func (s *scene) ask(m ledger.ModelID) ledger.JobID {
 
 func (s *scene) askOver(m ledger.ModelID, fund ledger.CoinID, inputs []storage.Ref) ledger.JobID {
 	s.T.Helper()
-	return ledger.NewJobID(ledger.Health, s.Do(s.patient, ledger.RequestJob{
+	return ledger.NewJobID(ledger.Health, s.Do(s.patient, s.wants(m, fund, inputs)))
+}
+
+// wants is what the patient signs to ask for a job.
+func (s *scene) wants(m ledger.ModelID, fund ledger.CoinID, inputs []storage.Ref) ledger.RequestJob {
+	return ledger.RequestJob{
 		Model: m, Subject: s.patient.Party(), Purpose: ledger.Diagnosis, Fund: []ledger.CoinID{fund}, Fee: ledger.MAN(3),
 		Deadline: s.World.Now() + 24*3600, Record: s.record, Version: 1, EvalKeys: s.keys, Inputs: inputs,
-	}))
+	}
 }
 
 // start runs something until the test ends or the returned function is called.

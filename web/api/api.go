@@ -132,7 +132,7 @@ type Movement struct {
 	Amount  ledger.Amount    `json:"amount"`
 	Balance ledger.Amount    `json:"balance"`      // of the party after it
 	What    string           `json:"what"`         // sent, received, issued, burnt, or the event that came with it: job.settled, escrow.stepped
-	Of      ledger.Key       `json:"of,omitempty"` // what that event was about
+	Of      ledger.Key       `json:"of,omitempty"` // what that event was about; empty where the command did the same to several
 	As      string           `json:"as,omitempty"` // the role that its terms paid with the coin
 	Cause   ledger.CommandID `json:"cause"`
 }

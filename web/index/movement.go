@@ -231,6 +231,8 @@ func (e *entries) enter(command []ledger.Event) error {
 			e.rows = append(e.rows, entry{string(c.Owner), api.Movement{Coin: c.ID, Amount: c.Amount, In: true, As: c.As}})
 		case what == "" && !strings.HasPrefix(v.Name, "coin."):
 			what, about = v.Name, v.Key
+		case v.Name == what && v.Key != about:
+			about = "" // of several
 		}
 	}
 	for i := begin; i < len(e.rows); i++ {
