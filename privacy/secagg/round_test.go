@@ -24,8 +24,10 @@ func newAccount(t testing.TB) account {
 	return account(k)
 }
 
-func (a account) Public() ed25519.PublicKey { return ed25519.PrivateKey(a).Public().(ed25519.PublicKey) }
-func (a account) Sign(m []byte) []byte      { return ed25519.Sign(ed25519.PrivateKey(a), m) }
+func (a account) Public() ed25519.PublicKey {
+	return ed25519.PrivateKey(a).Public().(ed25519.PublicKey)
+}
+func (a account) Sign(m []byte) []byte { return ed25519.Sign(ed25519.PrivateKey(a), m) }
 
 // party is one side of a round, which may be killed and begun again.
 type party struct {
