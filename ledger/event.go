@@ -16,7 +16,8 @@ const (
 	RecordErased        = "record.erased"
 	FileCommitted       = "credit.committed" // Commitment
 	FieldDisputed       = "credit.disputed"
-	GrantGiven          = "grant.given" // Grant
+	BudgetChanged       = "budget.changed" // Budget
+	GrantGiven          = "grant.given"    // Grant
 	GrantRevoked        = "grant.revoked"
 	GrantUsed           = "grant.used"      // a call on it was made
 	SharesDestroyed     = "grant.destroyed" // Destroyed
