@@ -72,4 +72,8 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow bench-pool fuzz train clean
+bench-train: ## training together: noise, what it costs, who can be told to have been in it
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./privacy/dp/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./ml/membership
+
+.PHONY: help build demo real real-down demo-real test lint bench bench-train bench-he bench-mpc bench-real bench-escrow bench-pool fuzz train clean

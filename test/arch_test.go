@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"escrow", "health", "credit", "ml", "storage/vault", "storage/wraps"},
 	{
 		"ledger/contract", "ledger/embedded", "ledger/fabric", "ledger/faulty", "ledger/ledgertest",
-		"ml/approximate", "ml/boost", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/consumertrees", "ml/federated", "ml/heart", "ml/logistic", "ml/lungct", "ml/lungsurvival", "ml/mpc", "ml/onnx", "ml/pneumonia", "ml/pool",
+		"ml/approximate", "ml/boost", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/consumertrees", "ml/federated", "ml/heart", "ml/logistic", "ml/lungct", "ml/lungsurvival", "ml/membership", "ml/mpc", "ml/onnx", "ml/pneumonia", "ml/pool",
 		"ml/saliency", "ml/samples", "ml/scorecard", "ml/sharedscore", "ml/train", "ml/tree", "ml/validation", "ml/workbench",
 	},
 	{"web"},

@@ -12,7 +12,8 @@
 // siblings), how often an asker called a model
 // that has a limit (ledger.CallsKey), when a storage provider was challenged last
 // (ledger.LastHoldingKey), who computes on shares for an
-// organisation (ledger.SeatKey), the owner's signature on a grant given
+// organisation (ledger.SeatKey), what was spent of a record's privacy budget and on
+// what (ledger.BudgetKey, ledger.BudgetMarkKey), the owner's signature on a grant given
 // beforehand (ledger.SignedKey) and the holders' word that its shares are
 // destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey), applied
 // commands ("common/command/…"), digests of keys in use ("common/seen/…"),
@@ -167,6 +168,9 @@ func (t *txn) dispatch() error {
 		return t.dispatchTraining()
 	}
 	if known, err := t.dispatchProof(); known {
+		return err
+	}
+	if known, err := t.dispatchBudget(); known {
 		return err
 	}
 	return t.dispatchAgreement()

@@ -55,10 +55,27 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 			return err
 		}
 	}
+	if err := t.exactly(r, g); err != nil {
+		return err
+	}
 	if err := t.rest(r.ID, resting{Grant: g.ID, Until: end}); err != nil {
 		return err
 	}
 	return t.save(ledger.KeyOf(g.ID), g, ledger.GrantGiven)
+}
+
+// exactly spends a record's budget for what a grant lets another learn without
+// noise: a result, as many as it has calls, or, for research, the record itself. To
+// be read for care costs nothing: who treats a patient knows her.
+func (t *txn) exactly(r ledger.Record, g ledger.Grant) error {
+	if g.Access == ledger.Read && g.Purpose == ledger.Care {
+		return nil
+	}
+	of := string(g.ID)
+	if g.Job != "" {
+		of = string(g.Job)
+	}
+	return t.charge(r, ledger.BudgetUse{Kind: ledger.UseRelease, Of: of, By: g.To, Exact: max(g.Calls, 1)})
 }
 
 // consents checks that a grant to compute says what the request it consents to

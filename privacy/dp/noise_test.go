@@ -200,10 +200,13 @@ func TestBoundFits32Bits(t *testing.T) {
 	for _, c := range []struct {
 		records int
 		sigma   int64
-	}{{0, 1000}, {500, 1000}, {1_000_000, 5000}, {1 << 30, 1000}} {
+	}{{0, 1000}, {500, 1000}, {400, 7777}, {10, 1000 * Thousandth}, {1_000_000, 5000}, {1 << 30, 1000}} {
 		b := Bound(c.records, c.sigma)
 		if b < 1 || float64(b)*(float64(c.records)+16*float64(c.sigma)/1000) >= 1<<31 {
 			t.Errorf("%d records, sigma %d: bound %d", c.records, c.sigma, b)
+		}
+		if err := (Plan{Bound: b, Sigma: c.sigma, Sites: 1}).Check(); err != nil && b >= 64 {
+			t.Errorf("%d records, sigma %d: bound %d: %v", c.records, c.sigma, b, err)
 		}
 	}
 	if Bound(1<<31, 1000) != 0 || Bound(-1, 1) != 0 || Bound(10, 0) != 0 {

@@ -81,13 +81,15 @@ func (p Plan) Mechanism(perMillion int64) Mechanism {
 
 // Bound returns the finest grid, a power of two, on which a sum of so many records
 // with noise of sigma thousandths fits in 32 bits with a sign: every record at its
-// bound and 16 deviations of noise beside them. It returns 0 where there is none.
+// bound and 16 deviations of noise beside them; and on which a Plan may draw that
+// noise. It returns 0 where there is none.
 func Bound(records int, sigma int64) int64 {
 	if records < 0 || sigma < 1 || sigma > 1000*Thousandth {
 		return 0
 	}
 	for b := int64(MaxBound); b > 0; b /= 2 {
-		if float64(b)*(float64(records)+16*float64(sigma)/Thousandth+1) < 1<<31 {
+		noise := float64(b) * float64(sigma) / Thousandth
+		if float64(b)*float64(records+1)+16*noise < 1<<31 && noise <= 1<<20 {
 			return b
 		}
 	}

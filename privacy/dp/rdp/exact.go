@@ -23,9 +23,9 @@ func ceilDiv(a, b *big.Int) *big.Int {
 // times multiplies two numbers.
 func times(a, b *big.Int) *big.Int {
 	p := new(big.Int).Mul(a, b)
-	low := new(big.Int).And(p, new(big.Int).Sub(one(), big.NewInt(1)))
+	rest := p.Sign() > 0 && p.TrailingZeroBits() < places
 	p.Rsh(p, places)
-	if low.Sign() != 0 {
+	if rest {
 		p.Add(p, big.NewInt(1))
 	}
 	return p
@@ -71,7 +71,7 @@ func log(x *big.Int) *big.Int {
 func artanh2(m *big.Int) *big.Int {
 	z := ceilDiv(new(big.Int).Lsh(new(big.Int).Sub(m, one()), places), new(big.Int).Add(m, one()))
 	sum, power, square := new(big.Int).Set(z), z, times(z, z)
-	for i := int64(3); i <= 171; i += 2 {
+	for i := int64(3); i <= 171 && power.BitLen() > 1; i += 2 {
 		power = times(power, square)
 		sum.Add(sum, ceilDiv(power, big.NewInt(i)))
 	}
@@ -96,18 +96,31 @@ func moments(square *big.Int) []*big.Int {
 	return out
 }
 
+// powers returns x^0 to x^n, exactly.
+func powers(x int64, n int) []*big.Int {
+	out := []*big.Int{big.NewInt(1)}
+	for k := 1; k <= n; k++ {
+		out = append(out, new(big.Int).Mul(out[k-1], big.NewInt(x)))
+	}
+	return out
+}
+
+// A mixture is what the divergences of one sum have in common: powers of the rate, of
+// what is left of it, and of their unit, and the moments.
+type mixture struct{ in, out, unit, moments []*big.Int }
+
 // divergence returns log(A)/(a-1) in billionths, where A is the sum over k of
 // C(a,k) (1-q)^(a-k) q^k moments[k].
-func divergence(a, rate int64, moments []*big.Int) *big.Int {
-	in, out := big.NewInt(rate), big.NewInt(Million-rate)
-	sum := new(big.Int)
-	for k := int64(0); k <= a; k++ {
-		t := new(big.Int).Binomial(a, k)
-		t.Mul(t, new(big.Int).Exp(in, big.NewInt(k), nil))
-		t.Mul(t, new(big.Int).Exp(out, big.NewInt(a-k), nil))
-		sum.Add(sum, t.Mul(t, moments[k]))
+func (m mixture) divergence(a int64) *big.Int {
+	sum, choose, t := new(big.Int), big.NewInt(1), new(big.Int)
+	for k := range a + 1 {
+		t.Mul(choose, m.in[k])
+		t.Mul(t, m.out[a-k])
+		sum.Add(sum, t.Mul(t, m.moments[k]))
+		choose.Mul(choose, big.NewInt(a-k))
+		choose.Quo(choose, big.NewInt(k+1)) // without a rest
 	}
-	sum = ceilDiv(sum, new(big.Int).Exp(big.NewInt(Million), big.NewInt(a), nil))
+	sum = ceilDiv(sum, m.unit[a])
 	// One unit more covers that shares of noise sum to a discrete Gaussian only to
 	// within 2^-800 (package dp, Plan).
 	sum.Add(sum, big.NewInt(1))

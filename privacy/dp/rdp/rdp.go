@@ -62,11 +62,20 @@ const (
 // ErrPrice marks a sum that has no price here.
 var ErrPrice = errors.New("noise is a tenth to a thousand times what one record can add, and the rate of sampling 1 to 1000000 millionths")
 
-// Of returns the price of one sum: sigma is the noise's deviation in thousandths of
-// the largest norm of one record's part, rate that of sampling in millionths.
-func Of(sigma, rate int64) (p Price, err error) {
+// Check returns ErrPrice where Of would.
+func Check(sigma, rate int64) error {
 	if sigma < MinSigma || sigma > MaxSigma || rate < 1 || rate > Million {
-		return p, ErrPrice
+		return ErrPrice
+	}
+	return nil
+}
+
+// Of returns the price of one sum: sigma is the noise's deviation in thousandths of
+// the largest norm of one record's part, rate that of sampling in millionths. It
+// takes about a millisecond.
+func Of(sigma, rate int64) (p Price, err error) {
+	if err := Check(sigma, rate); err != nil {
+		return p, err
 	}
 	square := big.NewInt(sigma * sigma) // sigma^2 in millionths
 	if rate == Million {
@@ -76,11 +85,13 @@ func Of(sigma, rate int64) (p Price, err error) {
 		}
 		return p, nil
 	}
-	moments := moments(square)
+	m := mixture{moments: moments(square)}
+	most := len(m.moments) - 1
+	m.in, m.out, m.unit = powers(rate, most), powers(Million-rate, most), powers(Million, most)
 	for i, a := range orders() {
 		p[i] = Most
-		if int(a) < len(moments) {
-			p[i] = capped(divergence(a, rate, moments))
+		if int(a) <= most {
+			p[i] = capped(m.divergence(a))
 		}
 	}
 	return p, nil
