@@ -76,8 +76,8 @@ type Grant struct {
 	Key           Hash             `json:"key,omitzero"`           // of that committee
 
 	// Of a grant to train.
-	Training TrainingID  `json:"training,omitempty"`
-	Cost     PrivacyCost `json:"cost,omitzero"` // what the training costs the record at most; it was spent when this was given
+	Training TrainingID `json:"training,omitempty"`
+	Noise    Noise      `json:"noise,omitzero"` // of the training, whose price was spent when this was given
 }
 
 // Left returns how many calls a grant given beforehand still allows.
@@ -108,9 +108,10 @@ type GiveGrant struct {
 	Input storage.Ref `json:"input,omitzero"`
 	Key   Hash        `json:"key,omitzero"`
 
-	// To train: what for, and what that may cost the record, as the proposal has it.
-	Training TrainingID  `json:"training,omitempty"`
-	Cost     PrivacyCost `json:"cost,omitzero"`
+	// To train: what for, and by what noise, whose price the record pays, as the
+	// proposal has it.
+	Training TrainingID `json:"training,omitempty"`
+	Noise    Noise      `json:"noise,omitzero"`
 }
 
 // Command implements Body.
@@ -131,8 +132,8 @@ func (b GiveGrant) Check() error {
 		return errors.New("training is permitted by a grant to train, which is for nothing else")
 	case b.Access == Train:
 		return b.checkTraining()
-	case b.Training != "" || !b.Cost.IsZero():
-		return errors.New("only a grant to train names a training, and what it costs")
+	case b.Training != "" || !b.Noise.IsZero():
+		return errors.New("only a grant to train names a training, and its noise")
 	case b.Access != Read && b.Access != Compute:
 		return errors.New("access is read, compute or train")
 	case b.Access == Compute && CheckID(b.Model, "model") != nil, b.Access == Compute && b.Calls == 0 && CheckID(b.Job, "job") != nil:
@@ -176,11 +177,11 @@ func (b GiveGrant) checkBeforehand() error {
 func (b GiveGrant) checkTraining() error {
 	switch {
 	case b.Model != "" || b.Job != "" || b.Calls != 0 || b.Version != 0 || !b.ModelHash.IsZero() || !b.Input.IsZero() || !b.Key.IsZero():
-		return errors.New("a grant to train names a training and what it costs, and nothing to compute")
+		return errors.New("a grant to train names a training and its noise, and nothing to compute")
 	case b.Until <= 0:
 		return errors.New("a grant has an end")
 	}
-	return errors.Join(CheckID(b.Training, "training"), b.Cost.Check())
+	return errors.Join(CheckID(b.Training, "training"), b.Noise.Check())
 }
 
 // RevokeGrant ends a grant of the author's at once.

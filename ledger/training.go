@@ -86,29 +86,6 @@ const (
 	maxTrainingCodes   = 64
 )
 
-// A PrivacyCost is what a record's owner may lose at most, as (epsilon, delta)-
-// differential privacy; see privacy/dp. Both zero promises nothing: what a model
-// tells of the records it was trained on is then not bounded.
-type PrivacyCost struct {
-	Epsilon uint64 `json:"epsilon"` // millionths
-	Delta   uint64 `json:"delta"`   // millionths of a millionth
-}
-
-// IsZero reports whether nothing is promised.
-func (c PrivacyCost) IsZero() bool { return c == PrivacyCost{} }
-
-// Check refuses what bounds nothing: an epsilon over 100, or a delta of one in a
-// thousand or more.
-func (c PrivacyCost) Check() error {
-	if c.IsZero() {
-		return nil
-	}
-	if c.Epsilon == 0 || c.Epsilon > 100_000_000 || c.Delta == 0 || c.Delta >= 1_000_000_000 {
-		return errors.New("an epsilon is above 0 and at most 100, a delta above 0 and below 0.001; without either nothing is promised")
-	}
-	return nil
-}
-
 // A TrainingColumn is one measurement that every site's table has: a number in a
 // unit, or one of some codes.
 type TrainingColumn struct {
@@ -149,7 +126,7 @@ type ProposeTraining struct {
 	Label   TrainingColumn   `json:"label"`
 	Rounds  int              `json:"rounds"`          // that may be opened, with or without a result
 	Minimum int              `json:"minimum"`         // records that a site takes part with at least
-	Cost    PrivacyCost      `json:"cost"`            // of the whole training, to every record in it
+	Noise   Noise            `json:"noise,omitzero"`  // of all its rounds, which every record in it pays for; none: nothing bounds what the model tells of a record
 	Users   []PartyID        `json:"users,omitempty"` // who may ask for the model; none: whom its owner serves
 	Export  bool             `json:"export"`          // whether the model may leave the training
 	Own     uint32           `json:"own"`             // the proposer's parts of WholeShare of what it earns; the rest is the sites'
@@ -171,14 +148,16 @@ func (b ProposeTraining) Check() error {
 		return fmt.Errorf("a training has a title of one line, at most %d bytes", maxSumTitle)
 	case len(b.Sites) < MinTrainingSites || len(b.Sites) > MaxTrainingSites:
 		return fmt.Errorf("%d to %d hospitals train together: of two, each would learn the other's updates", MinTrainingSites, MaxTrainingSites)
-	case b.Quorum < MinTrainingSites || b.Quorum > len(b.Sites):
-		return fmt.Errorf("a round needs %d sites at least, and no more than are invited", MinTrainingSites)
+	case b.Quorum < MinTrainingSites || b.Quorum > len(b.Sites) || 2*b.Quorum <= len(b.Sites)+1:
+		return fmt.Errorf("a round needs %d sites at least, more than half and a half of those invited, and no more than those", MinTrainingSites)
 	case b.Kind != Chart && b.Kind != Deidentified:
 		return errors.New("trained is on charts or on de-identified studies")
 	case b.Minimum < MinCohort || b.Minimum > maxSumMinimum:
 		return fmt.Errorf("the fewest records that a site takes part with are %d to %d: fewer could point at a person", MinCohort, maxSumMinimum)
 	case b.Rounds < 1 || b.Rounds > MaxTrainingRounds:
 		return fmt.Errorf("a training has 1 to %d rounds", MaxTrainingRounds)
+	case !b.Noise.IsZero() && b.Noise.Sums != int64(b.Rounds):
+		return errors.New("noise is paid for in every round that may be opened, and no other")
 	case b.Own > WholeShare:
 		return errors.New("the proposer's part of what the model earns is 0 to 10000 parts")
 	case len(b.Key) != ed25519.PublicKeySize || b.Start.IsZero():
@@ -209,7 +188,7 @@ func (b ProposeTraining) Check() error {
 	if host, port, err := net.SplitHostPort(b.Hub); err != nil || host == "" || port == "" || len(b.Hub) > 253 {
 		return errors.New("the hub where sites meet is host:port")
 	}
-	return errors.Join(b.Cost.Check(), b.Model.check(), b.checkColumns())
+	return errors.Join(b.Noise.Check(), b.Model.check(), b.checkColumns())
 }
 
 func (m TrainingModel) check() error {

@@ -66,9 +66,10 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 
 // exactly spends a record's budget for what a grant lets another learn without
 // noise: a result, as many as it has calls, or, for research, the record itself. To
-// be read for care costs nothing: who treats a patient knows her.
+// be read for care costs nothing: who treats a patient knows her. What a training costs
+// permitTraining has spent.
 func (t *txn) exactly(r ledger.Record, g ledger.Grant) error {
-	if g.Access == ledger.Read && g.Purpose == ledger.Care {
+	if g.Access == ledger.Read && g.Purpose == ledger.Care || g.Access == ledger.Train {
 		return nil
 	}
 	of := string(g.ID)

@@ -314,8 +314,8 @@ func (t *txn) permitTraining(g *ledger.Grant, b ledger.GiveGrant, r ledger.Recor
 		return refuse(notice.Denied, "the hospital takes no part in this training", "name one that does: `manx grant add RECORD PARTY --purpose training`")
 	case r.Kind != on.Kind:
 		return refuse(notice.Denied, "the training is on records of another kind", "read what it is about: `manx train status`")
-	case b.Cost != on.Cost:
-		return refuse(notice.Integrity, "the grant says another cost to the record than the training has", "read it again: `manx train status`")
+	case b.Noise != on.Noise:
+		return refuse(notice.Integrity, "the grant says other noise than the training has, whose price the record pays", "read it again: `manx train status`")
 	case b.Until < on.Until:
 		return refuse(notice.Invalid, "the grant would end before the training does; it can be revoked at any time", "give more days: `manx grant add --days N`")
 	}
@@ -333,7 +333,16 @@ func (t *txn) permitTraining(g *ledger.Grant, b ledger.GiveGrant, r ledger.Recor
 			return refuse(notice.Conflict, "the record takes part in the training already", "list your grants: `manx grant list`")
 		}
 	}
-	g.Training, g.Cost = on.ID, on.Cost
+	g.Training, g.Noise = on.ID, on.Noise
+	use := ledger.BudgetUse{Kind: ledger.UseTraining, Of: string(on.ID), By: b.To}
+	if on.Noise.IsZero() {
+		use.Exact = 1
+	} else if use.Price, err = on.Noise.Price(); err != nil {
+		return checked(err)
+	}
+	if err := t.charge(r, use); err != nil {
+		return err
+	}
 	if err := t.save(k, g.ID, ""); err != nil {
 		return err
 	}

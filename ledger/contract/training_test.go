@@ -17,6 +17,7 @@ func TestTrainingProposals(t *testing.T) {
 	sites := s.Sites(ledger.Health, 4)
 	bank, person := s.Party(ledger.Credit, ledger.Lender), s.Party(ledger.Health, ledger.Person)
 	scientist, worker := s.Party(ledger.Health, ledger.Scientist), s.Party(ledger.Common, ledger.Worker)
+	outsider := s.Party(ledger.Health, ledger.Hospital)
 	for what, c := range map[string]struct {
 		by     *ledgertest.Key
 		change func(*ledger.ProposeTraining)
@@ -51,15 +52,16 @@ func TestTrainingProposals(t *testing.T) {
 		"a recipe as long as a book": {sites[0], func(b *ledger.ProposeTraining) {
 			b.Model.Recipe = json.RawMessage(`"` + strings.Repeat("x", 9<<10) + `"`)
 		}, notice.Invalid},
-		"a model of nothing":               {sites[0], func(b *ledger.ProposeTraining) { b.Model.Parameters = 0 }, notice.Invalid},
-		"an epsilon without delta":         {sites[0], func(b *ledger.ProposeTraining) { b.Cost.Delta = 0 }, notice.Invalid},
-		"an epsilon that bounds nothing":   {sites[0], func(b *ledger.ProposeTraining) { b.Cost.Epsilon = 1e9 }, notice.Invalid},
-		"without a hub":                    {sites[0], func(b *ledger.ProposeTraining) { b.Hub = "nowhere" }, notice.Invalid},
-		"without a key":                    {sites[0], func(b *ledger.ProposeTraining) { b.Key = nil }, notice.Invalid},
-		"without parameters to begin with": {sites[0], func(b *ledger.ProposeTraining) { b.Start = ledger.Hash{} }, notice.Invalid},
-		"more than all of the earnings":    {sites[0], func(b *ledger.ProposeTraining) { b.Own = ledger.WholeShare + 1 }, notice.Invalid},
-		"a vote that is over":              {sites[0], func(b *ledger.ProposeTraining) { b.Voting = s.World.Now() }, notice.Invalid},
-		"for ever":                         {sites[0], func(b *ledger.ProposeTraining) { b.Until += ledger.MaxTraining }, notice.Invalid},
+		"a model of nothing":                  {sites[0], func(b *ledger.ProposeTraining) { b.Model.Parameters = 0 }, notice.Invalid},
+		"noise for other rounds than it has":  {sites[0], func(b *ledger.ProposeTraining) { b.Noise.Sums++ }, notice.Invalid},
+		"noise that bounds nothing":           {sites[0], func(b *ledger.ProposeTraining) { b.Noise.Sigma = 1 }, notice.Invalid},
+		"a quorum of half of them and a half": {sites[0], func(b *ledger.ProposeTraining) { b.Sites = append(b.Sites, outsider.Party()) }, notice.Invalid},
+		"without a hub":                       {sites[0], func(b *ledger.ProposeTraining) { b.Hub = "nowhere" }, notice.Invalid},
+		"without a key":                       {sites[0], func(b *ledger.ProposeTraining) { b.Key = nil }, notice.Invalid},
+		"without parameters to begin with":    {sites[0], func(b *ledger.ProposeTraining) { b.Start = ledger.Hash{} }, notice.Invalid},
+		"more than all of the earnings":       {sites[0], func(b *ledger.ProposeTraining) { b.Own = ledger.WholeShare + 1 }, notice.Invalid},
+		"a vote that is over":                 {sites[0], func(b *ledger.ProposeTraining) { b.Voting = s.World.Now() }, notice.Invalid},
+		"for ever":                            {sites[0], func(b *ledger.ProposeTraining) { b.Until += ledger.MaxTraining }, notice.Invalid},
 		"that goes on from a training that is not": {sites[0], func(b *ledger.ProposeTraining) {
 			b.From = ledger.TrainedFrom{Training: ledger.NewTrainingID(ledger.CommandID{}), Round: 1}
 		}, notice.NotFound},
@@ -235,7 +237,7 @@ func TestInvariant2_NoRoundBesideTheGrants(t *testing.T) {
 	}{
 		"an identified study":                 {study, sites[0], func(*ledger.GiveGrant) {}, notice.Denied},
 		"to a hospital that is not in it":     {chart, outsider, func(*ledger.GiveGrant) {}, notice.Denied},
-		"at another cost":                     {chart, sites[0], func(b *ledger.GiveGrant) { b.Cost.Epsilon-- }, notice.Integrity},
+		"with other noise":                    {chart, sites[0], func(b *ledger.GiveGrant) { b.Noise.Sigma++ }, notice.Integrity},
 		"for too short a time":                {chart, sites[0], func(b *ledger.GiveGrant) { b.Until-- }, notice.Invalid},
 		"to read":                             {chart, sites[0], func(b *ledger.GiveGrant) { b.Access = ledger.Read }, notice.Invalid},
 		"to train for research":               {chart, sites[0], func(b *ledger.GiveGrant) { b.Purpose = ledger.Research }, notice.Invalid},
@@ -250,6 +252,8 @@ func TestInvariant2_NoRoundBesideTheGrants(t *testing.T) {
 	}
 	s.Do(sites[0], ledger.OpenRound{Training: id, Round: 1, Parent: ledger.Hash{1}})
 	denied(t, "a round without a grant", s.Try(sites[0], ledger.CoverRound{Training: id, Round: 1, Digest: ledger.Hash{1}, Mark: ledger.Hash{1}}), notice.Denied)
+	denied(t, "beyond the record's budget", s.Try(patient, s.ToTrain(id, chart, sites[0])), notice.Exhausted)
+	s.Do(patient, ledger.LimitBudget{Record: chart, Limit: ledger.BudgetLimit{Epsilon: 2_000_000}})
 	g := ledger.NewGrantID(ledger.Health, s.Do(patient, s.ToTrain(id, chart, sites[0])))
 	denied(t, "one record at two hospitals", s.Try(patient, s.ToTrain(id, chart, sites[1])), notice.Conflict)
 	s.Permit(id, sites[1])
@@ -258,8 +262,12 @@ func TestInvariant2_NoRoundBesideTheGrants(t *testing.T) {
 	denied(t, "a list from before a grant was revoked", s.Try(sites[0], first), notice.Conflict)
 	s.Do(sites[1], stays) // another hospital's is as it was
 	again := s.Covering(id, 1, sites[0])
+	spent := ledgertest.Read[ledger.Budget](s, ledger.BudgetKey(chart))
 	s.Do(patient, s.ToTrain(id, chart, sites[0]))
 	denied(t, "a list from before one was given", s.Try(sites[0], again), notice.Conflict)
+	if b := ledgertest.Read[ledger.Budget](s, ledger.BudgetKey(chart)); spent.Epsilon() == 0 || b.Epsilon() <= spent.Epsilon() {
+		t.Errorf("spent %d, and after what was given again %d: revoking refunds nothing", spent.Epsilon(), b.Epsilon())
+	}
 	again = s.Covering(id, 1, sites[0])
 	s.Do(patient, ledger.EraseRecord{Record: chart})
 	denied(t, "a list with an erased record", s.Try(sites[0], again), notice.Conflict)

@@ -7,7 +7,7 @@ import (
 	"manx/privacy/notice"
 )
 
-// TrainingProposal is a training of a heart model on charts, at epsilon 4, over
+// TrainingProposal is a training of a heart model on charts, with noise, over
 // hospitals of which three are enough. The first of them coordinates.
 func (s *Story) TrainingProposal(sites ...*Key) ledger.ProposeTraining {
 	b := ledger.ProposeTraining{
@@ -15,7 +15,7 @@ func (s *Story) TrainingProposal(sites ...*Key) ledger.ProposeTraining {
 		Model:   ledger.TrainingModel{Kind: "logistic", Parameters: 14, Recipe: json.RawMessage(`{"steps":1}`)},
 		Columns: []ledger.TrainingColumn{{Name: "age", Unit: "years", Low: 0, High: 120}, {Name: "sex", Codes: []string{"female", "male"}}},
 		Label:   ledger.TrainingColumn{Name: "disease", Codes: []string{"no", "yes"}},
-		Cost:    ledger.PrivacyCost{Epsilon: 4_000_000, Delta: 10_000_000},
+		Noise:   ledger.Noise{Sigma: 2000, Rate: 200_000, Sums: 3},
 		Hub:     "127.0.0.1:1", Key: sites[0].Public(), Start: ledger.Hash{1}, Voting: s.World.Now() + 3600, Until: s.World.Now() + 7200,
 	}
 	for _, k := range sites {
@@ -40,24 +40,21 @@ func (s *Story) Training(id ledger.TrainingID) ledger.Training {
 	return Read[ledger.Training](s, ledger.KeyOf(id))
 }
 
-// Chart registers measurements.
-func (s *Story) Chart(owner *Key) ledger.RecordID {
-	s.T.Helper()
-	return ledger.NewRecordID(ledger.Health, s.Do(owner, ledger.RegisterRecord{Kind: ledger.Chart, Manifest: Ref("chart"), Digest: digest()}))
-}
-
 // ToTrain is a grant by which a hospital may train on a record.
 func (s *Story) ToTrain(id ledger.TrainingID, r ledger.RecordID, to *Key) ledger.GiveGrant {
 	s.T.Helper()
 	on := s.Training(id)
-	return ledger.GiveGrant{Record: r, To: to.Party(), Purpose: ledger.ForTraining, Access: ledger.Train, Training: id, Cost: on.Cost, Until: on.Until}
+	return ledger.GiveGrant{Record: r, To: to.Party(), Purpose: ledger.ForTraining, Access: ledger.Train, Training: id, Noise: on.Noise, Until: on.Until}
 }
 
-// Permit has a new patient give a hospital one of her charts for a training.
+// Permit has a new patient give a hospital one of her charts for a training, once she
+// has set a budget for it.
 func (s *Story) Permit(id ledger.TrainingID, to *Key) (patient *Key, g ledger.GrantID) {
 	s.T.Helper()
 	patient = s.Party(ledger.Health, ledger.Person)
-	return patient, ledger.NewGrantID(ledger.Health, s.Do(patient, s.ToTrain(id, s.Chart(patient), to)))
+	chart := s.Chart(patient)
+	s.Do(patient, ledger.LimitBudget{Record: chart, Limit: ledger.BudgetLimit{Epsilon: 4_000_000}})
+	return patient, ledger.NewGrantID(ledger.Health, s.Do(patient, s.ToTrain(id, chart, to)))
 }
 
 // Covering is what a site takes part in a round with, by the mark it can read now.

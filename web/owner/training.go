@@ -99,7 +99,7 @@ func unsignedTraining(cause error) error {
 // ProposeTraining asks hospitals for a training. Interrupted, the same again
 // proposes nothing twice. Voting and Until of the body count from now.
 func (p *Party) ProposeTraining(ctx context.Context, body ledger.ProposeTraining) (none ledger.TrainingID, err error) {
-	key, err := p.StreamKey()
+	key, err := p.StreamKey(Coordinates)
 	if err != nil {
 		return none, err
 	}
@@ -133,7 +133,7 @@ func (p *Party) VoteTraining(ctx context.Context, on SignedTraining, yes bool) e
 	}
 	body := ledger.VoteTraining{Training: on.ID, Terms: on.Terms, Yes: yes}
 	if yes {
-		key, err := p.StreamKey()
+		key, err := p.StreamKey(TakesPart)
 		if err != nil {
 			return err
 		}
@@ -171,9 +171,16 @@ func (p *Party) TrainingMark(ctx context.Context, id ledger.TrainingID) (m ledge
 	return m, err
 }
 
+// What a party's stream key is for. A hospital that coordinates and takes part meets
+// itself by two keys.
+const (
+	Coordinates = "coordinator"
+	TakesPart   = "site"
+)
+
 // StreamKey returns the key by which others know the party on a stream, made once.
-func (p *Party) StreamKey() (ed25519.PrivateKey, error) {
-	const name = "training/stream"
+func (p *Party) StreamKey(as string) (ed25519.PrivateKey, error) {
+	name := "training/" + as
 	if kept, ok := p.Keys.Kept(name); ok {
 		if seed := kept.Reveal(reveal.Token{}); len(seed) == ed25519.SeedSize {
 			return ed25519.NewKeyFromSeed(seed), nil

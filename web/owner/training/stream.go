@@ -33,7 +33,6 @@ const frameHead = 1 + 4
 const (
 	answered byte = 1 // with the step's message
 	late     byte = 2 // the round goes on without the site
-	unready  byte = 3 // the coordinator has not begun the round yet
 )
 
 var errFrame = errors.New("training: not a frame of this protocol")

@@ -32,9 +32,11 @@ import (
 //	trainings/<id>/versions/<n>    parameters after a round, as coordinator
 type folder string
 
-func (f folder) policy() string              { return filepath.Join(string(f), "policy.json") }
-func (f folder) table(name string) string    { return filepath.Join(string(f), "tables", name) }
-func (f folder) of(t ledger.TrainingID) string { return filepath.Join(string(f), "trainings", string(t)) }
+func (f folder) policy() string           { return filepath.Join(string(f), "policy.json") }
+func (f folder) table(name string) string { return filepath.Join(string(f), "tables", name) }
+func (f folder) of(t ledger.TrainingID) string {
+	return filepath.Join(string(f), "trainings", string(t))
+}
 func (f folder) round(t ledger.TrainingID, n int, side string) string {
 	return filepath.Join(f.of(t), strconv.Itoa(n), side)
 }
