@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -44,6 +45,8 @@ type site struct {
 	records []ledger.RecordID
 	grants  []ledger.GrantID
 	stop    func()
+
+	patience time.Duration // 0 is 3 s
 }
 
 func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
@@ -100,7 +103,7 @@ func (s *scene) party(url string) *owner.Party {
 // start runs a hospital on what its folder holds, as after a restart.
 func (h *site) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Patience: 3 * time.Second, Every: 20 * time.Millisecond}
+		Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital

@@ -306,7 +306,7 @@ func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedT
 	if err != nil {
 		return c, err
 	}
-	in := federated.Round{Number: on.Round, Params: state.Params, Control: state.Control, Seed: recipe.Seed ^ binary.LittleEndian.Uint64(hashID(h.Party.ID()))}
+	in := federated.Round{Number: on.Round, Params: state.Params, Control: state.Control, Seed: h.seed(recipe)}
 	if in.Own, err = h.own(on, on.Round); err != nil {
 		return c, err
 	}
@@ -323,9 +323,10 @@ func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedT
 	return c, err
 }
 
-func hashID(p ledger.PartyID) []byte {
-	h := sha256.Sum256([]byte(p))
-	return h[:]
+// seed is of the site's own order of rows: another at each.
+func (h *Hospital) seed(r Recipe) uint64 {
+	sum := sha256.Sum256([]byte(h.Party.ID()))
+	return r.Seed ^ binary.LittleEndian.Uint64(sum[:])
 }
 
 // own returns SCAFFOLD's control variate of this site from the last version that its

@@ -38,11 +38,9 @@ const (
 var errFrame = errors.New("training: not a frame of this protocol")
 
 func (s *stream) send(what byte, body []byte) error {
-	head := binary.LittleEndian.AppendUint32([]byte{what}, uint32(len(body))) //nolint:gosec // bounded by the round
-	if _, err := s.conn.Write(head); err != nil {
-		return err
-	}
-	_, err := s.conn.Write(body)
+	b := make([]byte, 0, frameHead+len(body))
+	b = binary.LittleEndian.AppendUint32(append(b, what), uint32(len(body))) //nolint:gosec // bounded by the round
+	_, err := s.conn.Write(append(b, body...))
 	return err
 }
 
