@@ -263,14 +263,14 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 	known := func(site int) []uint32 { // the masks that colluders and coordinator can take off
 		v := make([]uint32, len(qa))
 		own := w.sites[site].site
-		addMask(v, maskKey(own.secrets.self(), own.digest), false) // its seed was opened
+		newMask(maskKey(own.secrets.self(), own.digest), false).add(v, 0) // its seed was opened
 		for _, c := range others(n, a, b) {
 			p := w.sites[c].site
 			key, err := pairKey(p.secrets.masking(), p.roster.keys[site].masking, p.digest, c, site)
 			if err != nil {
 				t.Fatal(err)
 			}
-			addMask(v, key, c < site)
+			newMask(key, c < site).add(v, 0)
 		}
 		return v
 	}

@@ -79,7 +79,7 @@ func NewSite(r Round, signer Signer, seed privacy.Secret[[32]byte], j Journal) (
 func (*Site) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "secagg.Site") }
 
 // A record of the journal is the kind of what was said, the length of what was
-// told, and both; of a masked update only the header, its vector being put aside.
+// told, and both; of a masked update only the header.
 func (s *Site) resume() error {
 	records, err := s.journal.Records()
 	if err != nil {
@@ -329,55 +329,50 @@ func secondView(first [32]byte, bitmap []byte) [32]byte {
 	return sha256.Sum256(slices.Concat([]byte("manx/secagg/view/v1\x00"), first[:], bitmap))
 }
 
-const aside = "masked" // the name of what a site puts aside
-
 // Masked takes the neighbours' shares and the update, and returns the site's third
-// message: the update behind its masks. Once it was made the contribution is not
-// looked at again.
+// message: the update behind its masks. The message is not in the journal: who may
+// have to send it again keeps the contribution. With another than the first time
+// there is no message, so no two updates ever go behind one mask.
 func (s *Site) Masked(shares []byte, c privacy.Secret[Contribution]) ([]byte, error) {
-	var vector []byte
-	header, err := s.say(maskedFrom, shares, func() ([]byte, error) {
-		v, err := s.round.quantise(c.Reveal(reveal.Token{}))
-		if err != nil {
-			return nil, err
-		}
-		if err := s.mask(v); err != nil {
-			return nil, err
-		}
-		vector = appendWords(make([]byte, 0, 4*len(v)), v)
-		if err := s.journal.Keep(aside, vector); err != nil {
-			return nil, err
-		}
-		b := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
-		return signed(s.signer, append(b, sealOnce(s.roster.tagged, nil, vector)...)), nil
+	var message []byte
+	header, err := s.say(maskedFrom, shares, func() (header []byte, err error) {
+		message, err = s.masked(c.Reveal(reveal.Token{}))
+		return bytes.Clone(message[:min(headerSize, len(message))]), err
 	})
+	if err != nil || message != nil {
+		return message, err
+	}
+	if message, err = s.masked(c.Reveal(reveal.Token{})); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(header, message[:headerSize]) {
+		return nil, notice.New(notice.Conflict, "this is not the update that was masked in this round before", "give the same update again, or leave this round out; the next one is not touched")
+	}
+	return message, nil
+}
+
+// masked hides a contribution: behind the site's own mask, and with each neighbour
+// who dealt shares one that the first of the two adds and the second takes off.
+func (s *Site) masked(c Contribution) ([]byte, error) {
+	v, err := s.round.quantise(c)
 	if err != nil {
 		return nil, err
 	}
-	if vector == nil {
-		if vector, err = s.journal.Kept(aside); err != nil {
-			return nil, err
-		}
-		tag := header[headSize+digestSize : headSize+digestSize+tagSize]
-		if len(vector) != s.round.Bytes() || !bytes.Equal(sealOnce(s.roster.tagged, nil, vector), tag) {
-			return nil, notice.New(notice.Unavailable, "the masked update was lost with the machine's power", "leave this round out; the next one is not touched")
-		}
-	}
-	return slices.Concat(header, vector), nil
-}
-
-// mask hides a vector: its own mask, and with each neighbour who dealt shares one
-// that the first of the two adds and the second takes off.
-func (s *Site) mask(v []uint32) error {
-	addMask(v, maskKey(s.secrets.self(), s.digest), false)
+	masks := []*mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
 	for _, other := range s.shared.set.of(s.graph[s.place], s.place) {
 		key, err := pairKey(s.secrets.masking(), s.roster.keys[other].masking, s.digest, s.place, other)
 		if err != nil {
-			return badKey(other)
+			return nil, badKey(other)
 		}
-		addMask(v, key, other < s.place)
+		masks = append(masks, newMask(key, other < s.place))
 	}
-	return nil
+	addMasks(v, masks)
+	message := make([]byte, headerSize+s.round.Bytes())
+	putWords(message[headerSize:], v)
+	tag := tagOf(s.roster.tagged, message[headerSize:])
+	header := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
+	copy(message, signed(s.signer, append(header, tag[:]...)))
+	return message, nil
 }
 
 // readSurvivors takes whose masked updates arrived. Each neighbour among them must

@@ -22,7 +22,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 		return Sum{}, c.short(len(c.got[opened]), c.absent)
 	}
 	all, staying := c.sets[sharesFrom], c.sets[maskedFrom]
-	v := slices.Clone(c.total)
+	var masks []*mask
 	for _, of := range all {
 		if !staying.has(of) && len(staying.of(c.graph[of], of)) == 0 {
 			continue // nobody who stayed has a mask with it
@@ -32,7 +32,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 			return Sum{}, err
 		}
 		if staying.has(of) {
-			addMask(v, maskKey(secret, c.digest), true)
+			masks = append(masks, newMask(maskKey(secret, c.digest), true))
 			continue
 		}
 		own, _ := publicOf(secret)
@@ -41,9 +41,11 @@ func (c *Coordinator) Sum() (Sum, error) {
 			if err != nil {
 				return Sum{}, badKey(other)
 			}
-			addMask(v, key, of > other) // what the other did to its own update, taken back
+			masks = append(masks, newMask(key, of > other)) // what the other did to its own update, taken back
 		}
 	}
+	v := slices.Clone(c.total)
+	addMasks(v, masks)
 	s, err := c.round.sum(slices.Clone(staying), v)
 	if err != nil {
 		return Sum{}, err
