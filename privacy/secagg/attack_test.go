@@ -3,6 +3,7 @@ package secagg
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -258,8 +259,10 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 			t.Errorf("step %d, site %d: the views differ where they should not, or do not where they should", step, site)
 		}
 	}
-	qa, _ := w.round.quantise(a0)
-	qb, _ := w.round.quantise(b0)
+	qa, qb := make([]uint32, 41), make([]uint32, 41)
+	if err := errors.Join(w.round.quantise(qa, a0), w.round.quantise(qb, b0)); err != nil {
+		t.Fatal(err)
+	}
 	known := func(site int) []uint32 { // the masks that colluders and coordinator can take off
 		v := make([]uint32, len(qa))
 		own := w.sites[site].site

@@ -334,11 +334,7 @@ func (c *Coordinator) end(here set) error {
 		c.keys = map[int]peer{}
 		for _, i := range here {
 			m = append(m, got[i]...)
-			_, p, err := c.round.readKeys(c.digest, got[i])
-			if err != nil {
-				return err
-			}
-			c.keys[i] = p
+			c.keys[i] = keysOf(got[i])
 		}
 		c.view = sha256.Sum256(m)
 		c.toAll(here, signed(c.signer, m))

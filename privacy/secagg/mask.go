@@ -4,10 +4,10 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+	"math/bits"
 	"runtime"
 	"sync"
-
-	"manx/privacy/mpc/ring"
+	"unsafe"
 )
 
 // A mask is a key's stream, which is added to a vector or taken off: AES-128 in
@@ -97,58 +97,29 @@ func addMasks(v []uint32, masks []*mask) {
 	wait.Wait()
 }
 
-// putWords writes v, little-endian.
-func putWords(b []byte, v []uint32) {
-	b = b[:4*len(v)]
+// bytesOf returns the memory of words.
+func bytesOf(v []uint32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&v[0])), 4*len(v)) //nolint:gosec // words and their bytes, of which there are four each
+}
+
+// littleEndian brings words to the order that they are sent in, where the machine
+// has another.
+func littleEndian(v []uint32) {
+	if bytesOf([]uint32{1})[0] == 1 {
+		return
+	}
 	for i, w := range v {
-		binary.LittleEndian.PutUint32(b[4*i:], w)
+		v[i] = bits.ReverseBytes32(w)
 	}
 }
 
 // addWords adds words of bytes to v, which has as many.
 func addWords(v []uint32, b []byte) {
-	b = b[:4*len(v)]
+	if whole := len(v) / groupWords; whole > 0 && haveVectors() {
+		addBytes(&v[0], &b[0], whole)
+		v, b = v[whole*groupWords:], b[4*whole*groupWords:]
+	}
 	for i := range v {
 		v[i] += binary.LittleEndian.Uint32(b[4*i:])
 	}
-}
-
-// tagOf is what holds a masked vector on its way: with a key that is used for one
-// vector, two inner products over GF(2^64) with words of its stream, the second
-// shifted by one (Krawczyk, CRYPTO 1994), and a word added to each. Another vector
-// has the same with probability 2^-128.
-func tagOf(key [32]byte, vector []byte) (tag [tagSize]byte) {
-	const words = 1 << 10
-	stream := newMask(key, false)
-	var r [2 * (words + groupWords)]uint32
-	var weights [words + 1]uint64
-	var in [words]uint64
-	draw := func(at int) {
-		clear(r[:])
-		stream.add(r[:], at*len(r))
-		for i := range weights {
-			weights[i] = uint64(r[2*i]) | uint64(r[2*i+1])<<32
-		}
-	}
-	draw(0)
-	a, b := weights[0], weights[1]
-	for at := 1; len(vector) > 0; at++ {
-		draw(at)
-		n := 0
-		for ; len(vector) >= 8 && n < words; n++ {
-			in[n] = binary.LittleEndian.Uint64(vector)
-			vector = vector[8:]
-		}
-		if len(vector) > 0 && n < words {
-			var last [8]byte
-			copy(last[:], vector)
-			in[n] = binary.LittleEndian.Uint64(last[:])
-			n, vector = n+1, nil
-		}
-		a ^= ring.GFDot(weights[:n], in[:n])
-		b ^= ring.GFDot(weights[1:n+1], in[:n])
-	}
-	binary.LittleEndian.PutUint64(tag[:], a)
-	binary.LittleEndian.PutUint64(tag[8:], b)
-	return tag
 }

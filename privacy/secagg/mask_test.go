@@ -68,6 +68,11 @@ func TestTags(t *testing.T) {
 		v[i] = byte(i * i)
 	}
 	tag := tagOf([32]byte{1}, v)
+	for _, n := range []int{0, 4, 8, 60, 64, 68, 8192, 8196, len(v)} {
+		if tagBy([32]byte{9}, v[:n], false) != tagOf([32]byte{9}, v[:n]) {
+			t.Fatalf("%d bytes: another tag in vectors than in Go", n)
+		}
+	}
 	if tagOf([32]byte{2}, v) == tag {
 		t.Error("another key has the tag")
 	}
@@ -83,7 +88,7 @@ func TestTags(t *testing.T) {
 	one := tagOf([32]byte{1}, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	none := tagOf([32]byte{1}, make([]byte, 8))
 	var r [4]uint32
-	newMask([32]byte{1}, false).add(r[:], 2*(1024+64))
+	newMask([32]byte{1}, false).add(r[:], 2*tagWords+groupWords)
 	if binary.LittleEndian.Uint64(one[:])^binary.LittleEndian.Uint64(none[:]) != uint64(r[0])|uint64(r[1])<<32 ||
 		binary.LittleEndian.Uint64(one[8:])^binary.LittleEndian.Uint64(none[8:]) != uint64(r[2])|uint64(r[3])<<32 {
 		t.Error("a tag is not the inner product with the stream")

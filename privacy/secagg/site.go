@@ -33,7 +33,8 @@ type Site struct {
 		set    set
 		view   [32]byte
 		keys   map[int]peer
-		tagged [32]byte // the key of the tag for the coordinator
+		sealed map[int]func() [32]byte // with each neighbour, once needed
+		tagged func() [32]byte         // the key of the tag for the coordinator
 	}
 	shared struct { // what sharesFor told
 		set  set
@@ -166,14 +167,18 @@ func (s *Site) keys() ([]byte, error) {
 
 // readKeys returns a site's keys from its first message.
 func (r Round) readKeys(digest [32]byte, m []byte) (place int, p peer, err error) {
-	place, body, err := keysFrom.body(digest, m)
+	place, _, err = keysFrom.body(digest, m)
 	if err != nil || place >= len(r.Sites) || len(m) != keysSize {
 		return 0, p, fmt.Errorf("%w: not a site's keys", ErrMalformed)
 	}
 	if _, err := unsigned(r.Sites[place], m); err != nil {
 		return 0, p, err
 	}
-	return place, peer{body[:keySize], body[keySize : 2*keySize]}, nil
+	return place, keysOf(m), nil
+}
+
+func keysOf(m []byte) peer {
+	return peer{m[headSize:][:keySize], m[headSize+keySize:][:keySize]}
 }
 
 // readRoster takes who takes part, with their keys, and the coordinator's own.
@@ -197,21 +202,28 @@ func (s *Site) readRoster(in []byte) error {
 	}
 	t := &s.roster
 	t.set, t.view, t.keys = here, sha256.Sum256(m), map[int]peer{}
+	own, err := s.keys()
+	if err != nil {
+		return err
+	}
 	for i, k := range all {
+		if here[i] == s.place && bytes.Equal(k, own) {
+			continue
+		}
 		place, p, err := s.round.readKeys(s.digest, k)
 		if err != nil || place != here[i] {
 			return notice.New(notice.Integrity, fmt.Sprintf("the coordinator gives keys that hospital %d has not signed for this round", here[i]+1), "leave this round, and tell the other hospitals")
 		}
 		t.keys[place] = p
 	}
-	own, err := s.keys()
-	if at := slices.Index(here, s.place); err != nil || at < 0 || !bytes.Equal(all[at], own) {
+	if _, other := t.keys[s.place]; other || !here.has(s.place) {
 		return notice.New(notice.Integrity, "the coordinator's roster is without this hospital's keys", "leave this round, and tell the other hospitals")
 	}
 	if len(here) < s.round.Threshold || len(here.of(s.holders(s.place), -1)) < s.round.needed() {
 		return tooFew(len(here), s.round.Threshold)
 	}
-	t.tagged, err = between(s.secrets.sealing(), coordinator, s.digest, fmt.Sprintf("tag %d", s.place))
+	key, err := between(s.secrets.sealing(), coordinator, s.digest, fmt.Sprintf("tag %d", s.place))
+	t.sealed, t.tagged = map[int]func() [32]byte{}, func() [32]byte { return key }
 	return err
 }
 
@@ -242,7 +254,7 @@ func (s *Site) shares() ([]byte, error) {
 	for _, to := range s.roster.set.of(s.holders(s.place), s.place) {
 		h := mine[to]
 		beside := h.commitments(s.digest, s.place, to)
-		key, err := between(s.secrets.sealing(), s.roster.keys[to].sealing, s.digest, fmt.Sprintf("shares %d %d", s.place, to))
+		key, err := s.sealed(to, s.place, to)
 		if err != nil {
 			return nil, badKey(to)
 		}
@@ -250,6 +262,22 @@ func (s *Site) shares() ([]byte, error) {
 		b = append(b, sealOnce(key, slices.Concat(h.self[:], h.key[:]), beside)...)
 	}
 	return signed(s.signer, b), nil
+}
+
+// sealed returns the key that a dealer's shares for a holder are sealed with, one of
+// whom is this site and the other its peer.
+func (s *Site) sealed(peer, dealer, to int) ([32]byte, error) {
+	secret, ok := s.roster.sealed[peer]
+	if !ok {
+		k, err := between(s.secrets.sealing(), s.roster.keys[peer].sealing, s.digest, "shares")
+		if err != nil {
+			return k, err
+		}
+		secret = func() [32]byte { return k }
+		s.roster.sealed[peer] = secret
+	}
+	k := secret()
+	return derive(k[:], s.digest, fmt.Sprintf("%d %d", dealer, to)), nil
 }
 
 func badKey(of int) error {
@@ -305,7 +333,7 @@ func (s *Site) readShares(in []byte) error {
 	own := s.dealt()[s.place]
 	t.set, t.held = here, map[int]func() held{s.place: func() held { return own }}
 	for i, dealer := range from {
-		key, err := between(s.secrets.sealing(), s.roster.keys[dealer].sealing, s.digest, fmt.Sprintf("shares %d %d", dealer, s.place))
+		key, err := s.sealed(dealer, dealer, s.place)
 		if err != nil {
 			continue
 		}
@@ -354,8 +382,11 @@ func (s *Site) Masked(shares []byte, c privacy.Secret[Contribution]) ([]byte, er
 // masked hides a contribution: behind the site's own mask, and with each neighbour
 // who dealt shares one that the first of the two adds and the second takes off.
 func (s *Site) masked(c Contribution) ([]byte, error) {
-	v, err := s.round.quantise(c)
-	if err != nil {
+	// The message ends where the buffer does, its vector at a word.
+	const words = (headerSize + 3) / 4
+	buffer := make([]uint32, words+1+s.round.Length)
+	message, v := bytesOf(buffer)[4*words-headerSize:], buffer[words:]
+	if err := s.round.quantise(v, c); err != nil {
 		return nil, err
 	}
 	masks := []*mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
@@ -367,9 +398,8 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 		masks = append(masks, newMask(key, other < s.place))
 	}
 	addMasks(v, masks)
-	message := make([]byte, headerSize+s.round.Bytes())
-	putWords(message[headerSize:], v)
-	tag := tagOf(s.roster.tagged, message[headerSize:])
+	littleEndian(v)
+	tag := tagOf(s.roster.tagged(), message[headerSize:])
 	header := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
 	copy(message, signed(s.signer, append(header, tag[:]...)))
 	return message, nil
@@ -438,6 +468,9 @@ func (s *Site) readSignatures(in []byte) error {
 		return bad
 	}
 	for i, place := range by {
+		if place == s.place {
+			continue // it signed what it compares the others with
+		}
 		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
 		if _, err := unsigned(s.round.Sites[place], append(m, all[i]...)); err != nil {
 			return bad

@@ -7,3 +7,7 @@ func haveVectors() bool { return false }
 func expandAES(_, _ *byte) {}
 
 func addStream(*uint32, *byte, uint64, int, bool) {}
+
+func addBytes(*uint32, *byte, int) {}
+
+func dots(_ *uint64, _, _ *byte, _ int) {}
