@@ -84,11 +84,15 @@ type wire struct {
 
 func (w *wire) send(m []byte) error {
 	head := binary.LittleEndian.AppendUint32(nil, uint32(len(m)))
+	w.sent += len(head) + len(m)
+	if len(m) < 16<<10 {
+		_, err := w.Write(append(head, m...))
+		return err
+	}
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
 	_, err := w.Write(m)
-	w.sent += len(head) + len(m)
 	return err
 }
 
@@ -324,8 +328,8 @@ func (s *bench) masked(dropout bool) taken {
 		if err != nil {
 			return err
 		}
-		for i, v := range sum.Mean() {
-			s.mean[i] = float32(v)
+		for i, v := range sum.Totals {
+			s.mean[i] = float32(v / float64(sum.Weight))
 		}
 		return s.spread()
 	})

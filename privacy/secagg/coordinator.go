@@ -32,7 +32,9 @@ type Coordinator struct {
 	keys     map[int]peer
 	total    []uint32 // of the masked updates that were taken
 	absent   set      // whose masked updates were taken before a restart, and are to come again
-	complete *Sum
+	complete bool
+	sum      Sum // once complete, or why there is none
+	failed   error
 }
 
 // NewCoordinator begins or resumes a round for the coordinator whose account key
@@ -337,7 +339,10 @@ func (c *Coordinator) end(here set) error {
 			c.keys[i] = keysOf(got[i])
 		}
 		c.view = sha256.Sum256(m)
-		c.toAll(here, signed(c.signer, m))
+		m = signed(c.signer, m)
+		for _, i := range here {
+			c.told[i] = m
+		}
 	case sharesFrom:
 		c.view = secondView(c.view, here.bitmap(n))
 		for _, i := range here {
@@ -346,28 +351,24 @@ func (c *Coordinator) end(here set) error {
 	case maskedFrom:
 		c.absent = c.absent.of(here, -1)
 		for _, i := range here {
-			m := append(survivors.head(c.digest, i, 0), here.bitmap(n)...)
-			for _, other := range here.of(c.graph[i], i) {
-				m = append(m, got[other][headSize+digestSize:]...)
+			c.told[i] = append(survivors.head(c.digest, i, 0), here.bitmap(n)...)
+		}
+	case agreedFrom:
+		var all []byte
+		for _, i := range here {
+			all = append(all, got[i][len(got[i])-ed25519.SignatureSize:]...)
+		}
+		for _, i := range here {
+			m := append(signatures.head(c.digest, i, 0), here.bitmap(n)...)
+			m = append(m, all...)
+			for _, silent := range here.without(c.sets[maskedFrom].of(c.graph[i], i)) {
+				m = append(m, c.got[maskedFrom][silent][headSize+digestSize:]...)
 			}
 			c.told[i] = m
 		}
-	case agreedFrom:
-		few := here[:c.round.Threshold]
-		m := append(signatures.head(c.digest, 0, 0), few.bitmap(n)...)
-		for _, i := range few {
-			m = append(m, got[i][len(got[i])-ed25519.SignatureSize:]...)
-		}
-		c.toAll(here, m)
 	}
 	c.step++
 	return nil
-}
-
-func (c *Coordinator) toAll(here set, m []byte) {
-	for _, i := range here {
-		c.told[i] = m
-	}
 }
 
 // piece returns what a dealer sent for one holder: commitments, then sealed shares.

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+	"math"
 	"slices"
 	"testing"
 )
@@ -92,5 +93,27 @@ func TestTags(t *testing.T) {
 	if binary.LittleEndian.Uint64(one[:])^binary.LittleEndian.Uint64(none[:]) != uint64(r[0])|uint64(r[1])<<32 ||
 		binary.LittleEndian.Uint64(one[8:])^binary.LittleEndian.Uint64(none[8:]) != uint64(r[2])|uint64(r[3])<<32 {
 		t.Error("a tag is not the inner product with the stream")
+	}
+}
+
+// Values are rounded in vectors as in Go, and the first that is out of bounds is
+// found where it stands.
+func TestRoundingInVectors(t *testing.T) {
+	values := []float64{0, 0.5, 1.5, -0.5, -1.5, 2.4999999, -2.5, 2, -2, 1e-300, 3, -3, 0.1, -0.1, 2.999, 1, 0.25, 0.75, -0.75}
+	want := []uint32{0, 0, 2, 0, ^uint32(1), 2, ^uint32(1), 2, ^uint32(1), 0, 3, ^uint32(2), 0, 0, 3, 1, 0, 1, ^uint32(0)}
+	for _, vectors := range []bool{false, haveVectors()} {
+		got := make([]uint32, len(values))
+		if n := rounded(got, values, 1, 3, vectors); n != len(values) || !slices.Equal(got, want) {
+			t.Errorf("vectors %v: %d, %d", vectors, n, got)
+		}
+		for at := range values {
+			for _, bad := range []float64{math.NaN(), math.Inf(-1), 3.0000001} {
+				v := slices.Clone(values)
+				v[at] = bad
+				if n := rounded(got, v, 1, 3, vectors); n != at {
+					t.Errorf("vectors %v: %g at %d is found at %d", vectors, bad, at, n)
+				}
+			}
+		}
 	}
 }

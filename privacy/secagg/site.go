@@ -405,30 +405,18 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 	return message, nil
 }
 
-// readSurvivors takes whose masked updates arrived. Each neighbour among them must
-// have masked with the same others as this site.
+// readSurvivors takes whose masked updates arrived.
 func (s *Site) readSurvivors(in []byte) error {
 	place, body, err := survivors.body(s.digest, in)
 	if err != nil || place != s.place {
 		return fmt.Errorf("%w: no survivors for this site", ErrMalformed)
 	}
 	here, rest, err := readSet(body, len(s.round.Sites))
-	if err != nil {
-		return err
+	if err != nil || len(rest) > 0 {
+		return fmt.Errorf("%w: no set of survivors", ErrMalformed)
 	}
 	if !here.has(s.place) || !here.within(s.shared.set) || len(here) < s.round.Threshold {
 		return notice.New(notice.Integrity, "the coordinator names survivors who were not there before, too few, or not this hospital", "leave this round, and tell the other hospitals")
-	}
-	beside := here.of(s.graph[s.place], s.place)
-	all, err := parts(rest, len(beside), headerSize-headSize-digestSize)
-	if err != nil {
-		return err
-	}
-	for i, p := range all {
-		m := append(maskedFrom.head(s.digest, beside[i], headerSize), s.shared.view[:]...)
-		if _, err := unsigned(s.round.Sites[beside[i]], append(m, p...)); err != nil {
-			return notice.New(notice.Integrity, fmt.Sprintf("hospital %d has not masked with the others that the coordinator told this one of", beside[i]+1), "leave this round, and tell the other hospitals")
-		}
 	}
 	s.staying = here
 	return nil
@@ -449,34 +437,49 @@ func agreement(r Round, digest [32]byte, place int, view [32]byte, staying set) 
 }
 
 // readSignatures makes sure that a threshold of the survivors signed the set that
-// this site signed.
+// this site signed, and that each neighbour among them has masked with the same
+// others as this site: it says so in what it signed now, or then.
 func (s *Site) readSignatures(in []byte) error {
-	_, body, err := signatures.body(s.digest, in)
-	if err != nil {
-		return err
+	place, body, err := signatures.body(s.digest, in)
+	if err != nil || place != s.place {
+		return fmt.Errorf("%w: no signatures for this site", ErrMalformed)
 	}
 	by, rest, err := readSet(body, len(s.round.Sites))
 	if err != nil {
 		return err
 	}
-	all, err := parts(rest, len(by), ed25519.SignatureSize)
+	silent := by.without(s.staying.of(s.graph[s.place], s.place))
+	now := len(by) * ed25519.SignatureSize
+	if len(rest) < now {
+		return fmt.Errorf("%w: cut short", ErrMalformed)
+	}
+	then, err := parts(rest[now:], len(silent), headerSize-headSize-digestSize)
 	if err != nil {
 		return err
 	}
-	bad := notice.New(notice.Integrity, "too few hospitals have signed the survivors that the coordinator told this one of", "open nothing: leave this round, and tell the other hospitals")
 	if len(by) < s.round.Threshold || !by.within(s.staying) {
-		return bad
+		return unagreed()
 	}
 	for i, place := range by {
+		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
 		if place == s.place {
 			continue // it signed what it compares the others with
 		}
-		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
-		if _, err := unsigned(s.round.Sites[place], append(m, all[i]...)); err != nil {
-			return bad
+		if _, err := unsigned(s.round.Sites[place], append(m, rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]...)); err != nil {
+			return unagreed()
+		}
+	}
+	for i, place := range silent {
+		m := append(maskedFrom.head(s.digest, place, headerSize), s.shared.view[:]...)
+		if _, err := unsigned(s.round.Sites[place], append(m, then[i]...)); err != nil {
+			return unagreed()
 		}
 	}
 	return nil
+}
+
+func unagreed() error {
+	return notice.New(notice.Integrity, "too few hospitals have signed what the coordinator told this one of who takes part", "open nothing: leave this round, and tell the other hospitals")
 }
 
 // Unmask takes the survivors' signatures and returns the site's last message: a

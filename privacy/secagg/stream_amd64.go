@@ -29,3 +29,9 @@ func addBytes(v *uint32, b *byte, groups int)
 //
 //go:noescape
 func dots(sums *uint64, r, m *byte, groups int)
+
+// roundEights writes as many groups of 8 values, at least one, as quantise does, and
+// reports whether none was beyond `most`.
+//
+//go:noescape
+func roundEights(out *uint32, in *float64, groups int, by, most float64) bool

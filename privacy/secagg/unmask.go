@@ -12,8 +12,8 @@ import (
 // Sum takes the masks off, with the shares that have been opened so far, and
 // returns the sum. While too few have opened it is a ShortError, and more may come.
 func (c *Coordinator) Sum() (Sum, error) {
-	if c.complete != nil {
-		return *c.complete, nil
+	if c.complete {
+		return c.sum, c.failed
 	}
 	if c.step != opened {
 		return Sum{}, notice.New(notice.Conflict, "steps of the round are still open", "close them first")
@@ -44,14 +44,10 @@ func (c *Coordinator) Sum() (Sum, error) {
 			masks = append(masks, newMask(key, of > other)) // what the other did to its own update, taken back
 		}
 	}
-	v := slices.Clone(c.total)
-	addMasks(v, masks)
-	s, err := c.round.sum(slices.Clone(staying), v)
-	if err != nil {
-		return Sum{}, err
-	}
-	c.complete = &s
-	return s, nil
+	addMasks(c.total, masks)
+	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total)
+	c.complete = true
+	return c.sum, c.failed
 }
 
 // rebuild joins the shares of a site's mask seed, or of its masking key. A share
