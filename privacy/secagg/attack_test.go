@@ -3,6 +3,7 @@ package secagg
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -20,11 +21,7 @@ func TestTheCoordinatorThatLiesAboutWhoDroppedIsRefused(t *testing.T) {
 	// The other truth, in the form that Close would have given it.
 	gone := set(others(n, victim))
 	lie := func(to int) []byte {
-		m := append(survivors.head(w.hub.digest, to, 0), gone.bitmap(n)...)
-		for _, i := range gone.of(w.hub.graph[to], to) {
-			m = append(m, w.hub.got[maskedFrom][i][headSize+digestSize:]...)
-		}
-		return m
+		return append(survivors.head(w.hub.digest, to, 0), gone.bitmap(n)...)
 	}
 	var truthful, lied [n][]byte
 	for i, p := range w.sites {
@@ -47,30 +44,34 @@ func TestTheCoordinatorThatLiesAboutWhoDroppedIsRefused(t *testing.T) {
 	if _, err := w.sites[victim].site.Agree(lie(victim)); err == nil {
 		t.Fatal("a site signs a set without itself")
 	}
-	sign := func(by set, from ...[]byte) []byte {
-		m := append(signatures.head(w.hub.digest, 0, 0), by.bitmap(n)...)
+	sign := func(to int, staying, by set, from ...[]byte) []byte {
+		m := append(signatures.head(w.hub.digest, to, 0), by.bitmap(n)...)
 		for _, f := range from {
 			m = append(m, f[len(f)-64:]...)
 		}
+		for _, silent := range by.without(staying.of(w.hub.graph[to], to)) {
+			m = append(m, w.hub.got[maskedFrom][silent][headSize+digestSize:]...)
+		}
 		return m
 	}
+	all := set(others(n))
 	// Three have signed that all stay: they may open. The one that was lied to is
 	// given what there is: those signatures, fewer of them, its own again.
 	for name, m := range map[string][]byte{
-		"signatures of another set": sign(set{0, 1, 3}, truthful[0], truthful[1], truthful[3]),
-		"its own alone":             sign(set{2}, lied[2]),
-		"its own for everybody":     sign(set{0, 1, 2}, lied[2], lied[2], lied[2]),
-		"a mixture":                 sign(set{0, 1, 2}, truthful[0], truthful[1], lied[2]),
-		"none":                      sign(nil),
+		"signatures of another set": sign(2, gone, set{0, 1, 3}, truthful[0], truthful[1], truthful[3]),
+		"its own alone":             sign(2, gone, set{2}, lied[2]),
+		"its own for everybody":     sign(2, gone, set{0, 1, 2}, lied[2], lied[2], lied[2]),
+		"a mixture":                 sign(2, gone, set{0, 1, 2}, truthful[0], truthful[1], lied[2]),
+		"none":                      sign(2, gone, nil),
 	} {
 		if _, err := w.sites[2].site.Unmask(m); err == nil {
 			t.Errorf("%s: the site that was lied to opens shares", name)
 		}
 	}
-	if _, err := w.sites[0].site.Unmask(sign(set{0, 1, 3}, truthful[0], truthful[1], truthful[3])); err != nil {
+	if _, err := w.sites[0].site.Unmask(sign(0, all, set{0, 1, 3}, truthful[0], truthful[1], truthful[3])); err != nil {
 		t.Errorf("the true set, signed by a threshold: %v", err)
 	}
-	if _, err := w.sites[1].site.Unmask(sign(set{0, 1}, truthful[0], truthful[1])); err == nil {
+	if _, err := w.sites[1].site.Unmask(sign(1, all, set{0, 1}, truthful[0], truthful[1])); err == nil {
 		t.Error("two of four are enough")
 	}
 }
@@ -182,8 +183,8 @@ func TestTheCoordinatorCannotSwapKeysOrRosters(t *testing.T) {
 	}
 }
 
-// A site that was told of other partners than its neighbours signs nothing, so what
-// masks are between whom is the same for all who open.
+// Where one site was told of other partners than its neighbours they open nothing, so
+// between whom there are masks is the same for all of whom something is opened.
 func TestDifferentPartnersAreRefused(t *testing.T) {
 	w := newWorld(t, 4, 3, 10)
 	w.start()
@@ -200,20 +201,31 @@ func TestDifferentPartnersAreRefused(t *testing.T) {
 	}
 	all := set{0, 1, 2, 3}
 	headers := map[int][]byte{0: m[:headerSize]}
-	for i := 1; i < 4; i++ {
-		m, err := w.sites[i].site.Masked(told[i], privacy.Hide(w.sites[i].c))
-		if err != nil {
+	var agreed [4][]byte
+	for i, p := range w.sites {
+		if i > 0 {
+			m, err := p.site.Masked(told[i], privacy.Hide(p.c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			headers[i] = m[:headerSize]
+		}
+		if agreed[i], err = p.site.Agree(append(survivors.head(w.hub.digest, i, 0), all.bitmap(4)...)); err != nil && i > 0 {
 			t.Fatal(err)
 		}
-		headers[i] = m[:headerSize]
 	}
-	for to := range 4 {
-		m := append(survivors.head(w.hub.digest, to, 0), all.bitmap(4)...)
-		for _, i := range all.of(w.hub.graph[to], to) {
-			m = append(m, headers[i][headSize+digestSize:]...)
+	if agreed[0] != nil {
+		t.Error("a site signs survivors that it was not told of before")
+	}
+	// A threshold has signed; of site 0 there is only what it masked with.
+	for to := 1; to < 4; to++ {
+		by := set{1, 2, 3}
+		m := append(signatures.head(w.hub.digest, to, 0), by.bitmap(4)...)
+		for _, i := range by {
+			m = append(m, agreed[i][len(agreed[i])-64:]...)
 		}
-		if _, err := w.sites[to].site.Agree(m); err == nil {
-			t.Errorf("site %d signs, though site 0 masked with others", to)
+		if _, err := w.sites[to].site.Unmask(append(m, headers[0][headSize+digestSize:]...)); err == nil {
+			t.Errorf("site %d opens shares, though site 0 masked with others", to)
 		}
 	}
 }
@@ -258,19 +270,21 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 			t.Errorf("step %d, site %d: the views differ where they should not, or do not where they should", step, site)
 		}
 	}
-	qa, _ := w.round.quantise(a0)
-	qb, _ := w.round.quantise(b0)
+	qa, qb := make([]uint32, 41), make([]uint32, 41)
+	if err := errors.Join(w.round.quantise(qa, a0), w.round.quantise(qb, b0)); err != nil {
+		t.Fatal(err)
+	}
 	known := func(site int) []uint32 { // the masks that colluders and coordinator can take off
 		v := make([]uint32, len(qa))
 		own := w.sites[site].site
-		addMask(v, maskKey(own.secrets.self(), own.digest), false) // its seed was opened
+		newMask(maskKey(own.secrets.self(), own.digest), false).add(v, 0) // its seed was opened
 		for _, c := range others(n, a, b) {
 			p := w.sites[c].site
 			key, err := pairKey(p.secrets.masking(), p.roster.keys[site].masking, p.digest, c, site)
 			if err != nil {
 				t.Fatal(err)
 			}
-			addMask(v, key, c < site)
+			newMask(key, c < site).add(v, 0)
 		}
 		return v
 	}

@@ -31,8 +31,10 @@ type Coordinator struct {
 	view     [32]byte                // of the roster, then of who dealt shares too
 	keys     map[int]peer
 	total    []uint32 // of the masked updates that were taken
-	absent   set      // whose masked updates are in the journal by their headers alone
-	complete *Sum
+	absent   set      // whose masked updates were taken before a restart, and are to come again
+	complete bool
+	sum      Sum // once complete, or why there is none
+	failed   error
 }
 
 // NewCoordinator begins or resumes a round for the coordinator whose account key
@@ -81,24 +83,13 @@ func (c *Coordinator) resume() error {
 			return damaged()
 		}
 		c.keep(place, r)
-		if c.step != maskedFrom {
-			continue
-		}
-		vector, err := c.journal.Kept(vectorOf(place))
-		if err != nil {
-			return err
-		}
-		if c.matches(place, r, vector) {
-			addWords(c.total, vector)
-		} else {
+		if c.step == maskedFrom {
 			c.absent = append(c.absent, place)
+			slices.Sort(c.absent)
 		}
 	}
-	slices.Sort(c.absent)
 	return nil
 }
-
-func vectorOf(place int) string { return fmt.Sprintf("masked-%d", place) }
 
 // Take takes a site's message. One that it has is nothing new; one of a step that
 // was closed is too late; another of the same step is a site that lies.
@@ -136,14 +127,11 @@ func (c *Coordinator) Take(m []byte) error {
 	return nil
 }
 
-// vector takes a masked update. Its header goes to the journal when its vector is
-// there.
+// vector takes a masked update. Its header goes to the journal; the sum so far is in
+// memory.
 func (c *Coordinator) vector(place int, header, vector []byte) error {
 	if !c.matches(place, header, vector) {
 		return fmt.Errorf("%w: a masked update that its tag does not hold", ErrMalformed)
-	}
-	if err := c.journal.Keep(vectorOf(place), vector); err != nil {
-		return err
 	}
 	if _, known := c.got[maskedFrom][place]; !known {
 		if err := c.journal.Append(header); err != nil {
@@ -156,7 +144,7 @@ func (c *Coordinator) vector(place int, header, vector []byte) error {
 	return nil
 }
 
-// again takes a masked update whose vector was lost after its step was closed.
+// again takes a masked update once more that a restart has lost.
 func (c *Coordinator) again(header, vector []byte) error {
 	for _, place := range c.absent {
 		if bytes.Equal(c.got[maskedFrom][place], header) {
@@ -179,8 +167,11 @@ func (c *Coordinator) matches(place int, header, vector []byte) bool {
 		return false
 	}
 	key, err := between(c.secrets.sealing(), c.keys[place].sealing, c.digest, fmt.Sprintf("tag %d", place))
-	tag := header[headSize+digestSize : headSize+digestSize+tagSize]
-	return err == nil && subtle.ConstantTimeCompare(sealOnce(key, nil, vector), tag) == 1
+	if err != nil {
+		return false
+	}
+	tag := tagOf(key, vector)
+	return subtle.ConstantTimeCompare(tag[:], header[headSize+digestSize:][:tagSize]) == 1
 }
 
 // check makes sure that a message is of this step, from a site that is in it.
@@ -308,6 +299,27 @@ func (c *Coordinator) present() (here set) {
 // Told returns again what the last Close returned.
 func (c *Coordinator) Told() map[int][]byte { return c.told }
 
+// Again returns what to tell the sites, by place, whose masked updates the
+// coordinator took before it was begun again: they answer with Masked, as before.
+// The sum waits for them.
+func (c *Coordinator) Again() map[int][]byte {
+	out := map[int][]byte{}
+	for _, i := range c.absent {
+		out[i] = c.shares(i)
+	}
+	return out
+}
+
+// shares is what a site is told of who dealt shares, with those for it.
+func (c *Coordinator) shares(to int) []byte {
+	here := c.sets[sharesFrom]
+	m := append(sharesFor.head(c.digest, to, 0), here.bitmap(len(c.round.Sites))...)
+	for _, dealer := range here.of(c.graph[to], to) {
+		m = append(m, c.piece(dealer, to)...)
+	}
+	return m
+}
+
 // end goes on to the next step with the sites of a set.
 func (c *Coordinator) end(here set) error {
 	n, got := len(c.round.Sites), c.got[c.step]
@@ -324,48 +336,39 @@ func (c *Coordinator) end(here set) error {
 		c.keys = map[int]peer{}
 		for _, i := range here {
 			m = append(m, got[i]...)
-			_, p, err := c.round.readKeys(c.digest, got[i])
-			if err != nil {
-				return err
-			}
-			c.keys[i] = p
+			c.keys[i] = keysOf(got[i])
 		}
 		c.view = sha256.Sum256(m)
-		c.toAll(here, signed(c.signer, m))
+		m = signed(c.signer, m)
+		for _, i := range here {
+			c.told[i] = m
+		}
 	case sharesFrom:
 		c.view = secondView(c.view, here.bitmap(n))
 		for _, i := range here {
-			m := append(sharesFor.head(c.digest, i, 0), here.bitmap(n)...)
-			for _, dealer := range here.of(c.graph[i], i) {
-				m = append(m, c.piece(dealer, i)...)
-			}
-			c.told[i] = m
+			c.told[i] = c.shares(i)
 		}
 	case maskedFrom:
 		c.absent = c.absent.of(here, -1)
 		for _, i := range here {
-			m := append(survivors.head(c.digest, i, 0), here.bitmap(n)...)
-			for _, other := range here.of(c.graph[i], i) {
-				m = append(m, got[other][headSize+digestSize:]...)
+			c.told[i] = append(survivors.head(c.digest, i, 0), here.bitmap(n)...)
+		}
+	case agreedFrom:
+		var all []byte
+		for _, i := range here {
+			all = append(all, got[i][len(got[i])-ed25519.SignatureSize:]...)
+		}
+		for _, i := range here {
+			m := append(signatures.head(c.digest, i, 0), here.bitmap(n)...)
+			m = append(m, all...)
+			for _, silent := range here.without(c.sets[maskedFrom].of(c.graph[i], i)) {
+				m = append(m, c.got[maskedFrom][silent][headSize+digestSize:]...)
 			}
 			c.told[i] = m
 		}
-	case agreedFrom:
-		few := here[:c.round.Threshold]
-		m := append(signatures.head(c.digest, 0, 0), few.bitmap(n)...)
-		for _, i := range few {
-			m = append(m, got[i][len(got[i])-ed25519.SignatureSize:]...)
-		}
-		c.toAll(here, m)
 	}
 	c.step++
 	return nil
-}
-
-func (c *Coordinator) toAll(here set, m []byte) {
-	for _, i := range here {
-		c.told[i] = m
-	}
 }
 
 // piece returns what a dealer sent for one holder: commitments, then sealed shares.

@@ -21,7 +21,8 @@
 //
 // Messages are bytes that any carrier may move: the sites' are signed by their
 // account keys over the round and its roster. Both sides write to a Journal before
-// anything leaves, so a process that was killed goes on with the same bytes.
+// anything leaves, so a process that was killed goes on with the same bytes. A
+// coordinator that was killed asks for the masked updates again (Again).
 //
 // # What holds, against whom
 //

@@ -76,7 +76,7 @@ func Sparse(n, corrupt, dropped int) (degree, needed int) {
 		if float64(n)*run(n, corrupt+dropped, k/2) > fails/3 {
 			continue
 		}
-		for t := k/2 + 1; t <= k+1; t++ {
+		for t := 2; t <= k+1; t++ {
 			many := float64(n) * tail(n-1, corrupt, k, t)
 			few := float64(n) * tail(n-1, corrupt+dropped, k, k+1-t+1) // fewer than t of k+1 stay, the site itself being one
 			if many <= fails/3 && few <= fails/3 {

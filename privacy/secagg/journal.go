@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,11 +24,6 @@ type Journal interface {
 	Sync() error
 	// Records returns all records, oldest first.
 	Records() ([][]byte, error)
-	// Keep puts a long message aside, in place of what has the name. It is there
-	// after the end of the process; a loss of power may take it.
-	Keep(name string, message []byte) error
-	// Kept returns what was put aside, nil where nothing is.
-	Kept(name string) ([]byte, error)
 }
 
 // Files is a Journal in a folder of its own. Version 1 is a file of records: each
@@ -131,30 +125,6 @@ func (f *Files) Records() ([][]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.records[:len(f.records):len(f.records)], nil
-}
-
-// Keep implements Journal.
-func (f *Files) Keep(name string, message []byte) error {
-	path := filepath.Join(f.dir, name)
-	if err := os.WriteFile(path+".new", message, 0o600); err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	return nil
-}
-
-// Kept implements Journal.
-func (f *Files) Kept(name string) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(f.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
-	}
-	return b, nil
 }
 
 // Close closes the folder. The round goes on where it was when it is opened again.

@@ -94,6 +94,16 @@ func (s set) of(places []int, but int) (out set) {
 	return out
 }
 
+// without returns those of others that are not in s.
+func (s set) without(others set) (out set) {
+	for _, i := range others {
+		if !s.has(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 func (s set) within(o set) bool {
 	return !slices.ContainsFunc(s, func(i int) bool { return !o.has(i) })
 }

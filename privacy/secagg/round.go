@@ -50,8 +50,8 @@ func (r Round) Check() error {
 		return fmt.Errorf("secagg: a threshold of %d of %d sites: more than half and a half", r.Threshold, n)
 	case r.Degree < 0 || r.Degree >= n || r.degree() > maxDegree || !r.complete() && r.Degree%2 != 0:
 		return fmt.Errorf("secagg: %d neighbours among %d sites", r.Degree, n)
-	case !r.complete() && (r.Needed < 2 || 2*r.Needed <= r.Degree):
-		return fmt.Errorf("secagg: %d shares of a neighbourhood of %d: more than half", r.Needed, r.Degree+1)
+	case !r.complete() && r.Needed < 2:
+		return errors.New("secagg: a sparse graph without the shares that rebuild a secret")
 	case r.Needed < 0 || r.needed() > r.degree()+1 || r.complete() && r.needed() != r.Threshold:
 		return fmt.Errorf("secagg: %d shares of a neighbourhood of %d", r.Needed, r.degree()+1)
 	case r.Length < 1 || r.Length > MaxLength:

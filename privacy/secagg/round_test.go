@@ -3,6 +3,7 @@ package secagg
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -16,12 +17,15 @@ import (
 // account is a key that signs.
 type account ed25519.PrivateKey
 
-func newAccount(t testing.TB) account {
-	_, k, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return account(k)
+// newAccount and seedOf make the same keys in every run, so that inputs that fuzzing
+// found stay what they were.
+func newAccount(n, i int) account {
+	seed := sha256.Sum256(fmt.Appendf(nil, "account %d %d", n, i))
+	return account(ed25519.NewKeyFromSeed(seed[:]))
+}
+
+func seedOf(n, i int) privacy.Secret[[32]byte] {
+	return privacy.Hide(sha256.Sum256(fmt.Appendf(nil, "seed %d %d", n, i)))
 }
 
 func (a account) Public() ed25519.PublicKey {
@@ -50,12 +54,12 @@ type world struct {
 
 func newWorld(t testing.TB, n, threshold, length int) *world {
 	w := &world{t: t, round: Round{Threshold: threshold, Length: length, Clip: 2, Most: 1000, Minimum: 10}}
-	w.coordinator = party{account: newAccount(t), seed: NewSeed(), dir: t.TempDir()}
+	w.coordinator = party{account: newAccount(n, n), seed: seedOf(n, n), dir: t.TempDir()}
 	w.round.Coordinator = w.coordinator.account.Public()
 	rnd := rand.New(rand.NewPCG(1, uint64(n)))
 	w.round.ID[0] = byte(n)
-	for range n {
-		p := &party{account: newAccount(t), seed: NewSeed(), dir: t.TempDir(), c: Contribution{Weight: 10 + rnd.Uint32N(991)}}
+	for i := range n {
+		p := &party{account: newAccount(n, i), seed: seedOf(n, i), dir: t.TempDir(), c: Contribution{Weight: 10 + rnd.Uint32N(991)}}
 		for range length {
 			p.c.Values = append(p.c.Values, 4*rnd.Float64()-2)
 		}

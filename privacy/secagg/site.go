@@ -33,7 +33,8 @@ type Site struct {
 		set    set
 		view   [32]byte
 		keys   map[int]peer
-		tagged [32]byte // the key of the tag for the coordinator
+		sealed map[int]func() [32]byte // with each neighbour, once needed
+		tagged func() [32]byte         // the key of the tag for the coordinator
 	}
 	shared struct { // what sharesFor told
 		set  set
@@ -79,7 +80,7 @@ func NewSite(r Round, signer Signer, seed privacy.Secret[[32]byte], j Journal) (
 func (*Site) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "secagg.Site") }
 
 // A record of the journal is the kind of what was said, the length of what was
-// told, and both; of a masked update only the header, its vector being put aside.
+// told, and both; of a masked update only the header.
 func (s *Site) resume() error {
 	records, err := s.journal.Records()
 	if err != nil {
@@ -166,14 +167,18 @@ func (s *Site) keys() ([]byte, error) {
 
 // readKeys returns a site's keys from its first message.
 func (r Round) readKeys(digest [32]byte, m []byte) (place int, p peer, err error) {
-	place, body, err := keysFrom.body(digest, m)
+	place, _, err = keysFrom.body(digest, m)
 	if err != nil || place >= len(r.Sites) || len(m) != keysSize {
 		return 0, p, fmt.Errorf("%w: not a site's keys", ErrMalformed)
 	}
 	if _, err := unsigned(r.Sites[place], m); err != nil {
 		return 0, p, err
 	}
-	return place, peer{body[:keySize], body[keySize : 2*keySize]}, nil
+	return place, keysOf(m), nil
+}
+
+func keysOf(m []byte) peer {
+	return peer{m[headSize:][:keySize], m[headSize+keySize:][:keySize]}
 }
 
 // readRoster takes who takes part, with their keys, and the coordinator's own.
@@ -197,21 +202,28 @@ func (s *Site) readRoster(in []byte) error {
 	}
 	t := &s.roster
 	t.set, t.view, t.keys = here, sha256.Sum256(m), map[int]peer{}
+	own, err := s.keys()
+	if err != nil {
+		return err
+	}
 	for i, k := range all {
+		if here[i] == s.place && bytes.Equal(k, own) {
+			continue
+		}
 		place, p, err := s.round.readKeys(s.digest, k)
 		if err != nil || place != here[i] {
 			return notice.New(notice.Integrity, fmt.Sprintf("the coordinator gives keys that hospital %d has not signed for this round", here[i]+1), "leave this round, and tell the other hospitals")
 		}
 		t.keys[place] = p
 	}
-	own, err := s.keys()
-	if at := slices.Index(here, s.place); err != nil || at < 0 || !bytes.Equal(all[at], own) {
+	if _, other := t.keys[s.place]; other || !here.has(s.place) {
 		return notice.New(notice.Integrity, "the coordinator's roster is without this hospital's keys", "leave this round, and tell the other hospitals")
 	}
 	if len(here) < s.round.Threshold || len(here.of(s.holders(s.place), -1)) < s.round.needed() {
 		return tooFew(len(here), s.round.Threshold)
 	}
-	t.tagged, err = between(s.secrets.sealing(), coordinator, s.digest, fmt.Sprintf("tag %d", s.place))
+	key, err := between(s.secrets.sealing(), coordinator, s.digest, fmt.Sprintf("tag %d", s.place))
+	t.sealed, t.tagged = map[int]func() [32]byte{}, func() [32]byte { return key }
 	return err
 }
 
@@ -242,7 +254,7 @@ func (s *Site) shares() ([]byte, error) {
 	for _, to := range s.roster.set.of(s.holders(s.place), s.place) {
 		h := mine[to]
 		beside := h.commitments(s.digest, s.place, to)
-		key, err := between(s.secrets.sealing(), s.roster.keys[to].sealing, s.digest, fmt.Sprintf("shares %d %d", s.place, to))
+		key, err := s.sealed(to, s.place, to)
 		if err != nil {
 			return nil, badKey(to)
 		}
@@ -250,6 +262,22 @@ func (s *Site) shares() ([]byte, error) {
 		b = append(b, sealOnce(key, slices.Concat(h.self[:], h.key[:]), beside)...)
 	}
 	return signed(s.signer, b), nil
+}
+
+// sealed returns the key that a dealer's shares for a holder are sealed with, one of
+// whom is this site and the other its peer.
+func (s *Site) sealed(peer, dealer, to int) ([32]byte, error) {
+	secret, ok := s.roster.sealed[peer]
+	if !ok {
+		k, err := between(s.secrets.sealing(), s.roster.keys[peer].sealing, s.digest, "shares")
+		if err != nil {
+			return k, err
+		}
+		secret = func() [32]byte { return k }
+		s.roster.sealed[peer] = secret
+	}
+	k := secret()
+	return derive(k[:], s.digest, fmt.Sprintf("%d %d", dealer, to)), nil
 }
 
 func badKey(of int) error {
@@ -305,7 +333,7 @@ func (s *Site) readShares(in []byte) error {
 	own := s.dealt()[s.place]
 	t.set, t.held = here, map[int]func() held{s.place: func() held { return own }}
 	for i, dealer := range from {
-		key, err := between(s.secrets.sealing(), s.roster.keys[dealer].sealing, s.digest, fmt.Sprintf("shares %d %d", dealer, s.place))
+		key, err := s.sealed(dealer, dealer, s.place)
 		if err != nil {
 			continue
 		}
@@ -329,81 +357,66 @@ func secondView(first [32]byte, bitmap []byte) [32]byte {
 	return sha256.Sum256(slices.Concat([]byte("manx/secagg/view/v1\x00"), first[:], bitmap))
 }
 
-const aside = "masked" // the name of what a site puts aside
-
 // Masked takes the neighbours' shares and the update, and returns the site's third
-// message: the update behind its masks. Once it was made the contribution is not
-// looked at again.
+// message: the update behind its masks. The message is not in the journal: who may
+// have to send it again keeps the contribution. With another than the first time
+// there is no message, so no two updates ever go behind one mask.
 func (s *Site) Masked(shares []byte, c privacy.Secret[Contribution]) ([]byte, error) {
-	var vector []byte
-	header, err := s.say(maskedFrom, shares, func() ([]byte, error) {
-		v, err := s.round.quantise(c.Reveal(reveal.Token{}))
-		if err != nil {
-			return nil, err
-		}
-		if err := s.mask(v); err != nil {
-			return nil, err
-		}
-		vector = appendWords(make([]byte, 0, 4*len(v)), v)
-		if err := s.journal.Keep(aside, vector); err != nil {
-			return nil, err
-		}
-		b := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
-		return signed(s.signer, append(b, sealOnce(s.roster.tagged, nil, vector)...)), nil
+	var message []byte
+	header, err := s.say(maskedFrom, shares, func() (header []byte, err error) {
+		message, err = s.masked(c.Reveal(reveal.Token{}))
+		return bytes.Clone(message[:min(headerSize, len(message))]), err
 	})
-	if err != nil {
+	if err != nil || message != nil {
+		return message, err
+	}
+	if message, err = s.masked(c.Reveal(reveal.Token{})); err != nil {
 		return nil, err
 	}
-	if vector == nil {
-		if vector, err = s.journal.Kept(aside); err != nil {
-			return nil, err
-		}
-		tag := header[headSize+digestSize : headSize+digestSize+tagSize]
-		if len(vector) != s.round.Bytes() || !bytes.Equal(sealOnce(s.roster.tagged, nil, vector), tag) {
-			return nil, notice.New(notice.Unavailable, "the masked update was lost with the machine's power", "leave this round out; the next one is not touched")
-		}
+	if !bytes.Equal(header, message[:headerSize]) {
+		return nil, notice.New(notice.Conflict, "this is not the update that was masked in this round before", "give the same update again, or leave this round out; the next one is not touched")
 	}
-	return slices.Concat(header, vector), nil
+	return message, nil
 }
 
-// mask hides a vector: its own mask, and with each neighbour who dealt shares one
-// that the first of the two adds and the second takes off.
-func (s *Site) mask(v []uint32) error {
-	addMask(v, maskKey(s.secrets.self(), s.digest), false)
+// masked hides a contribution: behind the site's own mask, and with each neighbour
+// who dealt shares one that the first of the two adds and the second takes off.
+func (s *Site) masked(c Contribution) ([]byte, error) {
+	// The message ends where the buffer does, its vector at a word.
+	const words = (headerSize + 3) / 4
+	buffer := make([]uint32, words+1+s.round.Length)
+	message, v := bytesOf(buffer)[4*words-headerSize:], buffer[words:]
+	if err := s.round.quantise(v, c); err != nil {
+		return nil, err
+	}
+	masks := []*mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
 	for _, other := range s.shared.set.of(s.graph[s.place], s.place) {
 		key, err := pairKey(s.secrets.masking(), s.roster.keys[other].masking, s.digest, s.place, other)
 		if err != nil {
-			return badKey(other)
+			return nil, badKey(other)
 		}
-		addMask(v, key, other < s.place)
+		masks = append(masks, newMask(key, other < s.place))
 	}
-	return nil
+	addMasks(v, masks)
+	littleEndian(v)
+	tag := tagOf(s.roster.tagged(), message[headerSize:])
+	header := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
+	copy(message, signed(s.signer, append(header, tag[:]...)))
+	return message, nil
 }
 
-// readSurvivors takes whose masked updates arrived. Each neighbour among them must
-// have masked with the same others as this site.
+// readSurvivors takes whose masked updates arrived.
 func (s *Site) readSurvivors(in []byte) error {
 	place, body, err := survivors.body(s.digest, in)
 	if err != nil || place != s.place {
 		return fmt.Errorf("%w: no survivors for this site", ErrMalformed)
 	}
 	here, rest, err := readSet(body, len(s.round.Sites))
-	if err != nil {
-		return err
+	if err != nil || len(rest) > 0 {
+		return fmt.Errorf("%w: no set of survivors", ErrMalformed)
 	}
 	if !here.has(s.place) || !here.within(s.shared.set) || len(here) < s.round.Threshold {
 		return notice.New(notice.Integrity, "the coordinator names survivors who were not there before, too few, or not this hospital", "leave this round, and tell the other hospitals")
-	}
-	beside := here.of(s.graph[s.place], s.place)
-	all, err := parts(rest, len(beside), headerSize-headSize-digestSize)
-	if err != nil {
-		return err
-	}
-	for i, p := range all {
-		m := append(maskedFrom.head(s.digest, beside[i], headerSize), s.shared.view[:]...)
-		if _, err := unsigned(s.round.Sites[beside[i]], append(m, p...)); err != nil {
-			return notice.New(notice.Integrity, fmt.Sprintf("hospital %d has not masked with the others that the coordinator told this one of", beside[i]+1), "leave this round, and tell the other hospitals")
-		}
 	}
 	s.staying = here
 	return nil
@@ -424,31 +437,49 @@ func agreement(r Round, digest [32]byte, place int, view [32]byte, staying set) 
 }
 
 // readSignatures makes sure that a threshold of the survivors signed the set that
-// this site signed.
+// this site signed, and that each neighbour among them has masked with the same
+// others as this site: it says so in what it signed now, or then.
 func (s *Site) readSignatures(in []byte) error {
-	_, body, err := signatures.body(s.digest, in)
-	if err != nil {
-		return err
+	place, body, err := signatures.body(s.digest, in)
+	if err != nil || place != s.place {
+		return fmt.Errorf("%w: no signatures for this site", ErrMalformed)
 	}
 	by, rest, err := readSet(body, len(s.round.Sites))
 	if err != nil {
 		return err
 	}
-	all, err := parts(rest, len(by), ed25519.SignatureSize)
+	silent := by.without(s.staying.of(s.graph[s.place], s.place))
+	now := len(by) * ed25519.SignatureSize
+	if len(rest) < now {
+		return fmt.Errorf("%w: cut short", ErrMalformed)
+	}
+	then, err := parts(rest[now:], len(silent), headerSize-headSize-digestSize)
 	if err != nil {
 		return err
 	}
-	bad := notice.New(notice.Integrity, "too few hospitals have signed the survivors that the coordinator told this one of", "open nothing: leave this round, and tell the other hospitals")
 	if len(by) < s.round.Threshold || !by.within(s.staying) {
-		return bad
+		return unagreed()
 	}
 	for i, place := range by {
 		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
-		if _, err := unsigned(s.round.Sites[place], append(m, all[i]...)); err != nil {
-			return bad
+		if place == s.place {
+			continue // it signed what it compares the others with
+		}
+		if _, err := unsigned(s.round.Sites[place], append(m, rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]...)); err != nil {
+			return unagreed()
+		}
+	}
+	for i, place := range silent {
+		m := append(maskedFrom.head(s.digest, place, headerSize), s.shared.view[:]...)
+		if _, err := unsigned(s.round.Sites[place], append(m, then[i]...)); err != nil {
+			return unagreed()
 		}
 	}
 	return nil
+}
+
+func unagreed() error {
+	return notice.New(notice.Integrity, "too few hospitals have signed what the coordinator told this one of who takes part", "open nothing: leave this round, and tell the other hospitals")
 }
 
 // Unmask takes the survivors' signatures and returns the site's last message: a

@@ -12,8 +12,8 @@ import (
 // Sum takes the masks off, with the shares that have been opened so far, and
 // returns the sum. While too few have opened it is a ShortError, and more may come.
 func (c *Coordinator) Sum() (Sum, error) {
-	if c.complete != nil {
-		return *c.complete, nil
+	if c.complete {
+		return c.sum, c.failed
 	}
 	if c.step != opened {
 		return Sum{}, notice.New(notice.Conflict, "steps of the round are still open", "close them first")
@@ -22,7 +22,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 		return Sum{}, c.short(len(c.got[opened]), c.absent)
 	}
 	all, staying := c.sets[sharesFrom], c.sets[maskedFrom]
-	v := slices.Clone(c.total)
+	var masks []*mask
 	for _, of := range all {
 		if !staying.has(of) && len(staying.of(c.graph[of], of)) == 0 {
 			continue // nobody who stayed has a mask with it
@@ -32,7 +32,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 			return Sum{}, err
 		}
 		if staying.has(of) {
-			addMask(v, maskKey(secret, c.digest), true)
+			masks = append(masks, newMask(maskKey(secret, c.digest), true))
 			continue
 		}
 		own, _ := publicOf(secret)
@@ -41,15 +41,13 @@ func (c *Coordinator) Sum() (Sum, error) {
 			if err != nil {
 				return Sum{}, badKey(other)
 			}
-			addMask(v, key, of > other) // what the other did to its own update, taken back
+			masks = append(masks, newMask(key, of > other)) // what the other did to its own update, taken back
 		}
 	}
-	s, err := c.round.sum(slices.Clone(staying), v)
-	if err != nil {
-		return Sum{}, err
-	}
-	c.complete = &s
-	return s, nil
+	addMasks(c.total, masks)
+	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total)
+	c.complete = true
+	return c.sum, c.failed
 }
 
 // rebuild joins the shares of a site's mask seed, or of its masking key. A share
