@@ -64,7 +64,7 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 // noise: a result, as many as it has calls, or, for research, the record itself. To
 // be read for care costs nothing: who treats a patient knows her.
 func (t *txn) exactly(r ledger.Record, g ledger.Grant) error {
-	if g.Access == ledger.Read && g.Purpose == ledger.Care {
+	if g.Access != ledger.Compute && g.Purpose != ledger.Research {
 		return nil
 	}
 	of := string(g.ID)
