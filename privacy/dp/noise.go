@@ -101,13 +101,13 @@ func (a wide) doubled() wide { return wide{a.hi<<1 | a.lo>>63, a.lo << 1} }
 
 // A source gives random bits of crypto/rand, read in blocks.
 type source struct {
-	block [4096]byte
+	block [512]byte
 	next  int
 	word  uint64
 	left  int // bits of word
 }
 
-func newSource() *source { return &source{next: 4096} }
+func newSource() *source { return &source{next: len(source{}.block)} }
 
 // bits returns n <= 64 random bits.
 func (s *source) bits(n int) uint64 {

@@ -97,6 +97,34 @@ func Of(sigma, rate int64) (p Price, err error) {
 	return p, nil
 }
 
+// Sigma returns the least noise, in thousandths, with which sums at a rate come to no
+// more than epsilon millionths. The error is that none up to MaxSigma does, or that the
+// rate or the number of sums cannot be. It takes some twenty times as long as Of.
+func Sigma(epsilon, rate, sums int64) (int64, error) {
+	if err := Check(MaxSigma, rate); err != nil {
+		return 0, err
+	}
+	if sums < 1 {
+		return 0, errors.New("noise is for one sum or more")
+	}
+	enough := func(sigma int64) bool {
+		p, err := Of(sigma, rate)
+		return err == nil && p.Times(sums).Epsilon() <= epsilon
+	}
+	low, high := int64(MinSigma-1), int64(MaxSigma)
+	if !enough(high) {
+		return 0, errors.New("no noise that can be priced keeps so many sums within so little")
+	}
+	for high-low > 1 {
+		if mid := (low + high) / 2; enough(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high, nil
+}
+
 // Plus returns the price of both together.
 func (p Price) Plus(q Price) Price {
 	for i := range p {

@@ -63,6 +63,30 @@ func TestConversionIsRoundedUp(t *testing.T) {
 	}
 }
 
+func TestSigmaIsTheLeast(t *testing.T) {
+	for _, c := range []struct{ epsilon, rate, sums int64 }{{4_000_000, 100_000, 100}, {1_000_000, Million, 1}, {90_000_000, 1000, 1}} {
+		s, err := Sigma(c.epsilon, c.rate, c.sums)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(sigma int64) int64 {
+			p, err := Of(sigma, c.rate)
+			if err != nil {
+				return math.MaxInt64 // no price below MinSigma
+			}
+			return p.Times(c.sums).Epsilon()
+		}
+		if at(s) > c.epsilon || at(s-1) <= c.epsilon {
+			t.Errorf("epsilon %d: sigma %d gives %d, and one less %d", c.epsilon, s, at(s), at(s-1))
+		}
+	}
+	for _, c := range [][3]int64{{1, Million, 1 << 40}, {1, 0, 1}, {1, 1, 0}, {-1, 1, 1}} {
+		if s, err := Sigma(c[0], c[1], c[2]); err == nil {
+			t.Errorf("%v: sigma %d", c, s)
+		}
+	}
+}
+
 func TestPricesAdd(t *testing.T) {
 	p, err := Of(1500, 20_000)
 	if err != nil {
