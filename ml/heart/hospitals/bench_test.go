@@ -214,58 +214,21 @@ func BenchmarkTrainPoison(b *testing.B) {
 // how well that fits the values of whole trainings of every set of hospitals.
 func BenchmarkTrainContribution(b *testing.B) {
 	train, _ := Parts(data(b))
-	var in, held []federated.Table
-	for _, t := range train {
-		var kept, out []int
-		for i := range t.X {
-			if i%5 == 0 {
-				out = append(out, i)
-			} else {
-				kept = append(kept, i)
-			}
-		}
-		in, held = append(in, t.Pick(kept)), append(held, t.Pick(out))
-	}
+	in, held := heldOut(train)
 	r := Candidates(federated.FedAvg)[0]
-	all := Pooled(held)
-	score := func(params []float64) (float64, error) {
-		z, err := r.Logits(params, all)
-		return Accuracy(z, all.Positive), err
-	}
+	score := r.score(Pooled(held))
 	params, err := r.Network.Initial(1)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for range b.N {
-		sim, err := r.Simulation(in, 1)
+		shapley, err := Contribution(b.Context(), train)
 		if err != nil {
 			b.Fatal(err)
 		}
-		var shapley, left []float64
-		s := r.Algorithm.Begin(params)
-		asked := 0
-		for range r.Rounds {
-			vectors, err := sim.Vectors(b.Context(), s)
-			if err != nil {
-				b.Fatal(err)
-			}
-			round := contribution.Round{Algorithm: r.Algorithm, State: s, Vectors: vectors, Score: score}
-			v, err := contribution.Shapley(b.Context(), round, contribution.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			one, err := contribution.LeaveOneOut(b.Context(), round)
-			if err != nil {
-				b.Fatal(err)
-			}
-			shapley, left, asked = contribution.Add(shapley, v.Of), contribution.Add(left, one), asked+v.Asked
-			sum, err := federated.Sum(vectors)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if s, err = r.Algorithm.Next(s, sum, len(vectors)); err != nil {
-				b.Fatal(err)
-			}
+		left, err := contribution.LeaveOneOut(b.Context(), trainings{r, in, score, params})
+		if err != nil {
+			b.Fatal(err)
 		}
 		whole, err := contribution.Shapley(b.Context(), trainings{r, in, score, params}, contribution.Options{})
 		if err != nil {
@@ -273,9 +236,9 @@ func BenchmarkTrainContribution(b *testing.B) {
 		}
 		fmt.Printf("\n| contribution | Cleveland | Hungary | Switzerland | VA |\n|---|---|---|---|---|\n")
 		line("rows", float64(len(in[0].X)), float64(len(in[1].X)), float64(len(in[2].X)), float64(len(in[3].X)))
-		line(fmt.Sprintf("Shapley, over %d rounds (%d sets)", r.Rounds, asked), shapley...)
-		line("leave one out, over rounds", left...)
+		line(fmt.Sprintf("Shapley over %d rounds, 16 sets each", r.Rounds), shapley...)
 		line("Shapley of whole trainings", whole.Of...)
+		line("leave one out of whole trainings", left...)
 		fmt.Printf("| parts of 100 | %v |\n", contribution.Shares(shapley, 100))
 	}
 }

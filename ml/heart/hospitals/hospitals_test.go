@@ -7,9 +7,46 @@ import (
 	"slices"
 	"testing"
 
+	"manx/ml"
+	"manx/ml/bundle/bundletest"
 	"manx/ml/federated"
 	"manx/test/realdata"
 )
+
+func TestFilesAreOneModel(t *testing.T) {
+	r, err := Measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape, err := Untrained()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundletest.Run(t, files(), shape, func() ml.Card { return describe(r) })
+	if r.Epsilon > 4 || r.Accuracy.Value < 0.74 {
+		t.Errorf("accuracy %v at epsilon %v", r.Accuracy, r.Epsilon)
+	}
+}
+
+// What ships does on the test rows what its results say.
+func TestShippedModelIsAsMeasured(t *testing.T) {
+	all := data(t)
+	g, _, err := Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Results
+	if err := got.measure(g, all); err != nil {
+		t.Fatal(err)
+	}
+	if got.Accuracy != want.Accuracy || got.AUC != want.AUC || !slices.Equal(got.Groups, want.Groups) || !slices.Equal(got.Calibration, want.Calibration) {
+		t.Errorf("measured %+v, the results say %+v", got, want)
+	}
+}
 
 // RandomState(42).permutation(10), as numpy's documentation and many others print it.
 func TestPermutationIsNumpys(t *testing.T) {
