@@ -165,33 +165,35 @@ func TestSharesFitWithinAHundredth(t *testing.T) {
 	sites := drawn(3, 240, 4, []float64{0.9, -0.7})
 	for i := range sites {
 		for j := range sites[i].Time {
-			sites[i].Time[j] = math.Ceil(sites[i].Time[j] / 5) // 100 days
+			sites[i].Time[j] = math.Ceil(sites[i].Time[j] / 16) // 32 days
 		}
 	}
-	want, _ := fitted(t, unit(100), 2, sites)
-	m := Shared{Days: 100}
-	s := Begin(make([]float64, 2))
-	for !s.Done {
-		var in [][]uint64
-		for _, p := range sites {
-			v, err := m.Sums(s.At, p)
-			if err != nil {
+	want, _ := fitted(t, unit(32), 2, sites)
+	m := Shared{Days: 32}
+	for _, security := range []mpc.Security{mpc.SemiHonest, mpc.WithAbort} {
+		s := Begin(make([]float64, 2))
+		for !s.Done {
+			var in [][]uint64
+			for _, p := range sites {
+				v, err := m.Sums(s.At, p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				in = append(in, v)
+			}
+			opened := mpctest.Run(t, security, func(p *mpc.Session, in []mpc.Share) (mpc.Share, error) { return m.Parts(p, 2, in) }, in...)
+			if len(opened) != 5 {
+				t.Fatalf("%d numbers are opened", len(opened))
+			}
+			var err error
+			if s, err = m.Next(s, opened); err != nil {
 				t.Fatal(err)
 			}
-			in = append(in, v)
 		}
-		opened := mpctest.Run(t, mpc.SemiHonest, func(p *mpc.Session, in []mpc.Share) (mpc.Share, error) { return m.Parts(p, 2, in) }, in...)
-		if len(opened) != 5 {
-			t.Fatalf("%d numbers are opened", len(opened))
-		}
-		var err error
-		if s, err = m.Next(s, opened); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range s.Best {
-		if math.Abs(s.At[i]/want.Best[i]-1) > 1e-3 {
-			t.Errorf("coefficient %d: %v on shares, %v in the clear", i, s.At[i], want.Best[i])
+		for i := range s.Best {
+			if math.Abs(s.At[i]/want.Best[i]-1) > 1e-3 {
+				t.Errorf("%v, coefficient %d: %v on shares, %v in the clear", security, i, s.At[i], want.Best[i])
+			}
 		}
 	}
 }
