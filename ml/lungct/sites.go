@@ -25,9 +25,9 @@ type Federation struct {
 func Federated() Federation {
 	return Federation{
 		Network: federated.Network{Kind: federated.CNN, Input: shape, Hidden: []int{8, 16, 32}, Square: true,
-			Steps: 4, Batch: 32, Rate: 3e-3, Adam: true, Decay: 1e-3, Cool: 40, Shift: 4, Flip: true, Jitter: 0.2, MostRows: 1000},
+			Steps: 4, Batch: 32, Rate: 2e-3, Adam: true, Decay: 1e-3, Cool: 30, Shift: 4, Flip: true, Jitter: 0.2, MostRows: 1000},
 		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 20}},
-		Rounds:    40,
+		Rounds:    30,
 	}
 }
 
