@@ -59,7 +59,7 @@ func enter(c confined) error {
 		return fmt.Errorf("drop rights: %w", e)
 	}
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + Work, "TMPDIR=" + Work, "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"}
-	return fmt.Errorf("start the program: %w", syscall.Exec(c.Command[0], c.Command, env))
+	return fmt.Errorf("start the program: %w", syscall.Exec(c.Command[0], c.Command, env)) //nolint:gosec // the operator's choice
 }
 
 // Numbers of linux/prctl.h, linux/mount.h, unistd.h and resource.h that package
@@ -90,7 +90,7 @@ func rootOf(c confined) error {
 	}
 	var binds []bind
 	for _, path := range append(append(append([]string{}, system()...), devices()...), append(c.Read, c.Folder)...) {
-		info, err := os.Lstat(path)
+		_, err := os.Lstat(path)
 		if errors.Is(err, os.ErrNotExist) && path != c.Folder {
 			continue
 		}
@@ -101,7 +101,8 @@ func rootOf(c confined) error {
 			binds = append(binds, bind{-1, path + "\x00" + link, false, false}) // /bin is usr/bin
 			continue
 		}
-		if info, err = os.Stat(path); err != nil {
+		info, err := os.Stat(path)
+		if err != nil {
 			return err
 		}
 		fd, err := syscall.Open(path, pathOnly|syscall.O_CLOEXEC, 0)
@@ -126,14 +127,14 @@ func rootOf(c confined) error {
 			continue
 		}
 		at := root + b.at
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil { //nolint:gosec // of the program's own root
 			return err
 		}
 		if b.dir {
-			if err := os.MkdirAll(at, 0o755); err != nil {
+			if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // the same
 				return err
 			}
-		} else if err := os.WriteFile(at, nil, 0o644); err != nil {
+		} else if err := os.WriteFile(at, nil, 0o600); err != nil {
 			return err
 		}
 		if err := syscall.Mount(fmt.Sprintf("/proc/self/fd/%d", b.fd), at, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
@@ -174,7 +175,7 @@ func setattr(path string, attributes uint64, all bool) error {
 	if all {
 		flags = recursive
 	}
-	if _, _, e := syscall.Syscall6(mountSetattr, uintptr(here), uintptr(unsafe.Pointer(name)), flags, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set), 0); e != 0 {
+	if _, _, e := syscall.Syscall6(mountSetattr, uintptr(here), uintptr(unsafe.Pointer(name)), flags, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set), 0); e != 0 { //nolint:gosec // a system call that package syscall lacks
 		return e
 	}
 	return nil
