@@ -11,8 +11,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"os"
-	"path/filepath"
 
 	"manx/ml"
 	"manx/ml/bundle"
@@ -26,11 +24,7 @@ const Name = "lung-survival"
 //go:embed model.json results.json card.json
 var shipped embed.FS
 
-const (
-	modelFile = "model.json" // a cox.Fit
-	folder    = 0o755
-	readable  = 0o644
-)
+const modelFile = "model.json" // a cox.Fit
 
 // Model returns the fit as it ships, and its card. It fails only if the files in the
 // binary do not belong together.
@@ -119,17 +113,11 @@ func Publish(ctx context.Context, dir, out string) (Results, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := os.MkdirAll(out, folder); err != nil {
-		return r, err
-	}
+	of := map[string][]byte{}
 	for name, v := range map[string]any{modelFile: f, bundle.ResultsFile: r, bundle.CardFile: describe(f, r, hash)} {
-		raw, err := bundle.Encode(v)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(out, name), raw, readable) //nolint:gosec // public
-		}
-		if err != nil {
+		if of[name], err = bundle.Encode(v); err != nil {
 			return r, err
 		}
 	}
-	return r, nil
+	return r, bundle.Save(out, of)
 }

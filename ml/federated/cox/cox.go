@@ -130,11 +130,7 @@ func (g Grid) Sums(beta []float64, p Patients) ([]float64, error) {
 	stride := g.stride(size)
 	out := make([]float64, g.Length(size))
 	for i, x := range p.X {
-		risk := 0.0
-		for j, v := range x {
-			risk += beta[j] * v
-		}
-		risk = math.Exp(risk)
+		risk := math.Exp(dot(beta, x))
 		last := g.cell(p.Time[i])
 		for k := range last + 1 {
 			share := 1.0
@@ -156,6 +152,15 @@ func (g Grid) Sums(beta []float64, p Patients) ([]float64, error) {
 		}
 	}
 	return out, nil
+}
+
+// dot returns the inner product of two vectors of one length.
+func dot(a, b []float64) (sum float64) {
+	b = b[:len(a)]
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
 }
 
 // moments adds weight times 1, x and the lower half of x x'.

@@ -64,7 +64,7 @@ func sum(t testing.TB, m method, beta []float64, sites []Patients) []float64 {
 	return out
 }
 
-func fitted(t testing.TB, m method, size int, sites []Patients) (State, []float64) {
+func fitted(t testing.TB, m method, size int, sites []Patients) State {
 	t.Helper()
 	s := Begin(make([]float64, size))
 	for {
@@ -74,7 +74,7 @@ func fitted(t testing.TB, m method, size int, sites []Patients) (State, []float6
 			t.Fatal(err)
 		}
 		if s.Done {
-			return s, of
+			return s
 		}
 	}
 }
@@ -114,8 +114,8 @@ func TestSitesFitWhatIsFittedTogether(t *testing.T) {
 	sites := drawn(1, 300, 5, []float64{0.7, -0.5, 0.3})
 	pooled := together(sites)
 	g := Daily(500)
-	one, _ := fitted(t, g, 3, []Patients{pooled})
-	five, _ := fitted(t, g, 3, sites)
+	one := fitted(t, g, 3, []Patients{pooled})
+	five := fitted(t, g, 3, sites)
 	for i := range one.Best {
 		if math.Abs(one.Best[i]-five.Best[i]) > 1e-9 {
 			t.Errorf("coefficient %d: %v at five sites, %v at one", i, five.Best[i], one.Best[i])
@@ -138,7 +138,7 @@ func TestSitesFitWhatIsFittedTogether(t *testing.T) {
 
 func TestStrataFitTheSumOfTheSitesLikelihoods(t *testing.T) {
 	sites := drawn(2, 200, 4, []float64{0.7, -0.5})
-	s, _ := fitted(t, Strata{500}, 2, sites)
+	s := fitted(t, Strata{500}, 2, sites)
 	of := func(beta []float64) (log float64) {
 		for _, p := range sites {
 			log += efron(beta, p)
@@ -165,33 +165,35 @@ func TestSharesFitWithinAHundredth(t *testing.T) {
 	sites := drawn(3, 240, 4, []float64{0.9, -0.7})
 	for i := range sites {
 		for j := range sites[i].Time {
-			sites[i].Time[j] = math.Ceil(sites[i].Time[j] / 5) // 100 days
+			sites[i].Time[j] = math.Ceil(sites[i].Time[j] / 16) // 32 days
 		}
 	}
-	want, _ := fitted(t, unit(100), 2, sites)
-	m := Shared{Days: 100}
-	s := Begin(make([]float64, 2))
-	for !s.Done {
-		var in [][]uint64
-		for _, p := range sites {
-			v, err := m.Sums(s.At, p)
-			if err != nil {
+	want := fitted(t, unit(32), 2, sites)
+	m := Shared{Days: 32}
+	for _, security := range []mpc.Security{mpc.SemiHonest, mpc.WithAbort} {
+		s := Begin(make([]float64, 2))
+		for !s.Done {
+			var in [][]uint64
+			for _, p := range sites {
+				v, err := m.Sums(s.At, p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				in = append(in, v)
+			}
+			opened := mpctest.Run(t, security, func(p *mpc.Session, in []mpc.Share) (mpc.Share, error) { return m.Parts(p, 2, in) }, in...)
+			if len(opened) != 5 {
+				t.Fatalf("%d numbers are opened", len(opened))
+			}
+			var err error
+			if s, err = m.Next(s, opened); err != nil {
 				t.Fatal(err)
 			}
-			in = append(in, v)
 		}
-		opened := mpctest.Run(t, mpc.SemiHonest, func(p *mpc.Session, in []mpc.Share) (mpc.Share, error) { return m.Parts(p, 2, in) }, in...)
-		if len(opened) != 5 {
-			t.Fatalf("%d numbers are opened", len(opened))
-		}
-		var err error
-		if s, err = m.Next(s, opened); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range s.Best {
-		if math.Abs(s.At[i]/want.Best[i]-1) > 1e-3 {
-			t.Errorf("coefficient %d: %v on shares, %v in the clear", i, s.At[i], want.Best[i])
+		for i := range s.Best {
+			if math.Abs(s.At[i]/want.Best[i]-1) > 1e-3 {
+				t.Errorf("%v, coefficient %d: %v on shares, %v in the clear", security, i, s.At[i], want.Best[i])
+			}
 		}
 	}
 }
@@ -211,7 +213,7 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 	held, total := 0, 150
 	for k := range total {
 		sites := drawn(100+uint64(k), 150, 3, beta)
-		s, _ := fitted(t, g, 2, sites)
+		s := fitted(t, g, 2, sites)
 		f, err := g.Fit(s, sum(t, g, s.Best, sites))
 		if err != nil {
 			t.Fatal(err)

@@ -79,11 +79,7 @@ func (f Fit) Survival(x []float64, time float64) (Point, error) {
 	if len(x) != len(f.Beta) || math.IsNaN(time) || time < 0 {
 		return Point{}, errors.New("cox: no such patient, or no such time")
 	}
-	risk := 0.0
-	for i, v := range x {
-		risk += f.Beta[i] * v
-	}
-	risk = math.Exp(risk)
+	risk := math.Exp(dot(f.Beta, x))
 	edges := f.Grid.Edges
 	time = min(time, edges[len(edges)-1])
 	var total, variance float64

@@ -128,7 +128,7 @@ func (m Shared) Next(s State, opened []uint64) (State, error) {
 	for _, v := range opened {
 		sum = append(sum, mpc.Real(v))
 	}
-	_, gradient, information, err := Strata{m.Days}.parts(size, sum)
+	_, gradient, information, err := Strata(m).parts(size, sum)
 	if err != nil {
 		return State{}, err
 	}
