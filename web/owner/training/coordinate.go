@@ -225,7 +225,11 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	for _, place := range sum.Sites {
 		sites = append(sites, roster[place].Site)
 	}
-	if next, err = recipe.next(on, state, sum); err != nil {
+	next, e, err := recipe.next(on, state, sum.Totals)
+	if err == nil {
+		err = folder(h.Dir).keepEvaluation(on.ID, e)
+	}
+	if err != nil {
 		return next, nil, err
 	}
 	if _, err := made(filepath.Dir(folder(h.Dir).version(on.ID, on.Round))); err != nil {

@@ -56,7 +56,7 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 	if err != nil {
 		return c, err
 	}
-	if c.Grants, _, err = h.rows(on, r, table, granted); err != nil {
+	if c.Grants, _, _, err = h.rows(on, r, table, granted); err != nil {
 		return c, err
 	}
 	c.Salt = make([]byte, 32)
@@ -65,38 +65,45 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 	return c, folder(h.Dir).keepCover(on.ID, on.Round, c)
 }
 
-// covered returns the rows of the list that a round was covered with. Those of a
-// record whose grant has ended since are left out even now.
-func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (rows federated.Table, err error) {
+// covered returns the rows of the list that a round was covered with, those to train
+// on and those held out. Those of a record whose grant has ended since are left out
+// even now.
+func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (train, test federated.Table, err error) {
 	c, err := folder(h.Dir).cover(on.ID, on.Round)
 	if err != nil {
-		return rows, notice.Because(err, notice.Conflict, "the list that this site covered the round with is lost", "it takes part in the next round again")
+		return train, test, notice.Because(err, notice.Conflict, "the list that this site covered the round with is lost", "it takes part in the next round again")
 	}
 	granted, err := h.granted(ctx, on.ID)
 	if err != nil {
-		return rows, err
+		return train, test, err
 	}
 	for rec, g := range granted {
 		if _, listed := slices.BinarySearch(c.Grants, g); !listed {
 			delete(granted, rec)
 		}
 	}
-	_, rows, err = h.rows(on, r, table, granted)
-	return rows, err
+	_, rows, records, err := h.rows(on, r, table, granted)
+	if err != nil {
+		return train, test, err
+	}
+	train, test = heldOut(rows, records, on.Terms, r.HeldOut)
+	return train, test, nil
 }
 
-// rows reads a table: its rows whose record is in granted, and by which grants. Fewer
-// than the minimum are refused.
-func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, err error) {
+// rows reads a table: its rows whose record is in granted, which record each is, and
+// by which grants. Fewer than the minimum are refused.
+func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
 	f, err := os.Open(folder(h.Dir).table(table))
 	if err != nil {
-		return nil, rows, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, under the name that its policy has")
+		return nil, rows, nil, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, under the name that its policy has")
 	}
 	defer f.Close()
 	seen, named, twice := map[ledger.RecordID]bool{}, false, false
+	var at []ledger.RecordID // of each line
 	rows, err = r.Schema.Read(f, func(cell func(string) string) bool {
 		id := ledger.RecordID(strings.TrimSpace(cell(RecordColumn)))
 		named = named || id != ""
+		at = append(at, id)
 		g, ok := granted[id]
 		if !ok {
 			return false
@@ -114,7 +121,10 @@ func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted
 	case err == nil && len(rows.X) < on.Minimum:
 		err = notice.New(notice.Denied, "this site has fewer records with a live grant than the training's minimum", "it takes part in a round once there are enough; the others learn only that it does not")
 	}
-	return by, rows, err
+	for _, line := range rows.Line {
+		of = append(of, at[line-1])
+	}
+	return by, rows, of, err
 }
 
 // granted returns the live grants to this site for a training, by record.

@@ -183,19 +183,11 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe) {
 				continue
 			}
 			signed.Round = v.Round
-			rows, err := h.covered(t.Context(), signed, r, "patients.csv")
+			train, test, err := h.covered(t.Context(), signed, r, "patients.csv")
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := r.Network.Bind(rows.Examples(), r.Algorithm)
-			if err != nil {
-				t.Fatal(err)
-			}
-			u, err := m.Local(t.Context(), federated.Round{Number: v.Round, Params: state.Params, Seed: h.seed(r)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			x, err := r.Algorithm.Vector(u, len(state.Params))
+			x, _, err := r.vector(t.Context(), federated.Round{Number: v.Round, Params: state.Params, Seed: h.seed(r)}, train, test)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,7 +197,7 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next, err := r.Algorithm.Next(state, sum, len(on.Sites))
+		next, _, err := r.next(signed, state, sum)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
@@ -24,6 +25,7 @@ type Recipe struct {
 	Algorithm federated.Algorithm `json:"algorithm"`
 	Private   *federated.Private  `json:"private,omitempty"` // none: without differential privacy
 	Seed      uint64              `json:"seed"`              // of the parameters that training begins with
+	HeldOut   int                 `json:"held_out"`          // percent of the records that it is tested on instead, 0 to 50
 }
 
 // Check returns nil, or a notice that names what cannot be.
@@ -38,6 +40,9 @@ func (r Recipe) Check() error {
 	}
 	if n := r.Schema.Size(); r.Network.Input != [3]int{n, 1, 1} {
 		return notice.New(notice.Invalid, fmt.Sprintf("the model reads %v numbers, and a row of the schema becomes %d", r.Network.Input, n), fmt.Sprintf("give the network the input [%d, 1, 1]", n))
+	}
+	if r.HeldOut < 0 || r.HeldOut > 50 {
+		return notice.New(notice.Invalid, "the recipe holds out less than nothing or more than half", "hold out 0 to 50 percent of the records")
 	}
 	if r.Private == nil {
 		return nil
@@ -135,10 +140,10 @@ func ReadRecipe(b ledger.ProposeTraining) (r Recipe, err error) {
 func (r Recipe) secure(on owner.SignedTraining, round int, roster []owner.TrainingMember, coordinator ed25519.PublicKey) secagg.Round {
 	h := sha256.New()
 	fmt.Fprintf(h, "manx/training-round/v1\x00%s\x00%d", on.Terms, round)
-	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: on.Model.Parameters,
+	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: r.length(on.Model.Parameters),
 		Clip: most(len(roster)), Most: 1, Minimum: 1}
 	if r.Private == nil {
-		out.Length, out.Clip = r.Algorithm.Length(on.Model.Parameters), max(r.Algorithm.Clip, 1)
+		out.Clip = max(r.Algorithm.Clip, 1)
 	}
 	for _, m := range roster {
 		out.Sites = append(out.Sites, m.Account)
@@ -150,18 +155,56 @@ func (r Recipe) secure(on owner.SignedTraining, round int, roster []owner.Traini
 // its clip a round's step is 1, and integers are sent as they are.
 func most(n int) float64 { return float64((math.MaxInt32)/int64(n) - 2) }
 
-// next returns the version after a round, from the sum of it.
-func (r Recipe) next(on owner.SignedTraining, s federated.State, sum secagg.Sum) (federated.State, error) {
+// length is how many numbers a site adds in a round: of its update, then the counts
+// of what the version that the round begins with says of its held-out rows.
+func (r Recipe) length(parameters int) int {
 	if r.Private == nil {
-		rows := sum.Totals[len(sum.Totals)-1] * float64(r.Network.MostRows)
-		if r.Network.MostRows >= on.Minimum && math.Round(rows) < float64(on.Minimum*len(sum.Sites)) {
-			return s, notice.New(notice.Denied, "the sites of this round have fewer records together than each must have", "close it without a result")
-		}
-		return r.Algorithm.Next(s, sum.Totals, len(on.Sites))
+		parameters = r.Algorithm.Length(parameters)
 	}
-	ints := make([]int64, len(sum.Totals))
-	for i, v := range sum.Totals {
+	return parameters + cells
+}
+
+// vector returns what a site adds, from its rows of a round.
+func (r Recipe) vector(ctx context.Context, in federated.Round, train, test federated.Table) (v, own []float64, err error) {
+	counts, err := r.counts(in.Params, test)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Private != nil {
+		sum, err := r.Network.Sum(*r.Private, in.Params, train.Examples())
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, x := range sum {
+			v = append(v, float64(x))
+		}
+		return append(v, counts...), nil, nil
+	}
+	model, err := r.Network.Bind(train.Examples(), r.Algorithm)
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := model.Local(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err = r.Algorithm.Vector(u, len(in.Params))
+	return append(v, counts...), u.Own, err
+}
+
+// next returns the version after a round, from the sum of it, and how the one that it
+// began with did.
+func (r Recipe) next(on owner.SignedTraining, s federated.State, totals []float64) (federated.State, Evaluation, error) {
+	n := len(totals) - cells
+	e := r.evaluated(on.Round, totals[n:])
+	if r.Private == nil {
+		out, err := r.Algorithm.Next(s, totals[:n], len(on.Sites))
+		return out, e, err
+	}
+	ints := make([]int64, n)
+	for i, v := range totals[:n] {
 		ints[i] = int64(math.Round(v))
 	}
-	return r.Private.Next(r.Algorithm, s, ints)
+	out, err := r.Private.Next(r.Algorithm, s, ints)
+	return out, e, err
 }

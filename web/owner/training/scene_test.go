@@ -181,7 +181,7 @@ func recipe(private bool) Recipe {
 		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
 	}
 	r := Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
-		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}, Seed: 7}
+		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}, Seed: 7, HeldOut: 20}
 	if private {
 		r.Private = &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}
 		r.Algorithm.Rate, r.Algorithm.Clip = 2, 1000

@@ -285,42 +285,29 @@ func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedT
 	if err != nil {
 		return c, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
 	}
-	rows, err := h.covered(ctx, on, recipe, table)
+	train, test, err := h.covered(ctx, on, recipe, table)
 	if err != nil {
 		return c, err
 	}
 	h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "trains"})
-	c.Weight = 1
-	if recipe.Private != nil {
-		sum, err := recipe.Network.Sum(*recipe.Private, state.Params, rows.Examples())
-		if err != nil {
-			return c, err
-		}
-		most := int64(most(roster))
-		for _, v := range sum { // beyond it there is next to nothing, and the sum must not wrap
-			c.Values = append(c.Values, float64(min(max(v, -most), most)))
-		}
-		return c, nil
-	}
-	model, err := recipe.Network.Bind(rows.Examples(), recipe.Algorithm)
-	if err != nil {
-		return c, err
-	}
 	in := federated.Round{Number: on.Round, Params: state.Params, Control: state.Control, Seed: h.seed(recipe)}
 	if in.Own, err = h.own(on, on.Round); err != nil {
 		return c, err
 	}
-	u, err := model.Local(ctx, in)
+	v, own, err := recipe.vector(ctx, in, train, test)
 	if err != nil {
 		return c, err
 	}
-	if u.Own != nil {
-		if err := h.keepOwn(on, u.Own); err != nil {
+	if own != nil {
+		if err := h.keepOwn(on, own); err != nil {
 			return c, err
 		}
 	}
-	c.Values, err = recipe.Algorithm.Vector(u, on.Model.Parameters)
-	return c, err
+	most := most(roster)
+	for i := range v { // beyond it there is next to nothing, and the sum must not wrap
+		v[i] = min(max(v[i], -most), most)
+	}
+	return secagg.Contribution{Values: v, Weight: 1}, nil
 }
 
 // seed is of the site's own order of rows: another at each.
