@@ -16,7 +16,8 @@ const (
 	RecordErased        = "record.erased"
 	FileCommitted       = "credit.committed" // Commitment
 	FieldDisputed       = "credit.disputed"
-	GrantGiven          = "grant.given" // Grant
+	BudgetChanged       = "budget.changed" // Budget
+	GrantGiven          = "grant.given"    // Grant
 	GrantRevoked        = "grant.revoked"
 	GrantUsed           = "grant.used"      // a call on it was made
 	SharesDestroyed     = "grant.destroyed" // Destroyed
@@ -57,6 +58,12 @@ const (
 	SumChanged          = "sum.changed"          // Sum
 	HoldingChanged      = "holding.changed"      // Holding
 	HoldingScheduled    = "holding.scheduled"    // HoldingSchedule
+)
+
+// The names of events of trainings.
+const (
+	TrainingChanged      = "training.changed" // Training
+	TrainingRoundChanged = "training.round"   // TrainingRound
 )
 
 // JobReached returns the name of the event that a job reached a stage.

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"escrow", "health", "credit", "ml", "storage/vault", "storage/wraps"},
 	{
 		"ledger/contract", "ledger/embedded", "ledger/fabric", "ledger/faulty", "ledger/ledgertest",
-		"ml/approximate", "ml/boost", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/consumertrees", "ml/heart", "ml/logistic", "ml/lungct", "ml/mpc", "ml/onnx", "ml/pneumonia", "ml/pool",
+		"ml/approximate", "ml/boost", "ml/bundle", "ml/ckks", "ml/clear", "ml/consumerrisk", "ml/consumertrees", "ml/federated", "ml/heart", "ml/logistic", "ml/lungct", "ml/lungsurvival", "ml/membership", "ml/mpc", "ml/onnx", "ml/pneumonia", "ml/pool",
 		"ml/saliency", "ml/samples", "ml/scorecard", "ml/sharedscore", "ml/train", "ml/tree", "ml/validation", "ml/workbench",
 	},
 	{"web"},
@@ -48,7 +48,7 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                  {"ledger/embedded"},
 	"golang.org/x/crypto":               {"privacy/seal"},
 	"golang.org/x/mod/sumdb":            {"ledger/receipt"},
-	"golang.org/x/sys":                  {"privacy/ckks/rns", "privacy/mpc/dcf", "privacy/mpc/ring"},
+	"golang.org/x/sys":                  {"privacy/ckks/rns", "privacy/mpc/dcf", "privacy/mpc/ring", "privacy/secagg"},
 	"golang.org/x/term":                 {"cmd/manx"},
 	"golang.org/x/text":                 {"health/dicom"},
 	"google.golang.org/grpc":            {"ledger/fabric"},
@@ -78,7 +78,7 @@ var adapters = []string{"storage/disk", "storage/ipfs", "storage/memory", "ledge
 // sides are Invariant 5's wall in code: nothing on one side reaches the other,
 // neither directly nor through others.
 var sides = [2][]string{
-	{"health", "ml/heart", "ml/lungct", "ml/pneumonia", "web/owner/patient"},
+	{"health", "ml/heart", "ml/lungct", "ml/lungsurvival", "ml/pneumonia", "web/owner/patient", "web/owner/training"},
 	{"credit", "ml/consumerrisk", "ml/consumertrees", "ml/scorecard", "ml/sharedscore", "web/owner/score"},
 }
 

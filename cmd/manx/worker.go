@@ -35,7 +35,7 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 	f.IntVar(&o.memory, "memory", 8, "GiB that the process may have in which jobs are evaluated")
 	f.StringVar(&o.gpu, "gpu", gpuAuto, "the program that evaluates on this machine's GPU: auto is manx-gpu beside manx, where it opens one; none is the processor")
 	f.BoolVar(&o.back, "return", false, "work again after `manx worker withdraw`")
-	c.AddCommand(run, evaluateCommand(),
+	c.AddCommand(run, evaluateCommand(), confineCommand(),
 		&cobra.Command{Use: "bench", Short: "Measure how fast this machine evaluates, and of what class it is", Args: cobra.NoArgs,
 			Long: "Measure how many butterflies of number-theoretic transforms this machine computes a second on all its cores,\nand keep it in the folder for `manx worker run` to advertise.",
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerBench(cmd.Context()) }},

@@ -67,6 +67,8 @@ func FuzzBody(f *testing.F) {
 	f.Add("job.found", `{"job":"#2","lost":["#6"]}`, byte(0))
 	f.Add("job.work", `{"results":[{"job":"#2","result":"#7","hash":"#8"}]}`, byte(4))
 	f.Add("job.settle", `{"accept":["#2"],"close":["credit-job-00000000000000000000000000000000"]}`, byte(6))
+	f.Add("budget.limit", `{"record":"#0","limit":{"epsilon":4000000,"exact":1}}`, byte(5))
+	f.Add("budget.spend", `{"use":"#8","kind":"query","of":"q","noise":{"sigma":1000,"rate":1000000,"sums":1},"records":[{"record":"#0"}]}`, byte(5))
 	f.Add("canary.commit", `{"commitment":"#8"}`, byte(0))
 	f.Add("canary.reveal", `{"job":"#2","hash":"#8","salt":"#8"}`, byte(0))
 	f.Fuzz(func(t *testing.T, name, body string, by byte) {

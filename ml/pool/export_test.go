@@ -23,3 +23,10 @@ func Badged(t Ticket, der []byte) Ticket {
 func Address(t Ticket) string { return t.get().URL }
 func Badge(t Ticket) []byte   { return t.get().Badge }
 func Roots(t Ticket) []byte   { return t.get().Roots }
+
+// Through returns the ticket to the same queue at another address.
+func Through(t Ticket, url string) Ticket {
+	in := t.get()
+	in.URL = url
+	return Ticket{func() ticket { return in }}
+}

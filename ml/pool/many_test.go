@@ -111,14 +111,13 @@ func (l *rounds) Submit(ctx context.Context, c ledger.Command) (ledger.Height, e
 // process had been killed.
 func (s *scene) cable(t pool.Ticket) (through pool.Ticket, cut func()) {
 	s.T.Helper()
-	u, err := url.Parse(t.Text())
+	u, err := url.Parse(pool.Address(t))
 	check(s.T, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(s.T, err)
 	to := u.Host
 	u.Host = l.Addr().String()
-	through, err = pool.ParseTicket(u.String())
-	check(s.T, err)
+	through = pool.Through(t, u.String())
 	var mu sync.Mutex
 	var ends []net.Conn
 	var copying sync.WaitGroup

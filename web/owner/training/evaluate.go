@@ -1,0 +1,212 @@
+package training
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"manx/ledger"
+	"manx/ml/clear"
+	"manx/ml/federated"
+	"manx/storage/durable"
+)
+
+// bins are how finely probabilities are counted, from 0 to 1.
+const bins = 10
+
+// cells are the counts of an Evaluation as a site adds them: by bin those without what
+// is learned, then by bin those with.
+const cells = 2 * bins
+
+// An Evaluation is how a version did on rows that it was not trained on, over all
+// sites together: how many had each probability, by tenths. Where training is with
+// noise, these counts have the same, and may lie below 0.
+type Evaluation struct {
+	Round    int           `json:"round"` // that began with the version
+	Negative [bins]float64 `json:"negative"`
+	Positive [bins]float64 `json:"positive"`
+}
+
+// heldOut parts a site's rows: a record is held out of all rounds of a training, or of
+// none. Which are follows from the proposal and the record's id.
+func heldOut(t federated.Table, records []ledger.RecordID, terms ledger.Hash, percent int) (train, test federated.Table) {
+	var in, out []int
+	for i, r := range records {
+		h := sha256.Sum256([]byte("manx/training-held-out/v1\x00" + terms.String() + string(r)))
+		if (int(h[0])<<8|int(h[1]))*100 < percent<<16 {
+			out = append(out, i)
+		} else {
+			in = append(in, i)
+		}
+	}
+	return t.Pick(in), t.Pick(out)
+}
+
+// cell returns which count each row adds one to, by what a version says of it.
+func (r Recipe) cell(params []float64, t federated.Table) ([]int, error) {
+	g, err := r.Network.Graph("model", params)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int, len(t.X))
+	for i, x := range t.X {
+		y, err := clear.Run(g, x)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = min(int(bins/(1+math.Exp(-y[0]))), bins-1)
+		if t.Positive[i] {
+			out[i] += bins
+		}
+	}
+	return out, nil
+}
+
+// counts returns what a site adds of its held-out rows: parts of MostRows, or whole
+// numbers with noise that has the price of a training step, for records that pay for
+// no other.
+func (r Recipe) counts(params []float64, t federated.Table) ([]float64, error) {
+	at, err := r.cell(params, t)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, cells)
+	if r.Private == nil {
+		for _, c := range at {
+			out[c] += 1 / float64(r.Network.MostRows)
+		}
+		for i := range out {
+			out[i] = min(out[i], 1)
+		}
+		return out, nil
+	}
+	step := r.Private.Step
+	step.Clip = 1
+	sum, err := step.Sum(cells, len(at), func(record int, into []float64) error {
+		into[at[record]] = 1
+		return nil
+	})
+	for i, v := range sum {
+		out[i] = float64(v)
+	}
+	return out, err
+}
+
+// evaluated reads the counts of a round's sum.
+func (r Recipe) evaluated(round int, sum []float64) Evaluation {
+	e := Evaluation{Round: round}
+	scale := float64(r.Network.MostRows)
+	if r.Private != nil { // of the rows that were drawn
+		scale = 1 / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
+	}
+	for i, v := range sum {
+		if v *= scale; i < bins {
+			e.Negative[i] = v
+		} else {
+			e.Positive[i-bins] = v
+		}
+	}
+	return e
+}
+
+// plus adds the counts of another evaluation.
+func (e Evaluation) plus(o Evaluation) Evaluation {
+	for i := range bins {
+		e.Negative[i] += o.Negative[i]
+		e.Positive[i] += o.Positive[i]
+	}
+	return e
+}
+
+// A Quality is what an Evaluation comes to.
+type Quality struct {
+	Rows        float64 `json:"rows"`
+	Accuracy    float64 `json:"accuracy"` // the probability on the side of one half that the label is on
+	Sensitivity float64 `json:"sensitivity"`
+	Specificity float64 `json:"specificity"`
+	AUC         float64 `json:"auc"`         // over tenths of probability, ties counting half
+	Calibration float64 `json:"calibration"` // mean difference of probability and share, over tenths, by rows
+}
+
+// Quality returns the figures of counts; false where there are too few rows of either
+// kind for them to mean anything.
+func (e Evaluation) Quality() (q Quality, ok bool) {
+	var n, p, tn, tp, wins float64
+	for i := range bins {
+		if i < bins/2 {
+			tn += e.Negative[i]
+		} else {
+			tp += e.Positive[i]
+		}
+		wins += e.Positive[i] * (n + e.Negative[i]/2)
+		n, p = n+e.Negative[i], p+e.Positive[i]
+	}
+	if !(n >= 1 && p >= 1) {
+		return q, false
+	}
+	within := func(x float64) float64 { return min(max(x, 0), 1) }
+	q = Quality{Rows: n + p, Accuracy: within((tn + tp) / (n + p)), Sensitivity: within(tp / p), Specificity: within(tn / n), AUC: within(wins / (n * p))}
+	for i := range bins {
+		if rows := e.Negative[i] + e.Positive[i]; rows > 0 {
+			q.Calibration += rows / (n + p) * math.Abs((float64(i)+0.5)/bins-within(e.Positive[i]/rows))
+		}
+	}
+	return q, true
+}
+
+func (f folder) keepEvaluation(t ledger.TrainingID, e Evaluation) error {
+	dir, err := made(filepath.Join(f.of(t), "evaluations"))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode evaluation: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(dir, strconv.Itoa(e.Round)+".json"), b)
+}
+
+func (f folder) evaluation(t ledger.TrainingID, round int) (e Evaluation, ok bool, err error) {
+	b, err := os.ReadFile(filepath.Join(f.of(t), "evaluations", strconv.Itoa(round)+".json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, false, nil
+	}
+	if err == nil {
+		err = ledger.Decode(b, &e)
+	}
+	return e, err == nil, err
+}
+
+// settled is how many of the last rounds an evaluation is over where training is with
+// noise: the versions differ little, and the noise of the counts averages out.
+const settled = 10
+
+// evaluation returns how the last versions did: without noise the one that the last
+// round began with, with noise the last ones' mean.
+func (h *Hospital) evaluation(ctx context.Context, on ledger.Training, r Recipe) (sum Evaluation, over int, err error) {
+	most := 1
+	if r.Private != nil {
+		most = settled
+	}
+	for i := len(on.Versions) - 1; i >= 0 && over < most && ctx.Err() == nil; i-- {
+		e, ok, err := folder(h.Dir).evaluation(on.ID, on.Versions[i].Round)
+		if err != nil {
+			return sum, 0, err
+		}
+		if ok {
+			sum, over = sum.plus(e), over+1
+		}
+	}
+	for i := range bins {
+		sum.Negative[i] /= float64(max(over, 1))
+		sum.Positive[i] /= float64(max(over, 1))
+	}
+	return sum, over, ctx.Err()
+}
