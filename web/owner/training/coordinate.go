@@ -208,6 +208,9 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 			at := meeting{on.Hub, on.Terms, on.Round, own, m.Stream, mostFrame(on.Model.Parameters)}
 			for {
 				s, err := at.await(within)
+				if err == nil && h.tap != nil {
+					h.tap(s)
+				}
 				if err == nil {
 					err = h.attend(within, s, serve, place, said, version)
 				}
@@ -258,6 +261,8 @@ func (h *Hospital) attend(ctx context.Context, s *stream, serve *server, place i
 			answer = begin
 		case stepVersion:
 			answer = version
+		case stepAgain:
+			err = serve.again(m)
 		default:
 			answer, err = serve.ask(ctx, place, step, m)
 		}

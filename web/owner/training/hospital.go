@@ -23,10 +23,11 @@ type Hospital struct {
 	Every    time.Duration // how often the ledger is asked; 0 means a second
 	Show     func(Progress)
 
-	mu     sync.Mutex      // guards what follows
-	busy   map[string]bool // what is being done now: a side of a training
-	said   map[string]string
-	stages map[ledger.TrainingID]ledger.TrainingStage
+	mu   sync.Mutex      // guards what follows
+	busy map[string]bool // what is being done now: a side of a training
+	said map[string]string
+
+	tap func(*stream) // of tests: sees what the coordinator is told
 }
 
 // Progress is what a hospital's node tells whoever watches it. Problem is nil while
@@ -57,7 +58,7 @@ func (h *Hospital) Run(ctx context.Context) error {
 	if h.Every == 0 {
 		h.Every = time.Second
 	}
-	h.busy, h.said, h.stages = map[string]bool{}, map[string]string{}, map[ledger.TrainingID]ledger.TrainingStage{}
+	h.busy, h.said = map[string]bool{}, map[string]string{}
 	if _, err := made(folder(h.Dir).table("")); err != nil {
 		return err
 	}

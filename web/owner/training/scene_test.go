@@ -47,6 +47,7 @@ type site struct {
 	stop    func()
 
 	patience time.Duration // 0 is 3 s
+	tapped   func(*stream)
 }
 
 func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
@@ -104,6 +105,7 @@ func (s *scene) party(url string) *owner.Party {
 func (h *site) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
+	h.tap = h.tapped
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital

@@ -19,6 +19,11 @@ const (
 	stepMasked byte = 3
 	stepAgree  byte = 4
 	stepUnmask byte = 5
+
+	// stepVersion asks for the parameters that the round begins with. stepAgain says
+	// a masked update once more: a coordinator that was killed has none of them.
+	stepVersion byte = 6
+	stepAgain   byte = 7
 )
 
 // A server is the coordinator's side of one round: it answers sites whenever they
@@ -89,6 +94,18 @@ func (s *server) ask(ctx context.Context, place int, step byte, message []byte) 
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// again takes a masked update that a site has sent before.
+func (s *server) again(message []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.round.Take(message)
+	s.change()
+	if notice.Is(err, notice.Expired) { // it is there
+		return nil
+	}
+	return err
 }
 
 // run closes steps until there is a sum. Each waits for all who are in it, at most

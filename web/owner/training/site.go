@@ -125,9 +125,6 @@ type beginning struct {
 	Roster []ledger.PartyID `json:"roster"`
 }
 
-// stepVersion asks for the parameters that the round begins with.
-const stepVersion byte = 6
-
 // mostFrame bounds a frame of a training's streams, in bytes: a version, or a masked
 // update, or the shares of the largest roster.
 func mostFrame(parameters int) int { return versionSize(parameters) + 1<<20 }
@@ -165,6 +162,9 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	}
 	d := dialogue{s, dir}
 	told, err := d.say(stepKeys, site.Keys)
+	if err == nil && d.has(stepMasked) {
+		err = d.again(site)
+	}
 	if err == nil {
 		told, err = d.say(stepShares, func() ([]byte, error) { return site.Shares(told) })
 	}
@@ -202,9 +202,33 @@ type dialogue struct {
 	dir string
 }
 
+func (d dialogue) file(step byte) string {
+	return filepath.Join(d.dir, "told-"+strconv.Itoa(int(step)))
+}
+
+// has reports whether a step was answered.
+func (d dialogue) has(step byte) bool {
+	_, err := os.Stat(d.file(step))
+	return err == nil
+}
+
+// again sends the masked update once more, on a stream that is not the one that it
+// was sent on.
+func (d dialogue) again(site *secagg.Site) error {
+	told, err := os.ReadFile(d.file(stepShares))
+	if err != nil {
+		return fmt.Errorf("what the coordinator said: %w", err)
+	}
+	m, err := site.Masked(told, privacy.Secret[secagg.Contribution]{})
+	if err != nil {
+		return err
+	}
+	_, err = d.s.ask(stepAgain, m)
+	return err
+}
+
 func (d dialogue) say(step byte, message func() ([]byte, error)) ([]byte, error) {
-	file := filepath.Join(d.dir, "told-"+strconv.Itoa(int(step)))
-	if b, err := os.ReadFile(file); err == nil {
+	if b, err := os.ReadFile(d.file(step)); err == nil {
 		return b, nil
 	}
 	m, err := message()
@@ -215,7 +239,7 @@ func (d dialogue) say(step byte, message func() ([]byte, error)) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return told, durable.WriteFile(file, told)
+	return told, durable.WriteFile(d.file(step), told)
 }
 
 // ask says something and waits for the answer.
