@@ -51,7 +51,24 @@ func Weight(rows, most int) float64 { return min(float64(rows)/float64(most), 1)
 // Bounds are what the proposal says of every update, so that no site can move the
 // model at will.
 type Bounds struct {
-	Clip float64 // the largest L2 norm of Delta, above 0
+	Clip float64 `json:"clip"` // the largest L2 norm of Delta, above 0
+	// Cool has the bound fall with the sites' rate, over so many rounds, to a twentieth:
+	// what is more than honest steps can make is then a poisoner's at every round. 0
+	// never.
+	Cool int `json:"cool,omitempty"`
+}
+
+// At returns the bound of a round, from 1.
+func (b Bounds) At(round int) float64 { return b.Clip * cooled(round, b.Cool) }
+
+// cooled falls from 1 in the first round to a twentieth after so many more, by a
+// cosine; over none it stays.
+func cooled(round, over int) float64 {
+	if over == 0 {
+		return 1
+	}
+	at := min(float64(round-1)/float64(over), 1)
+	return 0.05 + 0.95*(1+math.Cos(math.Pi*at))/2
 }
 
 // Clip scales v in place to an L2 norm of at most clip and returns the norm it had.
@@ -109,9 +126,16 @@ func (a Algorithm) Length(size int) int {
 	return size + 1
 }
 
+// InRound returns the algorithm with the bounds of a round.
+func (a Algorithm) InRound(round int) Algorithm {
+	a.Bounds = Bounds{Clip: a.At(round)}
+	return a
+}
+
 // Vector is what leaves a site: the weighted update, SCAFFOLD's change of control
 // unweighted, and the weight; vectors of sites are added. The update and the
-// change are clipped to the bounds in place; one that Check refuses is an error.
+// change are clipped to Clip in place, which is that of the first round: see
+// InRound. One that Check refuses is an error.
 func (a Algorithm) Vector(u Update, size int) ([]float64, error) {
 	if err := a.Bounds.Check(u, size, false); err != nil {
 		return nil, err

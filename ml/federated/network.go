@@ -3,7 +3,6 @@ package federated
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"manx/ml"
 	"manx/ml/train"
@@ -115,6 +114,16 @@ func (n Network) Initial(seed uint64) ([]float64, error) {
 	return v, nil
 }
 
+// Measured returns how many of the last parameters are means and mean squares of a
+// normalisation, which are measured: Algorithm.Averaged.
+func (n Network) Measured() (int, error) {
+	net, err := n.untrained(0)
+	if err != nil {
+		return 0, err
+	}
+	return net.Size() - net.Learned(), nil
+}
+
 // Graph returns the network with these parameters.
 func (n Network) Graph(name string, params []float64) (ml.Graph, error) {
 	net, err := n.untrained(0)
@@ -139,6 +148,9 @@ func (n Network) Bind(set train.Examples, a Algorithm) (Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if measured := net.Size() - net.Learned(); a.Name == FedAdam && a.Averaged != measured {
+		return nil, notice.New(notice.Invalid, fmt.Sprintf("the proposal's algorithm averages %d parameters, and the network measures %d", a.Averaged, measured), "propose the number that the network measures")
+	}
 	return &site{n, net, set, a}, nil
 }
 
@@ -153,13 +165,7 @@ type site struct {
 func (s *site) Size() int { return s.net.Size() }
 
 // rate is the learning rate of a round.
-func (n Network) rate(round int) float64 {
-	if n.Cool == 0 {
-		return n.Rate
-	}
-	at := min(float64(round-1)/float64(n.Cool), 1)
-	return n.Rate * (0.05 + 0.95*(1+math.Cos(math.Pi*at))/2)
-}
+func (n Network) rate(round int) float64 { return n.Rate * cooled(round, n.Cool) }
 
 // Local implements Model.
 func (s *site) Local(ctx context.Context, r Round) (Update, error) {

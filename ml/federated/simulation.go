@@ -58,7 +58,7 @@ func (m *Simulation) Vectors(ctx context.Context, s State) ([][]float64, error) 
 			return nil, fmt.Errorf("site %d: %w", i+1, err)
 		}
 		m.own[i] = u.Own
-		v, err := m.Vector(u, len(s.Params))
+		v, err := m.InRound(s.Round+1).Vector(u, len(s.Params))
 		if err != nil {
 			return nil, fmt.Errorf("site %d: %w", i+1, err)
 		}

@@ -143,23 +143,28 @@ func (f Fit) Median(x []float64) (median, low, high float64, err error) {
 }
 
 // Concordance is Harrell's C: of two patients of whom it is known who died first, the
-// share of pairs in which the higher risk did, equal risks counting half.
-func Concordance(risk []float64, p Patients) float64 {
+// share of pairs in which the higher risk did, equal risks counting half. weight
+// counts every patient so many times; nil means once.
+func Concordance(risk []float64, p Patients, weight []float64) float64 {
 	var right, pairs float64
 	for i, t := range p.Time {
-		if !p.Event[i] {
+		if !p.Event[i] || weight != nil && weight[i] == 0 {
 			continue
 		}
 		for j, u := range p.Time {
 			if u < t || u == t && p.Event[j] || i == j {
 				continue
 			}
-			pairs++
+			w := 1.0
+			if weight != nil {
+				w = weight[i] * weight[j]
+			}
+			pairs += w
 			switch {
 			case risk[i] > risk[j]:
-				right++
+				right += w
 			case risk[i] == risk[j]:
-				right += 0.5
+				right += w / 2
 			}
 		}
 	}
@@ -167,4 +172,27 @@ func Concordance(risk []float64, p Patients) float64 {
 		return 0.5
 	}
 	return right / pairs
+}
+
+// KaplanMeier returns the share of the patients that survives a time, by Kaplan and
+// Meier's estimate (1958).
+func KaplanMeier(p Patients, time float64) float64 {
+	share := 1.0
+	for i, t := range p.Time {
+		if !p.Event[i] || t > time {
+			continue
+		}
+		// One death of those at t: with d ties the product telescopes to 1 - d/n.
+		risk, before := 0, 0
+		for j, u := range p.Time {
+			if u >= t {
+				risk++
+			}
+			if u == t && p.Event[j] && j < i {
+				before++
+			}
+		}
+		share *= 1 - 1/float64(risk-before)
+	}
+	return share
 }

@@ -145,3 +145,15 @@ func (m Shared) Next(s State, opened []uint64) (State, error) {
 	}
 	return out, nil
 }
+
+// Fit returns the model from the last round and its opened values, with hazards of a
+// grid's sums at s.Best, as Strata.Fit does.
+func (m Shared) Fit(s State, opened []uint64, g Grid, cells []float64) (Fit, error) {
+	sum := make([]float64, 1, len(opened)+1)
+	for _, v := range opened {
+		sum = append(sum, mpc.Real(v))
+	}
+	f, err := Strata(m).Fit(s, sum, g, cells)
+	f.Log = 0 // nobody knows it
+	return f, err
+}

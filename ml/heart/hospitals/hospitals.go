@@ -16,6 +16,9 @@ import (
 	"manx/ml/federated"
 )
 
+// Name is what the model that the hospitals make is called.
+const Name = "heart-hospitals"
+
 // Names are the hospitals in FLamby's order.
 func Names() []string { return []string{"cleveland", "hungarian", "switzerland", "va"} }
 
