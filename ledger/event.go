@@ -59,5 +59,11 @@ const (
 	HoldingScheduled    = "holding.scheduled"    // HoldingSchedule
 )
 
+// The names of events of trainings.
+const (
+	TrainingChanged      = "training.changed" // Training
+	TrainingRoundChanged = "training.round"   // TrainingRound
+)
+
 // JobReached returns the name of the event that a job reached a stage.
 func JobReached(s Stage) string { return "job." + string(s) }

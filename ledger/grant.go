@@ -17,22 +17,23 @@ const (
 	Care              Purpose = "care"               // treatment of the patient
 	Research          Purpose = "research"           // de-identified records only
 	Diagnosis         Purpose = "diagnosis"          // a model's finding for the patient
+	ForTraining       Purpose = "training"           // steps of a Training, inside the walls of the hospital that has the record
 	CreditTransaction Purpose = "credit-transaction" // 604(a)(3)(A): credit the consumer asked for
 	AccountReview     Purpose = "account-review"     // 604(a)(3)(A), (F)(ii): review of an account the consumer holds
 )
 
 // ErrPurpose marks a use that states no purpose of ours.
-var ErrPurpose = errors.New("there is no such purpose: state care, research or diagnosis for health; credit-transaction or account-review for credit")
+var ErrPurpose = errors.New("there is no such purpose: state care, research, diagnosis or training for health; credit-transaction or account-review for credit")
 
 // Purposes lists every purpose.
 func Purposes() []Purpose {
-	return []Purpose{Care, Research, Diagnosis, CreditTransaction, AccountReview}
+	return []Purpose{Care, Research, Diagnosis, ForTraining, CreditTransaction, AccountReview}
 }
 
 // Vertical returns the side a purpose belongs to, or "" for none of ours.
 func (p Purpose) Vertical() Vertical {
 	switch p {
-	case Care, Research, Diagnosis:
+	case Care, Research, Diagnosis, ForTraining:
 		return Health
 	case CreditTransaction, AccountReview:
 		return Credit
@@ -43,10 +44,12 @@ func (p Purpose) Vertical() Vertical {
 // An Access is what a grant permits.
 type Access string
 
-// To read opens the record (the wrap is split); to compute never gives a key.
+// To read opens the record (the wrap is split); to compute never gives a key, nor
+// does to train, by which a hospital uses what it holds already.
 const (
 	Read    Access = "read"
 	Compute Access = "compute"
+	Train   Access = "train"
 )
 
 // A Grant is a permission.
@@ -71,6 +74,10 @@ type Grant struct {
 	Jobs          []JobID          `json:"jobs,omitempty"`         // the calls so far
 	Input         storage.Ref      `json:"input,omitzero"`         // the furnisher's encryption under a committee's key
 	Key           Hash             `json:"key,omitzero"`           // of that committee
+
+	// Of a grant to train.
+	Training TrainingID `json:"training,omitempty"`
+	Noise    Noise      `json:"noise,omitzero"` // of the training, whose price was spent when this was given
 }
 
 // Left returns how many calls a grant given beforehand still allows.
@@ -100,6 +107,11 @@ type GiveGrant struct {
 	// Where a committee may serve too: the furnisher's encryption, and of what key.
 	Input storage.Ref `json:"input,omitzero"`
 	Key   Hash        `json:"key,omitzero"`
+
+	// To train: what for, and by what noise, whose price the record pays, as the
+	// proposal has it.
+	Training TrainingID `json:"training,omitempty"`
+	Noise    Noise      `json:"noise,omitzero"`
 }
 
 // Command implements Body.
@@ -116,8 +128,14 @@ func (b GiveGrant) Check() error {
 		return ErrPurpose
 	case v != VerticalOf(b.Record) || v != VerticalOf(b.To):
 		return fmt.Errorf("record, grantee and purpose must be of one vertical: %w", ErrWall)
+	case (b.Purpose == ForTraining) != (b.Access == Train):
+		return errors.New("training is permitted by a grant to train, which is for nothing else")
+	case b.Access == Train:
+		return b.checkTraining()
+	case b.Training != "" || !b.Noise.IsZero():
+		return errors.New("only a grant to train names a training, and its noise")
 	case b.Access != Read && b.Access != Compute:
-		return errors.New("access is read or compute")
+		return errors.New("access is read, compute or train")
 	case b.Access == Compute && CheckID(b.Model, "model") != nil, b.Access == Compute && b.Calls == 0 && CheckID(b.Job, "job") != nil:
 		return errors.New("a grant to compute names a model, and the request it consents to or how many are to come")
 	case b.Access == Compute && (VerticalOf(b.Model) != v || b.Job != "" && VerticalOf(b.Job) != v):
@@ -154,6 +172,16 @@ func (b GiveGrant) checkBeforehand() error {
 		return errors.New("a grant has an end")
 	}
 	return nil
+}
+
+func (b GiveGrant) checkTraining() error {
+	switch {
+	case b.Model != "" || b.Job != "" || b.Calls != 0 || b.Version != 0 || !b.ModelHash.IsZero() || !b.Input.IsZero() || !b.Key.IsZero():
+		return errors.New("a grant to train names a training and its noise, and nothing to compute")
+	case b.Until <= 0:
+		return errors.New("a grant has an end")
+	}
+	return errors.Join(CheckID(b.Training, "training"), b.Noise.Check())
 }
 
 // RevokeGrant ends a grant of the author's at once.

@@ -29,6 +29,9 @@ type Model struct {
 	Shares     []ModelShare `json:"shares,omitempty"`     // of what it earns; none: all is the owner's
 	Limit      Limit        `json:"limit,omitzero"`       // of one asker's calls
 	Parameters int          `json:"parameters,omitempty"` // how many numbers make it, as its owner says: what an extractor has to find
+
+	Training TrainingID `json:"training,omitempty"` // that it was released from
+	Users    []PartyID  `json:"users,omitempty"`    // who may ask for it; none: whoever its owner serves
 }
 
 // A PlanRef is a plan that is stored.
@@ -59,6 +62,8 @@ type PublishModel struct {
 	Shares     []ModelShare `json:"shares,omitempty"` // who has what part of what it earns, to be paid with each call
 	Limit      Limit        `json:"limit,omitzero"`
 	Parameters int          `json:"parameters,omitempty"`
+
+	Training TrainingID `json:"training,omitempty"` // that it was released from, whose shares and users it has
 }
 
 // MaxParameters bounds how many numbers a model is said to have.
@@ -90,6 +95,11 @@ func (b PublishModel) Check() error {
 	}
 	if b.Parameters < 0 || b.Parameters > MaxParameters {
 		return errors.New("a model has 0 to 2^40 parameters; 0 does not say")
+	}
+	if b.Training != "" {
+		if err := CheckID(b.Training, "training"); err != nil {
+			return err
+		}
 	}
 	return errors.Join(checkShares(b.Shares), b.Limit.check())
 }

@@ -104,9 +104,9 @@ func (s *server) events(c *gin.Context) {
 func (s *server) mine(c *gin.Context) {
 	word := c.Param("word")
 	switch word {
-	case "rec", "grant", "job", "coin", "overlap", "sum", "escrow", "holding":
+	case "rec", "grant", "job", "coin", "overlap", "sum", "training", "escrow", "holding":
 	default:
-		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin, overlap, sum, escrow and holding", ""))
+		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin, overlap, sum, training, escrow and holding", ""))
 		return
 	}
 	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {

@@ -78,7 +78,7 @@ func spendBudget(t *txn, b ledger.SpendBudget) error {
 }
 
 // usable returns a record that the author owns, or has a live grant on that a kind
-// of use is within: for research, or to train.
+// of use is within: for research.
 func (t *txn) usable(e ledger.SpentFor, kind ledger.UseKind) (ledger.Record, error) {
 	if e.Grant == "" {
 		return t.ownRecord(e.Record)

@@ -7,7 +7,9 @@
 // escrow (ledger.EscrowKey) and receipt (ledger.ReceiptKey), what rests on a
 // record ("…/resting"), how often two holders compared lists ("…/overlaps/…"), a
 // site's sums of late ("…/sums/…") and the signatures that a sum rests on
-// (ledger.SumSignedKey, ledger.SumJoinKey), how often an asker called a model
+// (ledger.SumSignedKey, ledger.SumJoinKey), a training's rounds and signatures, the
+// marks of its grants and the grant of each record (ledger.TrainingRoundKey and its
+// siblings), how often an asker called a model
 // that has a limit (ledger.CallsKey), when a storage provider was challenged last
 // (ledger.LastHoldingKey), who computes on shares for an
 // organisation (ledger.SeatKey), what was spent of a record's privacy budget and on
@@ -161,6 +163,9 @@ func (t *txn) dispatch() error {
 	}
 	if strings.HasPrefix(t.cmd.Name, "sum.") {
 		return t.dispatchSum()
+	}
+	if strings.HasPrefix(t.cmd.Name, "training.") {
+		return t.dispatchTraining()
 	}
 	if known, err := t.dispatchProof(); known {
 		return err

@@ -25,8 +25,8 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 		return refuse(notice.Denied, "a study or chart is granted to an admitted hospital only", "name a hospital: `manx grant add RECORD PARTY`")
 	case r.Kind == ledger.File && to.Role != ledger.Lender:
 		return refuse(notice.Denied, "a credit file is granted to an admitted lender only", "name the lender that asked: `manx credit consent`")
-	case r.Kind == ledger.Chart && (b.Purpose != ledger.Care || b.Access != ledger.Read):
-		return refuse(notice.Denied, "a chart is granted for care only", "grant it so: `manx grant add RECORD PARTY --purpose care`")
+	case r.Kind == ledger.Chart && (b.Purpose != ledger.Care || b.Access != ledger.Read) && b.Access != ledger.Train:
+		return refuse(notice.Denied, "a chart is granted for care, or to train where it is", "grant it so: `manx grant add RECORD PARTY --purpose care`")
 	case r.Kind == ledger.Study && (b.Purpose != ledger.Care || b.Access != ledger.Read):
 		return refuse(notice.Denied, "an identified study is granted for care only", "make a de-identified one and grant that: `manx study deidentify`")
 	}
@@ -36,6 +36,10 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 	}
 	end := g.Until
 	switch {
+	case b.Access == ledger.Train:
+		if err := t.permitTraining(&g, b, r); err != nil {
+			return err
+		}
 	case b.Calls > 0:
 		if err := t.beforehand(&g, b, r); err != nil {
 			return err
@@ -62,7 +66,8 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 
 // exactly spends a record's budget for what a grant lets another learn without
 // noise: a result, as many as it has calls, or, for research, the record itself. To
-// be read for care costs nothing: who treats a patient knows her.
+// be read for care costs nothing: who treats a patient knows her. What a training costs
+// permitTraining has spent.
 func (t *txn) exactly(r ledger.Record, g ledger.Grant) error {
 	if g.Access != ledger.Compute && g.Purpose != ledger.Research {
 		return nil
@@ -116,6 +121,11 @@ func (t *txn) revoke(g ledger.Grant) error {
 	g.Revoked = t.now
 	if err := t.save(ledger.KeyOf(g.ID), g, ledger.GrantRevoked); err != nil {
 		return err
+	}
+	if g.Training != "" {
+		if err := t.remark(g); err != nil {
+			return err
+		}
 	}
 	for _, id := range g.Jobs {
 		if err := t.withdraw(id); err != nil {

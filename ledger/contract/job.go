@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"slices"
+
 	"manx/escrow"
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -20,6 +22,8 @@ func requestJob(t *txn, b ledger.RequestJob) error {
 		return refuse(notice.Expired, "the model is no longer on offer", "choose another: `manx model list`")
 	case m.Plan.IsZero() && b.Grant == "":
 		return refuse(notice.Unsupported, "the model is computed on shares only, which its subject permits beforehand", "ask her to: `manx credit share`; or choose another: `manx model list`")
+	case len(m.Users) > 0 && !slices.Contains(m.Users, t.cmd.Author):
+		return refuse(notice.Denied, "those who trained the model agreed who may use it, and this party is not among them", "choose another: `manx model list`")
 	case b.Fee.Cmp(m.Price) < 0:
 		return refuse(notice.Invalid, "the fee is below the model's price", "offer the price: `manx model show`")
 	case b.Deadline-t.now < MinJob || b.Deadline-t.now > MaxJob:

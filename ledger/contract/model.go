@@ -35,7 +35,32 @@ func publishModel(t *txn, b ledger.PublishModel) error {
 		Card: b.Card, Keys: b.Keys, KeysRef: b.KeysRef, Accepts: b.Accepts, Features: b.Features, Price: b.Price,
 		Shares: b.Shares, Limit: b.Limit, Parameters: b.Parameters,
 	}
+	if b.Training != "" {
+		if err := t.trained(&m, b); err != nil {
+			return err
+		}
+	}
 	return t.save(ledger.KeyOf(id), m, ledger.ModelPublished)
+}
+
+// trained checks that a model is the one that was released from a training, and
+// that it earns for whom the training says.
+func (t *txn) trained(m *ledger.Model, b ledger.PublishModel) error {
+	on, err := t.coordinated(b.Training)
+	switch {
+	case err != nil:
+		return err
+	case on.Stage != ledger.TrainingReleased:
+		return refuse(notice.Denied, "the training has not released its model", "ask the sites for it: `manx train release`")
+	case b.Hash != on.Release.Model:
+		return refuse(notice.Denied, "this is another model than the one that the training released", "publish that one: `manx train status`")
+	case !slices.Equal(b.Shares, on.Release.Shares):
+		return refuse(notice.Denied, "the model shares what it earns as its training says, and not otherwise", "give it the shares of the release: `manx train status`")
+	case !slices.Contains(b.Accepts, on.Kind) || len(b.Accepts) != 1:
+		return refuse(notice.Denied, "the model reads the records that it was trained on, and no others", "read its kind: `manx train status`")
+	}
+	m.Training, m.Users = on.ID, on.Users
+	return nil
 }
 
 func retireModel(t *txn, b ledger.RetireModel) error {

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"a score is computed while its subject is away": away,
 		"a committee opens a score":                     jointly,
 		"three sites learn a sum":                       sum,
+		"hospitals train a model that pays them":        training,
 		"a record has one budget":                       budget,
 		"a contract goes its ways":                      contract,
 		"Invariant3_4_8_contracts at random":            agreement,

@@ -19,20 +19,60 @@ func (s *Session) Assert(x Share) error {
 	if all.len() == 0 || s.failed() != nil {
 		return s.failed()
 	}
-	// A party lacks the component that the one before it has first, and the one after
-	// it second.
-	s.round()
-	s.next.send(all.a)
-	s.previous.send(all.b)
-	first, second := make([]uint64, 1), make([]uint64, 1)
-	s.previous.receive(first)
-	s.next.receive(second)
-	switch {
-	case s.failed() != nil:
-	case first[0] != second[0]:
-		s.fail(&PeerError{Party: s.previous.peer, Other: s.next.peer, Step: s.step, Err: ErrCheat})
-	case all.a[0]+all.b[0]+first[0] != 1:
+	if out := s.reveal(all); s.failed() == nil && out[0] != 1 {
 		s.fail(ErrFalse)
 	}
 	return s.failed()
+}
+
+// OpenBits opens bits to all three: values that are each 0 or 1. Where one is not
+// the session fails for all, ErrFalse, with nothing of them told but that. In sessions
+// with abort all that was computed so far is verified before.
+func (s *Session) OpenBits(x Share) ([]bool, error) {
+	if err := s.enter("opening of bits", x); err != nil {
+		return nil, err
+	}
+	if x.Len() == 0 {
+		return nil, nil
+	}
+	// Of the numbers modulo 2^64 only 0 and 1 are their own squares.
+	v := x.vec()
+	whole, err := s.Equal(hide(&dealt{party: s.party, vec: s.mul(v, v)}), x)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Assert(whole); err != nil {
+		return nil, err
+	}
+	s.step = "opening of bits"
+	v = s.mul(v, s.public(fill(v.len(), 1))) // hides what the shares were made of
+	s.verify()
+	if s.failed() != nil {
+		return nil, s.failed()
+	}
+	out := make([]bool, v.len())
+	for i, b := range s.reveal(v) {
+		out[i] = b == 1
+	}
+	return out, s.failed()
+}
+
+// reveal opens values, which a multiplication has hidden the making of, to all
+// three. Of two parties whose copies of a component differ one lied.
+func (s *Session) reveal(v vec) []uint64 {
+	// A party lacks the component that the one before it has first, and the one after
+	// it second.
+	s.round()
+	s.next.send(v.a)
+	s.previous.send(v.b)
+	first, second := make([]uint64, v.len()), make([]uint64, v.len())
+	s.previous.receive(first)
+	s.next.receive(second)
+	if s.failed() == nil && !equal(first, second) {
+		s.fail(&PeerError{Party: s.previous.peer, Other: s.next.peer, Step: s.step, Err: ErrCheat})
+	}
+	for i := range first {
+		first[i] += v.a[i] + v.b[i]
+	}
+	return first
 }

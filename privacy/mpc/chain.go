@@ -70,3 +70,23 @@ func (c *Chain) Gather(x Share, at []int) Share {
 func (c *Chain) Slice(x Share, from, to int) Share {
 	return c.do(func() (Share, error) { return x.Slice(from, to), nil })
 }
+
+func (c *Chain) Dot(x, y Share, k int) Share {
+	return c.do(func() (Share, error) { return c.s.Dot(x, y, k) })
+}
+
+func (c *Chain) Truncate(x Share, bits int) Share {
+	return c.do(func() (Share, error) { return c.s.Truncate(x, bits) })
+}
+
+func (c *Chain) MulFixed(x, y Share) Share {
+	return c.do(func() (Share, error) { return c.s.MulFixed(x, y) })
+}
+
+func (c *Chain) Reciprocal(x Share) Share {
+	return c.do(func() (Share, error) { return c.s.Reciprocal(x) })
+}
+
+func (c *Chain) Softplus(x Share) Share {
+	return c.do(func() (Share, error) { return c.s.Softplus(x) })
+}

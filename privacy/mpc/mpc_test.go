@@ -322,6 +322,8 @@ func TestReals(t *testing.T) {
 			func(x, y float64) float64 { return x * y }, func(w, x, y float64) float64 { return 4e-5 + (math.Abs(x)+math.Abs(y))*1e-5 }},
 		{"sigmoid", func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Sigmoid(in[0]) }, small, nil,
 			func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }, func(_, _, _ float64) float64 { return 3e-4 }},
+		{"softplus", func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Softplus(in[0]) }, small, nil,
+			func(x, _ float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, func(_, _, _ float64) float64 { return 3e-4 }},
 		{"reciprocal", func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Reciprocal(in[0]) }, positive, nil,
 			func(x, _ float64) float64 { return 1 / x }, func(w, x, _ float64) float64 { return 1.0/(1<<14) + w/(1<<20) }},
 		{"divide", func(s *mpc.Session, in []mpc.Share) (mpc.Share, error) { return s.Divide(in[0], in[1]) }, small, wide,

@@ -9,11 +9,11 @@ type knot struct{ at, c0, c1, c2 uint64 }
 // curvature is how many more fractional bits c2 has than Fraction.
 const curvature = 8
 
-// sigmoidSpline returns the knots: Newton's interpolation at the ends and the
-// middle of each piece, within 2·10^-4 of the curve.
-func sigmoidSpline() []knot {
+// splineOf returns the knots for a function of |x| that is `last` from 11 on:
+// Newton's interpolation at the ends and the middle of each piece. It is within
+// 2·10^-4 of the two curves below.
+func splineOf(f func(x float64) float64, last uint64) []knot {
 	ends := []float64{0, 0.5, 1, 1.5, 2, 2.75, 3.5, 4.25, 5, 6, 7.25, 9, 11}
-	f := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 	var knots []knot
 	for i := 0; i+1 < len(ends); i++ {
 		a, b := ends[i], ends[i+1]
@@ -22,7 +22,11 @@ func sigmoidSpline() []knot {
 		c2 := ((f(b)-f(m))/(b-m) - d) / (b - a)
 		knots = append(knots, knot{constant(a), constant(f(a) - d*a + c2*a*m), constant(d - c2*(a+m)), constant(c2 * (1 << curvature))})
 	}
-	return append(knots, knot{at: constant(ends[len(ends)-1]), c0: one})
+	return append(knots, knot{at: constant(ends[len(ends)-1]), c0: last})
+}
+
+func sigmoidSpline() []knot {
+	return splineOf(func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, one)
 }
 
 // Sigmoid returns 1/(1+e^-x) of fixed-point numbers, |x| < 2^30, within 3·10^-4:
@@ -35,11 +39,33 @@ func (s *Session) Sigmoid(x Share) (Share, error) {
 		return x, nil
 	}
 	v := x.vec()
-	n := v.len()
 	negative := s.negative(v)
 	// |x| = x - 2·x·negative
-	size := sub(v, scale(s.mul(v, negative), 2))
-	knots := sigmoidSpline()
+	y := s.onSpline(sub(v, scale(s.mul(v, negative), 2)), sigmoidSpline())
+	// σ(x) = y, or 1-y for x < 0.
+	flip := s.mul(negative, s.addConstant(scale(y, ^uint64(1)), one))
+	return s.share(add(y, flip))
+}
+
+// Softplus returns log(1+e^x) of fixed-point numbers, |x| < 2^30, within 3·10^-4:
+// what a logistic model loses. It is x where x > 0, and the same spline's kind of
+// log(1+e^-|x|).
+func (s *Session) Softplus(x Share) (Share, error) {
+	if err := s.enter("softplus", x); err != nil {
+		return Share{}, err
+	}
+	if x.Len() == 0 {
+		return x, nil
+	}
+	v := x.vec()
+	below := s.mul(v, s.negative(v)) // x where x < 0
+	y := s.onSpline(sub(v, scale(below, 2)), splineOf(func(x float64) float64 { return math.Log1p(math.Exp(-x)) }, 0))
+	return s.share(add(y, sub(v, below)))
+}
+
+// onSpline evaluates a spline at numbers that are not negative.
+func (s *Session) onSpline(size vec, knots []knot) vec {
+	n := size.len()
 	// Which pieces does |x| lie beyond?
 	var starts []uint64
 	for _, k := range knots[1:] {
@@ -56,8 +82,5 @@ func (s *Session) Sigmoid(x Share) (Share, error) {
 	last := beyond[len(beyond)-1]
 	inside := sub(size, s.mul(size, last))
 	slope := add(c[1], s.truncate(s.mul(c[2], inside), Fraction+curvature))
-	y := add(c[0], s.mulFixed(slope, inside))
-	// σ(x) = y, or 1-y for x < 0.
-	flip := s.mul(negative, s.addConstant(scale(y, ^uint64(1)), one))
-	return s.share(add(y, flip))
+	return add(c[0], s.mulFixed(slope, inside))
 }

@@ -233,7 +233,7 @@ func wordOf(k ledger.Key) string {
 		return ""
 	}
 	switch word {
-	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "holding", "mint", "p":
+	case "rec", "grant", "job", "model", "coin", "overlap", "sum", "training", "escrow", "holding", "mint", "p":
 		return word
 	}
 	return ""

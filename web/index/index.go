@@ -19,7 +19,7 @@ import (
 // state is the newest value of a ledger key.
 type state struct {
 	Key    string `gorm:"primaryKey"`
-	Word   string // "rec", "grant", "job", "model", "coin", "overlap", "sum", "escrow", "holding", "mint", "p"
+	Word   string // "rec", "grant", "job", "model", "coin", "overlap", "sum", "training", "escrow", "holding", "mint", "p"
 	Body   []byte
 	Height uint64
 }

@@ -30,6 +30,7 @@ type Hub struct {
 type waiter struct {
 	conn  net.Conn
 	found chan struct{} // closed when the other has come
+	still chan struct{} // closed when nobody reads the stream any more
 	done  chan struct{} // closed when the joined streams have ended
 }
 
@@ -82,21 +83,42 @@ func (h *Hub) serve(ctx context.Context, c net.Conn) {
 	}
 	if other != nil { // who comes second joins the two
 		defer close(other.done)
+		<-other.still
 		join(ctx, other.conn, c)
 		return
 	}
 	late := time.NewTimer(h.wait())
 	defer late.Stop()
+	gone, stop := listen(c)
 	select {
 	case <-mine.found:
+	case <-gone:
 	case <-late.C:
 	case <-ctx.Done():
 	}
+	stop()
+	close(mine.still)
 	if h.leave(m, mine) {
 		_, _ = c.Write([]byte{alone})
 		return
 	}
 	<-mine.done
+}
+
+// listen tells when a stream that waits ends, or speaks before it is joined, which no
+// party does: who was killed and comes again is not refused for its own old stream.
+// stop ends the listening and returns when it has ended.
+func listen(c net.Conn) (gone <-chan struct{}, stop func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = c.Read(make([]byte, 1))
+	}()
+	return ended, func() {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		<-ended
+		_ = c.SetReadDeadline(time.Time{})
+	}
 }
 
 // meet takes whoever waits for m's author, or has c wait.
@@ -122,7 +144,7 @@ func (h *Hub) meet(m Meeting, c net.Conn) (mine, other *waiter, word byte) {
 	if h.waiting == nil {
 		h.waiting = map[Meeting]*waiter{}
 	}
-	mine = &waiter{c, make(chan struct{}), make(chan struct{})}
+	mine = &waiter{c, make(chan struct{}), make(chan struct{}), make(chan struct{})}
 	h.waiting[m] = mine
 	return mine, nil, 0
 }

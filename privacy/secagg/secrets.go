@@ -1,0 +1,122 @@
+package secagg
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha3"
+	"fmt"
+
+	"manx/privacy"
+	"manx/privacy/reveal"
+)
+
+// NewSeed returns what all of a side's secrets of one round follow from. It is kept
+// until the round is over, sealed, and then destroyed: with the seed, who recorded
+// the messages reads the update.
+func NewSeed() privacy.Secret[[32]byte] {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return privacy.Hide(b)
+}
+
+// secrets are a side's in one round: hidden behind closures, so that nothing prints
+// them.
+type secrets struct {
+	sealing func() *ecdh.PrivateKey // the peers' shares are sealed to it
+	masking func() *ecdh.PrivateKey // pairwise masks follow from it; it may be opened
+	self    func() [secretSize]byte // the own mask follows from it; it may be opened
+	noise   func(n int) []byte      // coefficients of the shares
+	round   [32]byte
+}
+
+func newSecrets(seed privacy.Secret[[32]byte], round [32]byte) (s secrets, err error) {
+	secret := seed.Reveal(reveal.Token{})
+	if secret == [32]byte{} {
+		return s, fmt.Errorf("secagg: no seed")
+	}
+	s.round = round
+	var keys [2]*ecdh.PrivateKey
+	for i, label := range []string{"sealing", "masking"} {
+		k := derive(secret[:], round, label)
+		if keys[i], err = ecdh.X25519().NewPrivateKey(k[:]); err != nil {
+			return s, err
+		}
+	}
+	s.sealing, s.masking = func() *ecdh.PrivateKey { return keys[0] }, func() *ecdh.PrivateKey { return keys[1] }
+	s.self = func() [secretSize]byte { return derive(secret[:], round, "self") }
+	s.noise = func(n int) []byte {
+		k := derive(secret[:], round, "shares")
+		h := sha3.NewSHAKE256()
+		_, _ = h.Write(k[:])
+		out := make([]byte, n)
+		_, _ = h.Read(out)
+		return out
+	}
+	return s, nil
+}
+
+// derive returns a key of a secret for one use.
+func derive(secret []byte, round [32]byte, use string) [32]byte {
+	b, err := hkdf.Key(sha256.New, secret, round[:], "manx/secagg/v1/"+use, 32)
+	if err != nil {
+		panic(err) // thirty-two bytes are few enough
+	}
+	return [32]byte(b)
+}
+
+// between returns the key of two sites for one use. It fails for a public key of
+// small order, with which there is no secret.
+func between(own *ecdh.PrivateKey, other []byte, round [32]byte, use string) ([32]byte, error) {
+	key, err := ecdh.X25519().NewPublicKey(other)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	secret, err := own.ECDH(key)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return derive(secret, round, use), nil
+}
+
+// pairKey is of the mask that two sites share, alike from either side.
+func pairKey(own *ecdh.PrivateKey, other []byte, round [32]byte, a, b int) ([32]byte, error) {
+	return between(own, other, round, fmt.Sprintf("pair %d %d", min(a, b), max(a, b)))
+}
+
+// box seals with a key that seals once; what stands beside is bound to it.
+func box(key [32]byte) cipher.AEAD {
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // thirty-two bytes are a key
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return gcm
+}
+
+var onlyOnce [12]byte //nolint:gochecknoglobals // the nonce of keys that are used once; never written
+
+func sealOnce(key [32]byte, plain, beside []byte) []byte {
+	return box(key).Seal(nil, onlyOnce[:], plain, beside)
+}
+
+func openOnce(key [32]byte, sealed, beside []byte) ([]byte, error) {
+	return box(key).Open(nil, onlyOnce[:], sealed, beside)
+}
+
+// commitment is to one secret or share of use: which are random, so it hides them.
+func commitment(round [32]byte, use string, dealer, to int, secret [secretSize]byte) [digestSize]byte {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "manx/secagg/commitment/v1\x00%x %s %d %d ", round, use, dealer, to)
+	h.Write(secret[:])
+	return [digestSize]byte(h.Sum(nil))
+}
+
+// maskKey is of a site's own mask.
+func maskKey(self [secretSize]byte, round [32]byte) [32]byte { return derive(self[:], round, "mask") }

@@ -1,0 +1,158 @@
+package training
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"manx/ledger"
+	"manx/ml/federated"
+	"manx/privacy/notice"
+	"manx/storage/durable"
+	"manx/web/owner"
+)
+
+// RecordColumn is the column of a site's table that tells which record a row is: the
+// id that the ledger knows it by, of which a grant to train has to be live.
+const RecordColumn = "record"
+
+// A cover is the list that a site covers a round with. It stays in the site's folder,
+// so that the site can be asked to account for the digest on the ledger.
+type cover struct {
+	Salt   []byte           `json:"salt"` // 32 bytes
+	Grants []ledger.GrantID `json:"grants"`
+	Mark   ledger.Hash      `json:"mark"`
+}
+
+func (c cover) digest() ledger.Hash {
+	h := sha256.New()
+	fmt.Fprintf(h, "manx/training-cover/v1\x00%x\x00", c.Salt)
+	for _, g := range c.Grants {
+		fmt.Fprintf(h, "%s\x00", g)
+	}
+	return ledger.Hash(h.Sum(nil))
+}
+
+// covering makes the list of a round, and writes it down before the ledger has its
+// digest. The mark is read first, so that a grant that ends meanwhile makes the
+// command stale.
+func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (c cover, err error) {
+	if c.Mark, err = h.Party.TrainingMark(ctx, on.ID); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = notice.New(notice.Denied, "no patient has given this site a grant for this training", "patients give them: `manx grant add RECORD "+string(h.Party.ID())+" --training "+string(on.ID)+"`")
+		}
+		return c, err
+	}
+	granted, err := h.granted(ctx, on.ID)
+	if err != nil {
+		return c, err
+	}
+	if c.Grants, _, err = h.rows(on, r, table, granted); err != nil {
+		return c, err
+	}
+	c.Salt = make([]byte, 32)
+	_, _ = rand.Read(c.Salt) // never fails since Go 1.24
+	slices.Sort(c.Grants)
+	return c, folder(h.Dir).keepCover(on.ID, on.Round, c)
+}
+
+// covered returns the rows of the list that a round was covered with. Those of a
+// record whose grant has ended since are left out even now.
+func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (rows federated.Table, err error) {
+	c, err := folder(h.Dir).cover(on.ID, on.Round)
+	if err != nil {
+		return rows, notice.Because(err, notice.Conflict, "the list that this site covered the round with is lost", "it takes part in the next round again")
+	}
+	granted, err := h.granted(ctx, on.ID)
+	if err != nil {
+		return rows, err
+	}
+	for rec, g := range granted {
+		if _, listed := slices.BinarySearch(c.Grants, g); !listed {
+			delete(granted, rec)
+		}
+	}
+	_, rows, err = h.rows(on, r, table, granted)
+	return rows, err
+}
+
+// rows reads a table: its rows whose record is in granted, and by which grants. Fewer
+// than the minimum are refused.
+func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, err error) {
+	f, err := os.Open(folder(h.Dir).table(table))
+	if err != nil {
+		return nil, rows, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, under the name that its policy has")
+	}
+	defer f.Close()
+	seen, named, twice := map[ledger.RecordID]bool{}, false, false
+	rows, err = r.Schema.Read(f, func(cell func(string) string) bool {
+		id := ledger.RecordID(strings.TrimSpace(cell(RecordColumn)))
+		named = named || id != ""
+		g, ok := granted[id]
+		if !ok {
+			return false
+		}
+		twice = twice || seen[id]
+		seen[id] = true
+		by = append(by, g)
+		return true
+	})
+	switch {
+	case err != nil && !named:
+		err = notice.Because(err, notice.Invalid, "no row of the site's table says which record it is", "give the table a column named "+RecordColumn+" with the records' ids")
+	case err == nil && twice:
+		err = notice.New(notice.Invalid, "two rows of the site's table are of one record", "keep one row a record: what it costs is counted so")
+	case err == nil && len(rows.X) < on.Minimum:
+		err = notice.New(notice.Denied, "this site has fewer records with a live grant than the training's minimum", "it takes part in a round once there are enough; the others learn only that it does not")
+	}
+	return by, rows, err
+}
+
+// granted returns the live grants to this site for a training, by record.
+func (h *Hospital) granted(ctx context.Context, id ledger.TrainingID) (map[ledger.RecordID]ledger.GrantID, error) {
+	info, err := h.Party.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.Party.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[ledger.RecordID]ledger.GrantID{}
+	for _, g := range all {
+		if g.Training == id && g.To == h.Party.ID() && g.Access == ledger.Train && g.Live(info.Now) {
+			out[g.Record] = g.ID
+		}
+	}
+	return out, nil
+}
+
+// keepCover writes a list down before the ledger has its digest.
+func (f folder) keepCover(t ledger.TrainingID, round int, c cover) error {
+	dir, err := made(filepath.Join(f.of(t), "covers"))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode cover: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(dir, strconv.Itoa(round)+".json"), b)
+}
+
+func (f folder) cover(t ledger.TrainingID, round int) (c cover, err error) {
+	b, err := os.ReadFile(filepath.Join(f.of(t), "covers", strconv.Itoa(round)+".json"))
+	if err == nil {
+		err = ledger.Decode(b, &c)
+	}
+	return c, err
+}

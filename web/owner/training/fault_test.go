@@ -1,0 +1,329 @@
+package training
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"manx/ledger"
+	"manx/ml/federated"
+	"manx/test/webtest"
+	"manx/web/owner"
+)
+
+// A wires is a hub's listener that kills one party when so many of its writes have
+// come, and loses the one that is due.
+type wires struct {
+	net.Listener
+	mu    sync.Mutex // guards what follows
+	party string     // by the name that its hellos have
+	after int        // writes that still come through; below 0 no kill
+	count int        // writes of the party that have come
+	kill  func()
+
+	copy *capture // of all that comes; nil: none
+}
+
+type wire struct {
+	net.Conn
+	all  *wires
+	head []byte // of what came, as far as the party's name
+}
+
+func (w *wires) Accept() (net.Conn, error) {
+	c, err := w.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &wire{Conn: c, all: w}, nil
+}
+
+// nameAt is where a hello has the name of who says it, in hexadecimal.
+const nameAt = len("manx/hub/v1\n") + 32 + 1
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		return n, err
+	}
+	if w.all.copy != nil {
+		_, _ = w.all.copy.Write(b[:n])
+	}
+	const end = nameAt + 2*ed25519.PublicKeySize
+	if w.head = append(w.head, b[:n]...); len(w.head) < end {
+		return n, nil
+	}
+	party := string(w.head[nameAt:end])
+	w.head = w.head[:end]
+	w.all.mu.Lock()
+	defer w.all.mu.Unlock()
+	if party != w.all.party {
+		return n, nil
+	}
+	w.all.count++
+	if w.all.after--; w.all.after == -1 {
+		go w.all.kill()
+		_ = w.Conn.Close()
+		return 0, net.ErrClosed
+	}
+	return n, nil
+}
+
+// arm sets up the next kill.
+func (w *wires) arm(key ed25519.PublicKey, after int, kill func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.party, w.after, w.kill, w.count = hex.EncodeToString(key), after, kill, 0
+}
+
+func (w *wires) seen() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
+}
+
+// Every round is one in which a hospital, or the coordinator, is killed when one more
+// of its messages was to be sent, and started again on its folder. Whatever the
+// message, the round has a result; it is the sum of exactly the sites that the
+// ledger names; and the next round follows.
+func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
+	var w *wires
+	s := begin(t, 4, webtest.Options{}, func(l net.Listener) net.Listener {
+		w = &wires{Listener: l, after: -1}
+		return w
+	})
+	for i, h := range s.sites {
+		h.table(s, 12, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	r := recipe(false)
+	r.Network.Steps = 5
+	rounds := 60
+	if testing.Short() {
+		rounds = 12
+	}
+	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(r, rounds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+	}
+	for _, h := range s.sites[1:] {
+		h.start()
+	}
+	s.await(id, "the votes of the others", func(on ledger.Training) bool { return len(on.Votes) == 3 })
+	victims := []struct {
+		name string
+		site *site
+		as   string
+		step int // the coordinator says the same to four sites
+	}{{"a hospital", s.sites[2], owner.TakesPart, 1}, {"the coordinator", s.sites[0], owner.Coordinates, 3}}
+	round, killed := 0, map[string]int{}
+	for _, v := range victims {
+		key, err := v.site.Party.StreamKey(v.as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, _ := key.Public().(ed25519.PublicKey)
+		for after := 0; round < rounds; after += v.step {
+			round++
+			again := make(chan struct{})
+			w.arm(public, after, func() {
+				v.site.stop()
+				v.site.start()
+				close(again)
+			})
+			if round == 1 {
+				s.sites[0].start()
+			}
+			on := s.await(id, "a round in which "+v.name+" is killed", func(on ledger.Training) bool { return on.Round > round || on.Round == round && !on.Busy })
+			if len(on.Versions) != round {
+				t.Fatalf("%s was killed before its message %d: the round has no result", v.name, after+1)
+			}
+			if w.seen() <= after { // it had no more to say
+				w.arm(public, -1, nil)
+				break
+			}
+			<-again
+			killed[v.name]++
+		}
+	}
+	on := s.await(id, "the end of the last round", func(on ledger.Training) bool { return !on.Busy })
+	t.Logf("killed before so many messages: %v", killed)
+	if !testing.Short() && (killed["a hospital"] < 8 || killed["the coordinator"] < 8) {
+		t.Errorf("killed before so many messages: %v", killed)
+	}
+	s.same(t, on, r)
+}
+
+// same makes every version again from the sites' tables in the clear, each from the
+// one before.
+func (s *scene) same(t *testing.T, on ledger.Training, r Recipe) {
+	t.Helper()
+	state, err := r.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := s.sites[0].Party.SignedTraining(t.Context(), on.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range on.Versions {
+		var vectors [][]float64
+		for _, h := range s.sites {
+			if !slices.Contains(v.Sites, h.Party.ID()) {
+				continue
+			}
+			signed.Round = v.Round
+			rows, err := h.covered(t.Context(), signed, r, "patients.csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := r.Network.Bind(rows.Examples(), r.Algorithm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := m.Local(t.Context(), federated.Round{Number: v.Round, Params: state.Params, Seed: h.seed(r)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, err := r.Algorithm.Vector(u, len(state.Params))
+			if err != nil {
+				t.Fatal(err)
+			}
+			vectors = append(vectors, x)
+		}
+		sum, err := federated.Sum(vectors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := r.Algorithm.Next(state, sum, len(on.Sites))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, v.Round))
+		if err != nil || hashOf(b) != v.Hash {
+			t.Fatalf("the version of round %d is not the one on the ledger: %v", v.Round, err)
+		}
+		if state, err = readVersion(b, on.Model.Parameters); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range state.Params {
+			if math.Abs(x-next.Params[i]) > 1e-5 {
+				t.Fatalf("round %d over %d sites: parameter %d is %g, and in the clear %g", v.Round, len(v.Sites), i, x, next.Params[i])
+			}
+		}
+	}
+}
+
+// A hospital that vanishes for good stops no round, and is in none; one that is back
+// is in the next. With too few the round has no result, and counts.
+func TestHospitalsVanish(t *testing.T) {
+	s := begin(t, 4, webtest.Options{}, nil)
+	for i, h := range s.sites {
+		h.table(s, 12, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipe(false), 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+		h.patience = 300 * time.Millisecond
+		h.start()
+	}
+	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })
+	gone := s.sites[3].Party.ID()
+	s.sites[3].stop()
+	n := s.n.Story(t).Training(id).Round
+	on := s.await(id, "rounds without one", func(on ledger.Training) bool {
+		return len(on.Versions) > 0 && on.Versions[len(on.Versions)-1].Round > n+2
+	})
+	if last := on.Versions[len(on.Versions)-1]; len(last.Sites) != 3 || slices.Contains(last.Sites, gone) {
+		t.Errorf("the version is of %d sites", len(last.Sites))
+	}
+	s.sites[3].start()
+	s.await(id, "a round with all", func(on ledger.Training) bool { return len(on.Versions[len(on.Versions)-1].Sites) == 4 })
+	s.sites[3].stop()
+	s.sites[2].stop()
+	n = s.n.Story(t).Training(id).Round + 1
+	on = s.await(id, "a round without a quorum", func(on ledger.Training) bool { return on.Round > n+1 })
+	if last := on.Versions[len(on.Versions)-1]; last.Round > n {
+		t.Error("two sites made a version")
+	}
+}
+
+// Invariant 5 and the consent of patients: a record whose grant is revoked, or that
+// is erased, between rounds is in no later one, and neither the ledger nor the
+// coordinator learns which it was, nor how many are left.
+func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
+	s := begin(t, 3, webtest.Options{}, nil)
+	for i, h := range s.sites {
+		h.table(s, 14, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipe(false), 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+		h.start()
+	}
+	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })
+	h, story := s.sites[2], s.n.Story(t)
+	f := folder(h.Dir)
+	if c, err := f.cover(id, 1); err != nil || !slices.Contains(c.Grants, h.grants[4]) || len(c.Grants) != 12 {
+		t.Fatalf("the first list has not all records: %v", err)
+	}
+	story.Do(h.patient, ledger.RevokeGrant{Grant: h.grants[4]})
+	story.Do(h.patient, ledger.EraseRecord{Record: h.records[5]})
+	n := story.Training(id).Round // may have been covered before
+	on := s.await(id, "later rounds", func(on ledger.Training) bool { return on.Round > n+3 && !on.Busy })
+	for k := n + 1; k <= on.Round; k++ {
+		c, err := f.cover(id, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(c.Grants, h.grants[4]) || slices.Contains(c.Grants, h.grants[5]) || len(c.Grants) != 10 {
+			t.Fatalf("round %d has %d records, perhaps one that was taken back", k, len(c.Grants))
+		}
+		round := ledger.TrainingRound{}
+		if round, err = h.Party.TrainingRound(t.Context(), id, k); err != nil {
+			t.Fatal(err)
+		}
+		for _, cover := range round.Covers {
+			if cover.Site == h.Party.ID() && cover.Digest != c.digest() {
+				t.Error("the ledger has another digest than the site's list")
+			}
+		}
+		if round.Records != 30 && !round.Failed {
+			t.Errorf("the round tells of %d records: more than that each site has the minimum", round.Records)
+		}
+	}
+	for _, h := range s.sites {
+		h.stop()
+		h.patience = 200 * time.Millisecond
+		h.start()
+	}
+	// One fewer, and the site is below the minimum: it covers no round, and says why.
+	story.Do(h.patient, ledger.RevokeGrant{Grant: h.grants[0]})
+	n = story.Training(id).Round
+	on = s.await(id, "a round without it", func(on ledger.Training) bool { return on.Round > n+1 })
+	round, err := h.Party.TrainingRound(t.Context(), id, n+1)
+	if err != nil || round.Covered(h.Party.ID()) {
+		t.Errorf("a site below the minimum covers round %d: %v", n+1, err)
+	}
+	if !bytes.Contains([]byte(h.log.String()), []byte("fewer records with a live grant than the training's minimum")) {
+		t.Error("the site does not say why it takes no part")
+	}
+}

@@ -1,0 +1,154 @@
+package training
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/storage/durable"
+)
+
+// A Policy is a site's own: what its node says yes to by itself. The zero policy
+// says yes to nothing.
+type Policy struct {
+	Trainings []Rule `json:"trainings"`
+}
+
+// A Rule is what a site takes part in. All of it must hold; what is not there allows
+// anything, but for Table, Epsilon and Export, which allow nothing.
+type Rule struct {
+	Table     string           `json:"table"`               // of the folder tables: what takes part
+	Proposers []ledger.PartyID `json:"proposers,omitempty"` // who may ask
+	Hubs      []string         `json:"hubs,omitempty"`      // where the site may be met
+	Kinds     []string         `json:"kinds,omitempty"`     // of models
+	Epsilon   float64          `json:"epsilon"`             // the most a training may cost a record; 0 asks for no price, so that nothing bounds what the model tells
+	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
+	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
+	Rounds    int              `json:"rounds,omitempty"`    // the most
+	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
+}
+
+const maxPolicy = 64 << 10
+
+// ReadPolicy reads a site's policy; where there is none, it is the zero policy.
+func ReadPolicy(dir string) (p Policy, err error) {
+	f, err := os.Open(folder(dir).policy())
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	bad := func(cause error, what string) error {
+		return notice.Because(cause, notice.Invalid, "the site's policy cannot be used: "+what, "correct policy.json; docs/training.md shows one")
+	}
+	if err != nil {
+		return p, bad(err, "it cannot be read")
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPolicy+1))
+	if err != nil || len(b) > maxPolicy {
+		return p, bad(err, "it is larger than 64 KiB")
+	}
+	if err := ledger.Decode(b, &p); err != nil {
+		return p, bad(err, "it is not the JSON of a policy")
+	}
+	for i, r := range p.Trainings {
+		if !plainName(r.Table) {
+			return p, bad(nil, fmt.Sprintf("rule %d names no file of the folder tables", i+1))
+		}
+		if !(r.Epsilon >= 0 && r.Epsilon <= 100) || r.Minimum < 0 || r.Rounds < 0 {
+			return p, bad(nil, fmt.Sprintf("rule %d has an epsilon outside 0 to 100, or a number below 0", i+1))
+		}
+	}
+	return p, nil
+}
+
+// plainName reports whether a table's name is that of a file and leads nowhere else.
+func plainName(s string) bool {
+	return s != "" && len(s) <= 120 && s == filepath.Base(s) && !strings.HasPrefix(s, ".")
+}
+
+// Allows returns the first rule that a proposal is within, or why none is: a notice
+// of kind Denied, of the rule that comes nearest in the order of the file.
+func (p Policy) Allows(by ledger.PartyID, b ledger.ProposeTraining) (Rule, error) {
+	err := notice.New(notice.Denied, "the site's policy takes part in no training", "add a rule to policy.json, or join this one: `manx train join`")
+	for i, r := range p.Trainings {
+		why, werr := r.against(by, b)
+		if werr != nil {
+			return r, werr
+		}
+		if why == "" {
+			return r, nil
+		}
+		err = notice.New(notice.Denied, fmt.Sprintf("rule %d of the site's policy does not allow it: %s", i+1, why), "change policy.json, or join this one: `manx train join`")
+	}
+	return Rule{}, err
+}
+
+// against says what a rule has against a proposal, nothing if it is within.
+func (r Rule) against(by ledger.PartyID, b ledger.ProposeTraining) (string, error) {
+	switch {
+	case len(r.Proposers) > 0 && !slices.Contains(r.Proposers, by):
+		return "another proposes", nil
+	case len(r.Hubs) > 0 && !slices.Contains(r.Hubs, b.Hub):
+		return "another hub", nil
+	case len(r.Kinds) > 0 && !slices.Contains(r.Kinds, b.Model.Kind):
+		return "another kind of model", nil
+	case b.Minimum < r.Minimum:
+		return "a lower minimum of records", nil
+	case r.Rounds > 0 && b.Rounds > r.Rounds:
+		return "more rounds", nil
+	case b.Export && !r.Export:
+		return "the model may leave", nil
+	case b.Noise.IsZero() && !r.Unbounded:
+		return "without noise, nothing bounds what the model tells of a record", nil
+	case b.Noise.IsZero():
+		return "", nil
+	}
+	price, err := b.Noise.Price()
+	if err != nil {
+		return "", notice.Because(err, notice.Invalid, "the noise of the training has no price", "take no part in it")
+	}
+	if e := float64(price.Epsilon()) / 1e6; e > r.Epsilon {
+		return fmt.Sprintf("it costs a record epsilon %.2f", e), nil
+	}
+	return "", nil
+}
+
+// A joined is what a site has decided about a training: which of its tables takes
+// part, or that it does not.
+type joined struct {
+	Table  string      `json:"table,omitempty"` // none: it takes no part
+	Terms  ledger.Hash `json:"terms"`
+	Export bool        `json:"export,omitempty"` // whether it assents to a release by itself
+}
+
+func (f folder) join(t ledger.TrainingID, j joined) error {
+	dir, err := made(f.of(t))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(dir, "joined.json"), b)
+}
+
+// joined returns what was decided; false where nothing was.
+func (f folder) joined(t ledger.TrainingID) (j joined, ok bool, err error) {
+	b, err := os.ReadFile(filepath.Join(f.of(t), "joined.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return j, false, nil
+	}
+	if err == nil {
+		err = ledger.Decode(b, &j)
+	}
+	return j, err == nil, err
+}

@@ -1,0 +1,232 @@
+package training
+
+import (
+	"cmp"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"manx/ledger"
+	"manx/ledger/ledgertest"
+	"manx/ml"
+	"manx/ml/federated"
+	"manx/privacy/dp"
+	"manx/privacy/mpc/hub"
+	"manx/privacy/seal/sealtest"
+	"manx/storage/durable"
+	"manx/test/webtest"
+	"manx/web/owner"
+)
+
+// A scene is a network, a hub, and hospitals in this process that can be killed.
+type scene struct {
+	t     *testing.T
+	n     *webtest.Network
+	hub   string
+	sites []*site
+}
+
+// A site is a hospital, its records, and whose they are.
+type site struct {
+	*Hospital
+	t       *testing.T
+	log     webtest.Log
+	patient *ledgertest.Key // of all its records, for speed
+	records []ledger.RecordID
+	grants  []ledger.GrantID
+	stop    func()
+
+	patience time.Duration // 0 is 3 s
+}
+
+func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
+	t.Helper()
+	s := &scene{t: t, n: webtest.Start(t, o)}
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	s.check(err)
+	s.hub = l.Addr().String()
+	if wrap != nil {
+		l = wrap(l)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var served sync.WaitGroup
+	served.Go(func() { s.check(new(hub.Hub).Serve(ctx, l)) })
+	t.Cleanup(func() { cancel(); served.Wait() })
+	for range sites {
+		s.sites = append(s.sites, s.hospital(s.n.URL))
+	}
+	return s
+}
+
+func (s *scene) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Error(err)
+	}
+}
+
+// hospital admits one at a node.
+func (s *scene) hospital(url string) *site {
+	s.t.Helper()
+	p := s.party(url)
+	s.check(p.Register(s.t.Context(), ledger.Hospital, "a hospital"))
+	h := &site{t: s.t, Hospital: &Hospital{Party: p, Dir: s.t.TempDir()}, patient: s.n.Story(s.t).Party(ledger.Health, ledger.Person), stop: func() {}}
+	s.t.Cleanup(func() { h.stop() })
+	return h
+}
+
+func (s *scene) party(url string) *owner.Party {
+	s.t.Helper()
+	h, err := owner.Join(s.t.Context(), filepath.Join(s.t.TempDir(), "home"), sealtest.Passphrase(s.t, "passphrase of a site"), url, string(ledger.Health))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p, err := h.As(ledger.Health)
+	s.check(err)
+	s.t.Cleanup(func() {
+		p.Close()
+		s.check(h.Close())
+	})
+	return p
+}
+
+// start runs a hospital on what its folder holds, as after a restart.
+func (h *site) start() {
+	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	running := h.Hospital
+	go func() { done <- running.Run(ctx) }()
+	h.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			h.t.Error(err)
+		}
+		h.stop = func() {}
+	}
+}
+
+// table writes a site's table of made-up patients, whose disease follows from age and
+// sex, and registers a record for each row.
+func (h *site) table(s *scene, rows int, seed uint64, edit func(row int, cells []string)) {
+	h.t.Helper()
+	story := s.n.Story(h.t)
+	r := rand.New(rand.NewPCG(seed, 1))
+	all := [][]string{{"record", "age [years]", "sex", "disease"}}
+	for i := range rows {
+		rec := story.Chart(h.patient)
+		story.Do(h.patient, ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 50_000_000}})
+		h.records = append(h.records, rec)
+		age, sex := 30+r.Float64()*50, r.IntN(2)
+		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
+		label := "0"
+		if sick {
+			label = "1"
+		}
+		cells := []string{string(rec), fmt.Sprintf("%.1f", age), fmt.Sprint(sex), label}
+		if edit != nil {
+			edit(i, cells)
+		}
+		all = append(all, cells)
+	}
+	f := folder(h.Dir)
+	s.check(os.MkdirAll(f.table(""), 0o700))
+	out, err := os.Create(f.table("patients.csv"))
+	s.check(err)
+	w := csv.NewWriter(out)
+	s.check(errors.Join(w.WriteAll(all), out.Close()))
+}
+
+// permit gives a site grants on its first n records for a training.
+func (h *site) permit(s *scene, id ledger.TrainingID, n int) {
+	h.t.Helper()
+	story := s.n.Story(h.t)
+	on := story.Training(id)
+	for _, rec := range h.records[:n] {
+		cmd := story.Do(h.patient, ledger.GiveGrant{Record: rec, To: h.Party.ID(), Purpose: ledger.ForTraining, Access: ledger.Train, Training: id, Noise: on.Noise, Until: on.Until})
+		h.grants = append(h.grants, ledger.NewGrantID(ledger.Health, cmd))
+	}
+}
+
+func (h *site) allow(s *scene, rules ...string) {
+	h.t.Helper()
+	text := `{"trainings":[`
+	for i, r := range rules {
+		if i > 0 {
+			text += ","
+		}
+		text += r
+	}
+	s.check(durable.WriteFile(folder(h.Dir).policy(), []byte(text+"]}")))
+}
+
+// recipe is a logistic regression of age and sex.
+func recipe(private bool) Recipe {
+	schema := federated.Schema{
+		Columns: []federated.Column{
+			{Field: ml.Field{Name: "age", Meaning: "age", Min: 0, Max: 120, Centre: 55, Spread: 15, Required: true}, Unit: "years"},
+			{Field: ml.Field{Name: "sex", Meaning: "sex: 0 female, 1 male", Min: 0, Max: 1, Codes: []float64{0, 1}, Required: true}},
+		},
+		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
+	}
+	r := Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
+		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}, Seed: 7}
+	if private {
+		r.Private = &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}
+		r.Algorithm.Rate, r.Algorithm.Clip = 2, 1000
+	}
+	return r
+}
+
+// proposal asks all sites of the scene.
+func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
+	s.t.Helper()
+	b := ledger.ProposeTraining{Title: "a heart model", Quorum: 3, Kind: ledger.Chart, Rounds: rounds, Minimum: 10, Export: true, Own: 1000, Hub: s.hub, Voting: 3600, Until: 7200}
+	for _, h := range s.sites {
+		b.Sites = append(b.Sites, h.Party.ID())
+	}
+	s.check(r.Propose(&b))
+	return b
+}
+
+// await waits until a training is as it should be.
+func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training) bool) ledger.Training {
+	s.t.Helper()
+	for end := time.Now().Add(40 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		on := s.n.Story(s.t).Training(id)
+		if ok(on) {
+			return on
+		}
+		if time.Now().After(end) {
+			for _, h := range s.sites {
+				s.t.Log(h.log.String())
+			}
+			s.t.Fatalf("in vain: %s; it is %s in round %d", what, on.Stage, on.Round)
+		}
+	}
+}
+
+// version reads what the coordinator made.
+func (s *scene) version(on ledger.Training) federated.State {
+	s.t.Helper()
+	last := on.Versions[len(on.Versions)-1]
+	b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, last.Round))
+	s.check(err)
+	if hashOf(b) != last.Hash {
+		s.t.Error("the coordinator's version is not the one on the ledger")
+	}
+	state, err := readVersion(b, on.Model.Parameters)
+	s.check(err)
+	return state
+}

@@ -1,0 +1,160 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"manx/privacy/notice"
+	"manx/privacy/secagg"
+)
+
+// The steps of a site in a round, as it asks for them. What it says in each is one
+// message of package secagg, and what it is answered the next one to it.
+const (
+	stepBegin  byte = 0 // says nothing; is answered what the round is
+	stepKeys   byte = 1
+	stepShares byte = 2
+	stepMasked byte = 3
+	stepAgree  byte = 4
+	stepUnmask byte = 5
+)
+
+// A server is the coordinator's side of one round: it answers sites whenever they
+// ask, and ends a step when all who are in it have spoken, or its time is over and
+// enough have. It is made anew after a crash, from the journal.
+type server struct {
+	mu      sync.Mutex // guards what follows
+	round   *secagg.Coordinator
+	step    byte                    // whose messages are taken
+	told    map[byte]map[int][]byte // what each step that this process closed was answered
+	sum     *secagg.Sum
+	last    int // sites that were answered their last step
+	failed  error
+	changed chan struct{} // closed, and made anew, when anything of this changes
+}
+
+// newServer serves a round where its journal ends.
+func newServer(c *secagg.Coordinator) *server {
+	s := &server{round: c, told: map[byte]map[int][]byte{}, changed: make(chan struct{})}
+	s.step = byte(c.Step())
+	if s.step > stepKeys {
+		s.told[s.step-1] = c.Told()
+	}
+	return s
+}
+
+func (s *server) change() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// ask takes what a site says in a step and waits for the answer. It is errLate where
+// the round goes on without the site.
+func (s *server) ask(ctx context.Context, place int, step byte, message []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if step < stepKeys || step > stepUnmask || step > s.step {
+		return nil, errFrame
+	}
+	if err := s.round.Take(message); err != nil && !notice.Is(err, notice.Expired) {
+		return nil, err
+	}
+	s.change()
+	for {
+		if step == stepUnmask && s.sum != nil {
+			s.last++
+			s.change()
+			return nil, nil
+		}
+		if step < s.step {
+			answer, in := s.told[step][place]
+			if !in {
+				return nil, errLate
+			}
+			return answer, nil
+		}
+		if s.failed != nil {
+			return nil, errLate
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// run closes steps until there is a sum. Each waits for all who are in it, at most
+// patience where enough have spoken, and ten times that where they have not.
+func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	began := time.Now()
+	for {
+		late := time.Since(began) >= patience
+		short := &secagg.ShortError{}
+		err := error(nil)
+		if s.step == stepUnmask {
+			var sum secagg.Sum
+			if sum, err = s.round.Sum(); err == nil {
+				s.sum = &sum
+				s.change()
+				return sum, nil
+			}
+		} else if late || len(s.round.Missing()) == 0 {
+			var told map[int][]byte
+			if told, err = s.round.Close(); err == nil {
+				s.told[s.step] = told
+				s.step++
+				began = time.Now()
+				s.change()
+				continue
+			}
+		}
+		if err != nil && !errors.As(err, &short) || time.Since(began) >= 10*patience {
+			if err == nil {
+				err = notice.New(notice.Unavailable, "too few hospitals answered in time", "the next round begins again")
+			}
+			s.failed = err
+			s.change()
+			return secagg.Sum{}, err
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		wait := time.NewTimer(max(patience-time.Since(began), patience/20))
+		select {
+		case <-changed:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
+		s.mu.Lock()
+		if ctx.Err() != nil {
+			return secagg.Sum{}, ctx.Err()
+		}
+	}
+}
+
+// drain gives the sites a moment to hear that their part is done.
+func (s *server) drain(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.last < len(s.sum.Sites) && ctx.Err() == nil {
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+	}
+}

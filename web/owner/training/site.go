@@ -1,0 +1,362 @@
+package training
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"manx/ledger"
+	"manx/ml/federated"
+	"manx/privacy"
+	"manx/privacy/notice"
+	"manx/privacy/secagg"
+	"manx/storage/durable"
+	"manx/web/owner"
+)
+
+// fits reads a site's table as a round would, for every record that has a grant now,
+// so that a site hears of another schema before it votes. Without a grant the whole
+// table is read, and none of it is used.
+func (h *Hospital) fits(on owner.SignedTraining, table string) error {
+	r, err := ReadRecipe(on.ProposeTraining)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(folder(h.Dir).table(table))
+	if err != nil {
+		return notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
+	}
+	defer f.Close()
+	rows, err := r.Schema.Read(f, nil)
+	if err == nil && len(rows.X) < on.Minimum {
+		err = notice.New(notice.Denied, "the site's table has fewer rows than the training's minimum of records", "take no part, or add records")
+	}
+	return err
+}
+
+// takePart covers the round under way and makes the site's part of it. It returns
+// when the round is over, or goes on without the site.
+func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) error {
+	j, decided, err := folder(h.Dir).joined(on.ID)
+	if err != nil || !decided || j.Table == "" {
+		return errors.Join(err, notice.New(notice.Conflict, "this site has lost which of its tables takes part in a training", "join it again: `manx train join`"))
+	}
+	recipe, err := ReadRecipe(on.ProposeTraining)
+	if err != nil {
+		return err
+	}
+	r, err := h.Party.TrainingRound(ctx, on.ID, on.Round)
+	if err != nil || r.Over() {
+		return err
+	}
+	if !r.Covered(h.Party.ID()) {
+		if err := h.cover(ctx, on, recipe, j.Table); err != nil {
+			return err
+		}
+		h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "covers the round"})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	defer cancel()
+	watch.Go(func() { h.whileOpen(ctx, cancel, on) })
+	for wait := h.Every / 4; ; wait = min(2*wait, 5*time.Second) {
+		err := h.converse(ctx, on, recipe, j.Table)
+		switch {
+		case err == nil, errors.Is(err, errLate):
+			h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: map[bool]string{true: "has done its part", false: "goes on without this site"}[err == nil]})
+			<-ctx.Done() // until the round is over
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case !notice.Is(err, notice.Unavailable) && notice.From(err).Kind != notice.Internal:
+			h.tell(ctx, "site/"+string(on.ID), on.ID, err)
+			<-ctx.Done()
+			return nil
+		}
+		h.Log.DebugContext(ctx, "a round is taken up again", "training", on.ID, "err", err)
+		if !pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// whileOpen cancels when a round is over, or the training is.
+func (h *Hospital) whileOpen(ctx context.Context, cancel func(), on owner.SignedTraining) {
+	defer cancel()
+	for pause(ctx, h.Every) {
+		now, err := owner.Get[ledger.Training](ctx, h.Party.Client, on.ID)
+		if err == nil && (now.Round != on.Round || !now.Busy || now.Stage != ledger.TrainingRunning) {
+			return
+		}
+	}
+}
+
+// cover signs the list of the round. The same again while the same grants live has
+// the same digest.
+func (h *Hospital) cover(ctx context.Context, on owner.SignedTraining, r Recipe, table string) error {
+	mark, err := h.Party.TrainingMark(ctx, on.ID)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c, err := folder(h.Dir).cover(on.ID, on.Round)
+	if err != nil || c.Mark != mark || mark.IsZero() {
+		if c, err = h.covering(ctx, on, r, table); err != nil {
+			return err
+		}
+	}
+	_, err = h.Party.Do(ctx, ledger.CoverRound{Training: on.ID, Round: on.Round, Digest: c.digest(), Mark: c.Mark})
+	return err
+}
+
+// A beginning is what the coordinator says of a round first.
+type beginning struct {
+	Roster []ledger.PartyID `json:"roster"`
+}
+
+// stepVersion asks for the parameters that the round begins with.
+const stepVersion byte = 6
+
+// mostFrame bounds a frame of a training's streams, in bytes: a version, or a masked
+// update, or the shares of the largest roster.
+func mostFrame(parameters int) int { return versionSize(parameters) + 1<<20 }
+
+// converse goes through a round with the coordinator, from where the site's journal
+// ends.
+func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe Recipe, table string) (err error) {
+	own, err := h.Party.StreamKey(owner.TakesPart)
+	if err != nil {
+		return err
+	}
+	s, err := meeting{on.Hub, on.Terms, on.Round, own, on.Key, mostFrame(on.Model.Parameters)}.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.conn.Close() }() // its end was heard of already
+	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	defer stop()
+	round, roster, err := h.beginning(ctx, s, on, recipe)
+	if err != nil {
+		return err
+	}
+	dir, err := made(folder(h.Dir).round(on.ID, on.Round, "site"))
+	if err != nil {
+		return err
+	}
+	journal, err := secagg.OpenFiles(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	site, err := secagg.NewSite(round, h.Party.Keys, seed(own, round.ID), journal)
+	if err != nil {
+		return err
+	}
+	d := dialogue{s, dir}
+	told, err := d.say(stepKeys, site.Keys)
+	if err == nil {
+		told, err = d.say(stepShares, func() ([]byte, error) { return site.Shares(told) })
+	}
+	if err == nil {
+		told, err = d.say(stepMasked, func() ([]byte, error) {
+			c, err := h.contribution(ctx, s, on, recipe, table, len(roster))
+			if err != nil {
+				return nil, err
+			}
+			return site.Masked(told, privacy.Hide(c))
+		})
+	}
+	if err == nil {
+		told, err = d.say(stepAgree, func() ([]byte, error) { return site.Agree(told) })
+	}
+	if err == nil {
+		_, err = d.say(stepUnmask, func() ([]byte, error) { return site.Unmask(told) })
+	}
+	return err
+}
+
+// seed is what a site's secrets of a round follow from: a round's own, and the same
+// after a crash.
+func seed(stream []byte, round [32]byte) privacy.Secret[[32]byte] {
+	h := hmac.New(sha256.New, stream)
+	h.Write([]byte("manx/training-seed/v1\x00"))
+	h.Write(round[:])
+	return privacy.Hide([32]byte(h.Sum(nil)))
+}
+
+// A dialogue is a site's steps with the coordinator, each of which is done once: what
+// it was answered is in the round's folder.
+type dialogue struct {
+	s   *stream
+	dir string
+}
+
+func (d dialogue) say(step byte, message func() ([]byte, error)) ([]byte, error) {
+	file := filepath.Join(d.dir, "told-"+strconv.Itoa(int(step)))
+	if b, err := os.ReadFile(file); err == nil {
+		return b, nil
+	}
+	m, err := message()
+	if err != nil {
+		return nil, err
+	}
+	told, err := d.s.ask(step, m)
+	if err != nil {
+		return nil, err
+	}
+	return told, durable.WriteFile(file, told)
+}
+
+// ask says something and waits for the answer.
+func (s *stream) ask(step byte, m []byte) ([]byte, error) {
+	if err := s.send(step, m); err != nil {
+		return nil, err
+	}
+	what, b, err := s.receive()
+	switch {
+	case err != nil:
+		return nil, err
+	case what == late:
+		return nil, errLate
+	case what != answered:
+		return nil, errFrame
+	}
+	return b, nil
+}
+
+// beginning asks what the round is, and refuses a roster that the ledger does not
+// bear out.
+func (h *Hospital) beginning(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe) (r secagg.Round, roster []owner.TrainingMember, err error) {
+	b, err := s.ask(stepBegin, nil)
+	if err != nil {
+		return r, nil, err
+	}
+	var begin beginning
+	if err := ledger.Decode(b, &begin); err != nil {
+		return r, nil, notice.Because(err, notice.Integrity, "the coordinator does not say what the round is", "leave the training: `manx train stop`")
+	}
+	open, err := h.Party.TrainingRound(ctx, on.ID, on.Round)
+	if err != nil {
+		return r, nil, err
+	}
+	boss, err := h.Party.Counterparty(ctx, on.Proposer)
+	if err != nil {
+		return r, nil, err
+	}
+	for _, m := range on.Members {
+		if slices.Contains(begin.Roster, m.Site) && open.Covered(m.Site) {
+			roster = append(roster, m)
+		}
+	}
+	switch {
+	case len(roster) != len(begin.Roster) || len(roster) < on.Quorum:
+		return r, nil, notice.New(notice.Integrity, "the coordinator names hospitals that have not covered the round", "leave the training: `manx train stop`")
+	case !slices.Contains(begin.Roster, h.Party.ID()):
+		return r, nil, errLate
+	}
+	return recipe.secure(on, on.Round, roster, boss.Key), roster, nil
+}
+
+// contribution trains on the rows of the site's list and returns what it adds.
+func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe, table string, roster int) (c secagg.Contribution, err error) {
+	open, err := h.Party.TrainingRound(ctx, on.ID, on.Round)
+	if err != nil {
+		return c, err
+	}
+	b, err := s.ask(stepVersion, nil)
+	if err != nil {
+		return c, err
+	}
+	if hashOf(b) != open.Parent {
+		return c, notice.New(notice.Integrity, "the coordinator gives other parameters than the ledger says the round begins with", "leave the training: `manx train stop`")
+	}
+	state, err := readVersion(b, on.Model.Parameters)
+	if err != nil {
+		return c, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
+	}
+	rows, err := h.covered(ctx, on, recipe, table)
+	if err != nil {
+		return c, err
+	}
+	h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "trains"})
+	c.Weight = 1
+	if recipe.Private != nil {
+		sum, err := recipe.Network.Sum(*recipe.Private, state.Params, rows.Examples())
+		if err != nil {
+			return c, err
+		}
+		most := int64(most(roster))
+		for _, v := range sum { // beyond it there is next to nothing, and the sum must not wrap
+			c.Values = append(c.Values, float64(min(max(v, -most), most)))
+		}
+		return c, nil
+	}
+	model, err := recipe.Network.Bind(rows.Examples(), recipe.Algorithm)
+	if err != nil {
+		return c, err
+	}
+	in := federated.Round{Number: on.Round, Params: state.Params, Control: state.Control, Seed: h.seed(recipe)}
+	if in.Own, err = h.own(on, on.Round); err != nil {
+		return c, err
+	}
+	u, err := model.Local(ctx, in)
+	if err != nil {
+		return c, err
+	}
+	if u.Own != nil {
+		if err := h.keepOwn(on, u.Own); err != nil {
+			return c, err
+		}
+	}
+	c.Values, err = recipe.Algorithm.Vector(u, on.Model.Parameters)
+	return c, err
+}
+
+// seed is of the site's own order of rows: another at each.
+func (h *Hospital) seed(r Recipe) uint64 {
+	sum := sha256.Sum256([]byte(h.Party.ID()))
+	return r.Seed ^ binary.LittleEndian.Uint64(sum[:])
+}
+
+// own returns SCAFFOLD's control variate of this site from the last version that its
+// update is in, nil where there is none.
+func (h *Hospital) own(on owner.SignedTraining, round int) (v []float64, err error) {
+	for i := len(on.Versions) - 1; i >= 0; i-- {
+		at := on.Versions[i]
+		if at.Round >= round || !slices.Contains(at.Sites, h.Party.ID()) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(folder(h.Dir).of(on.ID), "own", strconv.Itoa(at.Round)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &v)
+		}
+		return v, err
+	}
+	return nil, nil
+}
+
+func (h *Hospital) keepOwn(on owner.SignedTraining, v []float64) error {
+	dir, err := made(filepath.Join(folder(h.Dir).of(on.ID), "own"))
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(dir, strconv.Itoa(on.Round)), b)
+}
