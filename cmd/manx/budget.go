@@ -26,12 +26,12 @@ type budgetCLI struct {
 func budgetCommand(t *terminal) *cobra.Command {
 	var as string
 	var zh bool
-	c := &cobra.Command{Use: "budget", Short: "What may be learnt from your records, by everybody together: show, limit, preview, spend",
+	c := &cobra.Command{Use: "budget", Short: "What may be learnt from your records, by everybody together: show, limit, preview, count, spend",
 		Long: "Each record has one budget, which training, totals and results about it all spend. Totals and training add noise, and\nspend epsilon: the less, the more noise. An exact result has no epsilon and is counted. What is spent is spent before\nthe use, on the ledger, and never comes back; where a record has too little left, it is not used."}
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell it in Chinese")
 	b := &budgetCLI{t, &as, &zh}
-	c.AddCommand(b.show(), b.limit(), b.preview(), b.spend())
+	c.AddCommand(b.show(), b.limit(), b.preview(), b.count(), b.spend())
 	return c
 }
 
