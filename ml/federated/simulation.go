@@ -11,8 +11,8 @@ type Simulation struct {
 	Algorithm
 	Sites []Model
 	Seed  uint64
-	// Combine makes the sum of the sites' vectors; nil adds them. It may change them.
-	Combine func(round int, vectors [][]float64) ([]float64, error)
+	// Combine makes the sum of the sites' vectors of the round after s; nil adds them.
+	Combine func(s State, vectors [][]float64) ([]float64, error)
 	own     [][]float64
 }
 
@@ -29,7 +29,7 @@ func (m *Simulation) Run(ctx context.Context, s State, rounds int, each func(Sta
 		}
 		var sum []float64
 		if m.Combine != nil {
-			sum, err = m.Combine(s.Round+1, vectors)
+			sum, err = m.Combine(s, vectors)
 		} else {
 			sum, err = Sum(vectors)
 		}
