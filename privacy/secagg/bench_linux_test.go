@@ -25,7 +25,7 @@ import (
 // so that a busy machine is busy for all three. What is reported are medians, and
 // medians of the ratios to the plain average.
 func BenchmarkRound(b *testing.B) {
-	for _, n := range []int{4, 10} {
+	for _, n := range []int{4, 10, 20} {
 		for _, length := range []int{10_000, 100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("hospitals=%d/parameters=%d", n, length), func(b *testing.B) {
 				hub := meet(b, n, length)
