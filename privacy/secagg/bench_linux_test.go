@@ -40,6 +40,8 @@ func BenchmarkRound(b *testing.B) {
 				b.ReportMetric(median(plain, masked, func(p, m taken) float64 { return m.up / p.up }), "bytes-ratio")
 				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.wall * 1e3 }), "ms-plain")
 				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.wall * 1e3 }), "ms-masked")
+				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.cpu * 1e3 }), "cpu-ms-plain")
+				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.cpu * 1e3 }), "cpu-ms-masked")
 				for _, of := range []struct {
 					name        string
 					plain, runs []taken
