@@ -31,6 +31,30 @@ func TestInvariant7_KernelsAreRNSs(t *testing.T) {
 	}
 }
 
+// The committed PTX itself gives them, run instruction by instruction: what clang made of
+// the kernels for a GPU, which the emulator does not run.
+func TestInvariant7_ThePTXIsRNSs(t *testing.T) {
+	ptx, err := gpu.Kernels.ReadFile("kernels/kernels.ptx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMachine(string(ptx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := draw(t, gpu.NewDevice(m, 1<<30), 12, 10)
+	r.transforms(1)
+	r.vectors(1)
+	r.weighted(1)
+	r.switched(1)
+	r.divided(1)
+	draw(t, gpu.NewDevice(m, 1<<30), 13, 11).transforms(1) // an odd number of layers between rows
+	t.Logf("%d instructions", m.steps)
+	if len(m.kernels) != 14 {
+		t.Errorf("%d kernels", len(m.kernels))
+	}
+}
+
 func (r *drawn) transforms(level int) {
 	ms := r.at(level, true)
 	for _, in := range [][][]uint64{r.residues(ms), r.zero(len(ms))} {
