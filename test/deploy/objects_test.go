@@ -175,6 +175,9 @@ func TestGPUWorkersAskForGPUs(t *testing.T) {
 		if c := o.containers()[0]; c.Resources.Limits["nvidia.com/gpu"] == nil {
 			t.Error("no GPU is asked for")
 		}
+		if c := o.containers()[0]; !slices.Contains(c.Args, "--gpu=/manx-gpu") {
+			t.Errorf("a pod whose image has no manx-gpu would use the processor and say nothing: %q", c.Args)
+		}
 		if len(o.Spec.Template.Spec.NodeSelector) == 0 {
 			t.Error("it may run anywhere")
 		}

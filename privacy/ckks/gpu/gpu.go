@@ -81,7 +81,7 @@ func words(n int) int64 { return 8 * int64(n) }
 // Bytes returns v as bytes, in this machine's order, which must be little-endian as a
 // GPU's is. Both are one memory.
 func Bytes(v []uint64) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 8*len(v))
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 8*len(v)) //nolint:gosec // as long as v, and v's element type has no pointers
 }
 
 // take returns memory that holds anything. It evicts residents where there is no room.

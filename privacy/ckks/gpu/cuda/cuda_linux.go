@@ -126,8 +126,8 @@ func (g *GPU) load() error {
 	defer pin.Unpin()
 	pin.Pin(&complaint[0]) // its address below is a number
 	const buffer, size = 5, 6
-	if err := did("cuModuleLoadDataEx", g.driver.load(&g.module, append(ptx, 0), 2, []int32{buffer, size},
-		[]uintptr{uintptr(unsafe.Pointer(&complaint[0])), uintptr(len(complaint))})); err != nil {
+	values := []uintptr{uintptr(unsafe.Pointer(&complaint[0])), uintptr(len(complaint))} //nolint:gosec // pinned above, until the call is over
+	if err := did("cuModuleLoadDataEx", g.driver.load(&g.module, append(ptx, 0), 2, []int32{buffer, size}, values)); err != nil {
 		said, _, _ := bytes.Cut(complaint, []byte{0})
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
 	}

@@ -45,7 +45,7 @@ func Library(t testing.TB, definitions ...string) string {
 	for _, d := range definitions {
 		args = append(args, "-D"+d)
 	}
-	cmd := exec.CommandContext(t.Context(), "gcc", append(args, "cuda.c", "kernels.c")...)
+	cmd := exec.CommandContext(t.Context(), "gcc", append(args, "cuda.c", "kernels.c")...) //nolint:gosec // of a test's definitions
 	cmd.Dir = dir
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, b)
