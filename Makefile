@@ -57,7 +57,7 @@ bench-escrow: ## contracts: the step function, the checker's growth, both ledger
 
 bench-pool: ## the pool: overhead, jobs a second to their settlement, two workers, growth to a million waiting, the machine's limits, the sandbox
 	$(GO) test -run '^$$' -bench Overhead -benchtime 7x -timeout 20m ./ml/pool
-	$(GO) test -run '^$$' -bench 'Jobs|Scale' -benchtime 3x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench 'Jobs|Scale|Away' -benchtime 3x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench 'Depth|Publish' -benchtime 2000x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench Waiting -benchtime 200x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench Limits ./ml/pool

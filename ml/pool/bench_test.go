@@ -177,6 +177,42 @@ func BenchmarkScale(b *testing.B) {
 	}
 }
 
+// away is a runtime that takes a time and no processor of this machine, as one on another
+// machine does. It looks at no input.
+type away struct{ takes time.Duration }
+
+func (w away) Load(context.Context, []byte) (pool.Program, error)      { return w, nil }
+func (w away) Bind(context.Context, io.Reader) (pool.Evaluator, error) { return w, nil }
+func (w away) Evaluate(ctx context.Context, _ io.Reader, out io.Writer, _ func(step, of int)) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(w.takes):
+	}
+	_, err := out.Write(make([]byte, 32))
+	return err
+}
+
+// BenchmarkAway is jobs of a second by workers whose computing takes no processor here,
+// as if each had a machine of its own: what ledger, dispatcher and queue allow.
+func BenchmarkAway(b *testing.B) {
+	for _, workers := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
+			s, _ := bench(b, workers, away{500 * time.Millisecond}) // a job has two inputs
+			s.ended(s.asks(2 * workers))
+			var rates []float64
+			for b.Loop() {
+				began := time.Now()
+				all := s.asks(8 * workers)
+				s.ended(all)
+				rates = append(rates, float64(len(all))/time.Since(began).Seconds())
+			}
+			b.ReportMetric(median(rates), "jobs/s")
+			b.ReportMetric(100*median(rates)/float64(workers), "%-of-jobs-of-a-second")
+		})
+	}
+}
+
 // BenchmarkDepth puts one job into the embedded queue and takes one out while so many
 // wait on a line.
 func BenchmarkDepth(b *testing.B) {
