@@ -64,10 +64,12 @@ bench-escrow: ## contracts: the step function, the checker's growth, both ledger
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench FabricEscrowStep -benchtime 500x -timeout 20m ./test/real
 
-bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue and scheduler, the sandbox
+bench-pool: ## the pool: overhead, jobs a second to their settlement, two workers, growth to a million waiting, the machine's limits, the sandbox
 	$(GO) test -run '^$$' -bench Overhead -benchtime 7x -timeout 20m ./ml/pool
-	$(GO) test -run '^$$' -bench 'Jobs|Scale' -benchtime 3x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench 'Jobs|Scale|Away' -benchtime 3x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench 'Depth|Publish' -benchtime 2000x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench Waiting -benchtime 200x -timeout 20m ./ml/pool
+	$(GO) test -run '^$$' -bench Limits ./ml/pool
 	$(GO) test -run '^$$' -bench . -benchtime 200000x -timeout 20m ./ml/pool/schedule
 	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
 	MANX_LONG=1 $(GO) test -run 'TestDay|TestLoad' -v -timeout 60m ./ml/pool/simulation

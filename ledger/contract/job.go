@@ -343,7 +343,7 @@ func (t *txn) job(id ledger.JobID) (ledger.Job, error) {
 		err = refuse(notice.NotFound, "there is no such job", "list yours: `manx job list`")
 	}
 	if err == nil && t.gathers && j.Proving != nil { // it moves stakes, which are kept for all together
-		err = refuse(notice.Unsupported, "a job that asked for proof is not settled with others", "accept it alone: `manx job show`")
+		err = refuse(notice.Conflict, "a job that asked for proof is not settled with others", "accept it alone: `manx job show`")
 	}
 	return j, err
 }

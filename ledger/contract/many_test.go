@@ -45,8 +45,8 @@ func TestManyRefuses(t *testing.T) {
 func TestProofsAreSettledAlone(t *testing.T) {
 	f := newTroupe(t, 5)
 	j, _ := f.ask(ledger.Proof{Replicas: 3})
-	denied(t, "closed with others", f.Try(f.patient, ledger.SettleJobs{Close: []ledger.JobID{j}}), notice.Unsupported)
-	denied(t, "claimed with others", f.Try(f.workers[0], ledger.WorkJobs{Claims: []ledger.JobID{j}}), notice.Unsupported)
+	denied(t, "closed with others", f.Try(f.patient, ledger.SettleJobs{Close: []ledger.JobID{j}}), notice.Conflict)
+	denied(t, "claimed with others", f.Try(f.workers[0], ledger.WorkJobs{Claims: []ledger.JobID{j}}), notice.Conflict)
 }
 
 // TestInvariant3_ManyIsEachByItself: the same jobs, singly and by commands for many,

@@ -69,7 +69,7 @@ func spent() time.Duration {
 }
 
 // bench is a scene with a node's patience, and workers on the loopback queue.
-func bench(b *testing.B, workers int, e pool.Engine) (*scene, *pool.Dispatcher) {
+func bench(b *testing.B, workers int, e pool.Engine) *scene {
 	s := begin(b)
 	check(b, s.queue.Close())
 	s.cfg.AckWait, s.cfg.MaxDeliver = 30*time.Second, 5
@@ -80,7 +80,7 @@ func bench(b *testing.B, workers int, e pool.Engine) (*scene, *pool.Dispatcher) 
 		w.Engine, w.Poll = e, 0
 		s.joins(d, w)
 	}
-	return s, d
+	return s
 }
 
 // ended waits until jobs have been done, which is when their fees can be settled.
@@ -101,7 +101,7 @@ func (s *scene) ended(jobs []ledger.JobID) {
 // command that asks until the result is on the ledger, against what of it was computing.
 func BenchmarkOverhead(b *testing.B) {
 	e := &timed{work: calibrated(b, 500*time.Millisecond), done: make(chan struct{}, 2)} // a job has two inputs
-	s, _ := bench(b, 1, e)
+	s := bench(b, 1, e)
 	inputs := []storage.Ref{s.encrypt(1, 1, 1, 1), s.encrypt(0, 0, 0, 2)}
 	ask := func(coin ledger.CoinID) {
 		id := s.askOver(s.model, coin, inputs)
@@ -155,7 +155,7 @@ func BenchmarkScale(b *testing.B) {
 	e := calibrated(b, 125*time.Millisecond)
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
-			s, _ := bench(b, workers, e)
+			s := bench(b, workers, e)
 			s.ended([]ledger.JobID{s.ask(s.model), s.ask(s.model)})
 			const batch = 16
 			var rates, cores []float64
@@ -173,6 +173,42 @@ func BenchmarkScale(b *testing.B) {
 			b.ReportMetric(median(rates), "jobs/s")
 			b.ReportMetric(median(cores), "cores-had") // other load takes the rest
 			b.ReportMetric(median(rates)/median(cores), "jobs/core-s")
+		})
+	}
+}
+
+// away is a runtime that takes a time and no processor of this machine, as one on another
+// machine does. It looks at no input.
+type away struct{ takes time.Duration }
+
+func (w away) Load(context.Context, []byte) (pool.Program, error)      { return w, nil }
+func (w away) Bind(context.Context, io.Reader) (pool.Evaluator, error) { return w, nil }
+func (w away) Evaluate(ctx context.Context, _ io.Reader, out io.Writer, _ func(step, of int)) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(w.takes):
+	}
+	_, err := out.Write(make([]byte, 32))
+	return err
+}
+
+// BenchmarkAway is jobs of a second by workers whose computing takes no processor here,
+// as if each had a machine of its own: what ledger, dispatcher and queue allow.
+func BenchmarkAway(b *testing.B) {
+	for _, workers := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
+			s := bench(b, workers, away{500 * time.Millisecond}) // a job has two inputs
+			s.ended(s.asks(2 * workers))
+			var rates []float64
+			for b.Loop() {
+				began := time.Now()
+				all := s.asks(8 * workers)
+				s.ended(all)
+				rates = append(rates, float64(len(all))/time.Since(began).Seconds())
+			}
+			b.ReportMetric(median(rates), "jobs/s")
+			b.ReportMetric(100*median(rates)/float64(workers), "%-of-jobs-of-a-second")
 		})
 	}
 }

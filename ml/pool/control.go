@@ -27,6 +27,7 @@ type Control struct {
 	mean       float64 // of computing a job, in seconds, smoothed
 	ackWait    time.Duration
 	drains     bool
+	singly     bool
 	forGood    bool
 }
 
@@ -108,10 +109,17 @@ func (t *Control) gone() bool {
 const ahead = .2 // seconds
 
 func (t *Control) room() int {
-	if t.mean == 0 {
+	if t.mean == 0 || t.singly {
 		return 1
 	}
 	return int(min(maxSlots, max(1, ahead/t.mean)))
+}
+
+// alone has jobs go one by one from now on.
+func (t *Control) alone() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.singly = true
 }
 
 // slots is how many jobs may be in hand at once.

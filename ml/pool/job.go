@@ -298,7 +298,7 @@ func (w *Worker) evaluate(ctx context.Context, job ledger.Job, e Evaluator, i in
 		return nil, err
 	}
 	defer pack.Close()
-	out := bounded{most: maxPart}
+	out := bounded{most: maxPart, b: make([]byte, 0, w.long)} // results of a model are as long as one another
 	began := time.Now()
 	err = e.Evaluate(ctx, pack, &out, func(step, of int) {
 		if w.Progress != nil {
@@ -306,6 +306,7 @@ func (w *Worker) evaluate(ctx context.Context, job ledger.Job, e Evaluator, i in
 		}
 	})
 	w.tally.evaluated(time.Since(began))
+	w.long = len(out.b)
 	return out.b, err
 }
 

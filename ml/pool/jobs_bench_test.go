@@ -157,7 +157,7 @@ func BenchmarkJobs(b *testing.B) {
 	}{{"empty", work{1}}, {"scorecards", engine.CKKS{}}} {
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/workers=%d", of.name, workers), func(b *testing.B) {
-				s, _ := bench(b, workers, of.Engine)
+				s := bench(b, workers, of.Engine)
 				all := s.scorecards(64)
 				s.buys(all, 4) // keys are bound, and the worker knows how long a job takes
 				const each = 32

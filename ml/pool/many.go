@@ -136,7 +136,11 @@ func (w *Worker) tell(ctx context.Context, came, done []*hold) {
 	}
 	errs := map[ledger.Vertical]error{}
 	for v, b := range said {
-		errs[v] = w.submit(ctx, *b)
+		if errs[v] = w.submit(ctx, *b); notice.Is(errs[v], notice.Unsupported) { // an older network's contract
+			w.Log.WarnContext(ctx, "the network takes no commands for many jobs; they go one by one")
+			w.tally.alone()
+			errs[v] = notice.Because(errs[v], notice.Unavailable, "the network takes jobs one by one", "the job is tried again")
+		}
 	}
 	for _, h := range came {
 		h.job, h.err = w.claimed(ctx, h.id, errs[ledger.VerticalOf(h.id)])

@@ -15,6 +15,7 @@ import (
 	"manx/ledger"
 	"manx/ledger/faulty"
 	"manx/ml/pool"
+	"manx/privacy/notice"
 	"manx/storage"
 )
 
@@ -247,6 +248,27 @@ func TestInvariant8_KilledInTheMiddleOfARound(t *testing.T) {
 	}
 }
 
+// TestAnOlderNetworkGetsJobsOneByOne: a contract that knows no command for many jobs
+// refuses the first; nothing is set aside for it.
+func TestAnOlderNetworkGetsJobsOneByOne(t *testing.T) {
+	s := begin(t)
+	ids := s.asks(24)
+	before := s.held()
+	w := s.worker()
+	w.Engine = work{1}
+	var refused atomic.Int32
+	w.Ledger = &rounds{Ledger: s.Ledger, see: func(context.Context, ledger.Command, ledger.WorkJobs) (ledger.Height, error) {
+		refused.Add(1)
+		return 0, notice.New(notice.Unsupported, "this network knows no such command", "use a `manx` of the network's version")
+	}}
+	s.dispatch()
+	s.start(w.Run)
+	s.paidOnce(ids, before)
+	if n := refused.Load(); n != 1 {
+		t.Errorf("a command for many jobs was tried %d times", n)
+	}
+}
+
 // TestARevokedJobOfARoundIsNotPaid: a record is erased while jobs on it wait their turn
 // in a round; the others are done.
 func TestARevokedJobOfARoundIsNotPaid(t *testing.T) {
@@ -263,7 +285,7 @@ func TestARevokedJobOfARoundIsNotPaid(t *testing.T) {
 	w.Ledger = &rounds{Ledger: s.Ledger, see: func(ctx context.Context, c ledger.Command, b ledger.WorkJobs) (ledger.Height, error) {
 		h, err := s.Ledger.Submit(ctx, c)
 		for _, id := range b.Claims {
-			if s.Job(id).Record == other {
+			if slices.Contains(gone, id) {
 				once.Do(func() { s.Do(s.patient, ledger.EraseRecord{Record: other}) })
 			}
 		}

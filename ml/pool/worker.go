@@ -95,6 +95,7 @@ type Worker struct {
 	tally   *Control
 	engines Engines
 	drawn   replicas
+	long    int // bytes of the latest result
 }
 
 // Engines are what runs jobs, by runtime: a new one registers by its class, and
