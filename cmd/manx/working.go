@@ -22,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/cmd/node"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
 	"manx/ml/pool/sandbox"
@@ -115,12 +116,20 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 			return err
 		}
 		w.Rates, w.Price, w.Control = map[pool.Class]float64{b.Class: b.Rate}, o.price, new(pool.Control)
-		e, err := sandboxed(o.memory, w.Log)
-		if err != nil {
-			return err
+		var boxes []*sandbox.Engine
+		defer func() {
+			for _, e := range boxes {
+				_ = e.Close()
+			}
+		}()
+		w.Engines = pool.Engines{}
+		for _, c := range node.Runtimes().Classes() {
+			e, err := sandboxed(c, o.memory, w.Log)
+			if err != nil {
+				return err
+			}
+			boxes, w.Engines[c] = append(boxes, e), e
 		}
-		w.Engine = e
-		defer e.Close()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		c, err := listenControl(ctx, dir, o.metrics, w.Control, p.Client, stop)
@@ -321,14 +330,14 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 	t.say(all, func(w io.Writer) {
 		fmt.Fprintln(w, "WORKER\tCLASS\tOPERATIONS/S\tPRICE\tJOBS\tDONE\tFAILED\tKEYS\tTRUST\tSTATE")
 		for _, x := range all.Workers {
-			class, rate := "", 0.0
+			classes, rate := []string{}, 0.0
 			for _, c := range slices.Sorted(maps.Keys(x.Rates)) {
-				if c != string(pool.CKKS) || class == "" {
-					class, rate = c, x.Rates[c]
-				}
+				classes, rate = append(classes, c), max(rate, x.Rates[c])
 			}
-			state := "takes jobs"
+			class, state := strings.Join(classes, ","), "takes jobs"
 			switch {
+			case x.Holder:
+				state = "computes on shares"
 			case x.Draining:
 				state = "drains"
 			case x.Running > 0:
@@ -353,15 +362,21 @@ func workerLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, n
 
 // evaluateCommand is the child of a worker, in which jobs are evaluated.
 func evaluateCommand() *cobra.Command {
-	return &cobra.Command{Use: "evaluate", Hidden: true, Short: "Evaluate for the worker that started it", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return sandbox.Serve(os.Stdin, os.Stdout, engine.CKKS{}) }}
+	return &cobra.Command{Use: "evaluate CLASS", Hidden: true, Short: "Evaluate for the worker that started it", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			e := node.Runtimes().Engines()[pool.Class(args[0])]
+			if e == nil {
+				return usage{errors.New("there is no such runtime")}
+			}
+			return sandbox.Serve(os.Stdin, os.Stdout, e)
+		}}
 }
 
-// sandboxed is the engine of a worker of this binary.
-func sandboxed(gib int, log *slog.Logger) (*sandbox.Engine, error) {
+// sandboxed is one engine of a worker of this binary.
+func sandboxed(c pool.Class, gib int, log *slog.Logger) (*sandbox.Engine, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own binary: %w", err)
 	}
-	return &sandbox.Engine{Command: []string{self, "worker", "evaluate"}, Memory: int64(gib) << 30, Log: log}, nil
+	return &sandbox.Engine{Command: []string{self, "worker", "evaluate", string(c)}, Memory: int64(gib) << 30, Log: log}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"manx/health/chart"
 	"manx/ledger"
 	"manx/ledger/receipt"
 	"manx/ml/heart"
@@ -82,10 +83,10 @@ func TestInvariant7_AProvedDiagnosisAndACanary(t *testing.T) {
 	check(t, json.Unmarshal(net.run(t, name, "chart", "add", file), &added))
 	var d struct {
 		Job     ledger.JobID
-		Finding struct{ English string }
+		Finding struct{ EN string }
 	}
 	check(t, json.Unmarshal(net.run(t, name, "diagnose", string(added.Record), "--model", heart.Name, "--proof", "3", "--minutes", "120", "--yes"), &d))
-	if d.Finding.English == "" {
+	if d.Finding.EN == "" {
 		t.Error("there is no finding")
 	}
 
@@ -153,13 +154,17 @@ func TestInvariant7_AProvedDiagnosisAndACanary(t *testing.T) {
 		check(t, net.stopNode(syscall.SIGTERM))
 		check(t, net.startNode(at))
 	}()
-	p = net.party(t, name, ledger.Person, ledger.Health)
+	asker := net.party(t, "who-meets-a-liar", ledger.Person, ledger.Health)
+	c, err := chart.Read(strings.NewReader(someMeasurements))
+	check(t, err)
+	charted, err := patient.AddChart(ctx, asker, c, "")
+	check(t, err)
 	asking, enough := context.WithCancel(ctx)
 	var asks sync.WaitGroup
 	defer asks.Wait()
 	defer enough()
 	asks.Go(func() {
-		if _, err := patient.Diagnose(asking, p, added.Record, heart.Name, 3600, silent); asking.Err() == nil && !notice.Is(err, notice.Integrity) {
+		if _, err := patient.Diagnose(asking, asker, charted.Record, heart.Name, 3600, silent); asking.Err() == nil && !notice.Is(err, notice.Integrity) {
 			t.Errorf("what a liar says is believed: %v", err)
 		}
 	})
