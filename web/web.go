@@ -351,10 +351,10 @@ func (s *server) faucet(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"amount": a})
 }
 
-// ticket lets a registered worker reach the queue.
+// ticket lets a registered worker, or a holder of shares, reach the queue.
 func (s *server) ticket(c *gin.Context) {
 	p, err := s.party(c, caller(c))
-	if err == nil && p.Role != ledger.Worker {
+	if err == nil && p.Role != ledger.Worker && p.Role != ledger.Holder {
 		err = notice.New(notice.Denied, "only a worker takes jobs from the queue", "`manx worker run` registers one")
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"manx/cmd/node"
 	"manx/ml/pool"
 	"manx/ml/pool/sandbox"
 	"manx/privacy/notice"
@@ -79,12 +80,16 @@ func findGPU(ctx context.Context, named string) (g *found, why string, err error
 	return nil, why, notice.Because(err, notice.Unavailable, why, "`manx-gpu bench` says more; --gpu none has the worker use the processor")
 }
 
-// means is what a worker evaluates with and how fast that is: its GPU, of a class by its
-// memory, where one opens, and otherwise the processor.
-func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (*sandbox.Engine, map[pool.Class]float64, error) {
-	e, err := sandboxed(o.memory, log)
-	if err != nil {
-		return nil, nil, err
+// means are the engines a worker evaluates with, by runtime, and how fast they are: CKKS
+// on its GPU, of a class by its memory, where one opens, and otherwise on the processor.
+func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (map[pool.Class]*sandbox.Engine, map[pool.Class]float64, error) {
+	engines := map[pool.Class]*sandbox.Engine{}
+	for _, c := range node.Runtimes().Classes() {
+		e, err := sandboxed(c, o.memory, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		engines[c] = e
 	}
 	g, why, err := findGPU(ctx, o.gpu)
 	if err != nil {
@@ -92,8 +97,9 @@ func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (*s
 	}
 	if g != nil {
 		log.InfoContext(ctx, "jobs are evaluated on a GPU", "gpu", g.Name, "class", g.Class)
+		e := engines[pool.CKKS]
 		e.Command, e.Keep = []string{g.program, "evaluate"}, []string{"LD_LIBRARY_PATH"} // where containers have the driver
-		return e, map[pool.Class]float64{g.Class: g.Rate}, nil
+		return engines, map[pool.Class]float64{g.Class: g.Rate}, nil
 	}
 	if why != "" {
 		log.InfoContext(ctx, "jobs are evaluated on the processor", "why", why)
@@ -102,5 +108,5 @@ func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (*s
 	if err != nil {
 		return nil, nil, err
 	}
-	return e, map[pool.Class]float64{b.Class: b.Rate}, nil
+	return engines, map[pool.Class]float64{b.Class: b.Rate}, nil
 }

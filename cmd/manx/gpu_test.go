@@ -41,17 +41,17 @@ func TestAWorkerWithAGPU(t *testing.T) {
 
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&said, nil))
-	e, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: with}, log)
+	engines, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: with}, log)
 	if err != nil || len(rates) != 1 || rates["gpu-24"] < 1 {
 		t.Fatalf("with a GPU: %v, %v", rates, err)
 	}
-	if !slices.Equal(e.Command, []string{with, "evaluate"}) || !strings.Contains(said.String(), "class=gpu-24") {
+	if e := engines[pool.CKKS]; !slices.Equal(e.Command, []string{with, "evaluate"}) || !strings.Contains(said.String(), "class=gpu-24") {
 		t.Errorf("it runs %q and says %q", e.Command, said.String())
 	}
 	for _, program := range []string{gpuNone, gpuAuto} { // beside this test's binary there is none
-		e, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
-		if err != nil || len(rates) != 1 || rates[pool.CPU]+rates[pool.CPUIFMA] < 1 || e.Command[1] != "worker" {
-			t.Errorf("%s: %v, %q, %v", program, rates, e.Command, err)
+		engines, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
+		if err != nil || len(rates) != 1 || rates[pool.CPU]+rates[pool.CPUIFMA] < 1 || engines[pool.CKKS].Command[1] != "worker" {
+			t.Errorf("%s: %v, %v", program, rates, err)
 		}
 	}
 	self, err := os.Executable()

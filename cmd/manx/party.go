@@ -13,13 +13,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"manx/cmd/node"
 	"manx/ledger"
+	"manx/ml/pool"
 	"manx/privacy/ckks/committee"
 	"manx/privacy/mpc/hub"
 	"manx/privacy/notice"
@@ -121,7 +124,42 @@ func (t *terminal) hold(ctx context.Context, p *owner.Party, org ledger.PartyID,
 	}
 	h := &holder.Holder{Party: p, Organisation: org, Wire: wire, Identity: as, Engine: score.NewEngine(p), Store: store,
 		Journals: filepath.Join(p.Home.Dir, "journals"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	ctx, stop := context.WithCancel(ctx)
+	var announcing sync.WaitGroup
+	defer announcing.Wait()
+	defer stop()
+	announcing.Go(func() { announce(ctx, p, org, h.Log) })
 	return h.Run(ctx)
+}
+
+// announce says to the queue that a holder is there: as a party to computations on shares,
+// and of the committee while it is in it.
+func announce(ctx context.Context, p *owner.Party, org ledger.PartyID, log *slog.Logger) {
+	committee, looked := false, time.Time{}
+	classes := func(ctx context.Context) []pool.Class {
+		if time.Since(looked) > 10*time.Second {
+			c, err := p.CommitteeNow(ctx)
+			committee, looked = err == nil && slices.Contains(c.Organisations, org), time.Now()
+		}
+		if committee {
+			return []pool.Class{pool.Party, pool.Committee}
+		}
+		return []pool.Class{pool.Party}
+	}
+	for ctx.Err() == nil {
+		renew := func(ctx context.Context) (pool.Ticket, error) { return ticketOf(ctx, p) }
+		t, err := renew(ctx)
+		if err == nil {
+			err = pool.Announce(ctx, t, renew, p.Signer(), classes, log)
+		}
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "the holder does not reach the queue", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+		}
+	}
 }
 
 // wireKey returns the key of the holder's certificate, made once.

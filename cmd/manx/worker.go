@@ -53,7 +53,7 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 					return err
 				}
 				return t.asWorker(cmd.Context(), func(ctx context.Context, w *pool.Worker, _ *owner.Party) error {
-					e, err := sandboxed(o.memory, w.Log)
+					e, err := sandboxed(pool.CKKS, o.memory, w.Log)
 					if err != nil {
 						return err
 					}
@@ -108,15 +108,18 @@ func (t *terminal) asParty(ctx context.Context, r ledger.Role, name string, f fu
 	return f(ctx, p)
 }
 
+// ticketOf asks the node for a ticket to the queue.
+func ticketOf(ctx context.Context, p *owner.Party) (pool.Ticket, error) {
+	text, err := p.Ticket(ctx)
+	if err != nil {
+		return pool.Ticket{}, err
+	}
+	return pool.ParseTicket(text, p.Home.Network.Genesis)
+}
+
 func newWorker(ctx context.Context, p *owner.Party) (*pool.Worker, error) {
 	g := p.Home.Network.Genesis
-	renew := func(ctx context.Context) (pool.Ticket, error) {
-		text, err := p.Ticket(ctx)
-		if err != nil {
-			return pool.Ticket{}, err
-		}
-		return pool.ParseTicket(text, g)
-	}
+	renew := func(ctx context.Context) (pool.Ticket, error) { return ticketOf(ctx, p) }
 	ticket, err := renew(ctx)
 	return &pool.Worker{
 		Ticket: ticket, Renew: renew, Network: g.ID(), Signer: p.Signer(), Ledger: p.Client, Packs: p.Vault, Engine: engine.CKKS{},

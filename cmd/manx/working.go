@@ -22,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/cmd/node"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
 	"manx/ml/pool/sandbox"
@@ -121,12 +122,15 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 		return notice.New(notice.Denied, "this worker has withdrawn", "`manx worker run --return` lets it work again")
 	}
 	return t.asWorker(ctx, func(ctx context.Context, w *pool.Worker, p *owner.Party) error {
-		e, rates, err := means(ctx, dir, o, w.Log)
+		boxes, rates, err := means(ctx, dir, o, w.Log)
 		if err != nil {
 			return err
 		}
-		w.Engine, w.Rates, w.Price, w.Control = e, rates, o.price, new(pool.Control)
-		defer e.Close()
+		w.Rates, w.Price, w.Control, w.Engines = rates, o.price, new(pool.Control), pool.Engines{}
+		for c, e := range boxes {
+			defer func() { _ = e.Close() }()
+			w.Engines[c] = e
+		}
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		c, err := listenControl(ctx, dir, o.metrics, w.Control, p.Client, stop)
@@ -327,14 +331,14 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 	t.say(all, func(w io.Writer) {
 		fmt.Fprintln(w, "WORKER\tCLASS\tOPERATIONS/S\tPRICE\tJOBS\tDONE\tFAILED\tKEYS\tTRUST\tSTATE")
 		for _, x := range all.Workers {
-			class, rate := "", 0.0
+			classes, rate := []string{}, 0.0
 			for _, c := range slices.Sorted(maps.Keys(x.Rates)) {
-				if c != string(pool.CKKS) || class == "" {
-					class, rate = c, x.Rates[c]
-				}
+				classes, rate = append(classes, c), max(rate, x.Rates[c])
 			}
-			state := "takes jobs"
+			class, state := strings.Join(classes, ","), "takes jobs"
 			switch {
+			case x.Holder:
+				state = "computes on shares"
 			case x.Draining:
 				state = "drains"
 			case x.Running > 0:
@@ -359,8 +363,14 @@ func workerLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, n
 
 // evaluateCommand is the child of a worker, in which jobs are evaluated.
 func evaluateCommand() *cobra.Command {
-	return &cobra.Command{Use: "evaluate", Hidden: true, Short: "Evaluate for the worker that started it", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return sandbox.Serve(os.Stdin, os.Stdout, engine.CKKS{}) }}
+	return &cobra.Command{Use: "evaluate CLASS", Hidden: true, Short: "Evaluate for the worker that started it", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			e := node.Runtimes().Engines()[pool.Class(args[0])]
+			if e == nil {
+				return usage{errors.New("there is no such runtime")}
+			}
+			return sandbox.Serve(os.Stdin, os.Stdout, e)
+		}}
 }
 
 // confineCommand is the launcher of a hospital's own trainer: it shuts its process in
@@ -375,11 +385,11 @@ func confineCommand() *cobra.Command {
 		}}
 }
 
-// sandboxed is the engine of a worker of this binary.
-func sandboxed(gib int, log *slog.Logger) (*sandbox.Engine, error) {
+// sandboxed is one engine of a worker of this binary.
+func sandboxed(c pool.Class, gib int, log *slog.Logger) (*sandbox.Engine, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own binary: %w", err)
 	}
-	return &sandbox.Engine{Command: []string{self, "worker", "evaluate"}, Memory: int64(gib) << 30, Log: log}, nil
+	return &sandbox.Engine{Command: []string{self, "worker", "evaluate", string(c)}, Memory: int64(gib) << 30, Log: log}, nil
 }

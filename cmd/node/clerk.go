@@ -428,7 +428,8 @@ func (k *clerk) settleDispute(ctx context.Context, j ledger.Job) error {
 	if err != nil {
 		return err
 	}
-	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("judge", string(j.ID), fmt.Sprint(j.At[ledger.Disputed])), verdict)
+	// Two doubts may be of one moment of the contract's time; the second comes after a verdict.
+	c, err := sign(ctx, k.genesis, k.orgs, now, idOf("judge", string(j.ID), fmt.Sprint(j.At[ledger.Disputed], j.At[ledger.Done])), verdict)
 	if err != nil {
 		return err
 	}

@@ -79,9 +79,9 @@ func (o *Options) prepare() (Choice, error) {
 // queue says where the queue of jobs is.
 func (o *Options) queue(h pool.Host) pool.Config {
 	if o.Queue == "" {
-		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Host: h, Log: o.Log}
+		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Host: h, Classes: Runtimes().Classes(), Log: o.Log}
 	}
-	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Authority: o.QueueAuthority, Roots: o.QueueRoots, Replicas: o.QueueReplicas, Host: h, Log: o.Log}
+	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Authority: o.QueueAuthority, Roots: o.QueueRoots, Replicas: o.QueueReplicas, Host: h, Classes: Runtimes().Classes(), Log: o.Log}
 }
 
 // A Node is running until Close.

@@ -21,13 +21,18 @@ import (
 // A router says what a job needs: its plan's cost, read once, and what its worker
 // earns. It is safe for concurrent use.
 type router struct {
-	ledger ledger.Ledger
-	packs  *vault.Vault
-	log    *slog.Logger
+	ledger   ledger.Ledger
+	packs    *vault.Vault
+	runtimes pool.Runtimes
+	log      *slog.Logger
 
 	mu    sync.Mutex
-	costs map[storage.Ref]engine.Cost
+	needs map[storage.Ref]pool.Need // of one input
 }
+
+// Runtimes are those of this build: what workers evaluate, and what a node has lines for.
+// A new one registers here.
+func Runtimes() pool.Runtimes { return pool.Runtimes{engine.Runtime()} }
 
 func newRouter(l ledger.Ledger, stores []storage.Blobs, log *slog.Logger) (*router, error) {
 	nodes := make([]vault.Node, len(stores))
@@ -35,7 +40,7 @@ func newRouter(l ledger.Ledger, stores []storage.Blobs, log *slog.Logger) (*rout
 		nodes[i] = vault.Node{Name: strconv.Itoa(i), Blobs: s}
 	}
 	v, err := vault.New(nodes)
-	return &router{ledger: l, packs: v, log: log, costs: map[storage.Ref]engine.Cost{}}, err
+	return &router{ledger: l, packs: v, runtimes: Runtimes(), log: log, needs: map[storage.Ref]pool.Need{}}, err
 }
 
 // Bounds of what a router reads, and how many plans' costs it remembers.
@@ -48,62 +53,63 @@ const (
 // route says what a job needs. Where its plan cannot be read now, any machine may run
 // it: the worker will see.
 func (r *router) route(ctx context.Context, j ledger.Job) pool.Need {
-	n := pool.Need{Line: pool.CKKS, Classes: []pool.Class{pool.CPU, pool.CPUIFMA}, Priority: pool.Normal, Pays: earns(j)}
+	n, err := r.need(ctx, j)
+	if err != nil {
+		r.log.WarnContext(ctx, "a plan is not known yet; its job goes to any worker", "job", j.ID, "err", err)
+		n = pool.Need{Line: r.runtimes[0].Class}
+	}
+	n.Work *= float64(max(len(j.Inputs), 1))
+	n.Priority, n.Pays = pool.Normal, earns(j)
 	if j.Asker != j.Subject {
 		n.Priority = pool.Urgent // a lender waits, who has consent that may end
 	}
-	c, err := r.cost(ctx, j)
-	if err != nil {
-		r.log.WarnContext(ctx, "a plan is not known yet; its job goes to any worker", "job", j.ID, "err", err)
-		return n
-	}
-	n.Classes, n.Work, n.KeyBytes = c.Classes, c.Work*float64(max(len(j.Inputs), 1)), c.KeyBytes
 	return n
 }
 
-func (r *router) cost(ctx context.Context, j ledger.Job) (c engine.Cost, err error) {
+// need is that of one input.
+func (r *router) need(ctx context.Context, j ledger.Job) (n pool.Need, err error) {
 	ctx, cancel := context.WithTimeout(ctx, planWait)
 	defer cancel()
 	b, err := r.ledger.Read(ctx, ledger.KeyOf(j.Model))
 	if err != nil {
-		return c, fmt.Errorf("read model: %w", err)
+		return n, fmt.Errorf("read model: %w", err)
 	}
 	var m ledger.Model
 	if err := json.Unmarshal(b, &m); err != nil {
-		return c, fmt.Errorf("read model: %w", err)
+		return n, fmt.Errorf("read model: %w", err)
 	}
 	plan := m.Plan
 	if j.Committee != "" {
 		plan = m.Joint.Plan
 	}
 	r.mu.Lock()
-	c, ok := r.costs[plan]
+	n, ok := r.needs[plan]
 	r.mu.Unlock()
 	if ok {
-		return c, nil
+		return n, nil
 	}
 	p, err := r.packs.Open(ctx, plan)
 	if err != nil {
-		return c, err
+		return n, err
 	}
 	defer p.Close()
 	if p.Size() > maxPlan {
-		return c, fmt.Errorf("a plan of %d bytes", p.Size())
+		return n, fmt.Errorf("a plan of %d bytes", p.Size())
 	}
 	b = make([]byte, p.Size())
 	if _, err := io.ReadFull(p, b); err != nil {
-		return c, fmt.Errorf("read plan: %w", err)
+		return n, fmt.Errorf("read plan: %w", err)
 	}
-	if c, err = engine.CostOf(b); err != nil {
-		return c, err
+	if n, err = r.runtimes.Needs(b, 1); err != nil {
+		return n, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.costs) >= maxPlans {
-		clear(r.costs)
+	if len(r.needs) >= maxPlans {
+		clear(r.needs)
 	}
-	r.costs[plan] = c
-	return c, nil
+	r.needs[plan] = n
+	return n, nil
 }
 
 // earns is a job's worker's share in MAN, to compare with workers' prices; what is paid
@@ -142,7 +148,7 @@ func (w workers) Status() api.Pool {
 			rates[string(c)] = r
 		}
 		out.Workers = append(out.Workers, api.Worker{Party: a.Worker, Rates: rates, Price: a.Price, Bandwidth: a.Bandwidth, Slots: a.Slots, Given: a.Given,
-			Keys: len(a.Keys), Cache: a.Cache, Running: a.Running, Done: a.Done, Failed: a.Failed, Draining: a.Draining, Silent: a.Silent.Seconds(), Trust: a.Trust})
+			Keys: len(a.Keys), Cache: a.Cache, Running: a.Running, Done: a.Done, Failed: a.Failed, Draining: a.Draining, Silent: a.Silent.Seconds(), Trust: a.Trust, Holder: len(a.Lines) == 0})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 
 	"manx/cmd/node/canary"
 	"manx/ledger"
+	"manx/ml/pool"
 	"manx/ml/pool/result"
 	"manx/ml/pool/sandbox"
 	"manx/privacy/notice"
@@ -33,7 +34,7 @@ func (n *Node) startCanaries(running context.Context, k *clerk, l opened) error 
 	if err := people.Open(); err != nil {
 		return err
 	}
-	box := &sandbox.Engine{Command: []string{n.opts.Manx, "worker", "evaluate"}, Log: k.log}
+	box := &sandbox.Engine{Command: []string{n.opts.Manx, "worker", "evaluate", string(pool.CKKS)}, Log: k.log}
 	a := &canary.Asker{Dir: filepath.Join(n.opts.Dir, "canaries"), Share: n.opts.Canaries, Within: n.opts.CanariesWithin, Ledger: l, From: from + 1, Packs: packs, Engine: box,
 		Ask: people.Ask, Mine: people.Mine, Spent: people.Spent, Order: k.order, Again: n.runAgain, Log: k.log}
 	n.group.Go(func() error { return errors.Join(a.Run(running), box.Close()) })

@@ -31,8 +31,9 @@ type Reader interface {
 	Read(ctx context.Context, k ledger.Key) ([]byte, error)
 }
 
-// worker returns a party that the ledger knows as a worker, or a notice.
-func (h Host) worker(ctx context.Context, w ledger.PartyID) (ledger.Party, error) {
+// member returns a party that the ledger knows as a worker or as a holder of shares, who
+// only says that it is there; or a notice.
+func (h Host) member(ctx context.Context, w ledger.PartyID) (ledger.Party, error) {
 	if err := ledger.CheckID(w, "p"); err != nil {
 		return ledger.Party{}, notice.Because(err, notice.Invalid, "not a worker's party id", "`manx keys show` shows it")
 	}
@@ -40,7 +41,7 @@ func (h Host) worker(ctx context.Context, w ledger.PartyID) (ledger.Party, error
 	if err != nil {
 		return p, notice.Because(err, notice.Denied, "the ledger does not know this party as a worker", "register it: `manx worker run`")
 	}
-	if p.Role != ledger.Worker {
+	if p.Role != ledger.Worker && p.Role != ledger.Holder {
 		return p, notice.New(notice.Denied, "the ledger does not know this party as a worker", "register it: `manx worker run`")
 	}
 	return p, nil
@@ -85,11 +86,11 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 	}
 	name, key, until, err := badge.Holder(state)
 	w := ledger.PartyID(name)
+	var p ledger.Party
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		var p ledger.Party
-		if p, err = g.host.worker(ctx, w); err == nil && !p.Key.Equal(key) {
+		if p, err = g.host.member(ctx, w); err == nil && !p.Key.Equal(key) {
 			err = errors.New("its key is not the worker's any more")
 		}
 	}
@@ -97,15 +98,21 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 		g.log.Warn("the queue lets somebody with a badge not in", "err", err)
 		return false
 	}
-	c.RegisterUser(&server.User{Username: name, Permissions: g.may(w), ConnectionDeadline: until})
+	c.RegisterUser(&server.User{Username: name, Permissions: g.may(w, p.Role), ConnectionDeadline: until})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.who[w] = append(slices.DeleteFunc(g.who[w], func(id uint64) bool { return !g.alive(id) }), c.GetID())
 	return true
 }
 
-// may is what a worker may publish and hear.
-func (g *gate) may(w ledger.PartyID) *server.Permissions {
+// may is what a worker may publish and hear. A holder advertises itself, and that is all.
+func (g *gate) may(w ledger.PartyID, r ledger.Role) *server.Permissions {
+	if r == ledger.Holder {
+		return &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: []string{advertSubject(string(w))}},
+			Subscribe: &server.SubjectPermission{Allow: []string{inbox(string(w)) + ".>"}},
+		}
+	}
 	lines := []string{ownConsumer(w)}
 	for _, c := range g.classes {
 		for _, p := range priorities() {
@@ -140,9 +147,9 @@ func (q *Queue) expel(w ledger.PartyID) {
 }
 
 // Admit returns a worker's ticket as text, for ParseTicket: its badge is good for an
-// hour. It refuses who is no worker on the ledger.
+// hour. It refuses who is neither a worker nor a holder of shares on the ledger.
 func (q *Queue) Admit(ctx context.Context, w ledger.PartyID) (string, error) {
-	p, err := q.cfg.Host.worker(ctx, w)
+	p, err := q.cfg.Host.member(ctx, w)
 	if err != nil {
 		return "", err
 	}

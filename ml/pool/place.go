@@ -43,10 +43,17 @@ func (d *Dispatcher) begin() {
 }
 
 // idle reports whether a worker is given nothing.
-func (w *hand) idle() bool { return w.Draining || w.trust < least }
+func (w *hand) idle() bool { return w.Draining || w.trust < least || w.holder() }
+
+// holder reports whether it is none of a worker's lines that it serves: it computes on
+// shares, by what the ledger tells it.
+func (w *hand) holder() bool { return len(w.Lines) == 0 }
 
 // offer tells the scheduler of a worker.
 func (d *Dispatcher) offer(w *hand) {
+	if w.holder() {
+		return
+	}
 	a := w.scheduled(w.trust)
 	a.Draining = w.idle()
 	d.plan.Advertise(a)
@@ -81,7 +88,7 @@ func (d *Dispatcher) restand(ctx context.Context, s ledger.Standing) {
 
 func (d *Dispatcher) stand(ctx context.Context, w *hand) {
 	d.offer(w)
-	if w.idle() {
+	if w.idle() && !w.holder() {
 		d.unload(ctx, w.Worker)
 		d.orphans(ctx)
 	}
@@ -261,9 +268,11 @@ func (d *Dispatcher) advertised(ctx context.Context, a Advert) {
 	w := d.workers[a.Worker]
 	fresh := w == nil
 	if fresh {
-		if err := d.Queue.line(ctx, a.Worker); err != nil {
-			d.Log.WarnContext(ctx, "a worker gets no line of its own yet", "worker", a.Worker, "err", err)
-			return // it takes jobs from the open lines, and advertises itself again soon
+		if len(a.Lines) > 0 {
+			if err := d.Queue.line(ctx, a.Worker); err != nil {
+				d.Log.WarnContext(ctx, "a worker gets no line of its own yet", "worker", a.Worker, "err", err)
+				return // it takes jobs from the open lines, and advertises itself again soon
+			}
 		}
 		w = &hand{Advert: a}
 		s, err := readState[ledger.Standing](ctx, d.Ledger, ledger.StandingKey(a.Worker))

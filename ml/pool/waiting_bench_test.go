@@ -2,10 +2,10 @@ package pool_test
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"iter"
 	"runtime"
 	"strconv"
@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"manx/ledger"
@@ -55,7 +54,10 @@ func (c *crowd) asks(n int) {
 }
 
 func (c *crowd) Read(_ context.Context, k ledger.Key) ([]byte, error) {
-	id, _ := ledger.IDOf(k)
+	id, word := ledger.IDOf(k)
+	if word != "job" {
+		return nil, fs.ErrNotExist // its workers have no standing
+	}
 	n, err := strconv.ParseUint(id[len(id)-12:], 16, 64)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,8 @@ func (c *crowd) Events(ctx context.Context, _ ledger.Height) iter.Seq2[ledger.Ev
 func BenchmarkWaiting(b *testing.B) {
 	for _, waiting := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint("waiting=", waiting), func(b *testing.B) {
-			q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir()})
+			host := lone()
+			q, err := pool.Open(b.Context(), pool.Config{Dir: b.TempDir(), Host: host})
 			check(b, err)
 			defer func() { check(b, q.Close()) }()
 			c := newCrowd()
@@ -103,7 +106,7 @@ func BenchmarkWaiting(b *testing.B) {
 			defer runs.Wait()
 			defer stop()
 			runs.Go(func() { check(b, d.Run(ctx)) })
-			take := idle(b, ctx, &runs, q, d)
+			take := idle(b, ctx, &runs, q, d, host)
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)
@@ -137,11 +140,13 @@ func BenchmarkWaiting(b *testing.B) {
 }
 
 // idle is a worker that says that it lives, and takes what is on its line.
-func idle(b *testing.B, ctx context.Context, runs *sync.WaitGroup, q *pool.Queue, d *pool.Dispatcher) (take func() []ledger.JobID) {
-	k := ledgertest.NewKey(ledger.Common, rand.Reader)
-	ticket, err := q.Admit(k.Party())
+func idle(b *testing.B, ctx context.Context, runs *sync.WaitGroup, q *pool.Queue, d *pool.Dispatcher, host pool.Host) (take func() []ledger.JobID) {
+	k := host.Ledger.(workerOf).Key
+	text, err := q.Admit(ctx, k.Party())
 	check(b, err)
-	conn, err := nats.Connect(ticket.Text(), nats.CustomInboxPrefix("_INBOX-"+string(k.Party())))
+	ticket, err := pool.ParseTicket(text, host.Genesis)
+	check(b, err)
+	conn, err := pool.Dial(ticket, k)
 	check(b, err)
 	js, err := jetstream.New(conn)
 	check(b, err)

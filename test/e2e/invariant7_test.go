@@ -94,13 +94,20 @@ func (l lyingEvaluator) Evaluate(ctx context.Context, in io.Reader, out io.Write
 func withLiar(t *testing.T, f func(liar *owner.Party)) {
 	t.Helper()
 	liar := net.party(t, "liar", ledger.Worker, ledger.Common)
+	check(t, net.stopWorker(syscall.SIGTERM))
+	defer func() { check(t, net.startWorker()) }()
+	defer lie(t, liar)()
+	f(liar)
+}
+
+// lie runs a worker that lies until the returned function is called.
+func lie(t *testing.T, liar *owner.Party) (stop func()) {
+	t.Helper()
 	text, err := liar.Ticket(t.Context())
 	check(t, err)
 	ticket, err := pool.ParseTicket(text, liar.Home.Network.Genesis)
 	check(t, err)
-	check(t, net.stopWorker(syscall.SIGTERM))
-	defer func() { check(t, net.startWorker()) }()
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		w := &pool.Worker{Ticket: ticket, Network: liar.Home.Network.Genesis.ID(), Signer: liar.Signer(), Ledger: liar.Client, Packs: liar.Vault, Engine: lying{engine.CKKS{}}}
@@ -108,9 +115,7 @@ func withLiar(t *testing.T, f func(liar *owner.Party)) {
 			t.Errorf("the liar: %v", err)
 		}
 	})
-	f(liar)
-	stop()
-	wg.Wait()
+	return func() { cancel(); wg.Wait() }
 }
 
 // judged waits for the organisations' verdict on a disputed job.

@@ -97,13 +97,13 @@ func (n *network) log(name string) (*os.File, error) {
 }
 
 // startNode starts `manx up` without workers of its own, at its most talkative.
-func (n *network) startNode(listen string) error {
+func (n *network) startNode(listen string, more ...string) error {
 	log, err := n.log("node")
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	c := exec.Command(n.manx, "up", "--data", n.nodeDir(), "--listen", listen, "--workers", "-1", "--log", "debug", "--json")
+	c := exec.Command(n.manx, append([]string{"up", "--data", n.nodeDir(), "--listen", listen, "--workers", "-1", "--log", "debug", "--json"}, more...)...)
 	c.Stderr = log
 	out, err := c.StdoutPipe()
 	if err != nil {

@@ -106,7 +106,8 @@ type Worker struct {
 	Failed    uint64             `json:"failed"`
 	Draining  bool               `json:"draining"`
 	Silent    float64            `json:"silent_seconds"`
-	Trust     float64            `json:"trust"` // the part of its results that are held to be right, by its standing on the ledger
+	Holder    bool               `json:"holder,omitempty"` // of shares: it computes with two others, and takes no job off a line
+	Trust     float64            `json:"trust"`            // the part of its results that are held to be right, by its standing on the ledger
 }
 
 // A Page is part of a list; Next, where not 0, asks for the following part.

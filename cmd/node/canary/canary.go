@@ -62,8 +62,17 @@ type secret struct {
 	Salt ledger.Salt  `json:"salt"`
 }
 
-// waiting bounds the canaries that wait to be asked.
-const waiting = 64
+const (
+	waiting = 64 // canaries that wait to be asked
+	tries   = 3  // to ask one, where a part does not answer
+)
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
 
 // Run follows the ledger until ctx ends.
 func (a *Asker) Run(ctx context.Context) error {
@@ -83,7 +92,13 @@ func (a *Asker) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 			case like := <-due:
-				a.try(ctx, "ask", func() error { return a.ask(ctx, like) })
+				sent := false
+				for try := 0; try < tries && !sent && ctx.Err() == nil; try++ {
+					a.try(ctx, "ask", func() error { return a.ask(ctx, like, &sent) })
+					if !sent {
+						pause(ctx, min(a.Within, time.Minute))
+					}
+				}
 			}
 		}
 	})
@@ -105,10 +120,8 @@ func (a *Asker) Run(ctx context.Context) error {
 			}
 			after := time.Duration(-math.Log(1-chance()) * float64(a.Within))
 			all.Go(func() {
-				select {
-				case <-ctx.Done():
+				if pause(ctx, after); ctx.Err() != nil {
 					return
-				case <-time.After(after):
 				}
 				select {
 				case due <- j:
@@ -140,8 +153,8 @@ func chance() float64 {
 	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
 }
 
-// ask asks one canary like a job.
-func (a *Asker) ask(ctx context.Context, like ledger.Job) error {
+// ask asks one canary like a job, and notes that its request is about to be sent.
+func (a *Asker) ask(ctx context.Context, like ledger.Job, sent *bool) error {
 	return a.Ask(ctx, like, func(ctx context.Context, id ledger.JobID, ask ledger.RequestJob) error {
 		m, err := read[ledger.Model](ctx, a.Ledger, ledger.KeyOf(ask.Model))
 		if err != nil {
@@ -159,7 +172,9 @@ func (a *Asker) ask(ctx context.Context, like ledger.Job) error {
 		if err := durable.WriteFile(filepath.Join(a.Dir, string(id)+".json"), b); err != nil {
 			return err
 		}
-		return a.Order(ctx, ledger.CommitCanary{Commitment: ledger.CanaryCommitment(id, s.Hash, s.Salt)})
+		err = a.Order(ctx, ledger.CommitCanary{Commitment: ledger.CanaryCommitment(id, s.Hash, s.Salt)})
+		*sent = err == nil
+		return err
 	})
 }
 

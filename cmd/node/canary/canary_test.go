@@ -133,10 +133,16 @@ func TestALiarIsCaughtByACanary(t *testing.T) {
 		return <-asked
 	}
 	// ends says the canary's result, has it end, and waits until that is tended to.
+	disputes := false
 	ends := func(id ledger.JobID, result ledger.Hash, w *ledgertest.Key) {
 		s.Do(w, ledger.ClaimJob{Job: id})
 		s.Do(w, ledger.PostResult{Job: id, Result: ledgertest.Ref("result"), Hash: result})
-		s.Do(spy, ledger.AcceptJob{Job: id})
+		if disputes {
+			s.Do(spy, ledger.DisputeJob{Job: id})
+			s.Do(orgs[0], ledger.JudgeJob{Job: id}, orgs[1:]...)
+		} else {
+			s.Do(spy, ledger.AcceptJob{Job: id})
+		}
 		for end := time.Now().Add(10 * time.Second); open() > 0; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("a canary that has ended is not tended to")
@@ -153,6 +159,14 @@ func TestALiarIsCaughtByACanary(t *testing.T) {
 	if got := s.StakeOf(liar); got != ledger.MAN(10) || spent.Load() != 1 {
 		t.Errorf("a liar holds %s of 20, and %d persons are spent", got, spent.Load())
 	}
+
+	// The same where the result did not open, so that the person disputed it.
+	disputes = true
+	ends(canary(nil), ledger.Hash{7}, liar)
+	if got := s.StakeOf(liar); got != ledger.MAN(5) || spent.Load() != 2 {
+		t.Errorf("a liar whose lie was disputed holds %s of 10, and %d persons are spent", got, spent.Load())
+	}
+	disputes = false
 
 	// With proof a coalition that is drawn alone says the same lie.
 	id := canary(&ledger.Proof{Replicas: 2})

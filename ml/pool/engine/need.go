@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"runtime"
 	"slices"
@@ -12,22 +13,23 @@ import (
 	he "manx/privacy/ckks"
 )
 
-// A Cost is what a plan asks of a worker's machine, for one input.
-type Cost struct {
-	Work     float64      // butterflies, as Bench counts them
-	KeyBytes float64      // of evaluation keys
-	Classes  []pool.Class // of machines on which it fits
+// Runtime is CKKS among the pool's runtimes.
+func Runtime() pool.Runtime {
+	return pool.Runtime{Class: pool.CKKS, Engine: CKKS{}, Cost: CostOf, Takes: func(plan []byte) bool {
+		return bytes.HasPrefix(plan, []byte("mxp")) || bytes.HasPrefix(plan, []byte("mxs"))
+	}}
 }
 
-// CostOf estimates a plan from its quote. Its bytes come from a stranger.
-func CostOf(plan []byte) (Cost, error) {
+// CostOf estimates a plan from its quote, in butterflies as Bench counts them. Its bytes
+// come from a stranger.
+func CostOf(plan []byte) (pool.Cost, error) {
 	p, err := ckks.ReadPlan(plan)
 	if err != nil {
-		return Cost{}, err
+		return pool.Cost{}, err
 	}
 	const unit = time.Millisecond // of a transform; the estimate is in transforms
 	q := p.Quote(unit, 1)
-	return Cost{
+	return pool.Cost{
 		Work:     q.CPU.Seconds() / unit.Seconds() * p.Set().Butterflies(),
 		KeyBytes: float64(q.Keys),
 		Classes:  append([]pool.Class{pool.CPU, pool.CPUIFMA}, pool.GPUs(p.Ready()+2*q.Keys+4*q.InputUp)...),

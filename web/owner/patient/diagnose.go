@@ -120,7 +120,11 @@ func DiagnoseWith(ctx context.Context, p *owner.Party, id ledger.RecordID, name 
 	}
 	d.draw, d.explain = x.explainers(p, logits, d.Finding)
 	d.Times.Decrypt = time.Since(began).Seconds()
-	if _, err := p.Do(ctx, ledger.AcceptJob{Job: job}); err != nil && !notice.Is(err, notice.Conflict) {
+	_, err = p.Do(ctx, ledger.AcceptJob{Job: job})
+	if notice.Is(err, notice.Conflict) { // it is paid already, or a worker that says otherwise has called for a verdict
+		_, err = p.Await(ctx, job, func(j ledger.Job) { show("job "+string(j.Stage), 0, 0) }, ledger.Settled)
+	}
+	if err != nil {
 		return d, err
 	}
 	if _, d.Receipt, err = p.VerifiedReceipt(ctx, job); err != nil {
