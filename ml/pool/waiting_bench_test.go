@@ -54,6 +54,9 @@ func (c *crowd) asks(n int) {
 }
 
 func (c *crowd) Read(_ context.Context, k ledger.Key) ([]byte, error) {
+	if k == ledger.NowKey {
+		return json.Marshal(ledger.Clock{Now: 1})
+	}
 	id, word := ledger.IDOf(k)
 	if word != "job" {
 		return nil, fs.ErrNotExist // its workers have no standing
