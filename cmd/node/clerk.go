@@ -48,7 +48,7 @@ const (
 // exchange is the organisation that keeps the treasury and earns the fees.
 func (k *clerk) exchange() organisation {
 	for _, o := range k.orgs {
-		if o.ID == k.genesis.Exchange().ID {
+		if o.Serves == ledger.Common {
 			return o
 		}
 	}

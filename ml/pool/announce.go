@@ -16,7 +16,7 @@ import (
 // that classes may come and go. A queue that does not answer is waited for.
 func Announce(ctx context.Context, t Ticket, renew func(context.Context) (Ticket, error), by ledger.Signer, now func(context.Context) []Class, log *slog.Logger) error {
 	w := &Worker{Renew: renew, Log: log}
-	conn, err := t.connect(by, w.renew, nats.Name(string(by.Party())), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true))
+	conn, err := t.connect(by, w.renew, w.complaints(), nats.Name(string(by.Party())), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		return err
 	}

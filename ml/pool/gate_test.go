@@ -1,11 +1,13 @@
 package pool_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +143,36 @@ func TestAWorkerWhoseKeyIsReplacedIsOut(t *testing.T) {
 	conn, err = pool.Dial(s.ticket(k.Party()), next)
 	check(t, err)
 	conn.Close()
+}
+
+// A connection ends with the badge under which it was made; the worker shows the next
+// badge, and goes on.
+func TestABadgeRunsOutAndTheNextIsShown(t *testing.T) {
+	t.Parallel()
+	s := begin(t)
+	s.dispatch()
+	w := s.worker()
+	k := w.Signer.(*ledgertest.Key)
+	a, err := badge.Of(s.cfg.Host.Genesis.Exchange(), s.cfg.Host.Signer)
+	check(t, err)
+	der, err := a.Issue(string(k.Party()), k.Public(), time.Now().Add(2*time.Second-badge.Life))
+	check(t, err)
+	w.Ticket = pool.Badged(w.Ticket, der)
+	short := w.Ticket
+	var renewed atomic.Int32
+	w.Renew = func(context.Context) (pool.Ticket, error) {
+		if renewed.Add(1) == 1 {
+			return short, nil
+		}
+		return s.ticket(k.Party()), nil
+	}
+	s.start(w.Run)
+	s.done(s.ask(s.model))
+	if renewed.Load() != 1 {
+		t.Fatalf("%d tickets were asked for before the badge ran out", renewed.Load())
+	}
+	s.eventually("the connection ends with the badge", func() bool { return renewed.Load() == 2 })
+	s.done(s.ask(s.model))
 }
 
 // A ticket is the exchange's word: where it leads cannot be changed on the way.

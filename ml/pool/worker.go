@@ -132,7 +132,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.checkRole(ctx); err != nil {
 		return err
 	}
-	conn, err := w.Ticket.connect(w.Signer, w.renew, nats.Name(string(w.Signer.Party())),
+	conn, err := w.Ticket.connect(w.Signer, w.renew, w.complaints(), nats.Name(string(w.Signer.Party())),
 		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
 	if err != nil {
 		return notice.Because(err, notice.Unavailable, "the worker does not reach the queue of jobs", "is the node running? `manx up`")
@@ -193,6 +193,15 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// complaints logs what the queue says, but that a badge has run out: the next is shown.
+func (w *Worker) complaints() nats.Option {
+	return nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if !errors.Is(err, nats.ErrAuthExpired) {
+			w.Log.Warn("the queue complains", "err", err)
+		}
+	})
 }
 
 // renew returns a newer ticket where one is needed and to be had.

@@ -256,7 +256,7 @@ func (s slowEvaluator) Evaluate(ctx context.Context, in io.Reader, out io.Writer
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(time.Duration(rand.IntN(60)) * time.Millisecond):
+	case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
 	}
 	return s.Evaluator.Evaluate(ctx, in, out, progress)
 }

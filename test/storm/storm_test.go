@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,17 +82,20 @@ func TestInvariant8_KilledUnderTwoHundredJobs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
+	rounds := 1
+	if os.Getenv("MANX_LONG") == "1" {
+		rounds = 15
+	}
 	for _, kind := range []string{"a queue of its own", "the queue in the node"} {
-		t.Run(kind, func(t *testing.T) { storm(t, kind != "the queue in the node") })
+		for i := range rounds {
+			t.Run(fmt.Sprintf("%s/%d", kind, i), func(t *testing.T) { storm(t, kind != "the queue in the node") })
+		}
 	}
 }
 
 func storm(t *testing.T, apart bool) {
 	const jobs, workers = 200, 4
-	weather, life, speed := 6*time.Second, 90*time.Second, int64(60)
-	if os.Getenv("MANX_LONG") == "1" {
-		weather, life, speed = 3*time.Minute, 6*time.Minute, 10
-	}
+	const weather, life, speed = 6 * time.Second, 90 * time.Second, 60
 	p, s := found(t, workers, apart)
 	patient, ids, before := ask(t, &p, s, speed, life, jobs)
 
@@ -117,6 +121,8 @@ func storm(t *testing.T, apart bool) {
 	c := client{p}
 	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute+weather)
 	defer stop()
+	var still atomic.Int32
+	still.Store(jobs)
 	over := make(chan int)
 	go func() {
 		defer close(over)
@@ -130,6 +136,7 @@ func storm(t *testing.T, apart bool) {
 				}
 			}
 			open = left
+			still.Store(int32(len(open)))
 			time.Sleep(100 * time.Millisecond)
 		}
 		over <- len(open)
@@ -144,6 +151,7 @@ func storm(t *testing.T, apart bool) {
 		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
 		parts[r].start()
 	}
+	t.Logf("when the storm was over %d jobs had not ended", still.Load())
 	if left := <-over; left > 0 {
 		for _, r := range roles {
 			b, _ := os.ReadFile(p.path("log-" + r))
@@ -198,6 +206,11 @@ func account(t *testing.T, p plan, patient ledger.PartyID, ids []ledger.JobID, b
 	defer l.Close()
 	height, err := l.Height()
 	check(t, err)
+	now := ledger.Time(p.now().Unix())
+	last, err := ledger.NewCommand(p.Genesis.ID(), p.organisation(0), now+3600, ledger.Tick{Time: now})
+	check(t, err)
+	_, err = l.Submit(t.Context(), last) // events end nowhere: this one is the first that is of no interest
+	check(t, err)
 	mine := map[ledger.Key]bool{}
 	for _, id := range ids {
 		mine[ledger.KeyOf(id)] = true
@@ -205,6 +218,9 @@ func account(t *testing.T, p plan, patient ledger.PartyID, ids []ledger.JobID, b
 	ends, done, coins := map[ledger.Key][]string{}, map[ledger.Key]int{}, map[ledger.Key]ledger.Coin{}
 	for e, err := range l.Events(t.Context(), 1) {
 		check(t, err)
+		if e.Height > height {
+			break
+		}
 		if mine[e.Key] {
 			var j ledger.Job
 			check(t, json.Unmarshal(e.Body, &j))
@@ -223,9 +239,6 @@ func account(t *testing.T, p plan, patient ledger.PartyID, ids []ledger.JobID, b
 				check(t, json.Unmarshal(e.Body, &c))
 				coins[e.Key] = c
 			}
-		}
-		if e.Height >= height {
-			break
 		}
 	}
 	settled, refunded := 0, 0
