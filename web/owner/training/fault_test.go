@@ -146,6 +146,9 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 			}
 			on := s.await(id, "a round in which "+v.name+" is killed", func(on ledger.Training) bool { return on.Round > round || on.Round == round && !on.Busy })
 			if len(on.Versions) != round {
+				for _, h := range s.sites {
+					t.Log(h.log.String())
+				}
 				t.Fatalf("%s was killed before its message %d: the round has no result", v.name, after+1)
 			}
 			if w.seen() <= after { // it had no more to say
