@@ -14,6 +14,8 @@ import (
 	"manx/privacy/reveal"
 )
 
+const secretSize = 32 // of what is dealt in shares
+
 // NewSeed returns what all of a side's secrets of one round follow from. It is kept
 // until the round is over, sealed, and then destroyed: with the seed, who recorded
 // the messages reads the update.
