@@ -45,6 +45,10 @@ bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 bench-mpc: ## three-party computation: three processes on loopback, then on slow links
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
 
+bench-train: ## training together: masked sums beside plain averaging, sums on shares
+	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
+	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
+
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index

@@ -79,10 +79,6 @@ func (c *Chain) Truncate(x Share, bits int) Share {
 	return c.do(func() (Share, error) { return c.s.Truncate(x, bits) })
 }
 
-func (c *Chain) MulFixed(x, y Share) Share {
-	return c.do(func() (Share, error) { return c.s.MulFixed(x, y) })
-}
-
 func (c *Chain) Reciprocal(x Share) Share {
 	return c.do(func() (Share, error) { return c.s.Reciprocal(x) })
 }

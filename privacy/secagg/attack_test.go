@@ -2,6 +2,7 @@ package secagg
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -368,4 +369,111 @@ func TestAlteredUpdatesAreRefused(t *testing.T) {
 	if err := w.hub.Take(m); err != nil {
 		t.Error(err)
 	}
+}
+
+// A hospital that deals shares of another secret than the one that it uses is named
+// when they are joined.
+func TestWrongDealingsAreTold(t *testing.T) {
+	named := func(err error) bool {
+		return err != nil && bytes.Contains([]byte(err.Error()), []byte("hospital 2 has dealt wrong shares"))
+	}
+	w := newWorld(t, 5, 4, 10)
+	w.start()
+	first, calls := w.sites[1].site.secrets.self, byte(0)
+	w.sites[1].site.secrets.self = func() [secretSize]byte { // another each time
+		s := first()
+		calls++
+		s[0] ^= calls
+		return s
+	}
+	if _, err := w.run(nil, nil); !named(err) {
+		t.Errorf("of the own mask's seed: %v", err)
+	}
+
+	w = newWorld(t, 5, 4, 10)
+	w.start()
+	if _, err := w.run(map[int]int{1: 3}, func(step, site int, _ []byte) {
+		if step == 1 && site == 1 {
+			other, err := newSecrets(seedOf(77, 77), w.hub.digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own, calls := w.sites[1].site.secrets.masking, 0
+			w.sites[1].site.secrets.masking = func() *ecdh.PrivateKey { // its own where it looks for its keys, once
+				if calls++; calls == 1 {
+					return own()
+				}
+				return other.masking()
+			}
+		}
+	}); !named(err) {
+		t.Errorf("of the masking key: %v", err)
+	}
+}
+
+// Shares that do not open at one holder, altered on their way, are done without.
+func TestSharesThatDoNotOpenAreDoneWithout(t *testing.T) {
+	w := newWorld(t, 5, 4, 10)
+	w.start()
+	told := w.until(3)
+	for _, at := range []int{headSize + 1, headSize + 1 + pieceSize + 2*digestSize} { // a commitment, sealed shares
+		told[2][at] ^= 1
+	}
+	for i, p := range w.sites {
+		m, err := p.answer(3, told[i])
+		if err == nil {
+			err = w.hub.Take(m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for step := 4; step <= 5; step++ {
+		next, err := w.hub.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range w.sites {
+			m, err := p.answer(step, next[i])
+			if err == nil {
+				err = w.hub.Take(m)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if step == 5 && i == 2 && (m[headSize] != nothing || m[headSize+openedShare] != nothing || m[headSize+2*openedShare] != ofMask) {
+				t.Error("a share that did not open is opened")
+			}
+		}
+	}
+	s, err := w.hub.Sum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, others(5)...)
+}
+
+// A dealer that seals to one holder another share than it commits to does not get
+// that holder blamed: it opens nothing of it.
+func TestAShareThatIsNotCommittedToIsNotOpened(t *testing.T) {
+	w := newWorld(t, 5, 4, 10)
+	w.start()
+	s, err := w.run(nil, func(step, site int, m []byte) {
+		switch {
+		case step == 2 && site == 1:
+			piece := m[headSize+4*digestSize+2*pieceSize:][:pieceSize] // the third holder beside: 3
+			key, err := w.sites[1].site.sealed(3, 1, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy(piece[2*digestSize:], sealOnce(key, make([]byte, 2*secretSize), piece[:2*digestSize]))
+			copy(m, signed(w.sites[1].account, m[:len(m)-64]))
+		case step == 5 && site == 3 && m[headSize+openedShare] != nothing:
+			t.Error("a share is opened that its dealer did not commit to")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, others(5)...)
 }

@@ -25,7 +25,7 @@ import (
 // so that a busy machine is busy for all three. What is reported are medians, and
 // medians of the ratios to the plain average.
 func BenchmarkRound(b *testing.B) {
-	for _, n := range []int{4, 10} {
+	for _, n := range []int{4, 10, 20} {
 		for _, length := range []int{10_000, 100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("hospitals=%d/parameters=%d", n, length), func(b *testing.B) {
 				hub := meet(b, n, length)
@@ -40,6 +40,8 @@ func BenchmarkRound(b *testing.B) {
 				b.ReportMetric(median(plain, masked, func(p, m taken) float64 { return m.up / p.up }), "bytes-ratio")
 				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.wall * 1e3 }), "ms-plain")
 				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.wall * 1e3 }), "ms-masked")
+				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.cpu * 1e3 }), "cpu-ms-plain")
+				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.cpu * 1e3 }), "cpu-ms-masked")
 				for _, of := range []struct {
 					name        string
 					plain, runs []taken
@@ -115,7 +117,7 @@ func meet(b *testing.B, n, length int) *bench {
 	}
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: ed25519.PrivateKey(key)}},
-		InsecureSkipVerify: true, ClientAuth: tls.RequireAnyClientCert, //nolint:gosec // both ends are this process
+		InsecureSkipVerify: true, ClientAuth: tls.RequireAnyClientCert, // both ends are this process
 	}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {
@@ -291,7 +293,9 @@ func (s *bench) masked(dropout bool) taken {
 				}
 			}
 			if dropout && step == 3 && p == s.sites[last] {
-				err = w.send(nil) // as a connection that ends
+				if err := w.send(nil); err != nil { // as a connection that ends
+					return err
+				}
 				break
 			}
 			m, err := p.answer(step, told)

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"manx/privacy/mpc/ring"
 )
 
 // A mask is AES-128 in counter mode, as the standard library has it, in Go and in
@@ -84,15 +86,19 @@ func TestTags(t *testing.T) {
 		}
 		v[at] ^= 0x10
 	}
-	// With the words of a key that are known, by hand: of one word x it is
-	// (k0 + k2·x, k1 + k3·x), k2 and k3 being the first two of the next draw.
-	one := tagOf([32]byte{1}, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	none := tagOf([32]byte{1}, make([]byte, 8))
-	var r [4]uint32
-	newMask([32]byte{1}, false).add(r[:], 2*tagWords+groupWords)
-	if binary.LittleEndian.Uint64(one[:])^binary.LittleEndian.Uint64(none[:]) != uint64(r[0])|uint64(r[1])<<32 ||
-		binary.LittleEndian.Uint64(one[8:])^binary.LittleEndian.Uint64(none[8:]) != uint64(r[2])|uint64(r[3])<<32 {
-		t.Error("a tag is not the inner product with the stream")
+	// By the words of the stream: of one word x the first half is x·k0 and a pad, and
+	// of a word x and one a part later, y, it is (x·k0)·z + y·k0 and the pad.
+	var r [2*tagWords + groupWords]uint32
+	newMask([32]byte{1}, false).add(r[:], 0)
+	k := func(i int) uint64 { return uint64(r[2*i]) | uint64(r[2*i+1])<<32 }
+	long := make([]byte, 8*tagWords+8)
+	long[0], long[8*tagWords+1] = 3, 5
+	got := tagOf([32]byte{1}, long)
+	for i := range 2 {
+		want := ring.GFMul(ring.GFMul(3, k(i)), k(tagWords+2+i)) ^ ring.GFMul(5<<8, k(i)) ^ k(tagWords+4+i)
+		if binary.LittleEndian.Uint64(got[8*i:]) != want {
+			t.Errorf("half %d is not the polynomial of inner products", i)
+		}
 	}
 }
 

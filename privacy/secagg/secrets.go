@@ -14,6 +14,8 @@ import (
 	"manx/privacy/reveal"
 )
 
+const secretSize = 32 // of what is dealt in shares
+
 // NewSeed returns what all of a side's secrets of one round follow from. It is kept
 // until the round is over, sealed, and then destroyed: with the seed, who recorded
 // the messages reads the update.
@@ -113,7 +115,9 @@ func openOnce(key [32]byte, sealed, beside []byte) ([]byte, error) {
 // commitment is to one secret or share of use: which are random, so it hides them.
 func commitment(round [32]byte, use string, dealer, to int, secret [secretSize]byte) [digestSize]byte {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "manx/secagg/commitment/v1\x00%x %s %d %d ", round, use, dealer, to)
+	h.Write([]byte("manx/secagg/commitment/v1\x00" + use + "\x00"))
+	h.Write(round[:])
+	h.Write([]byte{byte(dealer), byte(dealer >> 8), byte(to), byte(to >> 8)})
 	h.Write(secret[:])
 	return [digestSize]byte(h.Sum(nil))
 }

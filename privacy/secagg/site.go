@@ -13,6 +13,7 @@ import (
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
+	"manx/privacy/shamir"
 )
 
 // A Site is one hospital's side of one round. Its five methods are called in order,
@@ -132,8 +133,10 @@ func (s *Site) say(k kind, in []byte, write func() ([]byte, error)) ([]byte, err
 	if err := s.journal.Append(slices.Concat(record, in, out)); err != nil {
 		return nil, err
 	}
-	if err := s.journal.Sync(); err != nil {
-		return nil, err
+	if k != keysFrom { // keys follow from the seed alone, and are the same again
+		if err := s.journal.Sync(); err != nil {
+			return nil, err
+		}
 	}
 	s.said[k] = said{bytes.Clone(in), out}
 	return out, nil
@@ -288,11 +291,12 @@ func badKey(of int) error {
 func (s *Site) dealt() map[int]held {
 	all, t := s.holders(s.place), s.round.needed()
 	noise := s.secrets.noise(2 * (t - 1) * secretSize)
-	self := deal(s.secrets.self(), t, len(all), noise[:len(noise)/2])
-	key := deal([secretSize]byte(s.secrets.masking().Bytes()), t, len(all), noise[len(noise)/2:])
+	secret := s.secrets.self()
+	self := shamir.Deal(secret[:], t, len(all), noise[:len(noise)/2])
+	key := shamir.Deal(s.secrets.masking().Bytes(), t, len(all), noise[len(noise)/2:])
 	out := map[int]held{}
 	for i, to := range all {
-		out[to] = held{self[i], key[i]}
+		out[to] = held{[secretSize]byte(self[i]), [secretSize]byte(key[i])}
 	}
 	return out
 }

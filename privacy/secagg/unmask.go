@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"manx/privacy/notice"
+	"manx/privacy/shamir"
 )
 
 // Sum takes the masks off, with the shares that have been opened so far, and
@@ -60,7 +61,7 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 	}
 	needed := c.round.needed()
 	var at []byte
-	var shares [][secretSize]byte
+	var shares [][]byte
 	var missing, lied []int
 	for i, holder := range holders(c.graph, of) {
 		if len(at) == needed || !c.sets[agreedFrom].has(holder) {
@@ -82,7 +83,7 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 			lied = append(lied, holder)
 			continue
 		}
-		at, shares = append(at, byte(i+1)), append(shares, share)
+		at, shares = append(at, byte(i+1)), append(shares, share[:])
 	}
 	switch {
 	case len(at) < needed && len(missing) > 0:
@@ -92,7 +93,7 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 	case len(at) < needed:
 		return secret, badShares(of)
 	}
-	secret = join(at, shares)
+	secret = [secretSize]byte(shamir.Join(at, shares))
 	if mask {
 		sum := commitment(c.digest, "self", of, of, secret)
 		if !bytes.Equal(sum[:], c.got[sharesFrom][of][headSize+digestSize:][:digestSize]) {
