@@ -300,8 +300,16 @@ func TestPicturesTrainAtTwoSites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := simulation(t, n, a, pictures(1), pictures(2)).Run(t.Context(), a.Begin(params), 15, nil)
+	m := simulation(t, n, a, pictures(1), pictures(2))
+	s, err := m.Run(t.Context(), a.Begin(params), 15, nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	_, measuring, err := n.Measured()
+	if err != nil || measuring != 2 {
+		t.Fatal(measuring, err)
+	}
+	if s, err = m.Measure(t.Context(), s, measuring); err != nil {
 		t.Fatal(err)
 	}
 	g, err := n.Graph("corner", s.Params)

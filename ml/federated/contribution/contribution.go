@@ -16,6 +16,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 )
 
 // A Set is a set of sites: bit i is site i.
@@ -199,6 +200,48 @@ func (m *memo) drawn(ctx context.Context, n int, o Options) (mean, deviation []f
 		deviation[i] = math.Sqrt(max(square[i]/k-mean[i]*mean[i], 0) / (k - 1))
 	}
 	return mean, deviation, nil
+}
+
+// Screen returns who stays when sites that do harm are left out, one after another: the
+// one without whom the value is highest, while that gains more than tolerance, and at
+// most most of them. Played every round it is a robust rule that asks nothing but
+// values (as Zeno does, Xie et al. 2019, arXiv 1805.10032), so it runs on shares.
+func Screen(ctx context.Context, game Game, most int, tolerance float64) (Set, error) {
+	m, n, err := begin(game)
+	if err != nil {
+		return 0, err
+	}
+	stay := full(n)
+	for range min(most, n-1) {
+		now, err := m.value(ctx, stay)
+		if err != nil {
+			return 0, err
+		}
+		best, without := now+tolerance, Set(0)
+		for _, i := range stay.Sites() {
+			v, err := m.value(ctx, stay&^(1<<i))
+			if err != nil {
+				return 0, err
+			}
+			if v > best {
+				best, without = v, 1<<i
+			}
+		}
+		if without == 0 {
+			break
+		}
+		stay &^= without
+	}
+	return stay, nil
+}
+
+// Median returns the median of the values that several judges give, each from rows of
+// its own: a value for Screen that a judge who lies, and may be the one to be left
+// out, moves no further than to the next honest one. values is not empty.
+func Median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // Shares returns parts of a whole by the sites' values: of so many parts, whole

@@ -119,6 +119,17 @@ func TestGamesThatCannotBePlayed(t *testing.T) {
 	}
 }
 
+func TestOneJudgeMovesAMedianToItsNeighbours(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{[]float64{3}, 3}, {[]float64{-1e9, 2, 1}, 1}, {[]float64{0.5, 1e9, 0.25, 0.75}, 0.625}} {
+		if got := Median(c.values); got != c.want {
+			t.Errorf("%v: %v", c.values, got)
+		}
+	}
+}
+
 func TestSharesAddUp(t *testing.T) {
 	for _, c := range []struct {
 		values []float64
@@ -144,6 +155,12 @@ func TestARoundNamesWhoPullsAway(t *testing.T) {
 	v, err := Shapley(t.Context(), r, Options{})
 	if err != nil || !(v.Of[0] > v.Of[1] && v.Of[1] > 0 && v.Of[2] < 0) {
 		t.Errorf("%v (%v)", v.Of, err)
+	}
+	if stay, err := Screen(t.Context(), r, 1, 0.01); err != nil || !slices.Equal(stay.Sites(), []int{0, 1}) {
+		t.Errorf("%v stay (%v)", stay.Sites(), err)
+	}
+	if stay, err := Screen(t.Context(), r, 1, 10); err != nil || len(stay.Sites()) != 3 {
+		t.Errorf("%v stay where nothing gains enough (%v)", stay.Sites(), err)
 	}
 	if total := Add(Add(nil, v.Of), v.Of); math.Abs(total[0]-2*v.Of[0]) > 1e-12 {
 		t.Errorf("two rounds give %v", total)

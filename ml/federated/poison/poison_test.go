@@ -47,7 +47,7 @@ func learned(t *testing.T, attack func(train.Examples, func(train.Examples) fede
 	}
 	sim.Sites = append(sim.Sites, attack(rows(7, 60), bind))
 	if trim > 0 {
-		sim.Combine = func(_ int, v [][]float64) ([]float64, error) { return federated.TrimmedMean(v, trim) }
+		sim.Combine = func(_ federated.State, v [][]float64) ([]float64, error) { return federated.TrimmedMean(v, trim) }
 	}
 	s, err := sim.Run(t.Context(), a.Begin(make([]float64, 4)), 30, nil)
 	if err != nil {

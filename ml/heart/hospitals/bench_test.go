@@ -70,13 +70,47 @@ func mark(x []float32) []float32 {
 // harmed is what an attack has done.
 type harmed struct{ accuracy, backdoor float64 }
 
-// attack trains with the given sites poisoned, by a rule with this bound on updates,
-// and returns the accuracy on the test rows and the share of the sick among them whom
+// A rule is what stands between attackers and the model.
+type rule struct {
+	bounds federated.Bounds
+	trim   int // of a trimmed mean
+	screen int // sites that may be left out in a round, by the values of the others
+}
+
+// loss is minus the mean logarithmic loss of parameters on some rows.
+func (r Recipe) loss(params []float64, rows federated.Table) (float64, error) {
+	z, err := r.Logits(params, rows)
+	sum := 0.0
+	for i, v := range z {
+		if rows.Positive[i] {
+			v = -v
+		}
+		sum -= math.Log1p(math.Exp(v))
+	}
+	return sum / float64(len(z)), err
+}
+
+// median is the median over the judges' rows of what loss says.
+func (r Recipe) median(judges []federated.Table) func([]float64) (float64, error) {
+	return func(params []float64) (float64, error) {
+		var all []float64
+		for _, t := range judges {
+			v, err := r.loss(params, t)
+			if err != nil {
+				return 0, err
+			}
+			all = append(all, v)
+		}
+		return contribution.Median(all), nil
+	}
+}
+
+// attack trains with the given sites poisoned, by a rule, and returns the accuracy on the test rows and the share of the sick among them whom
 // the mark has the model call well.
-func attack(b *testing.B, what string, sites []federated.Table, by []int, test federated.Table, bounds federated.Bounds, trim int) (h harmed) {
+func attack(b *testing.B, what string, sites []federated.Table, by []int, judges []federated.Table, test federated.Table, rule rule) (h harmed) {
 	b.Helper()
 	r := level(sites)
-	r.Algorithm.Bounds = bounds
+	r.Algorithm.Bounds = rule.bounds
 	for seed := range uint64(seeds) {
 		sim, err := r.Simulation(sites, seed+1)
 		if err != nil {
@@ -100,8 +134,21 @@ func attack(b *testing.B, what string, sites []federated.Table, by []int, test f
 				sim.Sites[i] = poison.Scaled{Model: m, By: scale}
 			}
 		}
-		if trim > 0 {
-			sim.Combine = func(_ int, v [][]float64) ([]float64, error) { return federated.TrimmedMean(v, trim) }
+		switch {
+		case rule.trim > 0:
+			sim.Combine = func(_ federated.State, v [][]float64) ([]float64, error) { return federated.TrimmedMean(v, rule.trim) }
+		case rule.screen > 0:
+			sim.Combine = func(s federated.State, v [][]float64) ([]float64, error) {
+				stay, err := contribution.Screen(b.Context(), contribution.Round{Algorithm: r.Algorithm, State: s, Vectors: v, Score: r.median(judges)}, rule.screen, 1e-3)
+				var some [][]float64
+				for _, i := range stay.Sites() {
+					some = append(some, v[i])
+				}
+				if err != nil {
+					return nil, err
+				}
+				return federated.Sum(some)
+			}
 		}
 		params, err := r.Network.Initial(seed + 1)
 		if err != nil {
@@ -187,23 +234,38 @@ func dealt(all federated.Table, n int) (out []federated.Table) {
 }
 
 // BenchmarkTrainPoison prints what attackers do to heart: one of the four hospitals,
-// and two of ten sites that the same rows are dealt to.
+// and two of ten sites that the same rows are dealt to. A fifth of every hospital's
+// rows is held out for the screening.
 func BenchmarkTrainPoison(b *testing.B) {
 	train, test := Parts(data(b))
 	all := Pooled(test)
+	in, out := heldOut(train)
 	for range b.N {
 		for _, c := range []struct {
 			name  string
 			sites []federated.Table
 			by    []int
-			trim  int
-		}{{"Hungary of four hospitals", train, []int{1}, 1}, {"two of ten sites", dealt(Pooled(train), 10), []int{3, 7}, 2}} {
+			most  int
+		}{{"Hungary of four hospitals", in, []int{1}, 1}, {"two of ten sites", dealt(Pooled(in), 10), []int{3, 7}, 2}} {
 			bound := usual(b, c.sites)
-			fmt.Printf("\n| %s | no bound: accuracy | backdoor | norm %.2f: accuracy | backdoor | and trimmed mean: accuracy | backdoor |\n|---|---|---|---|---|---|---|\n", c.name, bound)
-			wide, tight := federated.Bounds{Clip: 1e6}, federated.Bounds{Clip: bound, Cool: level(c.sites).Rounds}
+			fmt.Printf("\n| %s | no bound: accuracy | mark | norm %.2f: accuracy | mark | and trimmed mean: accuracy | mark | and screened: accuracy | mark |\n|---|---|---|---|---|---|---|---|---|\n", c.name, bound)
+			tight := federated.Bounds{Clip: bound, Cool: level(c.sites).Rounds}
 			for _, what := range []string{"none", "label flip", "sign flip", "backdoor"} {
-				free, held, robust := attack(b, what, c.sites, c.by, all, wide, 0), attack(b, what, c.sites, c.by, all, tight, 0), attack(b, what, c.sites, c.by, all, tight, c.trim)
-				line(what, free.accuracy, free.backdoor, held.accuracy, held.backdoor, robust.accuracy, robust.backdoor)
+				judges := slices.Clone(out)
+				if what == "label flip" && len(c.sites) == len(out) {
+					for _, i := range c.by { // who flips labels flips those that are held out too
+						judges[i].Positive = slices.Clone(judges[i].Positive)
+						for j, p := range judges[i].Positive {
+							judges[i].Positive[j] = !p
+						}
+					}
+				}
+				var figures []float64
+				for _, rule := range []rule{{bounds: federated.Bounds{Clip: 1e6}}, {bounds: tight}, {bounds: tight, trim: c.most}, {bounds: tight, screen: c.most}} {
+					h := attack(b, what, c.sites, c.by, judges, all, rule)
+					figures = append(figures, h.accuracy, h.backdoor)
+				}
+				line(what, figures...)
 			}
 		}
 	}

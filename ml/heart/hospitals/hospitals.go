@@ -14,6 +14,7 @@ import (
 	"manx/health/chart"
 	"manx/ml"
 	"manx/ml/federated"
+	"manx/privacy/notice"
 )
 
 // Name is what the model that the hospitals make is called.
@@ -69,7 +70,8 @@ const trainShare, splitSeed = 0.66, 43
 func Load(dir string) ([]Hospital, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, File))
 	if err != nil {
-		return nil, err
+		return nil, notice.Because(err, notice.Invalid, "the folder does not hold the UCI Heart Disease data as this training reads it",
+			"give the folder that holds "+File+": `manx model train "+Name+" --data-set DIR`")
 	}
 	var all []Hospital
 	for _, name := range Names() {
