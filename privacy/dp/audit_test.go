@@ -59,7 +59,7 @@ func TestAuditOfASum(t *testing.T) {
 	for _, rate := range []int64{Million, 400_000} {
 		least, said := audit(1000, 1000, rate)
 		t.Logf("rate %d: an epsilon of %.2f at least, %.2f is said", rate, least, said)
-		if least > said || least < said/6 {
+		if least > said || least < said/8 {
 			t.Errorf("rate %d: at least %g, said is %g", rate, least, said)
 		}
 	}
