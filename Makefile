@@ -67,11 +67,13 @@ bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue a
 	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
 	MANX_LONG=1 $(GO) test -run 'TestDay|TestLoad' -v -timeout 60m ./ml/pool/simulation
 
-bench-train: ## training together: heart, survival, poison, contribution, lung-ct (a quarter of an hour of one core)
+bench-train: ## training together: heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
 	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
 	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./privacy/dp/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./ml/membership
+	$(GO) test -run '^$$' -bench . ./privacy/dp/...
+	$(GO) test -run '^$$' -bench Membership -benchtime 1x -timeout 20m ./ml/membership
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)

@@ -26,12 +26,12 @@ type budgetCLI struct {
 func budgetCommand(t *terminal) *cobra.Command {
 	var as string
 	var zh bool
-	c := &cobra.Command{Use: "budget", Short: "What may be learnt from your records, by everybody together: show, limit, preview, spend",
+	c := &cobra.Command{Use: "budget", Short: "What may be learnt from your records, by everybody together: show, limit, preview, count, spend",
 		Long: "Each record has one budget, which training, totals and results about it all spend. Totals and training add noise, and\nspend epsilon: the less, the more noise. An exact result has no epsilon and is counted. What is spent is spent before\nthe use, on the ledger, and never comes back; where a record has too little left, it is not used."}
 	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.PersistentFlags().BoolVar(&zh, "zh", false, "tell it in Chinese")
 	b := &budgetCLI{t, &as, &zh}
-	c.AddCommand(b.show(), b.limit(), b.preview(), b.spend())
+	c.AddCommand(b.show(), b.limit(), b.preview(), b.count(), b.spend())
 	return c
 }
 
@@ -65,6 +65,7 @@ type useShown struct {
 }
 
 type previewShown struct {
+	Exact  int     `json:"exact_results,omitempty"` // without noise: no epsilon bounds it
 	Alone  float64 `json:"epsilon_alone"`
 	After  float64 `json:"epsilon_spent_after"`
 	Left   float64 `json:"epsilon_left_after"`
@@ -135,7 +136,11 @@ func (b *budgetCLI) write(w io.Writer, s budgetShown) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", what, cost, when(u.At), u.By)
 	}
 	if p := s.Preview; p != nil {
-		fmt.Fprintf(w, "  %s\tε %.3f\t%s\n", b.either("this use alone", "仅此一用"), p.Alone, b.outcome(*p, s.Limit))
+		cost := fmt.Sprintf("ε %.3f", p.Alone)
+		if p.Exact > 0 {
+			cost = b.exact(p.Exact)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", b.either("this use alone", "仅此一用"), cost, b.outcome(*p, s.Limit))
 	}
 }
 
@@ -172,6 +177,12 @@ func (b *budgetCLI) kind(k ledger.UseKind) string {
 }
 
 func (b *budgetCLI) outcome(p previewShown, limit float64) string {
+	switch {
+	case p.Exact > 0 && p.Enough:
+		return b.either("adds no noise: no epsilon bounds what it tells", "不加噪：所泄露的没有 ε 上限")
+	case p.Exact > 0:
+		return b.either("adds no noise, and no exact result is left: the record would be left out", "不加噪，而精确结果已用尽：此记录不会被使用")
+	}
 	if p.Enough {
 		return fmt.Sprintf(b.either("would bring it to %.3f, with %.3f left", "用后共 %.3f，余 %.3f"), p.After, p.Left)
 	}
@@ -242,8 +253,10 @@ func noised(c *cobra.Command) func() (ledger.Noise, error) {
 	c.Flags().Float64Var(&noise, "noise", 0, "its deviation, in the most that one record adds: 0.1 to 1000")
 	c.Flags().Float64Var(&rate, "rate", 1, "the chance of each record to be drawn for a sum")
 	c.Flags().Int64Var(&sums, "sums", 1, "how many sums")
-	_ = c.MarkFlagRequired("noise")
 	return func() (ledger.Noise, error) {
+		if !c.Flags().Changed("noise") {
+			return ledger.Noise{}, usage{errors.New("--noise says how much the use adds")}
+		}
 		n := ledger.Noise{Sigma: int64(math.Round(noise * rdp.Thousandth)), Rate: int64(math.Round(rate * rdp.Million)), Sums: sums}
 		if _, err := n.Price(); err != nil {
 			return n, usage{err}
@@ -253,19 +266,41 @@ func noised(c *cobra.Command) func() (ledger.Noise, error) {
 }
 
 func (b *budgetCLI) preview() *cobra.Command {
-	c := &cobra.Command{Use: "preview RECORD... --noise S [--rate Q] [--sums N]", Short: "What a use would cost records, and leave; nothing is spent", Args: cobra.MinimumNArgs(1),
-		Long: "What sums with noise would cost each record, whether it has that left, and what then remains. Nothing is sent to the\nledger. A training by DP-SGD is as many sums as it has steps, each over records drawn at a rate."}
+	var training string
+	c := &cobra.Command{Use: "preview RECORD... (--training TRAINING | --noise S [--rate Q] [--sums N])", Short: "What a use would cost records, and leave; nothing is spent", Args: cobra.MinimumNArgs(1),
+		Long: "What a training, or sums with noise, would cost each record, whether it has that left, and what then remains. Nothing is\nsent to the ledger. A training with noise is as many sums as it has rounds, each over records drawn at a rate."}
 	noise := noised(c)
+	c.Flags().StringVar(&training, "training", "", "a training that is proposed: all its rounds")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		n, err := noise()
-		if err != nil {
-			return err
-		}
-		price, err := n.Price()
-		if err != nil {
-			return err
+		var n ledger.Noise
+		var err error
+		if training == "" {
+			if n, err = noise(); err != nil {
+				return err
+			}
+		} else if cmd.Flags().Changed("noise") {
+			return usage{errors.New("a training says its own noise: give --training or --noise")}
 		}
 		return b.with(cmd.Context(), *b.as, func(ctx context.Context, p *owner.Party) error {
+			if training != "" {
+				id, err := named[ledger.TrainingID](training, "training", "a training", "manx train status")
+				if err != nil {
+					return err
+				}
+				on, err := owner.Get[ledger.Training](ctx, p.Client, id)
+				if err != nil {
+					return err
+				}
+				n = on.Noise
+			}
+			use := ledger.BudgetUse{Exact: 1} // a training without noise
+			if !n.IsZero() {
+				price, err := n.Price()
+				if err != nil {
+					return err
+				}
+				use = ledger.BudgetUse{Price: price}
+			}
 			shown := []budgetShown{}
 			for _, arg := range args {
 				id, err := recordNamed(arg)
@@ -276,7 +311,7 @@ func (b *budgetCLI) preview() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				shown = append(shown, previewed(has, ledger.BudgetUse{Price: price}))
+				shown = append(shown, previewed(has, use))
 			}
 			b.say(map[string]any{"ok": true, "budgets": shown}, func(w io.Writer) {
 				for _, s := range shown {
@@ -295,7 +330,7 @@ func previewed(has ledger.Budget, u ledger.BudgetUse) budgetShown {
 	s := shownBudget(has)
 	_, short := has.Spend(u)
 	after := has.Spent.Plus(u.Price).Epsilon()
-	s.Preview = &previewShown{Alone: epsilonOf(u.Price.Epsilon()), After: epsilonOf(after), Left: epsilonOf(max(has.Limit.Epsilon-after, 0)), Enough: short == nil}
+	s.Preview = &previewShown{Exact: u.Exact, Alone: epsilonOf(u.Price.Epsilon()), After: epsilonOf(after), Left: epsilonOf(max(has.Limit.Epsilon-after, 0)), Enough: short == nil}
 	return s
 }
 

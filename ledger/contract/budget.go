@@ -53,7 +53,7 @@ func spendBudget(t *txn, b ledger.SpendBudget) error {
 	}
 	seen := map[ledger.RecordID]bool{}
 	for _, e := range b.Records {
-		r, err := t.usable(e, b.Kind)
+		r, err := t.usable(e)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func spendBudget(t *txn, b ledger.SpendBudget) error {
 
 // usable returns a record that the author owns, or has a live grant on that a kind
 // of use is within: for research.
-func (t *txn) usable(e ledger.SpentFor, kind ledger.UseKind) (ledger.Record, error) {
+func (t *txn) usable(e ledger.SpentFor) (ledger.Record, error) {
 	if e.Grant == "" {
 		return t.ownRecord(e.Record)
 	}

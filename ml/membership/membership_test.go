@@ -78,8 +78,8 @@ func plainly(tb testing.TB, n federated.Network, set train.Examples) Training {
 
 // privately trains as four hospitals do: each adds its clipped gradients and its
 // share of the noise, and only the sum goes on.
-func privately(tb testing.TB, n federated.Network, set train.Examples, epsilon float64, steps int, rate int64, learning float64) Training {
-	const sites, clip = 4, 1
+func privately(tb testing.TB, n federated.Network, set train.Examples, epsilon float64) Training {
+	const sites, clip, steps, rate, learning = 4, 1, 60, 100_000, 1
 	sigma, err := dp.Sigma(epsilon, 1e-5, float64(rate)/dp.Million, steps)
 	if err != nil {
 		tb.Fatal(err)
@@ -132,7 +132,7 @@ func TestMembershipIsHiddenAtEpsilonFour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	with, err := Attack(t.Context(), 1000, 8, 1, privately(t, network(), set, 4, 60, 100_000, 1))
+	with, err := Attack(t.Context(), 1000, 8, 1, privately(t, network(), set, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,10 +223,10 @@ func BenchmarkMembership(b *testing.B) {
 		train Training
 	}{
 		{"mlp/epsilon=none", plainly(b, n, set)},
-		{"mlp/epsilon=4", privately(b, n, set, 4, 60, 100_000, 1)},
-		{"mlp/epsilon=1", privately(b, n, set, 1, 60, 100_000, 1)},
+		{"mlp/epsilon=4", privately(b, n, set, 4)},
+		{"mlp/epsilon=1", privately(b, n, set, 1)},
 		{"logistic/epsilon=none", plainly(b, line, set)},
-		{"logistic/epsilon=4", privately(b, line, set, 4, 60, 100_000, 1)},
+		{"logistic/epsilon=4", privately(b, line, set, 4)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
