@@ -45,10 +45,6 @@ bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 bench-mpc: ## three-party computation: three processes on loopback, then on slow links
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
 
-bench-train: ## training together: masked sums beside plain averaging, sums on shares
-	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
-	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
-
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index
@@ -70,8 +66,8 @@ bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue a
 bench-train: ## training together: heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
 	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
 	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./privacy/dp/...
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./ml/membership
+	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
+	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
 	$(GO) test -run '^$$' -bench . ./privacy/dp/...
 	$(GO) test -run '^$$' -bench Membership -benchtime 1x -timeout 20m ./ml/membership
 
