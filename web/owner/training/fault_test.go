@@ -8,11 +8,13 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"manx/ledger"
+	"manx/ledger/faulty"
 	"manx/ml/federated"
 	"manx/test/webtest"
 	"manx/web/owner"
@@ -320,5 +322,53 @@ func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 	}
 	if !bytes.Contains([]byte(h.log.String()), []byte("fewer records with a live grant than the training's minimum")) {
 		t.Error("the site does not say why it takes no part")
+	}
+}
+
+// Every command of a training is lost once on its way, or has its reply lost: each has
+// one effect, and every round that was opened has a result.
+func TestInvariant8_CommandsOfATrainingAreLost(t *testing.T) {
+	for name, how := range map[string]faulty.Fault{"lost": faulty.Lost, "reply": faulty.Reply} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			tried, broken := map[string]bool{}, 0
+			serve := func(l ledger.Ledger) ledger.Ledger {
+				return faulty.New(l, func(c ledger.Command) faulty.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					k := c.Name + string(c.Author) + string(c.Body)
+					if !strings.HasPrefix(c.Name, "training.") || tried[k] {
+						return faulty.None
+					}
+					tried[k] = true
+					broken++
+					return how
+				})
+			}
+			s := begin(t, 3, webtest.Options{Serve: serve}, nil)
+			for i, h := range s.sites {
+				h.table(s, 12, uint64(i+1), nil)
+				h.allow(s, anything)
+			}
+			b := s.proposal(recipe(false), 3)
+			propose := func() (id ledger.TrainingID, err error) { return s.sites[0].Party.ProposeTraining(t.Context(), b) }
+			id, err := propose()
+			if err != nil { // as a person would
+				if id, err = propose(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, h := range s.sites {
+				h.permit(s, id, 12)
+				h.start()
+			}
+			on := s.await(id, "all rounds", func(on ledger.Training) bool { return on.Round == 3 && !on.Busy })
+			if len(on.Versions) != 3 || len(on.Votes) != 3 || broken < 3+1+3+9+3 {
+				t.Errorf("%d versions, %d votes, of %d commands that were broken", len(on.Versions), len(on.Votes), broken)
+			}
+			if all, err := s.sites[0].Party.Trainings(t.Context()); err != nil || len(all) != 1 {
+				t.Errorf("%d trainings were proposed: %v", len(all), err)
+			}
+		})
 	}
 }
