@@ -465,11 +465,15 @@ func (s *Site) readSignatures(in []byte) error {
 		return unagreed()
 	}
 	for i, place := range by {
-		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
+		signature := rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]
 		if place == s.place {
-			continue // it signed what it compares the others with
+			if !bytes.HasSuffix(s.said[agreedFrom].out, signature) {
+				return unagreed()
+			}
+			continue
 		}
-		if _, err := unsigned(s.round.Sites[place], append(m, rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]...)); err != nil {
+		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
+		if _, err := unsigned(s.round.Sites[place], append(m, signature...)); err != nil {
 			return unagreed()
 		}
 	}
