@@ -1,6 +1,7 @@
 package secagg
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -39,6 +40,20 @@ func TestASparseGraph(t *testing.T) {
 	}
 	if same > 4 {
 		t.Errorf("another round has the graph of this one at %d sites", same)
+	}
+}
+
+// Where too few of a site's neighbours stay to the end the round says who is gone,
+// and blames nobody.
+func TestASparseGraphThatFallsApart(t *testing.T) {
+	w := newWorld(t, 20, 11, 3)
+	w.round.Degree, w.round.Needed = 4, 4
+	w.start()
+	near := w.round.neighbours()[0]
+	_, err := w.run(map[int]int{near[0]: 4, near[1]: 4}, nil)
+	short, ok := errors.AsType[*ShortError](err)
+	if !ok || !slices.Contains(short.Missing, near[0]) || !slices.Contains(short.Missing, near[1]) {
+		t.Errorf("%v", err)
 	}
 }
 
