@@ -45,10 +45,6 @@ bench-he: ## encrypted evaluation beside stock lattigo: medians and ratios
 bench-mpc: ## three-party computation: three processes on loopback, then on slow links
 	$(GO) test -run '^$$' -bench . -benchtime 5x -timeout 60m ./privacy/mpc/... ./ml/mpc
 
-bench-train: ## training together: masked sums beside plain averaging, sums on shares
-	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
-	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
-
 bench-real: ## the figures on Fabric, Kubo and PostgreSQL
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/real/... ./web/index
@@ -67,6 +63,12 @@ bench-pool: ## the pool: overhead, jobs a second, two workers, growth of queue a
 	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
 	MANX_LONG=1 $(GO) test -run 'TestDay|TestLoad' -v -timeout 60m ./ml/pool/simulation
 
+bench-train: ## training together: masked sums beside plain averaging, sums on shares, heart, survival, poison, contribution, lung-ct (half an hour of one core)
+	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
+	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
+	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
+	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
+
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
@@ -76,4 +78,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-train bench-real bench-escrow bench-pool fuzz train clean
+.PHONY: help build demo real real-down demo-real test lint bench bench-he bench-mpc bench-real bench-escrow bench-pool bench-train fuzz train clean

@@ -63,7 +63,7 @@ func modelCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}},
-		modelTrain(t), modelCompile(t), modelCheck(t), modelPublish(t), modelRetire(t), modelWatch(t),
+		modelTrain(t), modelCurve(t), modelCompile(t), modelCheck(t), modelPublish(t), modelRetire(t), modelWatch(t),
 	)
 	return c
 }

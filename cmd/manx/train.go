@@ -13,8 +13,10 @@ import (
 	"manx/ml/consumerrisk"
 	"manx/ml/consumertrees"
 	"manx/ml/heart"
+	"manx/ml/heart/hospitals"
 	"manx/ml/lungct"
 	"manx/ml/lungct/relu"
+	"manx/ml/lungsurvival"
 	"manx/ml/pneumonia"
 	"manx/ml/train"
 	"manx/privacy/notice"
@@ -42,6 +44,12 @@ func recipes() map[string]recipe {
 		heart.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return heart.Publish(ctx, data, out, heart.Options{Seed: seed}, p)
 		},
+		hospitals.Name: func(ctx context.Context, data, out string, _ uint64, _ train.Progress) (any, error) {
+			return hospitals.Publish(ctx, data, out) // its noise has no seed
+		},
+		lungsurvival.Name: func(ctx context.Context, data, out string, _ uint64, _ train.Progress) (any, error) {
+			return lungsurvival.Publish(ctx, data, out)
+		},
 		pneumonia.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return pneumonia.Publish(ctx, data, out, pneumonia.Options{Seed: seed}, p)
 		},
@@ -58,7 +66,7 @@ func modelTrain(t *terminal) *cobra.Command {
 	slices.Sort(names)
 	known := strings.Join(names, ", ")
 	c := &cobra.Command{Use: "train MODEL", Short: "Train and measure a built-in model again from its data", Args: cobra.ExactArgs(1),
-		Long: "Train a model on its data (--data-set), measure it, and write weights, results and card into --out.\nThe same data and seed give the same files. There are recipes for " + known + ".",
+		Long: "Train a model on its data (--data-set), measure it, and write weights, results and card into --out.\nThe same data and seed give the same files, but for models that were trained with noise or on shares. There are recipes for " + known + ".",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, ok := recipes()[args[0]]
 			if !ok {

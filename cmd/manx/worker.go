@@ -34,7 +34,7 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 	f.Float64Var(&o.price, "price", 0, "the least to work for, in MAN for 10^12 operations")
 	f.IntVar(&o.memory, "memory", 8, "GiB that the process may have in which jobs are evaluated")
 	f.BoolVar(&o.back, "return", false, "work again after `manx worker withdraw`")
-	c.AddCommand(run, evaluateCommand(),
+	c.AddCommand(run, evaluateCommand(), confineCommand(),
 		&cobra.Command{Use: "bench", Short: "Measure how fast this machine evaluates, and of what class it is", Args: cobra.NoArgs,
 			Long: "Measure how many butterflies of number-theoretic transforms this machine computes a second on all its cores,\nand keep it in the folder for `manx worker run` to advertise.",
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerBench(cmd.Context()) }},

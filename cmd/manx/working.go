@@ -357,6 +357,18 @@ func evaluateCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return sandbox.Serve(os.Stdin, os.Stdout, engine.CKKS{}) }}
 }
 
+// confineCommand is the launcher of a hospital's own trainer: it shuts its process in
+// and becomes that program.
+func confineCommand() *cobra.Command {
+	return &cobra.Command{Use: "confine", Hidden: true, Short: "Become a program that is shut in", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			status, err := sandbox.Enter()
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(status)
+			return nil
+		}}
+}
+
 // sandboxed is the engine of a worker of this binary.
 func sandboxed(gib int, log *slog.Logger) (*sandbox.Engine, error) {
 	self, err := os.Executable()

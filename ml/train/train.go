@@ -124,14 +124,8 @@ func New(shape [3]int, layers []Layer, opt Options) (*Network, error) {
 // Fit trains on examples until the recipe ends or ctx does. The same seed,
 // examples and processor architecture give the same network.
 func (n *Network) Fit(ctx context.Context, set Examples, progress func(Epoch)) error {
-	if len(set.Images) == 0 || len(set.Labels) != len(set.Images) || set.Weights != nil && len(set.Weights) != len(set.Images) {
-		return fmt.Errorf("train: %d images, %d labels, %d weights", len(set.Images), len(set.Labels), len(set.Weights))
-	}
-	size := n.net.shape[0] * n.net.shape[1] * n.net.shape[2]
-	for i, im := range set.Images {
-		if len(im) != size {
-			return fmt.Errorf("train: image %d has %d values, not %d", i, len(im), size)
-		}
+	if err := n.fits(set); err != nil {
+		return err
 	}
 	o := n.opt
 	order := n.rng.Perm(len(set.Images))
