@@ -207,9 +207,13 @@ func (s *Site) readRoster(in []byte) error {
 	if err != nil {
 		return err
 	}
+	near := set(s.graph[s.place])
 	for i, k := range all {
-		if here[i] == s.place && bytes.Equal(k, own) {
-			continue
+		if here[i] == s.place && !bytes.Equal(k, own) {
+			return notice.New(notice.Integrity, "the coordinator's roster has other keys for this hospital than its own", "leave this round, and tell the other hospitals")
+		}
+		if !near.has(here[i]) {
+			continue // whose keys are not used: its neighbours look at them
 		}
 		place, p, err := s.round.readKeys(s.digest, k)
 		if err != nil || place != here[i] {
@@ -217,7 +221,7 @@ func (s *Site) readRoster(in []byte) error {
 		}
 		t.keys[place] = p
 	}
-	if _, other := t.keys[s.place]; other || !here.has(s.place) {
+	if !here.has(s.place) {
 		return notice.New(notice.Integrity, "the coordinator's roster is without this hospital's keys", "leave this round, and tell the other hospitals")
 	}
 	if len(here) < s.round.Threshold || len(here.of(s.holders(s.place), -1)) < s.round.needed() {
