@@ -36,7 +36,7 @@ func BenchmarkRound(b *testing.B) {
 				}
 				measure(b, n, length, 0, 0)
 			})
-			if degree > 0 {
+			if degree > 0 && n >= 20 {
 				b.Run(fmt.Sprintf("hospitals=%d,neighbours=%d/parameters=%d", n, degree, length), func(b *testing.B) {
 					measure(b, n, length, degree, needed)
 				})
