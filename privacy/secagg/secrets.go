@@ -124,3 +124,13 @@ func commitment(round [32]byte, use string, dealer, to int, secret [secretSize]b
 
 // maskKey is of a site's own mask.
 func maskKey(self [secretSize]byte, round [32]byte) [32]byte { return derive(self[:], round, "mask") }
+
+// publicOf returns the public key of a masking key that was rebuilt, nil of bytes
+// that are none.
+func publicOf(key [secretSize]byte) (*ecdh.PrivateKey, []byte) {
+	k, err := ecdh.X25519().NewPrivateKey(key[:])
+	if err != nil {
+		return nil, nil
+	}
+	return k, k.PublicKey().Bytes()
+}

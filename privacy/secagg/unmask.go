@@ -62,9 +62,13 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 	needed := c.round.needed()
 	var at []byte
 	var shares [][]byte
-	var missing, lied []int
+	var missing, gone, lied []int
 	for i, holder := range holders(c.graph, of) {
-		if len(at) == needed || !c.sets[agreedFrom].has(holder) {
+		if len(at) == needed {
+			break
+		}
+		if !c.sets[agreedFrom].has(holder) {
+			gone = append(gone, holder)
 			continue
 		}
 		m, ok := c.got[opened][holder]
@@ -90,6 +94,8 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 		return secret, c.short(len(c.got[opened]), missing)
 	case len(at) < needed && len(lied) > 0:
 		return secret, notice.New(notice.Integrity, fmt.Sprintf("hospital %d has opened a wrong share", lied[0]+1), "begin a new round without it")
+	case len(at) < needed && len(gone) > 0: // in a sparse graph
+		return secret, c.short(len(c.got[opened]), gone)
 	case len(at) < needed:
 		return secret, badShares(of)
 	}
