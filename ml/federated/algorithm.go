@@ -94,8 +94,8 @@ func (a Algorithm) Next(s State, sum []float64, sites int) (State, error) {
 	}
 	out := State{Round: s.Round + 1, Params: slices.Clone(s.Params), Control: slices.Clone(s.Control), First: slices.Clone(s.First), Second: slices.Clone(s.Second)}
 	rate := a.Rate * cooled(out.Round, a.Cool)
-	for i := range size {
-		mean := sum[i] / weight
+	for i, total := range sum[:size] {
+		mean := total / weight
 		switch a.Name {
 		case FedAdam:
 			out.First[i] = a.Beta1*s.First[i] + (1-a.Beta1)*mean
