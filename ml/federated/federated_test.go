@@ -375,6 +375,26 @@ func TestNoisyRoundsLearnAndTheirSumsAreBounded(t *testing.T) {
 	}
 }
 
+func TestTheServersRateFalls(t *testing.T) {
+	a := Algorithm{Name: FedAvg, Rate: 1, Cool: 10, Bounds: Bounds{Clip: 1}}
+	s := a.Begin([]float64{0})
+	last := math.Inf(1)
+	for range 12 {
+		next, err := a.Next(s, []float64{1, 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := next.Params[0] - s.Params[0]
+		if step > last || s.Round == 0 && step != 1 {
+			t.Errorf("round %d moves by %v, the one before by %v", next.Round, step, last)
+		}
+		s, last = next, step
+	}
+	if math.Abs(last-0.05) > 1e-12 {
+		t.Errorf("in the end it moves by %v", last)
+	}
+}
+
 func TestTrimmedMeanLeavesOutTheExtremes(t *testing.T) {
 	v, err := TrimmedMean([][]float64{{0.5, 1, 0.5}, {2, 2, 1}, {3, 3, 1}, {-1000, 1000, 1}}, 1)
 	if err != nil || !slices.Equal(v, []float64{3, 5, 2}) {
