@@ -92,7 +92,8 @@ func (w *wires) seen() int {
 }
 
 // Every round is one in which a hospital, or the coordinator, is killed when one more
-// of its messages was to be sent, and started again on its folder. Whatever the
+// of its messages was to be sent, and started again on its folder (of the coordinator's
+// messages every third, every one with MANX_LONG=1). Whatever the
 // message, the round has a result; it is the sum of exactly the sites that the
 // ledger names; and the next round follows.
 func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
@@ -107,9 +108,12 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 	}
 	r := recipe(false)
 	r.Network.Steps = 5
-	rounds := 60
+	rounds, step := 60, 3 // the coordinator says the same to four sites
 	if testing.Short() {
 		rounds = 12
+	}
+	if os.Getenv("MANX_LONG") != "" {
+		rounds, step = 90, 1
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(r, rounds))
 	if err != nil {
@@ -126,8 +130,8 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 		name string
 		site *site
 		as   string
-		step int // the coordinator says the same to four sites
-	}{{"a hospital", s.sites[2], owner.TakesPart, 1}, {"the coordinator", s.sites[0], owner.Coordinates, 3}}
+		step int
+	}{{"a hospital", s.sites[2], owner.TakesPart, 1}, {"the coordinator", s.sites[0], owner.Coordinates, step}}
 	round, killed := 0, map[string]int{}
 	for _, v := range victims {
 		key, err := v.site.Party.StreamKey(v.as)
@@ -235,7 +239,7 @@ func TestHospitalsVanish(t *testing.T) {
 	}
 	for _, h := range s.sites {
 		h.permit(s, id, 12)
-		h.patience = 300 * time.Millisecond
+		h.patience = time.Second
 		h.start()
 	}
 	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })

@@ -23,7 +23,6 @@ func TestTablesThatDoNotFit(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
 	for i, h := range s.sites {
 		h.table(s, 14, uint64(i+1), nil)
-		h.patience = 300_000_000
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipe(false), 1000))
 	if err != nil {
