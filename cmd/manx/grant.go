@@ -16,10 +16,10 @@ import (
 
 func grantCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "grant", Short: "Permissions on your records: add, list, revoke"}
-	var purpose, as string
+	var purpose, as, training string
 	var days float64
 	add := &cobra.Command{Use: "add RECORD PARTY", Short: "Let a party read a record, for a purpose and a time", Args: cobra.ExactArgs(2),
-		Long: "Let a party read a record. For care, a hospital opens the original; for research, only a de-identified\nderivative can be granted. The key is split: neither the grantee nor an organisation alone can open.",
+		Long: "Let a party read a record. For care, a hospital opens the original; for research, only a de-identified\nderivative can be granted. The key is split: neither the grantee nor an organisation alone can open.\nWith --training, a hospital that holds the record already trains on it where it is; no key is given, and the whole\ncost of the training is taken from the record's privacy budget at once (`manx budget`).",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			record, err := recordNamed(args[0])
 			if err != nil {
@@ -37,8 +37,13 @@ func grantCommand(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				g, err := p.Grant(ctx, ledger.GiveGrant{Record: record, To: to, Purpose: ledger.Purpose(purpose), Access: ledger.Read,
-					Until: info.Now + ledger.Time(days*86400)})
+				body := ledger.GiveGrant{Record: record, To: to, Purpose: ledger.Purpose(purpose), Access: ledger.Read, Until: info.Now + ledger.Time(days*86400)}
+				if training != "" {
+					if body, err = t.toTrain(ctx, p, body, training); err != nil {
+						return err
+					}
+				}
+				g, err := p.Grant(ctx, body)
 				if err != nil {
 					return err
 				}
@@ -49,7 +54,10 @@ func grantCommand(t *terminal) *cobra.Command {
 			})
 		}}
 	add.Flags().StringVar(&purpose, "purpose", "care", "care or research")
+	add.Flags().StringVar(&training, "training", "", "let a hospital train on the record, in this training, until it ends: manx train status shows it")
 	add.Flags().Float64Var(&days, "days", 30, "how many days it lasts")
+	add.MarkFlagsMutuallyExclusive("training", "purpose")
+	add.MarkFlagsMutuallyExclusive("training", "days")
 	list := &cobra.Command{Use: "list", Short: "Permissions you gave or got", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return t.with(cmd.Context(), as, func(ctx context.Context, p *owner.Party) error {
 			grants, err := p.Grants(ctx)
@@ -158,4 +166,19 @@ func awaitDestroyed(ctx context.Context, p *owner.Party, g ledger.Grant) (said [
 		}
 	}
 	return said, nil
+}
+
+// toTrain makes a grant one to train, as the proposal that its author has signed says.
+func (t *terminal) toTrain(ctx context.Context, p *owner.Party, body ledger.GiveGrant, id string) (ledger.GiveGrant, error) {
+	of, err := trainingNamed(id)
+	if err != nil {
+		return body, err
+	}
+	on, err := p.SignedTraining(ctx, of)
+	if err != nil {
+		return body, err
+	}
+	t.tell(costText(on.Noise))
+	body.Purpose, body.Access, body.Training, body.Noise, body.Until = ledger.ForTraining, ledger.Train, of, on.Noise, on.Until
+	return body, nil
 }

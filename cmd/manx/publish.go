@@ -24,7 +24,7 @@ import (
 type publication struct {
 	calibration
 	file, card, price, measure string
-	limit                      string
+	limit, training            string
 	shares                     []string
 	runs                       int
 	hide, dry                  bool
@@ -87,6 +87,11 @@ func modelPublish(t *terminal) *cobra.Command {
 				if err := o.terms(&ready.offer.Model, p.ID()); err != nil {
 					return err
 				}
+				if o.training != "" {
+					if err := trainedShares(ctx, p, o.training, &ready); err != nil {
+						return err
+					}
+				}
 				me, err := owner.Get[ledger.Party](ctx, p.Client, p.ID())
 				if err != nil {
 					return err
@@ -109,11 +114,36 @@ func modelPublish(t *terminal) *cobra.Command {
 	f.StringVar(&o.measure, "data-set", "", "folder of inputs to measure on, which goes into the card; otherwise it is checked only")
 	f.StringVar(&o.limit, "limit", "", "most calls of one asker in a time, as 10/24h: against taking the model out of its answers")
 	f.StringArrayVar(&o.shares, "earn", nil, "PARTY=PERCENT of what you earn by each call, to the hundredth; repeated, the rest is yours")
+	f.StringVar(&o.training, "training", "", "the training that released it, which says who earns by it")
+	c.MarkFlagsMutuallyExclusive("training", "earn")
 	f.IntVar(&o.runs, "runs", 4, "inputs to run encrypted at most")
 	f.BoolVar(&o.hide, "no-graph", false, "do not show the graph: findings then come without what moved the model")
 	f.BoolVar(&o.dry, "dry-run", false, "show what would be published and what a call costs; send nothing")
 	_ = c.MarkFlagRequired("card")
 	return c
+}
+
+// trainedShares has a model earn for whom the training that released it says.
+func trainedShares(ctx context.Context, p *owner.Party, id string, ready *publishable) error {
+	of, err := trainingNamed(id)
+	if err != nil {
+		return err
+	}
+	on, err := owner.Get[ledger.Training](ctx, p.Client, of)
+	if err != nil {
+		return err
+	}
+	if on.Stage != ledger.TrainingReleased {
+		return notice.New(notice.Denied, "the training has not released its model", "ask the sites for it: `manx train release`")
+	}
+	ready.offer.Model.Training, ready.offer.Model.Shares = of, on.Release.Shares
+	ready.shared = nil
+	for _, s := range on.Release.Shares {
+		if s.To != p.ID() {
+			ready.shared = append(ready.shared, s)
+		}
+	}
+	return nil
 }
 
 // readCard reads a card whose hash may be left open.

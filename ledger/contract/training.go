@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"slices"
 
+	"manx/credit"
 	"manx/ledger"
 	"manx/privacy/notice"
 )
@@ -40,6 +41,9 @@ func proposeTraining(t *txn, b ledger.ProposeTraining) error {
 		return refuse(notice.Denied, "only a hospital or a scientist proposes a training", "register as one: `manx keys new --role hospital`")
 	case b.Voting <= t.now || b.Until-t.now > ledger.MaxTraining:
 		return refuse(notice.Invalid, "sites vote on a training from now on, and it ends within 366 days", "give other times: `manx train propose --help`")
+	}
+	if known := credit.FeatureNames(); slices.ContainsFunc(append(slices.Clone(b.Columns), b.Label), func(c ledger.TrainingColumn) bool { return slices.Contains(known, c.Name) }) {
+		return checked(ledger.ErrWall)
 	}
 	for _, p := range b.Sites {
 		site, err := t.party(p)

@@ -20,14 +20,11 @@ const (
 type Algorithm struct {
 	Name     string  `json:"name"`
 	Rate     float64 `json:"rate"`               // of the server: 1 takes the mean update as it is
+	Cool     int     `json:"cool,omitempty"`     // rounds over which the rate falls to a twentieth; 0 never
 	Proximal float64 `json:"proximal,omitempty"` // FedProx's mu, at the sites
 	Beta1    float64 `json:"beta1,omitempty"`    // FedAdam's
 	Beta2    float64 `json:"beta2,omitempty"`
 	Tau      float64 `json:"tau,omitempty"` // FedAdam's adaptivity: added to the root of the second moment
-	// Averaged is how many of the last parameters are measured rather than learned, such
-	// as means of a normalisation: they take the mean update, whatever the algorithm.
-	// Network.Measured says how many a network has.
-	Averaged int `json:"averaged,omitempty"`
 	Bounds   `json:"bounds"`
 }
 
@@ -40,10 +37,8 @@ func (a Algorithm) Check() error {
 	switch {
 	case !slices.Contains([]string{FedAvg, FedProx, FedAdam, Scaffold}, a.Name):
 		return bad("nobody knows its name")
-	case !(a.Rate > 0 && a.Rate <= 100):
-		return bad("its rate is not above 0 and at most 100")
-	case a.Averaged < 0 || a.Averaged > 1<<20:
-		return bad("it averages no such number of parameters")
+	case !(a.Rate > 0 && a.Rate <= 100) || a.Cool < 0:
+		return bad("its rate is not above 0 and at most 100, or it cools over no rounds")
 	case !(a.Clip > 0 && a.Clip <= 1e6):
 		return bad("it has no bound on updates, above 0 and at most a million")
 	case a.Name == FedProx && !(a.Proximal > 0 && a.Proximal <= 1e6), a.Name != FedProx && a.Proximal != 0:
@@ -98,26 +93,40 @@ func (a Algorithm) Next(s State, sum []float64, sites int) (State, error) {
 		return State{}, failed("no site took part")
 	}
 	out := State{Round: s.Round + 1, Params: slices.Clone(s.Params), Control: slices.Clone(s.Control), First: slices.Clone(s.First), Second: slices.Clone(s.Second)}
-	for i := range size {
-		mean := sum[i] / weight
-		switch {
-		case i >= size-a.Averaged:
-			out.Params[i] += mean
-		case a.Name == FedAdam:
+	rate := a.Rate * cooled(out.Round, a.Cool)
+	for i, total := range sum[:size] {
+		mean := total / weight
+		switch a.Name {
+		case FedAdam:
 			out.First[i] = a.Beta1*s.First[i] + (1-a.Beta1)*mean
 			out.Second[i] = a.Beta2*s.Second[i] + (1-a.Beta2)*mean*mean
-			out.Params[i] += a.Rate * out.First[i] / (math.Sqrt(out.Second[i]) + a.Tau)
-		case a.Name == Scaffold:
+			out.Params[i] += rate * out.First[i] / (math.Sqrt(out.Second[i]) + a.Tau)
+		case Scaffold:
 			out.Control[i] += sum[size+i] / float64(sites)
-			out.Params[i] += a.Rate * mean
+			out.Params[i] += rate * mean
 		default:
-			out.Params[i] += a.Rate * mean
+			out.Params[i] += rate * mean
 		}
 		if !(math.Abs(out.Params[i]) <= maxParam) {
 			return State{}, failed(fmt.Sprintf("parameter %d is no number, or beyond all bounds", i))
 		}
 	}
 	return out, nil
+}
+
+// Measure returns the state after a round of Measure: the mean of what the sites
+// measured, whatever the algorithm. Nothing else changes.
+func (a Algorithm) Measure(s State, sum []float64, sites int) (State, error) {
+	plain := Algorithm{Name: FedAvg, Rate: 1}
+	if a.Name == Scaffold && len(sum) == a.Length(len(s.Params)) {
+		sum = append(slices.Clone(sum[:len(s.Params)]), sum[len(sum)-1])
+	}
+	out, err := plain.Next(State{Round: s.Round, Params: s.Params}, sum, sites)
+	if err != nil {
+		return State{}, err
+	}
+	s.Round, s.Params = out.Round, out.Params
+	return s, nil
 }
 
 func failed(what string) error {

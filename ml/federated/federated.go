@@ -34,6 +34,9 @@ type Round struct {
 	Control []float64 // SCAFFOLD's server control variate, [Size]; nil without it
 	Own     []float64 // SCAFFOLD: what Update.Own was in the site's last round; nil at first
 	Seed    uint64    // of the site's own choices in this round; no secret depends on it
+	// Measure is whether nothing is learned in this round: normalisations are measured on
+	// the site's data. A training ends with Network.Measuring such rounds.
+	Measure bool
 }
 
 // An Update is what a round has made of a site's parameters.

@@ -300,8 +300,16 @@ func TestPicturesTrainAtTwoSites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := simulation(t, n, a, pictures(1), pictures(2)).Run(t.Context(), a.Begin(params), 15, nil)
+	m := simulation(t, n, a, pictures(1), pictures(2))
+	s, err := m.Run(t.Context(), a.Begin(params), 15, nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	_, measuring, err := n.Measured()
+	if err != nil || measuring != 2 {
+		t.Fatal(measuring, err)
+	}
+	if s, err = m.Measure(t.Context(), s, measuring); err != nil {
 		t.Fatal(err)
 	}
 	g, err := n.Graph("corner", s.Params)
@@ -364,6 +372,26 @@ func TestNoisyRoundsLearnAndTheirSumsAreBounded(t *testing.T) {
 	}
 	if err := (Private{}).Check(); !notice.Is(err, notice.Invalid) {
 		t.Errorf("no privacy: %v", err)
+	}
+}
+
+func TestTheServersRateFalls(t *testing.T) {
+	a := Algorithm{Name: FedAvg, Rate: 1, Cool: 10, Bounds: Bounds{Clip: 1}}
+	s := a.Begin([]float64{0})
+	last := math.Inf(1)
+	for range 12 {
+		next, err := a.Next(s, []float64{1, 1}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := next.Params[0] - s.Params[0]
+		if step > last || s.Round == 0 && step != 1 {
+			t.Errorf("round %d moves by %v, the one before by %v", next.Round, step, last)
+		}
+		s, last = next, step
+	}
+	if math.Abs(last-0.05) > 1e-12 {
+		t.Errorf("in the end it moves by %v", last)
 	}
 }
 

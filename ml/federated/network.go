@@ -114,14 +114,16 @@ func (n Network) Initial(seed uint64) ([]float64, error) {
 	return v, nil
 }
 
-// Measured returns how many of the last parameters are means and mean squares of a
-// normalisation, which are measured: Algorithm.Averaged.
-func (n Network) Measured() (int, error) {
+// Measured returns how many of the last parameters are means and mean squares of
+// normalisations, which are measured and not learned, and how many rounds of Measure
+// end a training: one for each normalisation, since each sees what those before it
+// make.
+func (n Network) Measured() (parameters, rounds int, err error) {
 	net, err := n.untrained(0)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return net.Size() - net.Learned(), nil
+	return net.Size() - net.Learned(), net.Norms(), nil
 }
 
 // Graph returns the network with these parameters.
@@ -148,9 +150,6 @@ func (n Network) Bind(set train.Examples, a Algorithm) (Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if measured := net.Size() - net.Learned(); a.Name == FedAdam && a.Averaged != measured {
-		return nil, notice.New(notice.Invalid, fmt.Sprintf("the proposal's algorithm averages %d parameters, and the network measures %d", a.Averaged, measured), "propose the number that the network measures")
-	}
 	return &site{n, net, set, a}, nil
 }
 
@@ -175,6 +174,9 @@ func (s *site) Local(ctx context.Context, r Round) (Update, error) {
 	steps := train.Steps{Count: s.Steps, Batch: s.Batch, Rate: s.rate(r.Number), Adam: s.Adam, Momentum: s.Momentum, Decay: s.Decay,
 		Proximal: s.alg.Proximal, Seed: r.Seed + uint64(r.Number)<<32}
 	size, learned := s.Size(), s.net.Learned()
+	if r.Measure {
+		return s.measure(r)
+	}
 	own := r.Own
 	if s.alg.Name == Scaffold {
 		if own == nil {
@@ -192,9 +194,10 @@ func (s *site) Local(ctx context.Context, r Round) (Update, error) {
 		return Update{}, err
 	}
 	u := Update{Delta: s.net.Values(), Weight: Weight(len(s.set.Images), s.MostRows)}
-	for i := range u.Delta {
+	for i := range learned {
 		u.Delta[i] -= r.Params[i]
 	}
+	clear(u.Delta[learned:]) // measured in rounds of their own
 	if s.alg.Name == Scaffold {
 		// Option II of the paper: c_i' = c_i - c + (x - y) / (K rate).
 		u.Control, u.Own = make([]float64, size), make([]float64, size)
@@ -202,6 +205,23 @@ func (s *site) Local(ctx context.Context, r Round) (Update, error) {
 			u.Own[i] = own[i] - r.Control[i] - u.Delta[i]/(float64(s.Steps)*steps.Rate)
 			u.Control[i] = u.Own[i] - own[i]
 		}
+	}
+	return u, nil
+}
+
+// measure is a round of Measure.
+func (s *site) measure(r Round) (Update, error) {
+	if err := s.net.Measure(s.set); err != nil {
+		return Update{}, err
+	}
+	u := Update{Delta: s.net.Values(), Weight: Weight(len(s.set.Images), s.MostRows), Own: r.Own}
+	learned := s.net.Learned()
+	clear(u.Delta[:learned])
+	for i := learned; i < len(u.Delta); i++ {
+		u.Delta[i] -= r.Params[i]
+	}
+	if s.alg.Name == Scaffold {
+		u.Control = make([]float64, len(u.Delta))
 	}
 	return u, nil
 }

@@ -23,7 +23,7 @@ func (m *Simulation) Run(ctx context.Context, s State, rounds int, each func(Sta
 		m.own = make([][]float64, len(m.Sites))
 	}
 	for range rounds {
-		vectors, err := m.Vectors(ctx, s)
+		vectors, err := m.vectors(ctx, s, false)
 		if err != nil {
 			return State{}, err
 		}
@@ -46,14 +46,37 @@ func (m *Simulation) Run(ctx context.Context, s State, rounds int, each func(Sta
 	return s, nil
 }
 
+// Measure makes so many rounds of Measure, which end a training of a network with
+// normalisations.
+func (m *Simulation) Measure(ctx context.Context, s State, rounds int) (State, error) {
+	for range rounds {
+		vectors, err := m.vectors(ctx, s, true)
+		if err != nil {
+			return State{}, err
+		}
+		sum, err := Sum(vectors)
+		if err != nil {
+			return State{}, err
+		}
+		if s, err = m.Algorithm.Measure(s, sum, len(m.Sites)); err != nil {
+			return State{}, err
+		}
+	}
+	return s, nil
+}
+
 // Vectors makes every site's vector of the next round, in the order of the sites.
 func (m *Simulation) Vectors(ctx context.Context, s State) ([][]float64, error) {
+	return m.vectors(ctx, s, false)
+}
+
+func (m *Simulation) vectors(ctx context.Context, s State, measure bool) ([][]float64, error) {
 	if m.own == nil {
 		m.own = make([][]float64, len(m.Sites))
 	}
 	var out [][]float64
 	for i, site := range m.Sites {
-		u, err := site.Local(ctx, Round{Number: s.Round + 1, Params: s.Params, Control: s.Control, Own: m.own[i], Seed: m.Seed<<8 + uint64(i)})
+		u, err := site.Local(ctx, Round{Number: s.Round + 1, Params: s.Params, Control: s.Control, Own: m.own[i], Seed: m.Seed<<8 + uint64(i), Measure: measure})
 		if err != nil {
 			return nil, fmt.Errorf("site %d: %w", i+1, err)
 		}

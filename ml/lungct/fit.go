@@ -22,6 +22,9 @@ type Recipe struct {
 	Members int
 	Layers  []train.Layer
 	Options train.Options // without a seed
+	// Federation is how Sites hospitals train a member together, each with the groups
+	// dealt to it; nil trains on all rows in one place.
+	Federation *Federation
 
 	// Describe makes the card of what was measured.
 	Describe func(Results) ml.Card
@@ -33,6 +36,9 @@ func (r Recipe) members(o Options) []train.Options {
 	out := make([]train.Options, r.Members)
 	for k := range out {
 		out[k] = r.Options
+		if r.Federation != nil {
+			out[k].Epochs = r.Federation.Rounds
+		}
 		out[k].Seed = (o.Seed-1)*uint64(r.Members) + 1 + uint64(k)
 		if o.Epochs > 0 {
 			out[k].Epochs = o.Epochs
@@ -69,7 +75,14 @@ func (r Recipe) fit(ctx context.Context, set []slice, o Options, progress train.
 	}
 	var nets []ml.Graph
 	for k, opt := range r.members(o) {
-		g, err := train.Fit(ctx, r.Name, shape, r.Layers, opt, ex, progress.Of(fmt.Sprintf("%s, network %d of %d", stage, k+1, r.Members)))
+		var g ml.Graph
+		var err error
+		tell := progress.Of(fmt.Sprintf("%s, network %d of %d", stage, k+1, r.Members))
+		if r.Federation != nil {
+			g, err = r.Federation.fit(ctx, set, opt.Seed, o.Epochs, tell)
+		} else {
+			g, err = train.Fit(ctx, r.Name, shape, r.Layers, opt, ex, tell)
+		}
 		if err != nil {
 			return nil, err
 		}

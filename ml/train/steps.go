@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // Steps are some gradient steps from the values that a network has: what one site
@@ -29,8 +30,8 @@ type Steps struct {
 }
 
 // Step trains for s.Count steps on the examples, which it goes through in an order
-// drawn from s.Seed, and then measures what normalisation needs on all of them.
-// It returns the mean loss of the steps. The same values, examples and seed give
+// drawn from s.Seed. What normalisations need is measured by Measure, after the last
+// round. It returns the mean loss of the steps. The same values, examples and seed give
 // the same network on one processor architecture.
 func (n *Network) Step(ctx context.Context, set Examples, s Steps) (loss float64, err error) {
 	if err := n.fits(set); err != nil {
@@ -62,10 +63,50 @@ func (n *Network) Step(ctx context.Context, set Examples, s Steps) (loss float64
 			n.descend(s)
 		}
 	}
-	if n.Normalised() {
-		n.settle(set)
-	}
 	return loss, nil
+}
+
+// Norms returns how many normalisations the network has.
+func (n *Network) Norms() int { return len(n.norms()) }
+
+// Measure makes the means and mean squares of every normalisation those of the
+// examples, each layer's input taken with what the normalisations before it had: over
+// sites, the mean of what they measure is right for the first normalisation after one
+// round of it, for the second after two, and so on. Nothing is learned.
+func (n *Network) Measure(set Examples) error {
+	if err := n.fits(set); err != nil {
+		return err
+	}
+	in := n.batchOf(set)
+	type measured struct{ mean, variance []float32 }
+	var all []measured
+	for _, l := range n.net.layers {
+		norm, ok := l.(*batchNorm[float32])
+		if !ok {
+			in = l.forward(in, false)
+			continue
+		}
+		mean, variance := slices.Clone(norm.mean), slices.Clone(norm.variance)
+		norm.measure(in)
+		all = append(all, measured{slices.Clone(norm.mean), slices.Clone(norm.variance)})
+		copy(norm.mean, mean)
+		copy(norm.variance, variance)
+		in = l.forward(in, false)
+	}
+	for i, norm := range n.norms() {
+		copy(norm.mean, all[i].mean)
+		copy(norm.variance, all[i].variance)
+	}
+	return nil
+}
+
+// batchOf returns the examples as they are.
+func (n *Network) batchOf(set Examples) batch[float32] {
+	in := batch[float32]{n: len(set.Images), c: n.net.shape[0], h: n.net.shape[1], w: n.net.shape[2], x: make([]float32, 0, len(set.Images)*len(set.Images[0]))}
+	for _, im := range set.Images {
+		in.x = append(in.x, im...)
+	}
+	return in
 }
 
 // correct adds the pull to the first values and the correction to the gradients.
@@ -118,16 +159,11 @@ func (n *Network) Gradient(set Examples) (grad []float64, loss float64, err erro
 	if err := n.fits(set); err != nil {
 		return nil, 0, err
 	}
-	size := len(set.Images[0])
-	in := batch[float32]{n: len(set.Images), c: n.net.shape[0], h: n.net.shape[1], w: n.net.shape[2], x: make([]float32, 0, len(set.Images)*size)}
 	weights := set.Weights
-	for _, im := range set.Images {
-		in.x = append(in.x, im...)
-	}
 	for range len(set.Images) - len(weights) {
 		weights = append(weights, 1)
 	}
-	loss = n.net.learn(in, set.Labels, weights)
+	loss = n.net.learn(n.batchOf(set), set.Labels, weights)
 	for _, l := range n.net.layers {
 		for _, p := range l.params() {
 			grad = appendAll(grad, p.grad)

@@ -95,7 +95,7 @@ func (a *Accountant) epsilon(delta float64, more func(order float64) float64) fl
 
 // Sigma returns the least noise, to a thousandth and rounded up, with which `times`
 // sums at a rate stay within epsilon at delta. The error is that no noise under 1000
-// does.
+// does. Noise that a ledger's limit must cover is rdp.Sigma's, which is a little more.
 func Sigma(epsilon, delta, rate float64, times int) (float64, error) {
 	enough := func(thousandths int) (bool, error) {
 		var a Accountant

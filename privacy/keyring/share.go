@@ -11,6 +11,7 @@ import (
 
 	"manx/privacy"
 	"manx/privacy/notice"
+	"manx/privacy/shamir"
 )
 
 // A share is text: "manx-share-1-" and base32 (Crockford's digits, lower case)
@@ -48,21 +49,10 @@ func (k Kit) Shares(t, n int) ([]privacy.Secret[string], error) {
 	secret := k.get()
 	set := random(setSize)
 	shared := append(secret[:], shareDigest(set, secret[:])...)
-	coeffs := append([][]byte{shared}, make([][]byte, t-1)...)
-	for i := 1; i < t; i++ {
-		coeffs[i] = random(sharedSize)
-	}
 	out := make([]privacy.Secret[string], n)
-	for i := range out {
-		x := byte(i + 1)
-		b := append([]byte{byte(t), x}, set...)
-		for j := range sharedSize {
-			var y byte
-			for c := t - 1; c >= 0; c-- { // Horner
-				y = gfMul(y, x) ^ coeffs[c][j]
-			}
-			b = append(b, y)
-		}
+	for i, value := range shamir.Deal(shared, t, n, random((t-1)*sharedSize)) {
+		b := append([]byte{byte(t), byte(i + 1)}, set...)
+		b = append(b, value...)
 		b = append(b, shareSum(b)...)
 		out[i] = privacy.Hide(sharePrefix + shareEncoding.EncodeToString(b))
 	}
@@ -97,7 +87,12 @@ func JoinShares(texts []string) (Kit, error) {
 	if t := int(first.threshold); len(all) < t {
 		return Kit{}, notice.New(notice.Invalid, fmt.Sprintf("%d different shares are needed; these are %d", t, len(all)), "ask more of your guardians")
 	}
-	shared := interpolate(all[:first.threshold])
+	var at []byte
+	var values [][]byte
+	for _, s := range all[:first.threshold] {
+		at, values = append(at, s.index), append(values, s.value)
+	}
+	shared := shamir.Join(at, values)
 	if subtle.ConstantTimeCompare(shareDigest(first.set, shared[:kitSize]), shared[kitSize:]) != 1 {
 		return Kit{}, notice.New(notice.Integrity, "the shares do not fit together: one of them was altered", "try with other guardians' shares")
 	}
@@ -141,43 +136,4 @@ func shareDigest(set, secret []byte) []byte {
 	h.Write(set)
 	h.Write(secret)
 	return h.Sum(nil)[:digestSize]
-}
-
-// interpolate returns the polynomials' values at 0 (Lagrange). The indices are
-// public and distinct; the values are not branched on.
-func interpolate(shares []share) []byte {
-	out := make([]byte, sharedSize)
-	for i, s := range shares {
-		l := byte(1)
-		for j, o := range shares {
-			if i != j {
-				l = gfMul(l, gfMul(o.index, gfInverse(o.index^s.index)))
-			}
-		}
-		for b := range out {
-			out[b] ^= gfMul(l, s.value[b])
-		}
-	}
-	return out
-}
-
-// gfMul multiplies in GF(2^8) modulo x^8+x^4+x^3+x+1, in constant time: no
-// table and no branch depends on a or b.
-func gfMul(a, b byte) (p byte) {
-	for range 8 {
-		p ^= a & -(b & 1)
-		a = a<<1 ^ 0x1b&-(a>>7)
-		b >>= 1
-	}
-	return p
-}
-
-// gfInverse returns a^254, which is 1/a, and 0 for 0.
-func gfInverse(a byte) byte {
-	r := byte(1)
-	for range 7 {
-		a = gfMul(a, a) // a^2, a^4, … a^128
-		r = gfMul(r, a)
-	}
-	return r
 }

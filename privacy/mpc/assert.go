@@ -44,16 +44,27 @@ func (s *Session) OpenBits(x Share) ([]bool, error) {
 	if err := s.Assert(whole); err != nil {
 		return nil, err
 	}
-	s.step = "opening of bits"
-	v = s.mul(v, s.public(fill(v.len(), 1))) // hides what the shares were made of
-	s.verify()
-	if s.failed() != nil {
-		return nil, s.failed()
-	}
-	out := make([]bool, v.len())
-	for i, b := range s.reveal(v) {
+	values, err := s.OpenValues(x)
+	out := make([]bool, len(values))
+	for i, b := range values {
 		out[i] = b == 1
 	}
+	return out, err
+}
+
+// OpenValues opens values to all three, who learn them: it is for what the three go
+// on by, and may be told. Output is for results. In sessions with abort all that was
+// computed so far is verified before.
+func (s *Session) OpenValues(x Share) ([]uint64, error) {
+	if err := s.enter("opening of values", x); err != nil {
+		return nil, err
+	}
+	v := s.mul(x.vec(), s.public(fill(x.Len(), 1))) // hides what the shares were made of
+	s.verify()
+	if s.failed() != nil || v.len() == 0 {
+		return nil, s.failed()
+	}
+	out := s.reveal(v)
 	return out, s.failed()
 }
 

@@ -452,3 +452,28 @@ func TestSharesThatDoNotOpenAreDoneWithout(t *testing.T) {
 	}
 	w.expect(s, others(5)...)
 }
+
+// A dealer that seals to one holder another share than it commits to does not get
+// that holder blamed: it opens nothing of it.
+func TestAShareThatIsNotCommittedToIsNotOpened(t *testing.T) {
+	w := newWorld(t, 5, 4, 10)
+	w.start()
+	s, err := w.run(nil, func(step, site int, m []byte) {
+		switch {
+		case step == 2 && site == 1:
+			piece := m[headSize+4*digestSize+2*pieceSize:][:pieceSize] // the third holder beside: 3
+			key, err := w.sites[1].site.sealed(3, 1, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy(piece[2*digestSize:], sealOnce(key, make([]byte, 2*secretSize), piece[:2*digestSize]))
+			copy(m, signed(w.sites[1].account, m[:len(m)-64]))
+		case step == 5 && site == 3 && m[headSize+openedShare] != nothing:
+			t.Error("a share is opened that its dealer did not commit to")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, others(5)...)
+}

@@ -25,32 +25,48 @@ import (
 // so that a busy machine is busy for all three. What is reported are medians, and
 // medians of the ratios to the plain average.
 func BenchmarkRound(b *testing.B) {
-	for _, n := range []int{4, 10, 20} {
+	for _, n := range []int{4, 10, 20, 40} {
 		for _, length := range []int{10_000, 100_000, 1_000_000} {
+			// From 20 hospitals on a sparse graph will do, a tenth of them colluding and a
+			// tenth vanishing; of 20 both are measured.
+			degree, needed := Sparse(n, n/10, n/10)
 			b.Run(fmt.Sprintf("hospitals=%d/parameters=%d", n, length), func(b *testing.B) {
-				hub := meet(b, n, length)
-				var plain, short, masked, dropped []taken
-				for b.Loop() {
-					plain = append(plain, hub.plain(false))
-					short = append(short, hub.plain(true))
-					masked = append(masked, hub.masked(false))
-					dropped = append(dropped, hub.masked(true))
+				if n > 20 {
+					b.Skip("in a sparse graph alone")
 				}
-				b.ReportMetric(float64(plain[0].up)/1e6, "MB-plain")
-				b.ReportMetric(median(plain, masked, func(p, m taken) float64 { return m.up / p.up }), "bytes-ratio")
-				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.wall * 1e3 }), "ms-plain")
-				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.wall * 1e3 }), "ms-masked")
-				b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.cpu * 1e3 }), "cpu-ms-plain")
-				b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.cpu * 1e3 }), "cpu-ms-masked")
-				for _, of := range []struct {
-					name        string
-					plain, runs []taken
-				}{{"", plain, masked}, {"-dropout", short, dropped}} {
-					b.ReportMetric(median(of.plain, of.runs, func(p, m taken) float64 { return m.wall / p.wall }), "wall-ratio"+of.name)
-					b.ReportMetric(median(of.plain, of.runs, func(p, m taken) float64 { return m.cpu / p.cpu }), "cpu-ratio"+of.name)
-				}
+				measure(b, n, length, 0, 0)
 			})
+			if degree > 0 && n >= 20 {
+				b.Run(fmt.Sprintf("hospitals=%d,neighbours=%d/parameters=%d", n, degree, length), func(b *testing.B) {
+					measure(b, n, length, degree, needed)
+				})
+			}
 		}
+	}
+}
+
+func measure(b *testing.B, n, length, degree, needed int) {
+	hub := meet(b, n, length)
+	hub.round.Degree, hub.round.Needed = degree, needed
+	var plain, short, masked, dropped []taken
+	for b.Loop() {
+		plain = append(plain, hub.plain(false))
+		short = append(short, hub.plain(true))
+		masked = append(masked, hub.masked(false))
+		dropped = append(dropped, hub.masked(true))
+	}
+	b.ReportMetric(float64(plain[0].up)/1e6, "MB-plain")
+	b.ReportMetric(median(plain, masked, func(p, m taken) float64 { return m.up / p.up }), "bytes-ratio")
+	b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.wall * 1e3 }), "ms-plain")
+	b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.wall * 1e3 }), "ms-masked")
+	b.ReportMetric(median(plain, plain, func(p, _ taken) float64 { return p.cpu * 1e3 }), "cpu-ms-plain")
+	b.ReportMetric(median(plain, masked, func(_, m taken) float64 { return m.cpu * 1e3 }), "cpu-ms-masked")
+	for _, of := range []struct {
+		name        string
+		plain, runs []taken
+	}{{"", plain, masked}, {"-dropout", short, dropped}} {
+		b.ReportMetric(median(of.plain, of.runs, func(p, m taken) float64 { return m.wall / p.wall }), "wall-ratio"+of.name)
+		b.ReportMetric(median(of.plain, of.runs, func(p, m taken) float64 { return m.cpu / p.cpu }), "cpu-ratio"+of.name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package secagg
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -39,6 +40,71 @@ func TestASparseGraph(t *testing.T) {
 	}
 	if same > 4 {
 		t.Errorf("another round has the graph of this one at %d sites", same)
+	}
+}
+
+// In a sparse graph too a site opens nothing on fewer signatures than the threshold,
+// whosever they are, nor with a roster that has other keys for it or a neighbour.
+func TestASparseGraphBelievesNobody(t *testing.T) {
+	w := newWorld(t, 20, 14, 3)
+	w.round.Degree, w.round.Needed = 4, 4
+	w.start()
+	told := w.until(2)
+	graph := w.round.neighbours()
+	for name, at := range map[string]int{"its own keys": 0, "a neighbour's keys": graph[0][1]} {
+		bad := slices.Clone(told[0])
+		bad[headSize+keySize+3+at*keysSize+headSize] ^= 1
+		if _, err := w.sites[0].site.Shares(signed(w.coordinator.account, bad[:len(bad)-64])); err == nil {
+			t.Errorf("%s altered: taken", name)
+		}
+	}
+	for step := 2; step <= 4; step++ {
+		for i, p := range w.sites {
+			m, err := p.answer(step, told[i])
+			if err == nil {
+				err = w.hub.Take(m)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		if told, err = w.hub.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The places of the signatures that are spoiled, from the last on.
+	spoil := func(n int, near bool) []byte {
+		m := slices.Clone(told[0])
+		for i := 19; i > 0 && n > 0; i-- {
+			if slices.Contains(graph[0], i) == near {
+				m[headSize+3+i*64] ^= 1
+				n--
+			}
+		}
+		return m
+	}
+	for name, m := range map[string][]byte{"a neighbour's": spoil(1, true), "seven others'": spoil(7, false)} {
+		if _, err := w.sites[0].site.Unmask(m); err == nil {
+			t.Errorf("%s signatures are spoiled: shares are opened", name)
+		}
+	}
+	if _, err := w.sites[0].site.Unmask(spoil(6, false)); err != nil {
+		t.Errorf("fourteen have signed: %v", err)
+	}
+}
+
+// Where too few of a site's neighbours stay to the end the round says who is gone,
+// and blames nobody.
+func TestASparseGraphThatFallsApart(t *testing.T) {
+	w := newWorld(t, 20, 11, 3)
+	w.round.Degree, w.round.Needed = 4, 4
+	w.start()
+	near := w.round.neighbours()[0]
+	_, err := w.run(map[int]int{near[0]: 4, near[1]: 4}, nil)
+	short, ok := errors.AsType[*ShortError](err)
+	if !ok || !slices.Contains(short.Missing, near[0]) || !slices.Contains(short.Missing, near[1]) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -47,7 +47,7 @@ func (r Round) Check() error {
 	case len(r.Coordinator) != ed25519.PublicKeySize:
 		return errors.New("secagg: no key of the coordinator")
 	case r.Threshold > n || 2*r.Threshold <= n+1:
-		return fmt.Errorf("secagg: a threshold of %d of %d sites: more than half and a half", r.Threshold, n)
+		return fmt.Errorf("secagg: a threshold of %d of %d sites: more than half of them and one", r.Threshold, n)
 	case r.Degree < 0 || r.Degree >= n || r.degree() > maxDegree || !r.complete() && r.Degree%2 != 0:
 		return fmt.Errorf("secagg: %d neighbours among %d sites", r.Degree, n)
 	case !r.complete() && r.Needed < 2:

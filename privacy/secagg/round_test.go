@@ -324,6 +324,9 @@ func TestMessagesOutOfTurn(t *testing.T) {
 	if _, err := w.sites[3].site.Shares(told[0]); err == nil {
 		t.Error("a site goes on with a roster that it is not in")
 	}
+	if w.hub.Step() != 2 {
+		t.Errorf("step %d after the first was closed", w.hub.Step())
+	}
 	if _, err := w.hub.Sum(); err == nil {
 		t.Error("a sum before its time")
 	}

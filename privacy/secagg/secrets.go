@@ -14,6 +14,8 @@ import (
 	"manx/privacy/reveal"
 )
 
+const secretSize = 32 // of what is dealt in shares
+
 // NewSeed returns what all of a side's secrets of one round follow from. It is kept
 // until the round is over, sealed, and then destroyed: with the seed, who recorded
 // the messages reads the update.
@@ -122,3 +124,13 @@ func commitment(round [32]byte, use string, dealer, to int, secret [secretSize]b
 
 // maskKey is of a site's own mask.
 func maskKey(self [secretSize]byte, round [32]byte) [32]byte { return derive(self[:], round, "mask") }
+
+// publicOf returns the public key of a masking key that was rebuilt, nil of bytes
+// that are none.
+func publicOf(key [secretSize]byte) (*ecdh.PrivateKey, []byte) {
+	k, err := ecdh.X25519().NewPrivateKey(key[:])
+	if err != nil {
+		return nil, nil
+	}
+	return k, k.PublicKey().Bytes()
+}

@@ -2,8 +2,6 @@ package secagg
 
 import (
 	"bytes"
-	"crypto/ecdh"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
@@ -13,6 +11,7 @@ import (
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
+	"manx/privacy/shamir"
 )
 
 // A Site is one hospital's side of one round. Its five methods are called in order,
@@ -208,9 +207,13 @@ func (s *Site) readRoster(in []byte) error {
 	if err != nil {
 		return err
 	}
+	near := set(s.graph[s.place])
 	for i, k := range all {
-		if here[i] == s.place && bytes.Equal(k, own) {
-			continue
+		if here[i] == s.place && !bytes.Equal(k, own) {
+			return notice.New(notice.Integrity, "the coordinator's roster has other keys for this hospital than its own", "leave this round, and tell the other hospitals")
+		}
+		if !near.has(here[i]) {
+			continue // whose keys are not used: its neighbours look at them
 		}
 		place, p, err := s.round.readKeys(s.digest, k)
 		if err != nil || place != here[i] {
@@ -218,7 +221,7 @@ func (s *Site) readRoster(in []byte) error {
 		}
 		t.keys[place] = p
 	}
-	if _, other := t.keys[s.place]; other || !here.has(s.place) {
+	if !here.has(s.place) {
 		return notice.New(notice.Integrity, "the coordinator's roster is without this hospital's keys", "leave this round, and tell the other hospitals")
 	}
 	if len(here) < s.round.Threshold || len(here.of(s.holders(s.place), -1)) < s.round.needed() {
@@ -290,11 +293,12 @@ func badKey(of int) error {
 func (s *Site) dealt() map[int]held {
 	all, t := s.holders(s.place), s.round.needed()
 	noise := s.secrets.noise(2 * (t - 1) * secretSize)
-	self := deal(s.secrets.self(), t, len(all), noise[:len(noise)/2])
-	key := deal([secretSize]byte(s.secrets.masking().Bytes()), t, len(all), noise[len(noise)/2:])
+	secret := s.secrets.self()
+	self := shamir.Deal(secret[:], t, len(all), noise[:len(noise)/2])
+	key := shamir.Deal(s.secrets.masking().Bytes(), t, len(all), noise[len(noise)/2:])
 	out := map[int]held{}
 	for i, to := range all {
-		out[to] = held{self[i], key[i]}
+		out[to] = held{[secretSize]byte(self[i]), [secretSize]byte(key[i])}
 	}
 	return out
 }
@@ -405,115 +409,4 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 	header := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
 	copy(message, signed(s.signer, append(header, tag[:]...)))
 	return message, nil
-}
-
-// readSurvivors takes whose masked updates arrived.
-func (s *Site) readSurvivors(in []byte) error {
-	place, body, err := survivors.body(s.digest, in)
-	if err != nil || place != s.place {
-		return fmt.Errorf("%w: no survivors for this site", ErrMalformed)
-	}
-	here, rest, err := readSet(body, len(s.round.Sites))
-	if err != nil || len(rest) > 0 {
-		return fmt.Errorf("%w: no set of survivors", ErrMalformed)
-	}
-	if !here.has(s.place) || !here.within(s.shared.set) || len(here) < s.round.Threshold {
-		return notice.New(notice.Integrity, "the coordinator names survivors who were not there before, too few, or not this hospital", "leave this round, and tell the other hospitals")
-	}
-	s.staying = here
-	return nil
-}
-
-// Agree takes whose masked updates arrived and returns the site's fourth message:
-// its signature of that set.
-func (s *Site) Agree(survivors []byte) ([]byte, error) {
-	return s.say(agreedFrom, survivors, func() ([]byte, error) {
-		return signed(s.signer, agreement(s.round, s.digest, s.place, s.shared.view, s.staying)), nil
-	})
-}
-
-// agreement is what a site signs of a set of survivors.
-func agreement(r Round, digest [32]byte, place int, view [32]byte, staying set) []byte {
-	b := append(agreedFrom.head(digest, place, 0), view[:]...)
-	return append(b, staying.bitmap(len(r.Sites))...)
-}
-
-// readSignatures makes sure that a threshold of the survivors signed the set that
-// this site signed, and that each neighbour among them has masked with the same
-// others as this site: it says so in what it signed now, or then.
-func (s *Site) readSignatures(in []byte) error {
-	place, body, err := signatures.body(s.digest, in)
-	if err != nil || place != s.place {
-		return fmt.Errorf("%w: no signatures for this site", ErrMalformed)
-	}
-	by, rest, err := readSet(body, len(s.round.Sites))
-	if err != nil {
-		return err
-	}
-	silent := by.without(s.staying.of(s.graph[s.place], s.place))
-	now := len(by) * ed25519.SignatureSize
-	if len(rest) < now {
-		return fmt.Errorf("%w: cut short", ErrMalformed)
-	}
-	then, err := parts(rest[now:], len(silent), headerSize-headSize-digestSize)
-	if err != nil {
-		return err
-	}
-	if len(by) < s.round.Threshold || !by.within(s.staying) {
-		return unagreed()
-	}
-	for i, place := range by {
-		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
-		if place == s.place {
-			continue // it signed what it compares the others with
-		}
-		if _, err := unsigned(s.round.Sites[place], append(m, rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]...)); err != nil {
-			return unagreed()
-		}
-	}
-	for i, place := range silent {
-		m := append(maskedFrom.head(s.digest, place, headerSize), s.shared.view[:]...)
-		if _, err := unsigned(s.round.Sites[place], append(m, then[i]...)); err != nil {
-			return unagreed()
-		}
-	}
-	return nil
-}
-
-func unagreed() error {
-	return notice.New(notice.Integrity, "too few hospitals have signed what the coordinator told this one of who takes part", "open nothing: leave this round, and tell the other hospitals")
-}
-
-// Unmask takes the survivors' signatures and returns the site's last message: a
-// share of the own mask's seed of each neighbour who stayed and of its own, and of
-// the key of each who did not. Never both of one site: what it is of follows from
-// the set that this site signed, once.
-func (s *Site) Unmask(signatures []byte) ([]byte, error) { return s.say(opened, signatures, s.unmask) }
-
-func (s *Site) unmask() ([]byte, error) {
-	b := opened.head(s.digest, s.place, 0)
-	for _, dealer := range s.shared.set.of(s.holders(s.place), -1) {
-		get, ok := s.shared.held[dealer]
-		switch {
-		case !ok:
-			b = append(append(b, nothing), make([]byte, secretSize)...)
-		case s.staying.has(dealer):
-			h := get()
-			b = append(append(b, ofMask), h.self[:]...)
-		default:
-			h := get()
-			b = append(append(b, ofKey), h.key[:]...)
-		}
-	}
-	return signed(s.signer, b), nil
-}
-
-// publicOf returns the public key of a masking key that was rebuilt, nil of bytes
-// that are none.
-func publicOf(key [secretSize]byte) (*ecdh.PrivateKey, []byte) {
-	k, err := ecdh.X25519().NewPrivateKey(key[:])
-	if err != nil {
-		return nil, nil
-	}
-	return k, k.PublicKey().Bytes()
 }

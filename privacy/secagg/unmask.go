@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"manx/privacy/notice"
+	"manx/privacy/shamir"
 )
 
 // Sum takes the masks off, with the shares that have been opened so far, and
@@ -60,10 +61,14 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 	}
 	needed := c.round.needed()
 	var at []byte
-	var shares [][secretSize]byte
-	var missing, lied []int
+	var shares [][]byte
+	var missing, gone, lied []int
 	for i, holder := range holders(c.graph, of) {
-		if len(at) == needed || !c.sets[agreedFrom].has(holder) {
+		if len(at) == needed {
+			break
+		}
+		if !c.sets[agreedFrom].has(holder) {
+			gone = append(gone, holder)
 			continue
 		}
 		m, ok := c.got[opened][holder]
@@ -82,17 +87,19 @@ func (c *Coordinator) rebuild(of int, mask bool) (secret [secretSize]byte, err e
 			lied = append(lied, holder)
 			continue
 		}
-		at, shares = append(at, byte(i+1)), append(shares, share)
+		at, shares = append(at, byte(i+1)), append(shares, share[:])
 	}
 	switch {
 	case len(at) < needed && len(missing) > 0:
 		return secret, c.short(len(c.got[opened]), missing)
 	case len(at) < needed && len(lied) > 0:
 		return secret, notice.New(notice.Integrity, fmt.Sprintf("hospital %d has opened a wrong share", lied[0]+1), "begin a new round without it")
+	case len(at) < needed && len(gone) > 0: // in a sparse graph
+		return secret, c.short(len(c.got[opened]), gone)
 	case len(at) < needed:
 		return secret, badShares(of)
 	}
-	secret = join(at, shares)
+	secret = [secretSize]byte(shamir.Join(at, shares))
 	if mask {
 		sum := commitment(c.digest, "self", of, of, secret)
 		if !bytes.Equal(sum[:], c.got[sharesFrom][of][headSize+digestSize:][:digestSize]) {

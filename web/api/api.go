@@ -25,7 +25,7 @@ const (
 	Faucet        = "/v1/faucet"
 	Tickets       = "/v1/tickets"
 	Workers       = "/v1/pool"
-	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum, holding
+	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum, training, holding
 	Movements     = "/v1/movements" // ?from=&before=&after=; of the caller's coins
 	Models        = "/v1/models"
 	Mints         = "/v1/mints"    // every change of the supply

@@ -375,7 +375,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Mine lists the states of one word ("rec", "grant", "job", "coin", "overlap", "sum", "escrow", "holding") that
+// Mine lists the states of one word ("rec", "grant", "job", "coin", "overlap", "sum", "training", "escrow", "holding") that
 // mention the client's party, newest first.
 func Mine[T any](ctx context.Context, c *Client, word string) ([]T, error) {
 	return list[T](ctx, c, api.Mine+"/"+word)

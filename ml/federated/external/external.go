@@ -90,6 +90,9 @@ func (s *site) Local(ctx context.Context, r federated.Round) (federated.Update, 
 	if len(r.Params) != s.Parameters {
 		return federated.Update{}, failed(nil, fmt.Sprintf("the round has %d parameters, and the proposal's model %d", len(r.Params), s.Parameters), "correct the proposal")
 	}
+	if r.Measure {
+		return federated.Update{}, notice.New(notice.Unsupported, "rounds that measure normalisations are not in the protocol of trainers", "propose a network without normalisation")
+	}
 	if err := s.writeExamples(); err != nil {
 		return federated.Update{}, err
 	}

@@ -213,6 +213,13 @@ func TestWhatCannotTrainIsRefused(t *testing.T) {
 	if _, err := tr.Bind(train.Examples{}); !notice.Is(err, notice.Invalid) {
 		t.Errorf("an empty site: %v", err)
 	}
+	m, err := tr.Bind(rows(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Local(t.Context(), federated.Round{Number: 1, Params: make([]float64, 3), Measure: true}); !notice.Is(err, notice.Unsupported) {
+		t.Errorf("a round of measuring: %v", err)
+	}
 	tr.Algorithm.Name = federated.Scaffold
 	if _, err := tr.Bind(rows(1, 2)); !notice.Is(err, notice.Unsupported) {
 		t.Errorf("scaffold: %v", err)

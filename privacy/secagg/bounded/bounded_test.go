@@ -102,7 +102,7 @@ func TestUpdatesBeyondTheBoundAreLeftOut(t *testing.T) {
 			}
 		})
 		raw(func(v []uint64) { v[0] = 41 })
-		raw(func(v []uint64) { v[0] = 2 })
+		raw(func(v []uint64) { clear(v); v[0] = 2 })
 		values, err := parties(t, l, sites, func(s *mpc.Session, updates []mpc.Share) (mpc.Share, error) {
 			a, err := l.Admit(s, updates)
 			if err != nil {

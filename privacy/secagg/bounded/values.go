@@ -91,11 +91,30 @@ type Logistic struct {
 	Labels []bool
 }
 
+func (m Logistic) margin(row []float64) (sum float64) {
+	for j, v := range row {
+		sum += v * m.Params[j]
+	}
+	return sum
+}
+
+func (a *Admitted) fits(m Logistic) error {
+	if len(m.Params) != a.layout.Length || len(m.Rows) == 0 || len(m.Labels) != len(m.Rows) {
+		return errors.New("bounded: a model of another length, or rows without labels")
+	}
+	for i, r := range m.Rows {
+		if len(r) != a.layout.Length {
+			return fmt.Errorf("bounded: row %d has %d values", i, len(r))
+		}
+	}
+	return nil
+}
+
 // Losses returns the mean logarithmic loss of the model with its parameters moved by
 // each set's mean update, by set, as fixed-point numbers. They stay on shares.
 func (a *Admitted) Losses(s *mpc.Session, sets [][]int, m Logistic) (mpc.Share, error) {
-	if len(m.Params) != a.layout.Length || len(m.Labels) != len(m.Rows) {
-		return mpc.Share{}, errors.New("bounded: a model of another length, or rows without labels")
+	if err := a.fits(m); err != nil {
+		return mpc.Share{}, err
 	}
 	moved, err := a.Means(s, sets, m.Rows)
 	if err != nil {
@@ -105,10 +124,7 @@ func (a *Admitted) Losses(s *mpc.Session, sets [][]int, m Logistic) (mpc.Share, 
 	n := len(m.Rows)
 	base, sign := make([]uint64, len(sets)*n), make([]uint64, len(sets)*n)
 	for k := range base {
-		margin := 0.0
-		for j, v := range m.Rows[k%n] {
-			margin += v * m.Params[j]
-		}
+		margin := m.margin(m.Rows[k%n])
 		fixed, err := mpc.Fixed(margin)
 		if err != nil || math.Abs(margin) > 1<<20 {
 			return mpc.Share{}, fmt.Errorf("bounded: the margin of row %d is out of range", k%n)
@@ -121,6 +137,35 @@ func (a *Admitted) Losses(s *mpc.Session, sets [][]int, m Logistic) (mpc.Share, 
 	c := s.Chain()
 	lost := c.Sum(c.Softplus(c.AddPublic(c.MulPublic(moved, sign), base)), n)
 	return c.Truncate(c.Scale(lost, uint64(math.Round(math.Exp2(20)/float64(n)))), 20), c.Err()
+}
+
+// Loss is Losses of one set, opened to the three parties: for contributions that ask
+// for one set after another by what they have learned. Of nobody it is the loss of the
+// model as it is. Where the sets are known beforehand, Combine tells less.
+func (a *Admitted) Loss(s *mpc.Session, set []int, m Logistic) (float64, error) {
+	if err := a.fits(m); err != nil {
+		return 0, err
+	}
+	if len(set) == 0 {
+		sum := 0.0
+		for i, row := range m.Rows {
+			margin := m.margin(row)
+			if m.Labels[i] {
+				margin = -margin
+			}
+			sum += math.Max(margin, 0) + math.Log1p(math.Exp(-math.Abs(margin)))
+		}
+		return sum / float64(len(m.Rows)), nil
+	}
+	x, err := a.Losses(s, [][]int{set}, m)
+	if err != nil {
+		return 0, err
+	}
+	values, err := s.OpenValues(x)
+	if err != nil {
+		return 0, err
+	}
+	return mpc.Real(values[0]), nil
 }
 
 // Combine returns linear combinations of values with public coefficients, a row each:

@@ -115,6 +115,33 @@ func TestValuesOfSets(t *testing.T) {
 	}
 }
 
+// Sets that are asked for one after another are told to all three parties alike.
+func TestLossesOneAfterAnother(t *testing.T) {
+	c := newCohort(t)
+	var told [mpc.Parties][]float64
+	sets := [][]int{nil, {3}, {0, 1, 2}}
+	c.run(t, func(s *mpc.Session, a *Admitted) (mpc.Share, error) {
+		for _, set := range sets {
+			v, err := a.Loss(s, set, c.model)
+			if err != nil {
+				return mpc.Share{}, err
+			}
+			told[s.Party()] = append(told[s.Party()], v)
+		}
+		short := c.model
+		short.Labels = short.Labels[1:]
+		if _, err := a.Loss(s, nil, short); err == nil {
+			t.Error("rows without labels are taken")
+		}
+		return s.Public([]uint64{0}), nil
+	})
+	for i, set := range sets {
+		if want := c.loss(set); math.Abs(told[0][i]-want) > 6e-4 || told[1][i] != told[0][i] || told[2][i] != told[0][i] {
+			t.Errorf("set %v: %v, %v and %v, not %g", set, told[0][i], told[1][i], told[2][i], want)
+		}
+	}
+}
+
 // Of contributions only they are opened; they are those of the clear, and Shapley's
 // add up to what all sites together save.
 func TestContributions(t *testing.T) {

@@ -92,22 +92,47 @@ func (h *Hospital) version(on owner.SignedTraining, recipe Recipe) (s federated.
 	return readVersion(b, on.Model.Parameters)
 }
 
-// lead carries out the round under way and closes it, with a result or without.
+// lead carries out the round under way and closes it, with a result or without. What
+// it closes with is kept before any site hears that its part is done: a coordinator
+// that is killed later needs none of them again.
 func (h *Hospital) lead(ctx context.Context, on owner.SignedTraining, recipe Recipe, state federated.State) error {
-	roster, err := h.roster(ctx, on)
+	dir, err := made(folder(h.Dir).round(on.ID, on.Round, sideCoordinator))
 	if err != nil {
 		return err
 	}
+	file := filepath.Join(dir, "closing.json")
 	closing := ledger.CloseRound{Training: on.ID, Round: on.Round}
-	if roster != nil {
-		next, sites, err := h.gather(ctx, on, recipe, state, roster)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	if b, err := os.ReadFile(file); err == nil {
+		if err := ledger.Decode(b, &closing); err != nil {
+			return fmt.Errorf("closing: %w", err)
 		}
-		if err == nil {
-			closing.Result, closing.Sites, closing.Records = hashOf(writeVersion(next)), sites, on.Minimum*len(sites)
-		} else {
-			h.tell(ctx, "round/"+string(on.ID), on.ID, err)
+	} else {
+		roster, err := h.roster(ctx, on, dir)
+		if err != nil {
+			return err
+		}
+		keep := func(version []byte, sites []ledger.PartyID) error {
+			closing.Result, closing.Sites, closing.Records = hashOf(version), sites, on.Minimum*len(sites)
+			if _, err := made(filepath.Dir(folder(h.Dir).version(on.ID, on.Round))); err != nil {
+				return err
+			}
+			b, err := json.Marshal(closing)
+			if err != nil {
+				return fmt.Errorf("encode closing: %w", err)
+			}
+			if err := durable.WriteFile(folder(h.Dir).version(on.ID, on.Round), version); err != nil {
+				return err
+			}
+			return durable.WriteFile(file, b)
+		}
+		if roster != nil {
+			err := h.gather(ctx, on, recipe, state, roster, keep)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				h.tell(ctx, "round/"+string(on.ID), on.ID, err)
+			}
 		}
 	}
 	if _, err := h.Party.Do(ctx, closing); err != nil {
@@ -118,16 +143,12 @@ func (h *Hospital) lead(ctx context.Context, on owner.SignedTraining, recipe Rec
 		what = "the round has no result"
 	}
 	h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: what})
-	return folder(h.Dir).forget(on.ID, on.Round)
+	return folder(h.Dir).forget(on.ID, on.Round+1, sideCoordinator)
 }
 
 // roster waits for sites to cover the round and settles, once, who is in it: nil
 // where too few have come.
-func (h *Hospital) roster(ctx context.Context, on owner.SignedTraining) (roster []owner.TrainingMember, err error) {
-	dir, err := made(folder(h.Dir).round(on.ID, on.Round, "coordinator"))
-	if err != nil {
-		return nil, err
-	}
+func (h *Hospital) roster(ctx context.Context, on owner.SignedTraining, dir string) (roster []owner.TrainingMember, err error) {
 	file := filepath.Join(dir, "roster.json")
 	var begin beginning
 	if b, err := os.ReadFile(file); err == nil {
@@ -172,22 +193,23 @@ func (h *Hospital) roster(ctx context.Context, on owner.SignedTraining) (roster 
 	return roster, nil
 }
 
-// gather adds the sites' masked updates and returns the next version, which it keeps,
-// and whose updates are in it.
-func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe Recipe, state federated.State, roster []owner.TrainingMember) (next federated.State, sites []ledger.PartyID, err error) {
+// gather adds the sites' masked updates and has the next version kept, and whose
+// updates are in it.
+func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe Recipe, state federated.State, roster []owner.TrainingMember,
+	keep func(version []byte, sites []ledger.PartyID) error) (err error) {
 	own, err := h.Party.StreamKey(owner.Coordinates)
 	if err != nil {
-		return next, nil, err
+		return err
 	}
 	round := recipe.secure(on, on.Round, roster, h.Party.Keys.Public())
-	journal, err := secagg.OpenFiles(folder(h.Dir).round(on.ID, on.Round, "coordinator"))
+	journal, err := secagg.OpenFiles(folder(h.Dir).round(on.ID, on.Round, sideCoordinator))
 	if err != nil {
-		return next, nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	c, err := secagg.NewCoordinator(round, h.Party.Keys, seed(own, round.ID), journal)
 	if err != nil {
-		return next, nil, err
+		return err
 	}
 	serve := newServer(c)
 	var begin beginning
@@ -196,7 +218,7 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	}
 	said, err := json.Marshal(begin)
 	if err != nil {
-		return next, nil, fmt.Errorf("encode roster: %w", err)
+		return fmt.Errorf("encode roster: %w", err)
 	}
 	version := writeVersion(state)
 	within, cancel := context.WithCancel(ctx)
@@ -223,26 +245,23 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	}
 	sum, err := serve.run(ctx, h.Patience)
 	if err != nil {
-		return next, nil, err
+		return err
 	}
+	var sites []ledger.PartyID
 	for _, place := range sum.Sites {
 		sites = append(sites, roster[place].Site)
 	}
 	next, e, err := recipe.next(on, state, sum.Totals)
-	if err == nil {
-		err = folder(h.Dir).keepEvaluation(on.ID, e)
-	}
 	if err != nil {
-		return next, nil, err
+		serve.fail(err)
+		return err
 	}
-	if _, err := made(filepath.Dir(folder(h.Dir).version(on.ID, on.Round))); err != nil {
-		return next, nil, err
+	if err := errors.Join(folder(h.Dir).keepEvaluation(on.ID, e), keep(writeVersion(next), sites)); err != nil {
+		return err
 	}
-	if err := durable.WriteFile(folder(h.Dir).version(on.ID, on.Round), writeVersion(next)); err != nil {
-		return next, nil, err
-	}
+	serve.release()
 	serve.drain(within, h.Every)
-	return next, sites, nil
+	return nil
 }
 
 // attend answers one site until its stream ends.

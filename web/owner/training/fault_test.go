@@ -8,11 +8,13 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"manx/ledger"
+	"manx/ledger/faulty"
 	"manx/ml/federated"
 	"manx/test/webtest"
 	"manx/web/owner"
@@ -90,7 +92,8 @@ func (w *wires) seen() int {
 }
 
 // Every round is one in which a hospital, or the coordinator, is killed when one more
-// of its messages was to be sent, and started again on its folder. Whatever the
+// of its messages was to be sent, and started again on its folder (of the coordinator's
+// messages every third, every one with MANX_LONG=1). Whatever the
 // message, the round has a result; it is the sum of exactly the sites that the
 // ledger names; and the next round follows.
 func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
@@ -105,9 +108,12 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 	}
 	r := recipe(false)
 	r.Network.Steps = 5
-	rounds := 60
+	rounds, step := 60, 3 // the coordinator says the same to four sites
 	if testing.Short() {
 		rounds = 12
+	}
+	if os.Getenv("MANX_LONG") != "" {
+		rounds, step = 90, 1
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(r, rounds))
 	if err != nil {
@@ -124,8 +130,8 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 		name string
 		site *site
 		as   string
-		step int // the coordinator says the same to four sites
-	}{{"a hospital", s.sites[2], owner.TakesPart, 1}, {"the coordinator", s.sites[0], owner.Coordinates, 3}}
+		step int
+	}{{"a hospital", s.sites[2], owner.TakesPart, 1}, {"the coordinator", s.sites[0], owner.Coordinates, step}}
 	round, killed := 0, map[string]int{}
 	for _, v := range victims {
 		key, err := v.site.Party.StreamKey(v.as)
@@ -146,6 +152,9 @@ func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
 			}
 			on := s.await(id, "a round in which "+v.name+" is killed", func(on ledger.Training) bool { return on.Round > round || on.Round == round && !on.Busy })
 			if len(on.Versions) != round {
+				for _, h := range s.sites {
+					t.Log(h.log.String())
+				}
 				t.Fatalf("%s was killed before its message %d: the round has no result", v.name, after+1)
 			}
 			if w.seen() <= after { // it had no more to say
@@ -230,7 +239,7 @@ func TestHospitalsVanish(t *testing.T) {
 	}
 	for _, h := range s.sites {
 		h.permit(s, id, 12)
-		h.patience = 300 * time.Millisecond
+		h.patience = time.Second
 		h.start()
 	}
 	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })
@@ -317,5 +326,53 @@ func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 	}
 	if !bytes.Contains([]byte(h.log.String()), []byte("fewer records with a live grant than the training's minimum")) {
 		t.Error("the site does not say why it takes no part")
+	}
+}
+
+// Every command of a training is lost once on its way, or has its reply lost: each has
+// one effect, and every round that was opened has a result.
+func TestInvariant8_CommandsOfATrainingAreLost(t *testing.T) {
+	for name, how := range map[string]faulty.Fault{"lost": faulty.Lost, "reply": faulty.Reply} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			tried, broken := map[string]bool{}, 0
+			serve := func(l ledger.Ledger) ledger.Ledger {
+				return faulty.New(l, func(c ledger.Command) faulty.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					k := c.Name + string(c.Author) + string(c.Body)
+					if !strings.HasPrefix(c.Name, "training.") || tried[k] {
+						return faulty.None
+					}
+					tried[k] = true
+					broken++
+					return how
+				})
+			}
+			s := begin(t, 3, webtest.Options{Serve: serve}, nil)
+			for i, h := range s.sites {
+				h.table(s, 12, uint64(i+1), nil)
+				h.allow(s, anything)
+			}
+			b := s.proposal(recipe(false), 3)
+			propose := func() (id ledger.TrainingID, err error) { return s.sites[0].Party.ProposeTraining(t.Context(), b) }
+			id, err := propose()
+			if err != nil { // as a person would
+				if id, err = propose(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, h := range s.sites {
+				h.permit(s, id, 12)
+				h.start()
+			}
+			on := s.await(id, "all rounds", func(on ledger.Training) bool { return on.Round == 3 && !on.Busy })
+			if len(on.Versions) != 3 || len(on.Votes) != 3 || broken < 3+1+3+9+3 {
+				t.Errorf("%d versions, %d votes, of %d commands that were broken", len(on.Versions), len(on.Votes), broken)
+			}
+			if all, err := s.sites[0].Party.Trainings(t.Context()); err != nil || len(all) != 1 {
+				t.Errorf("%d trainings were proposed: %v", len(all), err)
+			}
+		})
 	}
 }

@@ -65,6 +65,7 @@ func (h *Hospital) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	for {
+		h.obey(ctx)
 		all, err := h.Party.Trainings(ctx)
 		if err != nil && ctx.Err() == nil {
 			h.Log.WarnContext(ctx, "the hospital does not see the ledger", "err", err)

@@ -205,7 +205,7 @@ func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
 // await waits until a training is as it should be.
 func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training) bool) ledger.Training {
 	s.t.Helper()
-	for end := time.Now().Add(40 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		on := s.n.Story(s.t).Training(id)
 		if ok(on) {
 			return on

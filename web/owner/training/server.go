@@ -35,7 +35,8 @@ type server struct {
 	step    byte                    // whose messages are taken
 	told    map[byte]map[int][]byte // what each step that this process closed was answered
 	sum     *secagg.Sum
-	last    int // sites that were answered their last step
+	kept    bool // what follows from the sum is kept, and sites may hear that they are done
+	last    int  // sites that were answered their last step
 	failed  error
 	changed chan struct{} // closed, and made anew, when anything of this changes
 }
@@ -68,7 +69,7 @@ func (s *server) ask(ctx context.Context, place int, step byte, message []byte) 
 	}
 	s.change()
 	for {
-		if step == stepUnmask && s.sum != nil {
+		if step == stepUnmask && s.kept {
 			s.last++
 			s.change()
 			return nil, nil
@@ -157,6 +158,22 @@ func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, e
 			return secagg.Sum{}, ctx.Err()
 		}
 	}
+}
+
+// release lets the sites hear that their part is done.
+func (s *server) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = true
+	s.change()
+}
+
+// fail tells the sites that the round goes on without them.
+func (s *server) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+	s.change()
 }
 
 // drain gives the sites a moment to hear that their part is done.

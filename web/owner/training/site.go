@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func (h *Hospital) fits(on owner.SignedTraining, table string) error {
 
 // takePart covers the round under way and makes the site's part of it. It returns
 // when the round is over, or goes on without the site.
-func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) error {
+func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) (err error) {
 	j, decided, err := folder(h.Dir).joined(on.ID)
 	if err != nil || !decided || j.Table == "" {
 		return errors.Join(err, notice.New(notice.Conflict, "this site has lost which of its tables takes part in a training", "join it again: `manx train join`"))
@@ -66,6 +67,15 @@ func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) error 
 		}
 		h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "covers the round"})
 	}
+	if err := folder(h.Dir).forget(on.ID, on.Round, sideSite); err != nil { // what earlier ones left
+		return err
+	}
+	running := ctx
+	defer func() {
+		if running.Err() == nil { // the round is over, and not this process
+			err = errors.Join(err, folder(h.Dir).forget(on.ID, on.Round+1, sideSite))
+		}
+	}()
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	defer watch.Wait()
@@ -147,7 +157,7 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	if err != nil {
 		return err
 	}
-	dir, err := made(folder(h.Dir).round(on.ID, on.Round, "site"))
+	dir, err := made(folder(h.Dir).round(on.ID, on.Round, sideSite))
 	if err != nil {
 		return err
 	}
@@ -161,16 +171,19 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 		return err
 	}
 	d := dialogue{s, dir}
+	added := func() (secagg.Contribution, error) {
+		return d.added(func() (secagg.Contribution, error) { return h.contribution(ctx, s, on, recipe, table, len(roster)) })
+	}
 	told, err := d.say(stepKeys, site.Keys)
 	if err == nil && d.has(stepMasked) {
-		err = d.again(site)
+		err = d.again(site, added)
 	}
 	if err == nil {
 		told, err = d.say(stepShares, func() ([]byte, error) { return site.Shares(told) })
 	}
 	if err == nil {
 		told, err = d.say(stepMasked, func() ([]byte, error) {
-			c, err := h.contribution(ctx, s, on, recipe, table, len(roster))
+			c, err := added()
 			if err != nil {
 				return nil, err
 			}
@@ -212,14 +225,39 @@ func (d dialogue) has(step byte) bool {
 	return err == nil
 }
 
+// added returns what the site adds in the round: made once, and kept in the round's
+// folder until it is over, since what goes behind a mask must be the same again.
+func (d dialogue) added(train func() (secagg.Contribution, error)) (c secagg.Contribution, err error) {
+	file := filepath.Join(d.dir, "added")
+	if b, err := os.ReadFile(file); err == nil && len(b)%8 == 0 {
+		c.Weight = 1
+		for ; len(b) > 0; b = b[8:] {
+			c.Values = append(c.Values, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		}
+		return c, nil
+	}
+	if c, err = train(); err != nil {
+		return c, err
+	}
+	b := make([]byte, 0, 8*len(c.Values))
+	for _, v := range c.Values {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	return c, durable.WriteFile(file, b)
+}
+
 // again sends the masked update once more, on a stream that is not the one that it
 // was sent on.
-func (d dialogue) again(site *secagg.Site) error {
+func (d dialogue) again(site *secagg.Site, added func() (secagg.Contribution, error)) error {
 	told, err := os.ReadFile(d.file(stepShares))
 	if err != nil {
 		return fmt.Errorf("what the coordinator said: %w", err)
 	}
-	m, err := site.Masked(told, privacy.Secret[secagg.Contribution]{})
+	c, err := added()
+	if err != nil {
+		return err
+	}
+	m, err := site.Masked(told, privacy.Hide(c))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ package training
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,6 +33,12 @@ import (
 //	trainings/<id>/versions/<n>    parameters after a round, as coordinator
 type folder string
 
+// The sides of a round; a hospital may be both.
+const (
+	sideSite        = "site"
+	sideCoordinator = "coordinator"
+)
+
 func (f folder) policy() string           { return filepath.Join(string(f), "policy.json") }
 func (f folder) table(name string) string { return filepath.Join(string(f), "tables", name) }
 func (f folder) of(t ledger.TrainingID) string {
@@ -44,10 +51,20 @@ func (f folder) version(t ledger.TrainingID, n int) string {
 	return filepath.Join(f.of(t), "versions", strconv.Itoa(n))
 }
 
-// forget removes what a round kept that is over. Parameters stay.
-func (f folder) forget(t ledger.TrainingID, n int) error {
-	if err := os.RemoveAll(filepath.Join(f.of(t), strconv.Itoa(n))); err != nil {
-		return fmt.Errorf("forget round: %w", err)
+// forget removes what a side kept of rounds before one: journals, and what a site
+// added. Parameters, lists and evaluations stay.
+func (f folder) forget(t ledger.TrainingID, before int, side string) error {
+	all, err := os.ReadDir(f.of(t))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget rounds: %w", err)
+	}
+	for _, d := range all {
+		if n, err := strconv.Atoi(d.Name()); err == nil && n < before {
+			if err := os.RemoveAll(f.round(t, n, side)); err != nil {
+				return fmt.Errorf("forget rounds: %w", err)
+			}
+			_ = os.Remove(filepath.Join(f.of(t), d.Name())) // where the other side is done too
+		}
 	}
 	return nil
 }

@@ -1,0 +1,153 @@
+package contribution_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"manx/ml/federated/contribution"
+	"manx/privacy"
+	"manx/privacy/mpc"
+	"manx/privacy/mpc/link"
+	"manx/privacy/secagg/bounded"
+)
+
+// clear is the same game where somebody sees the updates.
+type clear struct {
+	updates []bounded.Update
+	model   bounded.Logistic
+}
+
+func (g clear) Sites() int { return len(g.updates) }
+
+func (g clear) Value(_ context.Context, s contribution.Set) (float64, error) {
+	params, weight := slices.Clone(g.model.Params), 0.0
+	for _, i := range s.Sites() {
+		weight += float64(g.updates[i].Weight)
+	}
+	for _, i := range s.Sites() {
+		for k, v := range g.updates[i].Values {
+			params[k] += v * float64(g.updates[i].Weight) / weight
+		}
+	}
+	sum := 0.0
+	for i, row := range g.model.Rows {
+		z := 0.0
+		for k, v := range row {
+			z += v * params[k]
+		}
+		if g.model.Labels[i] {
+			z = -z
+		}
+		sum += math.Max(z, 0) + math.Log1p(math.Exp(-math.Abs(z)))
+	}
+	return -sum / float64(len(g.model.Rows)), nil
+}
+
+// Three parties play on shares and come to what the clear game comes to: the values of
+// leaving one out, Shapley's, and that who sends the opposite of what it found is left
+// out. A site beyond the bound is not in the game.
+func TestContributionsOnShares(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(11, 12))
+	truth := []float64{1, -0.7, 0.5, 0.2}
+	l := bounded.Layout{Sites: 5, Length: 4, Bound: 2, Most: 100, Minimum: 5, Least: 2}
+	var g clear
+	g.model.Params = make([]float64, 4)
+	for range 80 {
+		row, z := make([]float64, 4), 0.0
+		for k := range row {
+			row[k] = rnd.NormFloat64()
+			z += row[k] * truth[k]
+		}
+		g.model.Rows, g.model.Labels = append(g.model.Rows, row), append(g.model.Labels, rnd.Float64() < 1/(1+math.Exp(-2*z)))
+	}
+	var dealt [][mpc.Parties][]byte
+	for i, w := range []uint32{100, 30, 60, 40} {
+		u := bounded.Update{Weight: w}
+		for _, v := range truth {
+			v += 0.3 * rnd.NormFloat64()
+			if i == 2 {
+				v = -v // the poisoner
+			}
+			u.Values = append(u.Values, v)
+		}
+		g.updates = append(g.updates, u)
+		shares, _, err := l.Deal(privacy.Hide(u))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dealt = append(dealt, shares)
+	}
+	beyond, _, err := mpc.DealSeeds([]uint64{50, 1 << 40, 0, 0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dealt = append(dealt, beyond)
+
+	type played struct {
+		leave, shapley []float64
+		stay           contribution.Set
+	}
+	play := func(g contribution.Game) (p played, err error) {
+		if p.leave, err = contribution.LeaveOneOut(t.Context(), g); err != nil {
+			return p, err
+		}
+		v, err := contribution.Shapley(t.Context(), g, contribution.Options{})
+		if err != nil {
+			return p, err
+		}
+		p.shapley = v.Of
+		p.stay, err = contribution.Screen(t.Context(), g, 2, 1e-2)
+		return p, err
+	}
+	want, err := play(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := link.Memory()
+	var got [mpc.Parties]played
+	var parties errgroup.Group
+	for i := range mpc.Parties {
+		parties.Go(func() error {
+			var updates []mpc.Share
+			for _, b := range dealt {
+				u, err := mpc.ReadSeeds(b[i], i, l.Values())
+				if err != nil {
+					return err
+				}
+				updates = append(updates, u)
+			}
+			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: mpc.WithAbort, Patience: time.Minute})
+			if err != nil {
+				return err
+			}
+			in, err := l.Admit(s, updates)
+			if err == nil {
+				got[i], err = play(contribution.Shared{Session: s, Updates: in, Model: g.model})
+			}
+			return errors.Join(err, s.Close())
+		})
+	}
+	if err := parties.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if want.stay != 0b1011 {
+		t.Fatalf("in the clear %b stay", want.stay)
+	}
+	for i, p := range got {
+		if p.stay != want.stay {
+			t.Errorf("party %d: %b stay", i, p.stay)
+		}
+		for k := range want.leave {
+			if len(p.leave) != 4 || math.Abs(p.leave[k]-want.leave[k]) > 1e-3 || math.Abs(p.shapley[k]-want.shapley[k]) > 1e-3 || p.shapley[k] != got[0].shapley[k] {
+				t.Errorf("party %d, site %d: %v and %v, not %v and %v", i, k, p.leave, p.shapley, want.leave, want.shapley)
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package training
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/storage/durable"
+)
+
+// An Order is what a person asks of a hospital's node. A keyring serves one process,
+// so while the node runs orders are left in its folder, and it obeys them.
+type Order struct {
+	What     string                  `json:"what"` // propose, status, join, decline, stop, release, assent
+	Training ledger.TrainingID       `json:"training,omitempty"`
+	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
+	Table    string                  `json:"table,omitempty"`
+	Export   bool                    `json:"export,omitempty"`
+	Release  *Release                `json:"release,omitempty"`
+}
+
+// An Answer is what became of an order. Training is of one that proposes.
+type Answer struct {
+	Training ledger.TrainingID `json:"training,omitempty"`
+	Status   []Status          `json:"status,omitempty"`
+	Released *Released         `json:"released,omitempty"`
+}
+
+// A Status is how a training stands, as the ledger and the site's folder tell.
+type Status struct {
+	ledger.Training
+	Epsilon float64 `json:"epsilon,omitempty"` // what it costs a record; 0 where nothing is promised
+	Table   string  `json:"table,omitempty"`   // of this site's that takes part
+	Granted int     `json:"granted"`           // live grants that this site has for it
+}
+
+// Do does what a person asks.
+func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
+	if o.What == "propose" && o.Proposal != nil {
+		a.Training, err = h.Party.ProposeTraining(ctx, *o.Proposal)
+		return a, err
+	}
+	if o.What == "status" && o.Training == "" {
+		a.Status, err = h.Statuses(ctx)
+		return a, err
+	}
+	on, err := h.Party.SignedTraining(ctx, o.Training)
+	if err != nil {
+		return a, err
+	}
+	switch o.What {
+	case "status":
+		s, err := h.status(ctx, on.Training)
+		return Answer{Status: []Status{s}}, err
+	case "join":
+		return a, h.Join(ctx, on.ID, o.Table, o.Export)
+	case "decline":
+		return a, h.Join(ctx, on.ID, "", false)
+	case "assent":
+		return a, h.Assent(ctx, on)
+	case "stop":
+		return a, h.Party.Once(ctx, "training/stop/"+string(on.ID), ledger.StopTraining{Training: on.ID})
+	case "release":
+		if o.Release != nil {
+			r, err := h.Release(ctx, on.ID, *o.Release)
+			return Answer{Released: &r}, err
+		}
+	}
+	return a, notice.New(notice.Invalid, "the hospital's node knows no such order", "use a `manx` of its version")
+}
+
+// Statuses returns how all trainings stand that concern the party, newest first.
+func (h *Hospital) Statuses(ctx context.Context) (all []Status, err error) {
+	list, err := h.Party.Trainings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, on := range list {
+		s, err := h.status(ctx, on)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, err error) {
+	s.Training = on
+	if !on.Noise.IsZero() {
+		price, err := on.Noise.Price()
+		if err != nil {
+			return s, err
+		}
+		s.Epsilon = float64(price.Epsilon()) / 1e6
+	}
+	j, _, err := folder(h.Dir).joined(on.ID)
+	if err != nil {
+		return s, err
+	}
+	s.Table = j.Table
+	if slices.Contains(on.Sites, h.Party.ID()) {
+		granted, err := h.granted(ctx, on.ID)
+		if err != nil {
+			return s, err
+		}
+		s.Granted = len(granted)
+	}
+	return s, nil
+}
+
+// An outcome is how an order's answer is left.
+type outcome struct {
+	Answer  Answer        `json:"answer"`
+	Problem *notice.Error `json:"problem,omitempty"`
+}
+
+func (f folder) orders() string { return filepath.Join(string(f), "orders") }
+
+const orderEnd, outcomeEnd = ".order", ".outcome"
+
+// Leave leaves an order for the node that runs on a folder, and waits for what became
+// of it.
+func Leave(ctx context.Context, dir string, o Order) (Answer, error) {
+	at, err := made(folder(dir).orders())
+	if err != nil {
+		return Answer{}, err
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return Answer{}, fmt.Errorf("encode order: %w", err)
+	}
+	file := filepath.Join(at, rand.Text())
+	if err := durable.WriteFile(file+orderEnd, b); err != nil {
+		return Answer{}, err
+	}
+	defer func() { _, _ = os.Remove(file+orderEnd), os.Remove(file+outcomeEnd) }()
+	for end := time.Now().Add(orderPatience); time.Now().Before(end); {
+		b, err := os.ReadFile(file + outcomeEnd)
+		if errors.Is(err, fs.ErrNotExist) {
+			if !pause(ctx, 100*time.Millisecond) {
+				return Answer{}, ctx.Err()
+			}
+			continue
+		}
+		var out outcome
+		if err == nil {
+			err = ledger.Decode(b, &out)
+		}
+		if err == nil && out.Problem != nil {
+			return out.Answer, out.Problem
+		}
+		return out.Answer, err
+	}
+	return Answer{}, notice.New(notice.Unavailable, "another manx process has this keyring open, and it is not `manx hospital`", "wait until it has ended, then try again")
+}
+
+const orderPatience = 30 * time.Second
+
+// obey does the orders that were left.
+func (h *Hospital) obey(ctx context.Context) {
+	all, err := os.ReadDir(folder(h.Dir).orders())
+	if err != nil {
+		return // nobody has ever left one
+	}
+	for _, d := range all {
+		name, ok := strings.CutSuffix(d.Name(), orderEnd)
+		if !ok {
+			continue
+		}
+		file := filepath.Join(folder(h.Dir).orders(), name)
+		b, err := os.ReadFile(file + orderEnd)
+		if err != nil {
+			continue // who left it has gone
+		}
+		var o Order
+		var out outcome
+		if err = ledger.Decode(b, &o); err == nil {
+			out.Answer, err = h.Do(ctx, o)
+		}
+		if err != nil {
+			out.Problem = notice.From(err)
+		}
+		if b, err = json.Marshal(out); err == nil {
+			err = durable.WriteFile(file+outcomeEnd, b)
+		}
+		if err = errors.Join(err, os.Remove(file+orderEnd)); err != nil {
+			h.Log.WarnContext(ctx, "an order cannot be answered", "err", err)
+		}
+	}
+}
