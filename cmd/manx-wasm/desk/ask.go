@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"manx/ledger"
@@ -31,9 +33,13 @@ type Offer struct {
 	Card    ml.Card        `json:"card"`
 }
 
-// models lists those on offer that this version can read a record for.
-func (d *Desk) models(ctx context.Context, _ none, _ Show) (any, error) {
+// models lists those on offer that read a record of the party's own.
+func (d *Desk) models(ctx context.Context, a ofRecord, _ Show) (any, error) {
 	p, err := d.as()
+	if err != nil {
+		return nil, err
+	}
+	r, err := owner.Get[ledger.Record](ctx, p.Client, a.Record)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +50,7 @@ func (d *Desk) models(ctx context.Context, _ none, _ Show) (any, error) {
 	offers := []Offer{}
 	seen := map[string]bool{}
 	for _, m := range all {
-		if named, ok := owner.Named(all, m.Name, ledger.Health); !ok || named.ID != m.ID || seen[m.Name] {
+		if named, ok := owner.Named(all, m.Name, ledger.Health); !ok || named.ID != m.ID || seen[m.Name] || !slices.Contains(m.Accepts, r.Kind) {
 			continue
 		}
 		seen[m.Name] = true
@@ -52,13 +58,44 @@ func (d *Desk) models(ctx context.Context, _ none, _ Show) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		card, err := ml.ReadCard(strings.NewReader(string(pub.Card)))
+		card, err := ml.ReadCard(bytes.NewReader(pub.Card))
 		if err != nil || patient.Reads(card) != nil {
 			continue // not for this version of the page
 		}
-		offers = append(offers, Offer{m.ID, m.Name, m.Version, m.Price, m.Accepts, card})
+		if ok, err := d.reads(ctx, p, card, r); err != nil {
+			return nil, err
+		} else if ok {
+			offers = append(offers, Offer{m.ID, m.Name, m.Version, m.Price, m.Accepts, card})
+		}
 	}
 	return offers, nil
+}
+
+// reads reports whether a record holds pictures of the sort that a model reads.
+func (d *Desk) reads(ctx context.Context, p *owner.Party, c ml.Card, r ledger.Record) (bool, error) {
+	if c.Input == nil {
+		return true, nil // the kind of record says it
+	}
+	d.mu.Lock()
+	holds, ok := d.holds[r.ID]
+	d.mu.Unlock()
+	if !ok {
+		in, err := patient.OpenStudy(ctx, p, r.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, s := range in.Studies {
+			holds = append(holds, s.Modalities...)
+		}
+		if err := in.Close(); err != nil {
+			return false, err
+		}
+		d.mu.Lock()
+		d.holds[r.ID] = holds
+		d.mu.Unlock()
+	}
+	// A model of plain radiographs reads "CR/DX".
+	return slices.ContainsFunc(strings.Split(c.Input.Modality, "/"), func(m string) bool { return slices.Contains(holds, m) }), nil
 }
 
 type asked struct {
@@ -71,7 +108,7 @@ func (d *Desk) quote(ctx context.Context, a asked, _ Show) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return patient.QuoteFor(ctx, p, a.Record, a.Model)
+	return patient.UntimedQuoteFor(ctx, p, a.Record, a.Model)
 }
 
 // A Finding is a diagnosis with its pictures, as it is kept at home.

@@ -32,11 +32,14 @@ type Desk struct {
 	home  *owner.Home // nil while locked
 	party *owner.Party
 	view  *viewing
+	holds map[ledger.RecordID][]string // modalities of records that were opened
 }
 
 // New returns a desk over a home folder, which need not exist, and the node that
 // serves the page.
-func New(dir, node string) *Desk { return &Desk{dir: dir, node: node} }
+func New(dir, node string) *Desk {
+	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}}
+}
 
 // Progress is what a call tells while it runs: how far a stage is, in bytes or
 // pieces of a total that is 0 where it is not known.

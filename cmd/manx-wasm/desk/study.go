@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"image/png"
-	"slices"
 
 	"manx/health"
 	"manx/health/deid"
@@ -51,7 +50,7 @@ func (d *Desk) scan(ctx context.Context, a what, show Show) (any, error) {
 	if in == nil || err != nil && !notice.Is(err, notice.Conflict) {
 		return nil, err
 	}
-	out := Scan{Studies: []Found{}, Ignored: len(in.Ignored), Rejected: slices.Concat([]health.Left{}, in.Rejected)}
+	out := Scan{Studies: []Found{}, Ignored: len(in.Ignored), Rejected: append([]health.Left{}, in.Rejected...)}
 	if err != nil {
 		out.Mixed = notice.From(err).Text
 	}

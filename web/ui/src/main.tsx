@@ -15,6 +15,7 @@ const theme = createTheme({
   defaultRadius: "md",
   cursorType: "pointer",
   fontFamily: 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif',
+  components: Object.fromEntries(["PasswordInput", "TextInput", "Textarea"].map((name) => [name, { defaultProps: { withAsterisk: false } }])), // all fields are needed
   headings: { fontWeight: "650" },
 });
 

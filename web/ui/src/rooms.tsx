@@ -2,7 +2,7 @@ import { AppShell, Burger, Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { Suspense, lazy } from "react";
 import { Choices, Mark } from "./parts/bar";
-import { Loading } from "./parts/parts";
+import { Fence, Loading } from "./parts/parts";
 import { To, useWay } from "./parts/way";
 import { type Word, useWords } from "./words/words";
 import { desk } from "./worker/desk";
@@ -61,7 +61,7 @@ export function Rooms({ leave }: { leave: () => void }) {
         <Text size="xs" className="faint" mt="auto">{t("app.research")}</Text>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
-        <Suspense fallback={<Loading />}><Room way={way} /></Suspense>
+        <Fence key={way.join("/")}><Suspense fallback={<Loading />}><Room way={way} /></Suspense></Fence>
       </AppShell.Main>
     </AppShell>
   );

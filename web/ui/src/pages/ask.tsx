@@ -8,14 +8,13 @@ import { useWords } from "../words/words";
 export default function Ask({ record }: { record: string }) {
   const { t, bytes } = useWords();
   const home = useCall<Overview>("home");
-  const models = useCall<Offer[]>("models");
+  const models = useCall<Offer[]>("models", { record });
   const work = useWork();
   const [picked, setPicked] = useState(new URLSearchParams(location.search).get("model") ?? "");
   const [quote, setQuote] = useState<Quote>();
   const problem = home.problem ?? models.problem;
   if (!home.data || !models.data) return problem ? <Trouble problem={problem} again={() => { home.reload(); models.reload(); }} /> : <Loading />;
-  const kind = home.data.records?.find((r) => r.id === record)?.kind ?? "";
-  const fit = models.data.filter((m) => m.accepts.includes(kind));
+  const fit = models.data;
   const model = fit.find((m) => m.id === picked) ?? fit[0];
   if (!model) return <Page title={t("ask.title")}><Alert color="orange">{t("ask.none")}</Alert></Page>;
   const ask = async () => {
@@ -38,12 +37,10 @@ export default function Ask({ record }: { record: string }) {
           </div>
         </details>
         {quote && (
-          <>
             <Facts of={[
-              [t("ask.price"), t("word.man", { n: quote.price })], [t("ask.reads"), quote.read], [t("ask.time"), t("ask.seconds", { n: Math.max(1, Math.round(quote.seconds)) })],
+              [t("ask.price"), t("word.man", { n: quote.price })], [t("ask.reads"), quote.read],
               [t("ask.up"), `${bytes(quote.bytes_up)} ${t("ask.keys")} ${bytes(quote.key_bytes)}`], ...(quote.unchecked ? [[t("ask.beware"), quote.unchecked] as [string, string]] : []),
             ]} />
-          </>
         )}
         <Text size="sm" className="faint" mt="md">{t("ask.hold")} {t("ask.poor", { n: home.data.balance })}</Text>
         {!work.busy && <div style={{ display: "flex", gap: 12, flexWrap: "wrap", marginTop: 16 }}>

@@ -22,7 +22,7 @@ export default function Consent({ record }: { record: string }) {
 }
 
 function Row({ grant: g, now, name, changed }: { grant: Grant; now: number; name: string; changed: () => void }) {
-  const { t, known } = useWords();
+  const { t, known, time } = useWords();
   const work = useWork();
   const [sure, setSure] = useState(false);
   const live = !g.revoked && g.until > now;
@@ -33,8 +33,8 @@ function Row({ grant: g, now, name, changed }: { grant: Grant; now: number; name
     <div className="row">
       <div>
         <Group gap={8}><Text fw={600}>{name}</Text><Badge variant="light" color={live ? "teal" : "gray"}>{live ? t("consent.live") : t("consent.over")}</Badge></Group>
-        <Text size="sm">{known("purpose." + g.purpose) || g.purpose}</Text>
-        <Text size="sm" className="faint">{g.revoked ? <Stamp word="consent.revoked" at={g.revoked} /> : live ? <Stamp word="consent.until" at={g.until} /> : <Stamp word="consent.ended" at={g.until} />}</Text>
+        <Text size="sm">{t("consent.granted", { purpose: known("purpose." + g.purpose) || g.purpose, until: time(g.until) })}</Text>
+        <Text size="sm" className="faint">{g.revoked ? <Stamp word="consent.revoked" at={g.revoked} /> : !live && <Stamp word="consent.ended" at={g.until} />}</Text>
         <Text className="id faint">{g.record}</Text>
       </div>
       {live && !sure && <Button size="xs" variant="default" onClick={() => setSure(true)}>{t("consent.revoke")}</Button>}

@@ -1,7 +1,7 @@
-import { Anchor, Button, Group, PasswordInput, Stack, Text, Textarea, Title } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text, Textarea, Title } from "@mantine/core";
 import { type FormEvent, useEffect, useState } from "react";
 import { Choices, Mark } from "../parts/bar";
-import { Stage, Trouble, useWork } from "../parts/parts";
+import { Passphrase, Stage, Trouble, useWork } from "../parts/parts";
 import { useWords } from "../words/words";
 import { desk } from "../worker/desk";
 
@@ -50,7 +50,7 @@ function Unlock({ enter }: { enter: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack>
-        <PasswordInput label={t("door.passphrase")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="current-password" autoFocus required disabled={work.busy} />
+        <Passphrase label={t("door.passphrase")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="current-password" autoFocus required disabled={work.busy} />
         {work.problem && <Trouble problem={work.problem} />}
         {work.busy && <Text size="sm" role="status">{t("door.open.doing")}</Text>}
         <Button type="submit" loading={work.busy}>{t("door.open.do")}</Button>
@@ -82,9 +82,9 @@ function Begin({ recover, enter }: { recover: boolean; enter: () => void }) {
       <Stack>
         <Title order={2} size="h4">{t(recover ? "door.recover.title" : "door.new.form")}</Title>
         {recover && <Textarea label={t("door.recover.words")} value={words} onChange={(e) => setWords(e.currentTarget.value)} rows={4} autoCapitalize="off" autoComplete="off" spellCheck={false} required />}
-        <PasswordInput label={t(recover ? "door.recover.new" : "door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)}
+        <Passphrase label={t(recover ? "door.recover.new" : "door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)}
           autoComplete="new-password" required disabled={work.busy} error={pass !== "" && missing > 0 ? t("door.passphrase.short", { n: missing }) : undefined} />
-        <PasswordInput label={t("door.passphrase.again")} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required disabled={work.busy}
+        <Passphrase label={t("door.passphrase.again")} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required disabled={work.busy}
           error={again !== "" && again.length >= pass.length && again !== pass ? t("door.passphrase.differs") : undefined} />
         {work.problem && <Trouble problem={work.problem} />}
         {work.busy && <Stage progress={work.progress} />}

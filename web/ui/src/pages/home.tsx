@@ -85,14 +85,14 @@ function Row({ record, changed }: { record: Rec; changed: () => void }) {
           {picture && <Button size="xs" variant="default" onClick={() => go("/view/" + record.id)}>{t("record.view")}</Button>}
           <Button size="xs" variant="default" onClick={() => go("/consent/" + record.id)}>{t("record.share")}</Button>
           {record.kind === "health/study" && <Button size="xs" variant="default" onClick={derive}>{t("record.derive")}</Button>}
-          <Button size="xs" variant="subtle" color="red" onClick={() => setSure(true)}>{t("record.erase")}</Button>
+          <Button size="xs" variant="default" onClick={() => setSure(true)}>{t("record.erase")}</Button>
         </Group>
       )}
       {(work.busy || work.problem || sure || made) && (
         <Stack w="100%" gap="sm">
           {work.busy && <Stage progress={work.progress} />}
           {work.problem && <Trouble problem={work.problem} />}
-          {made && <Text size="sm" role="status">{t("derive.title")}: {t("derive.done", { n: made.instances, changes: made.changes })} {made.held.length > 0 && t("derive.held", { n: made.held.length })}</Text>}
+          {made && <Text size="sm" role="status"><b>{t("derive.title")}.</b> {t("derive.text")} {t("derive.done", { n: made.instances, changes: made.changes })} {made.held.length > 0 && t("derive.held", { n: made.held.length })}</Text>}
           {sure && !work.busy && (
             <div role="alertdialog" aria-label={t("record.erase")}>
               <Text size="sm" mb={8}>{t("record.erase.sure")}</Text>

@@ -1,6 +1,6 @@
-import { Alert, Button, Group, PasswordInput, Stack, Text, Textarea } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Copy, Page, Trouble, useCall, useWork } from "../parts/parts";
+import { Card, Copy, Page, Passphrase, Trouble, useCall, useWork } from "../parts/parts";
 import type { Status } from "../parts/shapes";
 import { useWords } from "../words/words";
 
@@ -17,7 +17,7 @@ export default function Keys() {
       </Card>
       <Kit />
       <Drill />
-      <Passphrase />
+      <Change />
     </Page>
   );
 }
@@ -69,7 +69,7 @@ function Drill() {
   );
 }
 
-function Passphrase() {
+function Change() {
   const { t } = useWords();
   const work = useWork();
   const [pass, setPass] = useState("");
@@ -84,8 +84,8 @@ function Passphrase() {
     <Card title={t("keys.passphrase")}>
       <form onSubmit={change}>
         <Stack>
-          <PasswordInput label={t("door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="new-password" required />
-          <PasswordInput label={t("door.passphrase.again")} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required error={again !== "" && again.length >= pass.length && again !== pass ? t("door.passphrase.differs") : undefined} />
+          <Passphrase label={t("door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="new-password" required />
+          <Passphrase label={t("door.passphrase.again")} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required error={again !== "" && again.length >= pass.length && again !== pass ? t("door.passphrase.differs") : undefined} />
           {work.problem && <Trouble problem={work.problem} />}
           {done && <Text role="status" fw={600}>✓ {t("keys.passphrase.done")}</Text>}
           <Group><Button type="submit" variant="default" loading={work.busy} disabled={pass === "" || pass !== again}>{t("keys.passphrase.do")}</Button></Group>

@@ -26,7 +26,7 @@ export function Before({ preview }: { preview: Preview }) {
       <table className="changes">
         <caption style={{ textAlign: "left" }} className="faint">{t("preview.changes", { n: preview.changes.length })}</caption>
         <thead><tr><th scope="col">{t("preview.field")}</th><th scope="col">{t("preview.before")}</th><th scope="col">{t("preview.after")}</th></tr></thead>
-        <tbody>{shown.map((c) => <tr key={c.tag}><td>{c.keyword || c.tag}</td><td><del>{c.before}</del></td><td>{c.after || <i>{t("preview.removed")}</i>}</td></tr>)}</tbody>
+        <tbody>{shown.map((c) => <tr key={c.tag}><td>{c.keyword.replace(/([a-z])([A-Z])/g, "$1 $2") || c.tag}</td><td><del>{c.before}</del></td><td>{c.after || <i>{t("preview.removed")}</i>}</td></tr>)}</tbody>
       </table>
       {!all && changes.length > few && <Button mt="sm" size="xs" variant="default" onClick={() => setAll(true)}>{t("preview.all", { n: changes.length })}</Button>}
     </Card>

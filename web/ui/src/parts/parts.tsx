@@ -1,6 +1,6 @@
 // Pieces that several pages share.
-import { Alert, Button, Group, Progress as Bar, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { Alert, Button, Group, PasswordInput, type PasswordInputProps, Progress as Bar, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Component, type ReactNode, useCallback, useEffect, useState } from "react";
 import { desk } from "../worker/desk";
 import type { Problem, Progress } from "../worker/protocol";
 import { useWords } from "../words/words";
@@ -116,4 +116,17 @@ export function Copy({ text }: { text: string }) {
   const { t } = useWords();
   const [done, set] = useState(false);
   return <Button size="compact-xs" variant="default" onClick={() => void navigator.clipboard.writeText(text).then(() => set(true))}>{done ? t("word.copied") : t("word.copy")}</Button>;
+}
+
+// Passphrase is the library's field with its eye named in the reader's language.
+export function Passphrase(props: PasswordInputProps) {
+  const { t } = useWords();
+  return <PasswordInput visibilityToggleButtonProps={{ "aria-label": t("word.show") }} required {...props} />;
+}
+
+// Fence keeps a fault of one page from taking the others along.
+export class Fence extends Component<{ children: ReactNode }, { failed?: Problem }> {
+  state: { failed?: Problem } = {};
+  static getDerivedStateFromError(e: unknown) { return { failed: { kind: "internal", text: String(e), hint: "" } }; }
+  render() { return this.state.failed ? <Trouble problem={this.state.failed} again={() => this.setState({ failed: undefined })} /> : this.props.children; }
 }
