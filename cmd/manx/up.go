@@ -30,6 +30,7 @@ type nodeFlags struct {
 	natsReplicas   int
 	detach         bool
 	parties        bool
+	demo           bool
 }
 
 func upCommand(t *terminal) *cobra.Command {
@@ -37,7 +38,7 @@ func upCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "up", Short: "Run a node, with embedded parts or on Fabric, Kubo and PostgreSQL", Args: cobra.NoArgs,
 		Long: `Run a node: ledger, six storage nodes, three organisations' release services and holders of shares, the queue and a
 worker process, all under --data (MANX_DATA, default ./manx-node), until SIGTERM. Prints its address when it serves; its own models are on
-offer soon after.
+offer soon after. The address is also the portal's: open it in a browser.
 
 The embedded ledger is one party's word. --ledger fabric, --storage ipfs and --db postgres run the same node on a
 Hyperledger Fabric network of three organisations, six private Kubo nodes and a PostgreSQL server of its own, started
@@ -48,10 +49,13 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 			if err != nil {
 				return err
 			}
+			if n.detach && n.demo {
+				return usage{errors.New("--demo does not go with --detach")}
+			}
 			if n.detach {
 				return t.upDetached(cmd.Context(), o, n)
 			}
-			return t.up(cmd.Context(), o)
+			return t.up(cmd.Context(), o, n.demo)
 		}}
 	f := c.Flags()
 	f.StringVar(&n.listen, "listen", "127.0.0.1:8420", "loopback address; port 0 takes a free one")
@@ -65,6 +69,7 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.StringVar(&n.natsFile, "nats-file", "", "file with two lines, user:password of the node and of workers, for --nats")
 	f.IntVar(&n.natsReplicas, "nats-replicas", 1, "servers of the cluster that keep each stream, for --nats: 1, 3 or 5")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
+	f.BoolVar(&n.demo, "demo", false, "make a scan to try the portal with, and a hospital to share it with")
 	return c
 }
 
@@ -105,14 +110,27 @@ func (t *terminal) tell(what string) {
 	}
 }
 
-func (t *terminal) up(ctx context.Context, o node.Options) error {
+func (t *terminal) up(ctx context.Context, o node.Options, demo bool) error {
 	n, err := node.Start(ctx, o)
 	if err != nil {
 		return err
 	}
-	t.say(map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}, func(w io.Writer) {
+	var v visit
+	if demo {
+		if v, err = prepareVisit(ctx, n, o.Dir); err != nil {
+			return errors.Join(err, n.Close())
+		}
+	}
+	told := map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}
+	if demo {
+		told["visit"] = v
+	}
+	t.say(told, func(w io.Writer) {
 		fmt.Fprintf(w, "address\t%s\nnetwork\t%s\nledger\t%s\nstop\tCtrl-C or SIGTERM\n", n.Address, n.Genesis.ID(), n.Kind)
 		partsTable(w, n.Parts())
+		if demo {
+			v.say(w)
+		}
 	})
 	err = t.serve(ctx, n)
 	if cerr := n.Close(); err == nil {

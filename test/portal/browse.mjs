@@ -157,7 +157,7 @@ async function keys() {
   await button("keys.kit.hide").click();
   await page.getByLabel(w("door.recover.words")).fill(phrase);
   await button("keys.drill.do").click();
-  await page.getByText(w("keys.drill.good")).waitFor(wait);
+  await page.getByRole("status").filter({ hasText: w("keys.drill.good") }).waitFor(wait);
   step("recovery kit");
   writeFileSync(join(job.out, "phrase"), phrase);
 }
