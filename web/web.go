@@ -90,7 +90,7 @@ func New(n Node) http.Handler {
 	r.Use(s.request)
 	portal := ui.Handler()
 	r.NoRoute(func(c *gin.Context) {
-		if !strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+		if ui.Serves(c.Request.URL.Path) {
 			c.Status(http.StatusOK) // or what the portal says
 			portal.ServeHTTP(c.Writer, c.Request)
 			return

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,6 +37,19 @@ func Built() bool {
 	return err == nil
 }
 
+// rooms are the first parts of the paths that the page knows (src/rooms.tsx).
+var rooms = []string{"", "upload", "ask", "finding", "consent", "activity", "keys", "view"} //nolint:gochecknoglobals // a constant list
+
+// Serves reports whether a path is the portal's.
+func Serves(p string) bool {
+	name := clean(p)
+	room, _, _ := strings.Cut(name, "/")
+	_, err := fs.Stat(dist, "dist/portal/"+name+".gz")
+	return err == nil || slices.Contains(rooms, room)
+}
+
+func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
+
 // Handler serves the portal: files under their names, and the page under every other
 // path, which the page reads itself.
 func Handler() http.Handler { return handler(dist) }
@@ -53,7 +67,7 @@ func handler(files fs.FS) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+		name := clean(r.URL.Path)
 		if b, err := fs.ReadFile(files, "dist/portal/"+name+".gz"); err == nil && name != "index.html" {
 			h.Set("Content-Security-Policy", strings.Replace(policy, " 'nonce-NONCE'", "", 1)) // a worker has its own
 			h.Set("Content-Type", typeOf(name))

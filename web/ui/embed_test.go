@@ -101,3 +101,11 @@ func TestUnbuilt(t *testing.T) {
 		t.Errorf("%d %q", w.Code, w.Body.String())
 	}
 }
+
+func TestServes(t *testing.T) {
+	for path, want := range map[string]bool{"/": true, "/upload": true, "/ask/health-rec-1": true, "/nowhere": false, "/v1/network": false, "/upload/../nowhere": false, "/README": false} {
+		if Serves(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -155,13 +156,15 @@ func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
 	}
 	o, _ := out.(Overview)
 	log := []Event{}
+	kinds := map[ledger.RecordID]ledger.Kind{}
 	for _, r := range o.Records {
+		kinds[r.ID] = r.Kind
 		for i, v := range r.Versions {
 			log = append(log, Event{At: v.At, What: "stored", Record: r.ID, Kind: r.Kind, Version: i + 1})
 		}
 	}
 	for _, g := range o.Grants {
-		e := Event{At: g.From, What: "granted", Record: g.Record, Party: g.To, Name: o.Names[g.To], Purpose: g.Purpose, Until: g.Until}
+		e := Event{At: g.From, What: "granted", Record: g.Record, Kind: kinds[g.Record], Party: g.To, Name: o.Names[g.To], Purpose: g.Purpose, Until: g.Until}
 		log = append(log, e)
 		switch {
 		case g.Revoked != 0:
@@ -173,7 +176,7 @@ func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
 		}
 	}
 	for _, j := range o.Jobs {
-		e := Event{What: "asked", Record: j.Record, Job: j.ID, Model: o.Models[j.Model], Purpose: j.Purpose, Fee: j.Fee}
+		e := Event{What: "asked", Record: j.Record, Kind: kinds[j.Record], Job: j.ID, Model: o.Models[j.Model], Purpose: j.Purpose, Fee: j.Fee}
 		for _, s := range []ledger.Stage{ledger.Asked, ledger.Ready, ledger.Settled, ledger.Refunded} {
 			at, ok := j.At[s]
 			if !ok || s == ledger.Ready && j.At[ledger.Asked] != 0 {
@@ -185,6 +188,8 @@ func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
 			log = append(log, e)
 		}
 	}
-	slices.SortStableFunc(log, func(a, b Event) int { return int(b.At - a.At) })
+	// In one second, what was written first happened first.
+	slices.SortStableFunc(log, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	slices.Reverse(log)
 	return log, nil
 }

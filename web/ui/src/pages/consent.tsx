@@ -1,6 +1,6 @@
 import { Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
+import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
 import type { Grant, Overview } from "../parts/shapes";
 import { type Word, useWords } from "../words/words";
 
@@ -94,9 +94,10 @@ function Give({ data, record, done }: { data: Overview; record: string; done: (w
       {who && (
         <Stack gap={6} mt="md" role="group" aria-label={t("consent.summary")}>
           <Text fw={600}>{t("consent.summary")}</Text>
-          <Text>{t("consent.to.is", { name: who.name || to, role: who.role })}</Text>
-          <Text>{t("consent.summary.text", { name: who.name || to, record: known("kind." + kind), purpose: known("purpose." + purpose), until })}</Text>
-          <Text size="sm">{t("consent.asked", { purpose: known("purpose." + purpose), days })} · {t("consent.price")}</Text>
+          <Facts of={[
+            [t("consent.to"), `${who.name || to} · ${known("role." + who.role) || who.role}`], [t("consent.record"), `${known("kind." + kind)} …${what.slice(-6)}`],
+            [t("consent.purpose"), known("purpose." + purpose)], [t("consent.end"), until], [t("consent.price"), t("consent.price.none")],
+          ]} />
           <Text size="sm">{t("consent.irrevocable")}</Text>
           <Group mt="xs" grow maw={420}>
             <Button variant="outline" onClick={() => { setWho(undefined); setTo(""); done("consent.denied"); }}>{t("consent.deny")}</Button>
