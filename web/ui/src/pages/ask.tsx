@@ -3,10 +3,11 @@ import { useState } from "react";
 import { Card, Facts, Loading, Page, Stage, Trouble, useCall, useWork } from "../parts/parts";
 import type { Finding, Offer, Overview, Quote } from "../parts/shapes";
 import { go } from "../parts/way";
-import { useWords } from "../words/words";
+import { readWords, useWords } from "../words/words";
 
 export default function Ask({ record }: { record: string }) {
-  const { t, bytes } = useWords();
+  const say = useWords();
+  const { t, bytes } = say;
   const home = useCall<Overview>("home");
   const models = useCall<Offer[]>("models", { record });
   const work = useWork();
@@ -38,7 +39,7 @@ export default function Ask({ record }: { record: string }) {
         </details>
         {quote && (
             <Facts of={[
-              [t("ask.price"), t("word.man", { n: quote.price })], [t("ask.reads"), quote.read],
+              [t("ask.price"), t("word.man", { n: quote.price })], [t("ask.reads"), readWords(say, quote.read)],
               [t("ask.up"), `${bytes(quote.bytes_up)} ${t("ask.keys")} ${bytes(quote.key_bytes)}`], ...(quote.unchecked ? [[t("ask.beware"), quote.unchecked] as [string, string]] : []),
             ]} />
         )}

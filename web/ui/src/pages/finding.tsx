@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Finding } from "../parts/shapes";
-import { type Word, useWords } from "../words/words";
+import { type Word, readWords, useWords } from "../words/words";
 
 const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)" };
 
@@ -15,7 +15,8 @@ export function save(name: string, text: string) {
 }
 
 export default function FindingPage({ job }: { job: string }) {
-  const { t, language } = useWords();
+  const say = useWords();
+  const { t, language } = say;
   const { data: f, problem, reload } = useCall<Finding>("finding", { job });
   const receipt = useCall<{ receipt: object }>("receipt", { job });
   if (!f) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
@@ -28,7 +29,7 @@ export default function FindingPage({ job }: { job: string }) {
         <Alert color="orange" variant="light" mb="md">{t("finding.not")}</Alert>
         <Facts of={[
           [t("finding.score"), x.score.toFixed(2)], [t("finding.confidence"), `${x.confidence.toFixed(2)} (${t("finding.threshold")})`],
-          [t("finding.model"), `${f.model} ${f.model_version}`], [t("finding.read"), f.read], [t("finding.paid"), <><span>{t("word.man", { n: f.fee })}</span>, <Time at={f.at} /></>],
+          [t("finding.model"), `${f.model} ${f.model_version}`], [t("finding.read"), readWords(say, f.read)], [t("finding.paid"), <><span>{t("word.man", { n: f.fee })}</span>, <Time at={f.at} /></>],
         ]} />
       </Card>
       {f.moved && f.moved.length > 0 && (

@@ -61,3 +61,10 @@ export function useWords(): Say {
   if (!say) throw new Error("outside Speech");
   return say;
 }
+
+// readWords puts what a model read, "8 slices" or "5 of 13 measurements", into the
+// reader's language.
+export function readWords(say: Say, read: string): string {
+  const [, n = "", , of = "", noun] = /^(\d+)( of (\d+))? (slice|radiograph|measurement)s?$/.exec(read) ?? [];
+  return (noun && say.known(`read.${noun}s`, { n, of })) || read;
+}
