@@ -20,7 +20,7 @@ const browser = await chromium.launchPersistentContext(job.profile, {
 const page = browser.pages()[0] ?? (await browser.newPage());
 page.setDefaultTimeout(60_000);
 const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {}, memory: 0 };
-const watched = join(job.out, "network.bin"); // all that went out, for a search of bytes
+const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
 writeFileSync(watched, "");
 browser.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") seen.console.push(m.text()); });
 page.on("pageerror", (e) => seen.console.push(String(e)));
@@ -159,7 +159,7 @@ async function keys() {
   await button("keys.drill.do").click();
   await page.getByRole("status").filter({ hasText: w("keys.drill.good") }).waitFor(wait);
   step("recovery kit");
-  writeFileSync(join(job.out, "phrase"), phrase);
+  writeFileSync(join(job.private, "phrase"), phrase);
 }
 
 // The page is loaded again: locked, a wrong passphrase is told, the right one opens.
