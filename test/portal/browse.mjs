@@ -22,7 +22,8 @@ page.setDefaultTimeout(60_000);
 const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {}, memory: 0 };
 const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
 writeFileSync(watched, "");
-browser.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") seen.console.push(m.text()); });
+// A request that the test itself cuts off is told by the browser, not by the page.
+browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED")) seen.console.push(m.text()); });
 page.on("pageerror", (e) => seen.console.push(String(e)));
 const origins = new Set();
 browser.on("request", (q) => {
@@ -178,7 +179,48 @@ async function reload() {
   step("unlock");
 }
 
-const steps = { signUp, wrongPatient, upload, look, ask, consent, keys, reload };
+// The connection goes in the middle of an upload, then the page: nothing is lost, and
+// what had arrived is not sent again.
+async function interrupted() {
+  const arrived = [new Set(), new Set()];
+  let attempt = 0;
+  browser.on("response", (r) => {
+    if (r.request().method() === "PUT" && r.status() === 201) arrived[attempt].add(r.url());
+  });
+  let puts = 0;
+  await browser.route("**/blobs/*", (route) => (route.request().method() === "PUT" && ++puts > 16 ? route.abort("internetdisconnected") : route.continue()));
+  await room("nav.upload");
+  await page.locator('input[data-for="folder"]').setInputFiles(job.study);
+  await button("upload.store").click();
+  await page.getByText(w("problem.unavailable")).waitFor(wait);
+  await check("offline");
+  await browser.unroute("**/blobs/*");
+  attempt = 1;
+  await page.goto(job.address);
+  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
+  await button("door.open.do").click();
+  await page.getByRole("heading", { name: w("home.scans") }).waitFor(wait);
+  await room("nav.upload");
+  await page.locator('input[data-for="folder"]').setInputFiles(job.study);
+  await button("upload.store").click();
+  await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
+  seen.first = arrived[0].size;
+  seen.twice = [...arrived[1]].filter((url) => arrived[0].has(url)).length;
+  step("interrupted upload");
+}
+
+// A second tab cannot have the keys at the same time.
+async function twoTabs() {
+  const second = await browser.newPage();
+  await second.goto(job.address);
+  await second.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
+  await second.getByRole("button", { name: w("door.open.do"), exact: true }).click();
+  await second.getByRole("alert").filter({ hasText: w("problem.two-tabs") }).waitFor(wait);
+  await second.close();
+  step("two tabs");
+}
+
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload };
 try {
   for (const name of job.steps) await steps[name]();
   seen.ok = true;

@@ -181,6 +181,8 @@ type seen struct {
 	Pictures  int
 	Events    []string
 	Wide      int
+	First     int // shards that arrived before the connection went
+	Twice     int // of those, sent again after it had come back
 }
 
 func (w walk) run(t *testing.T) (s seen) {
@@ -227,6 +229,7 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 	whole := []string{"signUp", "wrongPatient", "upload", "look", "ask", "consent", "keys", "reload"}
 	for _, w := range []walk{
 		{Language: "en", Label: "en-desktop", Width: 1280, Height: 860, Mixed: mixed, Steps: whole},
+		{Language: "en", Label: "en-interrupted", Width: 1280, Height: 860, Steps: []string{"signUp", "interrupted", "twoTabs"}},
 		{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true, Mixed: mixed, Steps: whole},
 	} {
 		t.Run(w.Label, func(t *testing.T) {
@@ -248,6 +251,12 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 			}
 			if s.Wide > 0 {
 				t.Errorf("the page is %d pixels wider than the window", s.Wide)
+			}
+			if slices.Contains(w.Steps, "interrupted") {
+				if s.First == 0 || s.Twice >= s.First {
+					t.Errorf("of %d shards that had arrived %d were sent again", s.First, s.Twice)
+				}
+				return
 			}
 			if !strings.Contains(s.Preview, markID) {
 				t.Error("the preview does not show what de-identification hides")
