@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -242,4 +243,38 @@ func TestWhatTheDeskDoesNotKnow(t *testing.T) {
 	at.refuses(notice.Invalid, "status", map[string]any{"more": 1})
 	at.refuses(notice.Denied, "finding", map[string]any{"job": "health-job-1"})
 	at.refuses(notice.NotFound, "unlock", map[string]any{"passphrase": "there are no keys"})
+}
+
+// TestAPausedUploadGoesOn: a call that is stopped says so in words for people, and the
+// same call again finishes it as one record.
+func TestAPausedUploadGoesOn(t *testing.T) {
+	net := webtest.Start(t, webtest.Options{})
+	dir := t.TempDir()
+	at := table{t, desk.New(filepath.Join(dir, "home"), net.URL)}
+	at.must("join", map[string]any{"passphrase": pass}, nil)
+	defer func() { at.must("lock", nil, nil) }()
+	args, err := json.Marshal(map[string]any{"paths": []string{scan(t, filepath.Join(dir, "ct"), name, 5, 10)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, pause := context.WithCancel(t.Context())
+	defer pause()
+	_, err = at.d.Call(ctx, "add", args, func(p desk.Progress) {
+		if p.Stage == "storing" {
+			pause()
+		}
+	})
+	if !notice.Is(err, notice.Unavailable) {
+		t.Fatalf("paused: %v", err)
+	}
+	var all desk.Overview
+	if at.must("home", nil, &all); len(all.Records) != 0 {
+		t.Errorf("a paused upload is on the ledger: %+v", all.Records)
+	}
+	if _, err := at.d.Call(t.Context(), "add", args, func(desk.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	if at.must("home", nil, &all); len(all.Records) != 1 || len(all.Records[0].Versions) != 1 {
+		t.Errorf("records %+v", all.Records)
+	}
 }
