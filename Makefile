@@ -10,8 +10,11 @@ export TIMEFORMAT = (%lR)
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-build: ## manx, what evaluates on a GPU and, for Fabric, the process of its contract, in bin/
+build: portal ## manx with the portal in it, what evaluates on a GPU and, for Fabric, the process of its contract, in bin/
 	$(GO) build -trimpath -o bin/ ./cmd/manx ./cmd/manx-gpu ./cmd/manx-contract
+
+portal: ## the browser's side into web/ui/dist, where there is npm
+	./web/ui/scripts/build.sh
 
 demo: build ## both stories on embedded parts; STUDY=dir or CREDIT=file.csv for your own input
 	bin/manx demo $(if $(STUDY),--study "$(STUDY)") $(if $(CREDIT),--credit "$(CREDIT)")
@@ -29,6 +32,7 @@ demo-real: build ## both stories on Fabric, Kubo and PostgreSQL
 
 test: ## every test, with the Debian packages some of them compare against
 	time ./test/setup.sh
+	time ./web/ui/scripts/build.sh
 	time $(GO) vet ./...
 	time $(GO) test -count=1 -timeout 30m ./... # tests that build or list this tree are never to be remembered
 
@@ -89,6 +93,6 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 	$(GO) run ./cmd/manx model train lung-ct --data-set "$(DATA)" --out ml/lungct
 
 clean: ## what build and demo made
-	rm -rf bin demo-data demo-real-data
+	rm -rf bin web/ui/dist/portal web/ui/src/made demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train
+.PHONY: help build demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal

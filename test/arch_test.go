@@ -68,7 +68,7 @@ var doors = map[string][]string{
 // device, and what they call. cmd/node opens the keyrings of the organisations
 // it runs; storage/vault the keys in a manifest; test/encrypted compares results.
 var revealers = []string{
-	"privacy", "storage/vault", "health", "credit", "ml/ckks", "web/owner", "cmd/demo", "cmd/manx", "cmd/node",
+	"privacy", "storage/vault", "health", "credit", "ml/ckks", "web/owner", "cmd/demo", "cmd/manx", "cmd/manx-wasm", "cmd/node",
 	"test/encrypted",
 }
 

@@ -6,9 +6,10 @@ set -uo pipefail
 
 # Orthanc: de-identification; dicom3tools: dciodvfy, the conformance of what we write;
 # PostgreSQL: its programs alone, each test makes a cluster of its own; qemu: encrypted
-# results on another processor; z3: a second opinion on contracts.
+# results on another processor; z3: a second opinion on contracts; chromium and fonts
+# with Chinese letters: the portal as people see it.
 missing=()
-for package in orthanc dicom3tools postgresql qemu-user-static z3; do
+for package in orthanc dicom3tools postgresql qemu-user-static z3 chromium fonts-noto-cjk; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

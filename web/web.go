@@ -26,6 +26,7 @@ import (
 	"manx/storage/wraps"
 	"manx/web/api"
 	"manx/web/index"
+	"manx/web/ui"
 )
 
 // Releases is one organisation's release service.
@@ -87,7 +88,13 @@ func New(n Node) http.Handler {
 	r.HandleMethodNotAllowed = true
 	r.ContextWithFallback = true
 	r.Use(s.request)
+	portal := ui.Handler()
 	r.NoRoute(func(c *gin.Context) {
+		if ui.Serves(c.Request.URL.Path) {
+			c.Status(http.StatusOK) // or what the portal says
+			portal.ServeHTTP(c.Writer, c.Request)
+			return
+		}
 		s.fail(c, notice.New(notice.NotFound, "there is nothing at this address", "the interface is described in docs/api.md"))
 	})
 	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })

@@ -102,6 +102,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, r := range s.Receipts {
 		_, err = fmt.Fprintf(t.Out, "  %s\n", r)
 	}
+	fmt.Fprintf(t.Out, "\nTo see it in a browser: %s up --demo, then open http://127.0.0.1:8420\n", t.Manx)
 	return err
 }
 

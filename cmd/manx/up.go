@@ -34,6 +34,7 @@ type nodeFlags struct {
 	canariesWithin time.Duration
 	detach         bool
 	parties        bool
+	demo           bool
 }
 
 func upCommand(t *terminal) *cobra.Command {
@@ -41,7 +42,7 @@ func upCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "up", Short: "Run a node, with embedded parts or on Fabric, Kubo and PostgreSQL", Args: cobra.NoArgs,
 		Long: `Run a node: ledger, six storage nodes, three organisations' release services and holders of shares, the queue and a
 worker process, all under --data (MANX_DATA, default ./manx-node), until SIGTERM. Prints its address when it serves; its own models are on
-offer soon after.
+offer soon after. The address is also the portal's: open it in a browser.
 
 The embedded ledger is one party's word. --ledger fabric, --storage ipfs and --db postgres run the same node on a
 Hyperledger Fabric network of three organisations, six private Kubo nodes and a PostgreSQL server of its own, started
@@ -52,10 +53,13 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 			if err != nil {
 				return err
 			}
+			if n.detach && n.demo {
+				return usage{errors.New("--demo does not go with --detach")}
+			}
 			if n.detach {
 				return t.upDetached(cmd.Context(), o, n)
 			}
-			return t.up(cmd.Context(), o)
+			return t.up(cmd.Context(), o, n.demo)
 		}}
 	f := c.Flags()
 	f.StringVar(&n.listen, "listen", "127.0.0.1:8420", "loopback address; port 0 takes a free one")
@@ -73,6 +77,7 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.Float64Var(&n.canaries, "canaries", 0, "jobs with known results that are asked for each that a person asks, to find workers that lie: a share, such as 0.02")
 	f.DurationVar(&n.canariesWithin, "canaries-within", 10*time.Minute, "how long after such a job, on the mean")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
+	f.BoolVar(&n.demo, "demo", false, "make a scan to try the portal with, and a hospital to share it with")
 	return c
 }
 
@@ -113,14 +118,27 @@ func (t *terminal) tell(what string) {
 	}
 }
 
-func (t *terminal) up(ctx context.Context, o node.Options) error {
+func (t *terminal) up(ctx context.Context, o node.Options, demo bool) error {
 	n, err := node.Start(ctx, o)
 	if err != nil {
 		return err
 	}
-	t.say(map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}, func(w io.Writer) {
+	var v visit
+	if demo {
+		if v, err = prepareVisit(ctx, n, o.Dir); err != nil {
+			return errors.Join(err, n.Close())
+		}
+	}
+	told := map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}
+	if demo {
+		told["visit"] = v
+	}
+	t.say(told, func(w io.Writer) {
 		fmt.Fprintf(w, "address\t%s\nnetwork\t%s\nledger\t%s\nstop\tCtrl-C or SIGTERM\n", n.Address, n.Genesis.ID(), n.Kind)
 		partsTable(w, n.Parts())
+		if demo {
+			v.say(w)
+		}
 	})
 	err = t.serve(ctx, n)
 	if cerr := n.Close(); err == nil {

@@ -15,7 +15,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -47,13 +46,7 @@ var _ ledger.Ledger = (*Client)(nil)
 // NewClient returns a client of the node at base ("http://127.0.0.1:8420") for
 // the party that signs. network is what the caller has pinned.
 func NewClient(base string, network ledger.NetworkID, as ledger.Signer) *Client {
-	t := &http.Transport{
-		MaxIdleConnsPerHost:   16,
-		ResponseHeaderTimeout: 60 * time.Second,
-		IdleConnTimeout:       30 * time.Second,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-	}
-	return &Client{base: strings.TrimSuffix(base, "/"), network: network, http: &http.Client{Transport: t}, as: as}
+	return &Client{base: strings.TrimSuffix(base, "/"), network: network, http: &http.Client{Transport: transport()}, as: as}
 }
 
 // Close drops idle connections.

@@ -69,11 +69,28 @@ func QuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	if err != nil {
 		return Quote{}, err
 	}
+	return x.quote(unit), nil
+}
+
+// UntimedQuoteFor is QuoteFor without Seconds, which is 0: for a device that computes
+// unlike any worker, such as a browser's tab, where to measure takes longer than
+// to ask.
+func UntimedQuoteFor(ctx context.Context, p *owner.Party, id ledger.RecordID, name string) (Quote, error) {
+	x, err := prepare(ctx, p, id, name)
+	if err != nil {
+		return Quote{}, err
+	}
+	q := x.quote(0)
+	q.Seconds = 0
+	return q, nil
+}
+
+func (x *prepared) quote(unit time.Duration) Quote {
 	q := x.plan.Quote(unit, runtime.GOMAXPROCS(0))
 	n := int64(len(x.inputs))
 	untold, _ := x.about().Untold.Words()
 	return Quote{Model: x.model.ID, Name: x.model.Name, Price: x.model.Price, Read: x.read(), Slices: len(x.inputs), Up: n * q.InputUp, Keys: q.Keys, Down: n * q.ResultOut,
-		Seconds: float64(n) * q.Wall.Seconds(), Precision: x.card.Precision.Bound, Unchecked: untold}, nil
+		Seconds: float64(n) * q.Wall.Seconds(), Precision: x.card.Precision.Bound, Unchecked: untold}
 }
 
 // Terms are what a patient wants of a job.

@@ -138,15 +138,11 @@ func prepare(ctx context.Context, p *owner.Party, id ledger.RecordID, name strin
 
 // scanned selects the slices of a study.
 func (x *prepared) scanned(ctx context.Context, p *owner.Party, id ledger.RecordID) error {
-	record, r, err := p.OpenOwn(ctx, id, 0)
+	in, at, err := openStudy(ctx, p, id)
 	if err != nil {
 		return err
 	}
-	_, x.at = r.Latest()
-	in, err := health.ReadFS(ctx, newFolder(ctx, record))
-	if err != nil {
-		return err
-	}
+	x.at = at
 	defer in.Close()
 	if len(in.Studies) != 1 {
 		return notice.New(notice.Integrity, "the record does not hold one study", "add the study again: `manx study add`")

@@ -175,6 +175,23 @@ func known(ctx context.Context, p *owner.Party, s *health.Study) (*vault.Record,
 	return r, id, err
 }
 
+// OpenStudy opens the latest version of a study of the party's own: its files are
+// fetched and decrypted as they are read, which ctx ends. The Intake must be closed.
+func OpenStudy(ctx context.Context, p *owner.Party, id ledger.RecordID) (*health.Intake, error) {
+	in, _, err := openStudy(ctx, p, id)
+	return in, err
+}
+
+func openStudy(ctx context.Context, p *owner.Party, id ledger.RecordID) (in *health.Intake, version int, err error) {
+	record, r, err := p.OpenOwn(ctx, id, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	_, version = r.Latest()
+	in, err = health.ReadFS(ctx, newFolder(ctx, record))
+	return in, version, err
+}
+
 // content reads an instance from its beginning.
 func content(in *health.Instance) (io.ReadCloser, error) {
 	o, err := in.Open()

@@ -1,0 +1,140 @@
+// Package desk is the owner's side of the exchange as calls: a name and JSON in,
+// JSON out, progress on the way. It is what a browser's worker runs, and the same
+// code as the command line's: keys, scanning, de-identification, sealing,
+// encryption, signing and decryption happen here, and nothing secret leaves but to
+// the person at the desk.
+//
+// It draws no page, knows no HTTP framework, and keeps nothing outside its home,
+// which in a browser is a file system of the tab (web/ui/src/worker/files.ts).
+package desk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"manx/ledger"
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+// A Desk serves one person's home. It is safe for concurrent use; calls that go on
+// for long do not keep others waiting.
+type Desk struct {
+	dir  string // of the home
+	node string // base address of the node
+
+	mu    sync.Mutex
+	home  *owner.Home // nil while locked
+	party *owner.Party
+	view  *viewing
+	holds map[ledger.RecordID][]string // modalities of records that were opened
+}
+
+// New returns a desk over a home folder, which need not exist, and the node that
+// serves the page.
+func New(dir, node string) *Desk {
+	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}}
+}
+
+// Progress is what a call tells while it runs: how far a stage is, in bytes or
+// pieces of a total that is 0 where it is not known.
+type Progress struct {
+	Stage string `json:"stage"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+}
+
+// Show takes progress.
+type Show func(Progress)
+
+// A call is one thing that can be asked of a desk.
+type call func(d *Desk, ctx context.Context, args json.RawMessage, show Show) (any, error)
+
+// with makes a call of a function that wants its arguments decoded. Unknown fields
+// are refused: page and module belong to one build.
+func with[A any](f func(d *Desk, ctx context.Context, a A, show Show) (any, error)) call {
+	return func(d *Desk, ctx context.Context, args json.RawMessage, show Show) (any, error) {
+		var a A
+		dec := json.NewDecoder(bytes.NewReader(args))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(&a); err != nil {
+			return nil, notice.Because(err, notice.Invalid, "the page asked for something in words that this module does not know", "load the page again")
+		}
+		return f(d, ctx, a, show)
+	}
+}
+
+type none struct{}
+
+func callNamed(name string) (call, bool) {
+	c, ok := map[string]call{
+		"status": with((*Desk).status), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
+		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
+		"home": with((*Desk).overview), "party": with((*Desk).named), "grant": with((*Desk).grant), "revoke": with((*Desk).revoke), "log": with((*Desk).log),
+		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
+		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
+		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding), "receipt": with((*Desk).receipt),
+	}[name]
+	return c, ok
+}
+
+// Call runs the call of a name. What it returns becomes JSON; an error is to be
+// shown as its notice. Cancelling ctx pauses what can be resumed: the same call
+// again goes on.
+func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show Show) (any, error) {
+	c, ok := callNamed(name)
+	if !ok {
+		return nil, notice.New(notice.Invalid, "the page asked for something that this module does not know", "load the page again")
+	}
+	out, err := c(d, ctx, args, show)
+	if errors.Is(err, context.Canceled) {
+		err = notice.Because(err, notice.Unavailable, "paused", "start it again: it goes on where it stopped")
+	}
+	return out, err
+}
+
+// Close locks the desk.
+func (d *Desk) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.home == nil {
+		return nil
+	}
+	d.party.Close()
+	err := d.home.Close()
+	d.home, d.party, d.view = nil, nil, nil
+	return err
+}
+
+// as returns who sits at the desk.
+func (d *Desk) as() (*owner.Party, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.party == nil {
+		return nil, notice.New(notice.Denied, "your keys are locked", "unlock them with your passphrase")
+	}
+	return d.party, nil
+}
+
+// sit opens a home's health side.
+func (d *Desk) sit(h *owner.Home) error {
+	p, err := h.As(ledger.Health)
+	if err != nil {
+		return errors.Join(err, h.Close())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.home, d.party = h, p
+	return nil
+}
+
+// hasKeys reports whether there is a keyring in the home.
+func (d *Desk) hasKeys() bool {
+	_, err := os.Stat(filepath.Join(d.dir, "keyring.age"))
+	return err == nil
+}

@@ -1,0 +1,111 @@
+package ui
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func packed(t *testing.T, text string) *fstest.MapFile {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &fstest.MapFile{Data: b.Bytes()}
+}
+
+func get(h http.Handler, method, path, accept string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	r.Header.Set("Accept-Encoding", accept)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHandler(t *testing.T) {
+	h := handler(fstest.MapFS{
+		"dist/portal/index.html.gz":       packed(t, `<meta name="style-nonce" content="__NONCE__">`),
+		"dist/portal/assets/a-1.js.gz":    packed(t, "let a"),
+		"dist/portal/assets/m-1.wasm.gz":  packed(t, "\x00asm"),
+		"dist/README":                     {Data: []byte("not the portal's")},
+		"dist/portal/assets/unpacked.txt": {Data: []byte("not packed")},
+	})
+	for _, c := range []struct {
+		method, path, accept string
+		status               int
+		kind, encoding, body string // "" for what is not looked at
+		never                string
+	}{
+		{"GET", "/", "gzip", 200, "text/html; charset=utf-8", "", "", "__NONCE__"},
+		{"GET", "/upload", "", 200, "text/html; charset=utf-8", "", "", "__NONCE__"},
+		{"GET", "/index.html", "", 200, "text/html; charset=utf-8", "", "", "__NONCE__"},
+		{"HEAD", "/", "", 200, "text/html; charset=utf-8", "", "", "meta"},
+		{"GET", "/assets/a-1.js", "", 200, "text/javascript; charset=utf-8", "", "let a", ""},
+		{"GET", "/assets/a-1.js", "gzip, br", 200, "text/javascript; charset=utf-8", "gzip", "", "let a"},
+		{"GET", "/assets/m-1.wasm", "", 200, "application/wasm", "", "\x00asm", ""},
+		{"GET", "/assets/none.js", "", 404, "", "", "", "meta"},
+		{"GET", "/assets/unpacked.txt", "", 404, "", "", "", "not packed"},
+		{"GET", "/../README", "", 200, "text/html; charset=utf-8", "", "", "not the portal's"},
+		{"POST", "/", "", 405, "", "", "", "meta"},
+	} {
+		w := get(h, c.method, c.path, c.accept)
+		if w.Code != c.status || c.kind != "" && w.Header().Get("Content-Type") != c.kind || w.Header().Get("Content-Encoding") != c.encoding {
+			t.Errorf("%s %s: %d, %v", c.method, c.path, w.Code, w.Header())
+		}
+		if c.body != "" && w.Body.String() != c.body || c.never != "" && strings.Contains(w.Body.String(), c.never) {
+			t.Errorf("%s %s: body %q", c.method, c.path, w.Body.String())
+		}
+	}
+}
+
+// TestPolicy: nothing of another origin, no inline script, and styles by a nonce that
+// no two pages share.
+func TestPolicy(t *testing.T) {
+	h := handler(fstest.MapFS{"dist/portal/index.html.gz": packed(t, `content="__NONCE__"`)})
+	nonces := map[string]bool{}
+	for range 2 {
+		w := get(h, "GET", "/", "")
+		csp := w.Header().Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'", "form-action 'none'", "script-src 'self' 'wasm-unsafe-eval';"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("policy %q has no %q", csp, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe-inline") || strings.Contains(csp, "'unsafe-eval'") || strings.Contains(csp, "http") || strings.Contains(csp, "*") {
+			t.Errorf("policy %q", csp)
+		}
+		nonce := strings.TrimSuffix(strings.TrimPrefix(w.Body.String(), `content="`), `"`)
+		if len(nonce) < 22 || !strings.Contains(csp, "'nonce-"+nonce+"'") {
+			t.Errorf("nonce %q is not that of %q", nonce, csp)
+		}
+		nonces[nonce] = true
+	}
+	if len(nonces) != 2 {
+		t.Error("two pages have one nonce")
+	}
+}
+
+func TestUnbuilt(t *testing.T) {
+	w := get(handler(fstest.MapFS{}), "GET", "/", "")
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "make build") {
+		t.Errorf("%d %q", w.Code, w.Body.String())
+	}
+}
+
+func TestServes(t *testing.T) {
+	for path, want := range map[string]bool{"/": true, "/upload": true, "/ask/health-rec-1": true, "/nowhere": false, "/v1/network": false, "/upload/../nowhere": false, "/README": false} {
+		if Serves(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+import { Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
+import type { Grant, Overview } from "../parts/shapes";
+import { type Word, useWords } from "../words/words";
+
+export default function Consent({ record }: { record: string }) {
+  const { t } = useWords();
+  const { data, problem, reload } = useCall<Overview>("home");
+  const [said, setSaid] = useState<Word>();
+  if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
+  const mine = (data.grants ?? []).filter((g) => g.owner === data.party);
+  return (
+    <Page title={t("consent.title")}>
+      {said && <Text role="status" fw={600}>{t(said)}</Text>}
+      <Card>
+        {mine.length === 0 ? <Text>{t("consent.none")}</Text> : mine.map((g) => <Row key={g.id} grant={g} now={data.now} name={data.names[g.to] || g.to} changed={() => { setSaid("consent.revoked.now"); reload(); }} />)}
+      </Card>
+      {(data.records ?? []).some((r) => !r.erased) && <Give data={data} record={record} done={(w) => { setSaid(w); reload(); }} />}
+    </Page>
+  );
+}
+
+function Row({ grant: g, now, name, changed }: { grant: Grant; now: number; name: string; changed: () => void }) {
+  const { t, known, time } = useWords();
+  const work = useWork();
+  const [sure, setSure] = useState(false);
+  const live = !g.revoked && g.until > now;
+  const revoke = async () => {
+    if (await work.run("revoke", { grant: g.id })) { setSure(false); changed(); }
+  };
+  return (
+    <div className="row">
+      <div>
+        <Group gap={8}><Text fw={600}>{name}</Text><Badge variant="light" color={live ? "teal" : "gray"}>{live ? t("consent.live") : t("consent.over")}</Badge></Group>
+        <Text size="sm">{t("consent.granted", { purpose: known("purpose." + g.purpose) || g.purpose, until: time(g.until) })}</Text>
+        <Text size="sm" className="faint">{g.revoked ? <Stamp word="consent.revoked" at={g.revoked} /> : !live && <Stamp word="consent.ended" at={g.until} />}</Text>
+        <Text className="id faint">{g.record}</Text>
+      </div>
+      {live && !sure && <Button size="xs" variant="default" onClick={() => setSure(true)}>{t("consent.revoke")}</Button>}
+      {sure && (
+        <div role="alertdialog" aria-label={t("consent.revoke.title")} style={{ width: "100%" }}>
+          <Text fw={600}>{t("consent.revoke.title")}</Text>
+          <Text size="sm">{t("consent.revoke.stops")}</Text>
+          <Text size="sm" mb={10}>{t("consent.revoke.stays", { name })}</Text>
+          <Group gap={8}><Button size="xs" color="red" loading={work.busy} onClick={revoke}>{t("consent.revoke")}</Button><Button size="xs" variant="default" onClick={() => setSure(false)}>{t("word.cancel")}</Button></Group>
+        </div>
+      )}
+      {work.problem && <Trouble problem={work.problem} />}
+    </div>
+  );
+}
+
+function Stamp({ word, at }: { word: Word; at: number }) {
+  const { t, time, utc } = useWords();
+  return <time dateTime={new Date(at * 1000).toISOString()} title={t("word.utc", { time: utc(at) })}>{t(word, { time: time(at) })}</time>;
+}
+
+// Give is the consent page: who, what, purpose, end and price first; then allow and
+// deny, as large as each other.
+function Give({ data, record, done }: { data: Overview; record: string; done: (w: Word) => void }) {
+  const { t, known, time } = useWords();
+  const work = useWork();
+  const records = (data.records ?? []).filter((r) => !r.erased);
+  const [what, setWhat] = useState(record || records[0].id);
+  const [to, setTo] = useState("");
+  const [who, setWho] = useState<{ name: string; role: string }>();
+  const [days, setDays] = useState("30");
+  const kind = records.find((r) => r.id === what)?.kind ?? "";
+  const purposes = kind === "health/study" ? ["care"] : ["research", "care"];
+  const [wish, setPurpose] = useState("");
+  const purpose = purposes.includes(wish) ? wish : purposes[0];
+  const look = async (e: FormEvent) => {
+    e.preventDefault();
+    setWho(await work.run("party", { party: to.trim() }));
+  };
+  const allow = async () => {
+    if (await work.run("grant", { record: what, to: to.trim(), purpose, days: Number(days) })) { setWho(undefined); setTo(""); done("consent.allowed"); }
+  };
+  const until = time(data.now + Number(days) * 86400);
+  return (
+    <Card title={t("consent.new")}>
+      <form onSubmit={look}>
+        <Stack gap="sm">
+          <NativeSelect label={t("consent.record")} value={what} onChange={(e) => setWhat(e.currentTarget.value)}
+            data={records.map((r) => ({ value: r.id, label: `${known("kind." + r.kind) || r.kind}, ${time(r.versions[r.versions.length - 1].at)} (…${r.id.slice(-6)})` }))} />
+          <NativeSelect label={t("consent.purpose")} value={purpose} onChange={(e) => setPurpose(e.currentTarget.value)} data={purposes.map((p) => ({ value: p, label: known("purpose." + p) }))} />
+          <TextInput type="number" min={1} max={3650} label={t("consent.days")} value={days} onChange={(e) => setDays(e.currentTarget.value)} />
+          <TextInput label={t("consent.to")} description={t("consent.to.help")} value={to} onChange={(e) => { setTo(e.currentTarget.value); setWho(undefined); }} autoComplete="off" spellCheck={false} required />
+          {work.problem && <Trouble problem={work.problem} />}
+          {!who && <Group><Button type="submit" variant="default" loading={work.busy}>{t("consent.to.check")}</Button></Group>}
+        </Stack>
+      </form>
+      {who && (
+        <Stack gap={6} mt="md" role="group" aria-label={t("consent.summary")}>
+          <Text fw={600}>{t("consent.summary")}</Text>
+          <Facts of={[
+            [t("consent.to"), `${who.name || to} · ${known("role." + who.role) || who.role}`], [t("consent.record"), `${known("kind." + kind)} …${what.slice(-6)}`],
+            [t("consent.purpose"), known("purpose." + purpose)], [t("consent.end"), until], [t("consent.price"), t("consent.price.none")],
+          ]} />
+          <Text size="sm">{t("consent.irrevocable")}</Text>
+          <Group mt="xs" grow maw={420}>
+            <Button variant="outline" onClick={() => { setWho(undefined); setTo(""); done("consent.denied"); }}>{t("consent.deny")}</Button>
+            <Button variant="outline" loading={work.busy} onClick={allow}>{t("consent.allow")}</Button>
+          </Group>
+        </Stack>
+      )}
+    </Card>
+  );
+}

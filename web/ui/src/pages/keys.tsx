@@ -1,0 +1,96 @@
+import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { Card, Copy, Page, Passphrase, Trouble, useCall, useWork } from "../parts/parts";
+import type { Status } from "../parts/shapes";
+import { useWords } from "../words/words";
+
+export default function Keys() {
+  const { t } = useWords();
+  const status = useCall<Status>("status");
+  return (
+    <Page title={t("keys.title")}>
+      <Card title={t("keys.device")}>
+        <Text className="faint" mb="md">{t("keys.device.text")}</Text>
+        <Text fw={600} size="sm">{t("keys.party")}</Text>
+        <Group gap={8}><Text className="id" data-party>{status.data?.party}</Text>{status.data?.party && <Copy text={status.data.party} />}</Group>
+        <Text size="sm" className="faint">{t("keys.party.text")}</Text>
+      </Card>
+      <Kit />
+      <Drill />
+      <Change />
+    </Page>
+  );
+}
+
+function Kit() {
+  const { t } = useWords();
+  const work = useWork();
+  const [words, setWords] = useState<string[]>();
+  const show = async () => {
+    const kit = await work.run<{ phrase: string }>("kit");
+    if (kit) setWords(kit.phrase.split(" "));
+  };
+  return (
+    <Card title={t("keys.kit")}>
+      <Text className="faint" mb="md">{t("keys.kit.text")}</Text>
+      {work.problem && <Trouble problem={work.problem} again={show} />}
+      {words ? (
+        <Stack>
+          <Alert color="orange">{t("keys.kit.warn")}</Alert>
+          <ol className="words" lang="en" translate="no">{words.map((w, i) => <li key={i}>{w}</li>)}</ol>
+          <Group><Button onClick={() => setWords(undefined)}>{t("keys.kit.hide")}</Button></Group>
+        </Stack>
+      ) : <Button loading={work.busy} onClick={show}>{t("keys.kit.do")}</Button>}
+    </Card>
+  );
+}
+
+function Drill() {
+  const { t } = useWords();
+  const work = useWork();
+  const [text, setText] = useState("");
+  const [good, setGood] = useState(false);
+  const compare = async (e: FormEvent) => {
+    e.preventDefault();
+    setGood(false);
+    if (await work.run("drill", { phrase: text })) { setGood(true); setText(""); }
+  };
+  return (
+    <Card title={t("keys.drill")}>
+      <form onSubmit={compare}>
+        <Stack>
+          <Textarea label={t("door.recover.words")} description={t("keys.drill.text")} value={text} onChange={(e) => setText(e.currentTarget.value)} rows={3} autoCapitalize="off" autoComplete="off" spellCheck={false} required />
+          {work.problem && <Trouble problem={work.problem} />}
+          {good && <Text role="status" fw={600}>✓ {t("keys.drill.good")}</Text>}
+          <Group><Button type="submit" variant="default" loading={work.busy}>{t("keys.drill.do")}</Button></Group>
+        </Stack>
+      </form>
+    </Card>
+  );
+}
+
+function Change() {
+  const { t } = useWords();
+  const work = useWork();
+  const [pass, setPass] = useState("");
+  const [again, setAgain] = useState("");
+  const [done, setDone] = useState(false);
+  const change = async (e: FormEvent) => {
+    e.preventDefault();
+    setDone(false);
+    if (await work.run("passphrase", { passphrase: pass })) { setDone(true); setPass(""); setAgain(""); }
+  };
+  return (
+    <Card title={t("keys.passphrase")}>
+      <form onSubmit={change}>
+        <Stack>
+          <Passphrase label={t("door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="new-password" required />
+          <Passphrase label={t("door.passphrase.again")} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required error={again !== "" && again.length >= pass.length && again !== pass ? t("door.passphrase.differs") : undefined} />
+          {work.problem && <Trouble problem={work.problem} />}
+          {done && <Text role="status" fw={600}>✓ {t("keys.passphrase.done")}</Text>}
+          <Group><Button type="submit" variant="default" loading={work.busy} disabled={pass === "" || pass !== again}>{t("keys.passphrase.do")}</Button></Group>
+        </Stack>
+      </form>
+    </Card>
+  );
+}

@@ -1,0 +1,70 @@
+// What people read, in English and Chinese: two tables with the same keys.
+import { type ReactNode, createContext, useContext, useEffect, useMemo, useState } from "react";
+import en from "./en.json";
+import zh from "./zh.json";
+
+export type Word = keyof typeof en;
+export type Language = "en" | "zh";
+const tables: Record<Language, Record<Word, string>> = { en, zh };
+
+type Values = Record<string, string | number>;
+
+export interface Say {
+  language: Language;
+  speak(l: Language): void;
+  t(key: Word, values?: Values): string;
+  // known is t for a key made of outside text: "" where there is none.
+  known(key: string, values?: Values): string;
+  time(seconds: number): string;
+  utc(seconds: number): string;
+  bytes(n: number): string;
+}
+
+const Context = createContext<Say | null>(null);
+
+function first(): Language {
+  const kept = localStorage.getItem("language");
+  if (kept === "en" || kept === "zh") return kept;
+  return navigator.languages.some((l) => l.startsWith("zh")) && !navigator.languages[0]?.startsWith("en") ? "zh" : "en";
+}
+
+export function Speech({ children }: { children: ReactNode }) {
+  const [language, setLanguage] = useState<Language>(first);
+  useEffect(() => {
+    document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+    localStorage.setItem("language", language);
+  }, [language]);
+  const say = useMemo<Say>(() => {
+    const table = tables[language];
+    const fill = (text: string, values?: Values) => text.replace(/\{(\w+)\}/g, (_, name: string) => String(values?.[name] ?? ""));
+    const locale = language === "zh" ? "zh-CN" : "en-GB";
+    const at = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+    return {
+      language,
+      speak: setLanguage,
+      t: (key, values) => fill(table[key], values),
+      known: (key, values) => (key in table ? fill(table[key as Word], values) : ""),
+      time: (s) => at.format(new Date(s * 1000)),
+      utc: (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19),
+      bytes: (n) => {
+        for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${number.format(n / size)} ${unit}`;
+        return `${n} B`;
+      },
+    };
+  }, [language]);
+  return <Context.Provider value={say}>{children}</Context.Provider>;
+}
+
+export function useWords(): Say {
+  const say = useContext(Context);
+  if (!say) throw new Error("outside Speech");
+  return say;
+}
+
+// readWords puts what a model read, "8 slices" or "5 of 13 measurements", into the
+// reader's language.
+export function readWords(say: Say, read: string): string {
+  const [, n = "", , of = "", noun] = /^(\d+)( of (\d+))? (slice|radiograph|measurement)s?$/.exec(read) ?? [];
+  return (noun && say.known(`read.${noun}s`, { n, of })) || read;
+}

@@ -1,0 +1,65 @@
+// The page's end of the worker: one desk for the page, started when it is first needed.
+import type { Asked, Problem, Progress, Said } from "./protocol";
+
+interface Waiting { resolve(v: unknown): void; reject(p: Problem): void; progress?: (p: Progress) => void }
+
+export class Desk {
+  private worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  private waiting = new Map<number, Waiting>();
+  private next = 1;
+  private broken?: Problem;
+  ready: Promise<void>;
+
+  constructor() {
+    let up!: () => void, down!: (p: Problem) => void;
+    this.ready = new Promise((resolve, reject) => ([up, down] = [resolve, reject]));
+    this.ready.catch(() => {}); // whoever calls is told
+    const fail = (p: Problem) => {
+      this.broken = p;
+      if (p.cause) console.error(p.cause);
+      down(p);
+      for (const w of this.waiting.values()) w.reject(p);
+      this.waiting.clear();
+    };
+    this.worker.onerror = (e) => fail({ kind: "internal", text: "the worker could not be started", hint: "", cause: e.message });
+    this.worker.onmessage = ({ data }: MessageEvent<Said>) => {
+      if ("ready" in data) return up();
+      if ("broken" in data) return fail(data.broken);
+      const w = this.waiting.get(data.id);
+      if (!w) return;
+      if ("progress" in data) return w.progress?.(data.progress);
+      this.waiting.delete(data.id);
+      if ("failed" in data) {
+        if (data.failed.cause) console.error(data.failed.cause);
+        w.reject(data.failed);
+      } else w.resolve(data.done);
+    };
+  }
+
+  private ask(m: Asked & { id: number }, progress?: (p: Progress) => void, signal?: AbortSignal): Promise<unknown> {
+    if (this.broken) return Promise.reject(this.broken);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(m.id, { resolve, reject, progress });
+      signal?.addEventListener("abort", () => this.worker.postMessage({ stop: m.id } satisfies Asked));
+      this.worker.postMessage(m);
+    });
+  }
+
+  // call asks the module; signal pauses it. It rejects with a Problem.
+  call<T>(name: string, args?: object, progress?: (p: Progress) => void, signal?: AbortSignal): Promise<T> {
+    return this.ask({ id: this.next++, call: name, args }, progress, signal) as Promise<T>;
+  }
+
+  // mount shows the module chosen files and returns the folder in which it finds them.
+  mount(files: { path: string; file: File }[]): Promise<string> {
+    const id = this.next++;
+    return this.ask({ id, mount: String(id), files }) as Promise<string>;
+  }
+
+  unmount(folder: string): Promise<unknown> {
+    return this.ask({ id: this.next++, unmount: folder.split("/")[2] });
+  }
+}
+
+let only: Desk | undefined;
+export const desk = () => (only ??= new Desk());

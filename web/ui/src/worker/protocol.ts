@@ -1,0 +1,16 @@
+// What page and worker say to each other.
+export interface Problem { kind: string; text: string; hint: string; cause?: string }
+export interface Progress { stage: string; done: number; total: number }
+
+export type Asked =
+  | { id: number; call: string; args?: object }
+  | { id: number; mount: string; files: { path: string; file: File }[] }
+  | { id: number; unmount: string }
+  | { stop: number };
+
+export type Said =
+  | { ready: true }
+  | { broken: Problem }
+  | { id: number; progress: Progress }
+  | { id: number; done: unknown }
+  | { id: number; failed: Problem };

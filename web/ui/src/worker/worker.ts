@@ -1,0 +1,68 @@
+// The worker: a file system, the Go module, and messages between it and the page
+// (protocol.ts). Nothing of the page's reaches keys or plaintext but by these calls.
+/// <reference lib="webworker" />
+import "../made/wasm_exec.js";
+import { integrity } from "../made/integrity";
+import module from "../made/manx.wasm?url";
+import { Files } from "./files";
+import type { Asked, Problem, Said } from "./protocol";
+import { homeStore } from "./store";
+
+interface Manx {
+  call(id: number, name: string, args: string, progress: (stage: string, done: number, total: number) => void, done: (json?: string, problem?: Problem) => void): void;
+  stop(id: number): void;
+}
+interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> }
+declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go };
+
+const say = (m: Said) => self.postMessage(m);
+
+// One tab at a time has the home: two would overwrite each other's keyring.
+function alone(): Promise<boolean> {
+  return new Promise((resolve) => {
+    void navigator.locks.request("manx-home", { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock ? new Promise<void>(() => {}) : undefined;
+    });
+  });
+}
+
+async function start(): Promise<Files> {
+  if (!(await alone())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
+  const files = new Files(await homeStore());
+  await files.start();
+  self.fs = files;
+  self.process = { pid: 1, ppid: 0, umask: () => 0o077, cwd: () => "/home", chdir() {}, getuid: () => 0, getgid: () => 0, geteuid: () => 0, getegid: () => 0, getgroups: () => [] };
+  const go = new self.Go();
+  const { instance } = await WebAssembly.instantiateStreaming(fetch(module, { integrity }), go.importObject);
+  const ready = new Promise<void>((resolve) => (self.ready = resolve));
+  go.run(instance).then(() => say({ broken: { kind: "internal", text: "the module has stopped", hint: "" } }), (e) => say({ broken: problem(e) }));
+  await ready;
+  return files;
+}
+
+function problem(e: unknown): Problem {
+  if (e && typeof e === "object" && "kind" in e) return e as Problem;
+  return { kind: "internal", text: "the module could not be started", hint: "", cause: String(e) };
+}
+
+const started = start();
+started.then(() => say({ ready: true }), (e) => say({ broken: problem(e) }));
+
+self.onmessage = async (event: MessageEvent<Asked>) => {
+  const m = event.data;
+  const files = await started.catch(() => null);
+  if (!files) return; // it was told
+  if ("mount" in m) {
+    say({ id: m.id, done: files.mount(m.mount, m.files) });
+  } else if ("unmount" in m) {
+    files.unmount(m.unmount);
+    say({ id: m.id, done: null });
+  } else if ("stop" in m) {
+    self.manx.stop(m.stop);
+  } else {
+    self.manx.call(m.id, m.call, JSON.stringify(m.args ?? {}),
+      (stage, done, total) => say({ id: m.id, progress: { stage, done, total } }),
+      (json, failed) => say(failed ? { id: m.id, failed } : { id: m.id, done: JSON.parse(json as string) }));
+  }
+};
