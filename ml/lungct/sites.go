@@ -29,7 +29,7 @@ func Together() Federation {
 	return Federation{
 		Network: federated.Network{Kind: federated.CNN, Input: shape, Hidden: []int{8, 16, 32}, Square: true,
 			Steps: 1, Batch: 8, Rate: 1, Shift: 4, Flip: true, Jitter: 0.2, MostRows: 1000},
-		Algorithm: federated.Algorithm{Name: federated.FedAdam, Rate: 2e-3, Cool: rounds, Beta1: 0.9, Beta2: 0.999, Tau: 1e-7, Bounds: federated.Bounds{Clip: 100}},
+		Algorithm: federated.Algorithm{Name: federated.FedAdam, Rate: 1e-3, Cool: rounds, Beta1: 0.9, Beta2: 0.99, Tau: 1e-7, Bounds: federated.Bounds{Clip: 100}},
 		Rounds:    rounds,
 	}
 }
