@@ -231,7 +231,7 @@ func (b ProposeTraining) checkColumns() error {
 	return nil
 }
 
-// Key of a site's vote, or nil of one that takes no part.
+// KeyOf returns the key of a site that takes part, nil of another.
 func (t Training) KeyOf(site PartyID) ed25519.PublicKey {
 	i := slices.IndexFunc(t.Votes, func(v TrainingVote) bool { return v.Site == site && v.Yes })
 	if i < 0 || slices.Contains(t.Left, site) {
