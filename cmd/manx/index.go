@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,9 +39,9 @@ sender's again once they are sent again or named.`,
 			}
 			if done.Unread == 0 || t.json {
 				t.say(map[string]any{"ok": done.Unread == 0, "height": done.Height, "states": done.After.States, "mentions": done.After.Mentions, "blobs": done.After.Blobs,
-					"same": done.Same, "forgotten": done.Forgotten, "sessions_lost": done.Sessions, "unread": done.Unread}, func(w io.Writer) {
-					fmt.Fprintf(w, "height\t%d\nbefore\t%s\nnow\t%d states, %d blobs\nsame\t%t\nforgotten\t%d blobs that nobody has named on the ledger\nsessions\t%d ended: any command signs in again\n",
-						done.Height, was, done.After.States, done.After.Blobs, done.Same, done.Forgotten, done.Sessions)
+					"same": done.Same, "differs": done.Differs, "forgotten": done.Forgotten, "sessions_lost": done.Sessions, "unread": done.Unread}, func(w io.Writer) {
+					fmt.Fprintf(w, "height\t%d\nbefore\t%s\nnow\t%d states, %d blobs\nsame\t%t %s\nforgotten\t%d blobs that nobody has named on the ledger\nsessions\t%d ended: any command signs in again\n",
+						done.Height, was, done.After.States, done.After.Blobs, done.Same, strings.Join(done.Differs, ", "), done.Forgotten, done.Sessions)
 				})
 			}
 			if done.Unread > 0 {

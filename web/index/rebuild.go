@@ -29,6 +29,7 @@ type Rebuilt struct {
 	// Forgotten blobs, which were uploaded and which nobody has named on the
 	// ledger, and Sessions, whose owners sign in again.
 	Same      bool
+	Differs   []string // tables, where it is not the same
 	Forgotten int
 	Sessions  int
 }
@@ -83,7 +84,15 @@ func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Bl
 				done.Forgotten++
 			}
 		}
-		done.Same = b.Sum == done.After.Sum && b.Blobs-done.Forgotten == done.After.Blobs
+		for _, t := range tables {
+			if b.sums[t.name] != done.After.sums[t.name] {
+				done.Differs = append(done.Differs, t.name)
+			}
+		}
+		if b.Blobs-done.Forgotten != done.After.Blobs {
+			done.Differs = append(done.Differs, blobTable)
+		}
+		done.Same = len(done.Differs) == 0
 	}
 	return done, nil
 }
@@ -131,17 +140,15 @@ func (x *Index) catchUp(ctx context.Context, c *claimer, until ledger.Height) er
 type Contents struct {
 	States, Mentions, Uses, Blobs int
 
-	Sum [sha256.Size]byte // of all rows but blobs'
-
-	blobs    map[[16]byte]bool // digests of rows
+	sums     map[string][sha256.Size]byte // of tables' rows but blobs'
+	blobs    map[[16]byte]bool            // digests of rows
 	sessions int
 }
 
 // Contents reads the whole index. Two indexes of one ledger and its storage, at
 // one height, hold the same.
 func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
-	c.blobs = map[[16]byte]bool{}
-	h := sha256.New()
+	c.blobs, c.sums = map[[16]byte]bool{}, map[string][sha256.Size]byte{}
 	err = x.dump(ctx, func(table, row string) {
 		switch table {
 		case "states":
@@ -150,7 +157,7 @@ func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
 			c.Mentions++
 		case "uses":
 			c.Uses++
-		case "blobs":
+		case blobTable:
 			c.Blobs++
 			d := sha256.Sum256([]byte(row))
 			c.blobs[[16]byte(d[:])] = true
@@ -161,9 +168,9 @@ func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
 			c.sessions++
 			return
 		}
-		_, _ = io.WriteString(h, row)
+		sum := c.sums[table]
+		c.sums[table] = sha256.Sum256(append(sum[:], row...))
 	})
-	h.Sum(c.Sum[:0])
 	return c, err
 }
 
@@ -178,18 +185,23 @@ func (x *Index) Dump(ctx context.Context, w io.Writer) error {
 	return errors.Join(err, out.Flush())
 }
 
+const blobTable = "blobs"
+
+// tables are what is dumped: four columns each, of which the last is a number.
+var tables = []struct{ name, query string }{
+	{"cursors", "SELECT 'cursor', '', '', height FROM cursors WHERE id = 1"},
+	{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
+	{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
+	{"movements", "SELECT 'moved ' || n, party, body, height FROM movements ORDER BY party, time, height, n"},
+	{"uses", "SELECT role, party, job || ' ' || model || ' ' || asker || ' ' || subject || ' ' || outcome || ' ' || told || ' ' || amount || ' ' || fee, at FROM uses ORDER BY job, role"},
+	{blobTable, "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
+	{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
+	{"sessions", "SELECT '', '', '', expires FROM sessions"},
+}
+
 func (x *Index) dump(ctx context.Context, visit func(table, row string)) error {
-	for _, t := range []struct{ table, query string }{
-		{"cursors", "SELECT 'cursor', '', '', height FROM cursors WHERE id = 1"},
-		{"states", "SELECT word, key, body, height FROM states ORDER BY key"},
-		{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
-		{"movements", "SELECT 'moved ' || n, party, body, height FROM movements ORDER BY party, time, height, n"},
-		{"uses", "SELECT role, party, job || ' ' || model || ' ' || asker || ' ' || subject || ' ' || outcome || ' ' || told || ' ' || amount || ' ' || fee, at FROM uses ORDER BY job, role"},
-		{"blobs", "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
-		{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
-		{"sessions", "SELECT '', '', '', expires FROM sessions"},
-	} {
-		if err := x.heard(ctx, x.table(ctx, t.query, func(row string) { visit(t.table, row) })); err != nil {
+	for _, t := range tables {
+		if err := x.heard(ctx, x.table(ctx, t.query, func(row string) { visit(t.name, row) })); err != nil {
 			return err
 		}
 	}
