@@ -21,9 +21,10 @@ func indexRebuildCommand(t *terminal) *cobra.Command {
 	n := nodeFlags{listen: "127.0.0.1:0"}
 	c := &cobra.Command{Use: "rebuild", Short: "Drop a stopped node's index and make it again", Args: cobra.NoArgs,
 		Long: `Drop the index of the stopped node under --data (MANX_DATA, default ./manx-node), and make it again from the ledger
-and from what stands on the storage nodes. It comes out as it was, but for two things that stand nowhere else: sessions,
-whose owners sign in again without noticing, and whose uploads are that nobody has named on the ledger: they are their
-sender's again once they are sent again or named.`,
+and from what stands on the storage nodes. It comes out as it was, but for what stands nowhere else: sessions,
+whose owners sign in again without noticing; whose uploads are that nobody has named on the ledger: they are their
+sender's again once they are sent again or named; and who was first to store what two have stored: it is now of who
+was first to name it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := t.nodeOptions(n)
 			if err != nil {
@@ -39,9 +40,9 @@ sender's again once they are sent again or named.`,
 			}
 			if done.Unread == 0 || t.json {
 				t.say(map[string]any{"ok": done.Unread == 0, "height": done.Height, "states": done.After.States, "mentions": done.After.Mentions, "blobs": done.After.Blobs,
-					"same": done.Same, "differs": done.Differs, "forgotten": done.Forgotten, "sessions_lost": done.Sessions, "unread": done.Unread}, func(w io.Writer) {
-					fmt.Fprintf(w, "height\t%d\nbefore\t%s\nnow\t%d states, %d blobs\nsame\t%t %s\nforgotten\t%d blobs that nobody has named on the ledger\nsessions\t%d ended: any command signs in again\n",
-						done.Height, was, done.After.States, done.After.Blobs, done.Same, strings.Join(done.Differs, ", "), done.Forgotten, done.Sessions)
+					"same": done.Same, "differs": done.Differs, "forgotten": done.Forgotten, "passed": done.Passed, "sessions_lost": done.Sessions, "unread": done.Unread}, func(w io.Writer) {
+					fmt.Fprintf(w, "height\t%d\nbefore\t%s\nnow\t%d states, %d blobs\nsame\t%t %s\nforgotten\t%d blobs that nobody has named on the ledger\npassed\t%d blobs to who named them from another who stored the same\nsessions\t%d ended: any command signs in again\n",
+						done.Height, was, done.After.States, done.After.Blobs, done.Same, strings.Join(done.Differs, ", "), done.Forgotten, done.Passed, done.Sessions)
 				})
 			}
 			if done.Unread > 0 {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,10 +28,13 @@ type Rebuilt struct {
 
 	// Same says that it is as it was before, but for what stands nowhere else:
 	// Forgotten blobs, which were uploaded and which nobody has named on the
-	// ledger, and Sessions, whose owners sign in again.
+	// ledger; who uploaded Passed blobs, which are their namer's now (workers that
+	// come to the same result store the same bytes, and the first to do so need not
+	// be the first on the ledger); and Sessions, whose owners sign in again.
 	Same      bool
 	Differs   []string // tables, where it is not the same
 	Forgotten int
+	Passed    int
 	Sessions  int
 }
 
@@ -79,9 +83,12 @@ func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Bl
 	}
 	done.Height, done.Unread = until, len(c.unread)
 	if b := done.Before; b != nil {
-		for row := range b.blobs {
-			if !done.After.blobs[row] {
+		for name, whose := range b.blobs {
+			switch now, ok := done.After.blobs[name]; {
+			case !ok:
 				done.Forgotten++
+			case now != whose:
+				done.Passed++
 			}
 		}
 		for _, t := range tables {
@@ -141,14 +148,14 @@ type Contents struct {
 	States, Mentions, Uses, Blobs int
 
 	sums     map[string][sha256.Size]byte // of tables' rows but blobs'
-	blobs    map[[16]byte]bool            // digests of rows
+	blobs    map[[16]byte][8]byte         // digests of whose each is, by those of node, name and size
 	sessions int
 }
 
 // Contents reads the whole index. Two indexes of one ledger and its storage, at
 // one height, hold the same.
 func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
-	c.blobs, c.sums = map[[16]byte]bool{}, map[string][sha256.Size]byte{}
+	c.blobs, c.sums = map[[16]byte][8]byte{}, map[string][sha256.Size]byte{}
 	err = x.dump(ctx, func(table, row string) {
 		switch table {
 		case "states":
@@ -159,8 +166,9 @@ func (x *Index) Contents(ctx context.Context) (c Contents, err error) {
 			c.Uses++
 		case blobTable:
 			c.Blobs++
-			d := sha256.Sum256([]byte(row))
-			c.blobs[[16]byte(d[:])] = true
+			party, rest, _ := strings.Cut(row, "\t")
+			whose, name := sha256.Sum256([]byte(party)), sha256.Sum256([]byte(rest))
+			c.blobs[[16]byte(name[:16])] = [8]byte(whose[:8])
 			return
 		case "accounts":
 			return // of the blobs

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -205,7 +206,7 @@ func rebuilds(t *testing.T, s index.Source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if x = Open(t, s); Dump(t, x) != before || !done.Same || done.Forgotten != 0 || done.Unread != 0 || done.Sessions != 1 || done.After.Blobs == 0 {
+	if x = Open(t, s); Dump(t, x) != before || !done.Same || done.Forgotten != 0 || done.Passed != 0 || done.Unread != 0 || done.Sessions != 1 || done.After.Blobs == 0 {
 		t.Errorf("what is made again is not what was there: %+v\n%s\n%s", done, before, Dump(t, x))
 	}
 	if _, err := x.Session(t.Context(), token, now); !notice.Is(err, notice.Denied) {
@@ -240,6 +241,28 @@ func rebuilds(t *testing.T, s index.Source) {
 	Exec(t, s, "DROP TABLE states")
 	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet()); err != nil || done.Before != nil || Dump(t, Open(t, s)) != before {
 		t.Errorf("after half of it was lost: %+v, %v", done, err)
+	}
+
+	// Two workers come to one result. One stores it first, the other is first on the ledger.
+	x = Open(t, s)
+	result, err := n.as(t, x, Party(6)).Write(t.Context(), bytes.NewReader([]byte("the same")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := ledger.Job{ID: ledger.NewJobID(ledger.Health, commandID(950)), Asker: Party(1), Subject: Party(1), Worker: Party(7), Result: result}
+	n.add(0, value(ledger.JobDone, ledger.KeyOf(j.ID), j))
+	follow(t, x, n.History)
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet()); err != nil || !done.Same || done.Passed != 12 {
+		t.Errorf("with a result that two have stored: %+v, %v", done, err)
+	}
+
+	// And what no rebuilding gives is told by its table.
+	Exec(t, s, "UPDATE states SET height = height + 1 WHERE word = 'rec'")
+	if done, err = index.Rebuild(t.Context(), s, n.History, nodes(&n.blobs), n.Height(), quiet()); err != nil || done.Same || !slices.Equal(done.Differs, []string{"states"}) {
+		t.Errorf("with states that are not the ledger's: %+v, %v", done, err)
 	}
 }
 
