@@ -335,16 +335,16 @@ func (t *terminal) workerStatus(ctx context.Context) error {
 			for _, c := range slices.Sorted(maps.Keys(x.Rates)) {
 				classes, rate = append(classes, c), max(rate, x.Rates[c])
 			}
-			class, state := strings.Join(classes, ","), "takes jobs"
+			class, state, speed := strings.Join(classes, ","), "takes jobs", fmt.Sprintf("%.3g", rate)
 			switch {
-			case x.Holder:
-				state = "computes on shares"
+			case x.Holder: // is asked by the ledger, and was not measured
+				state, speed = "computes on shares", "-"
 			case x.Draining:
 				state = "drains"
 			case x.Running > 0:
 				state = "works"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%.3g\t%g\t%d\t%d\t%d\t%d\t%.2f\t%s\n", x.Party, class, rate, x.Price, x.Given, x.Done, x.Failed, x.Keys, x.Trust, state)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%g\t%d\t%d\t%d\t%d\t%.2f\t%s\n", x.Party, class, speed, x.Price, x.Given, x.Done, x.Failed, x.Keys, x.Trust, state)
 		}
 		fmt.Fprintf(w, "\nwaiting\t%d\nrunning\t%d\n", all.Waiting, all.Running)
 		for _, c := range slices.Sorted(maps.Keys(all.Depth)) {

@@ -474,9 +474,12 @@ func (d *Dispatcher) Room(asker ledger.PartyID) error {
 	return notice.Because(full, notice.Exhausted, text, "try again in "+full.After.String())
 }
 
-// classes are those of every worker there is.
+// classes are those of every worker there is that jobs wait for; none waits for a holder.
 func (d *Dispatcher) classes() (all []Class) {
 	for _, w := range d.workers {
+		if w.holder() {
+			continue
+		}
 		for c := range w.Rates {
 			if !slices.Contains(all, c) {
 				all = append(all, c)
