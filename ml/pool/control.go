@@ -28,6 +28,7 @@ type Control struct {
 	ackWait    time.Duration
 	drains     bool
 	singly     bool
+	wary       time.Time // until then jobs go one by one
 	forGood    bool
 }
 
@@ -80,10 +81,14 @@ func (t *Control) fetchedKeys(bytes int64, took time.Duration) {
 	t.fetched, t.took = t.fetched/2+float64(bytes), t.took/2+took.Seconds()
 }
 
-func (t *Control) patient(d time.Duration) {
+// joined notes the queue's patience, and whether a life before left messages in hand.
+func (t *Control) joined(wait time.Duration, left bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ackWait = d
+	t.ackWait = wait
+	t.mu.Unlock()
+	if left {
+		t.beWary()
+	}
 }
 
 func (t *Control) patience() time.Duration {
@@ -109,7 +114,7 @@ func (t *Control) gone() bool {
 const ahead = .2 // seconds
 
 func (t *Control) room() int {
-	if t.mean == 0 || t.singly {
+	if t.mean == 0 || t.singly || time.Now().Before(t.wary) {
 		return 1
 	}
 	return int(min(maxSlots, max(1, ahead/t.mean)))
@@ -120,6 +125,14 @@ func (t *Control) alone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.singly = true
+}
+
+// beWary has jobs go one by one for a while, because a worker vanished with some in hand:
+// were they in a round again, all of them would be blamed again for the one that does it.
+func (t *Control) beWary() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wary = time.Now().Add(2 * t.ackWait)
 }
 
 // slots is how many jobs may be in hand at once.

@@ -336,7 +336,8 @@ func (d *Dispatcher) with(w ledger.PartyID) (all []*openJob) {
 }
 
 // leave forgets a worker. What it had claimed waits for its lease; the rest goes to
-// others. A job that took too many workers with it is set aside.
+// others. A job that took too many workers with it is set aside: the one that a silent
+// worker had to begin with, and none that waited behind it.
 func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) {
 	if d.workers[id] == nil {
 		return
@@ -345,6 +346,17 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 	d.plan.Leave(string(id))
 	d.Log.InfoContext(ctx, "a worker has left", "worker", id, "silent", silent)
 	all := d.with(id)
+	if silent {
+		var next *openJob
+		for _, o := range all {
+			if o.lease == 0 && (next == nil || o.seq < next.seq) {
+				next = o
+			}
+		}
+		if next != nil {
+			next.lost++
+		}
+	}
 	if err := d.Queue.clearLine(ctx, id); err != nil {
 		d.Log.WarnContext(ctx, "the line of a worker that left is not empty", "worker", id, "err", err)
 	} else {
@@ -357,9 +369,6 @@ func (d *Dispatcher) leave(ctx context.Context, id ledger.PartyID, silent bool) 
 		if o.lease != 0 {
 			d.move(o, taken)
 			continue
-		}
-		if silent {
-			o.lost++
 		}
 		if o.lost >= d.Queue.cfg.MaxDeliver {
 			d.aside(ctx, o)

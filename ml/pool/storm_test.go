@@ -98,10 +98,8 @@ func TestInvariant8_AStormOverTwoHundredJobs(t *testing.T) {
 	if got, err := s.held().Sub(before); err != nil || got != ledger.MAN(3*jobs) {
 		t.Errorf("%v is paid for %d jobs of 3", got, jobs)
 	}
-	// A job that was in the rounds of five workers that vanished is blamed for them, as one
-	// that kills workers must be; its lease's end brings it back. So it is with few.
-	if n := len(s.asides()); n > jobs/10 {
-		t.Errorf("%d jobs were set aside", n)
+	if n := len(s.asides()); n > 0 {
+		t.Errorf("%d jobs were set aside: %+v", n, s.asides())
 	}
 }
 

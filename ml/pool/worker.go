@@ -187,6 +187,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		case lines[0].consumer == nil || w.tally.draining():
 			pause(ctx, idleWait)
 		}
+		if slices.ContainsFunc(b.all, again) {
+			w.tally.beWary()
+		}
 		if time.Since(tidied) > time.Second {
 			tidied = time.Now()
 			w.tidy(ctx)
@@ -245,16 +248,16 @@ type line struct {
 	wait     time.Duration // the queue's patience with a silent worker
 	most     int           // deliveries
 	tried    time.Time
-	joined   func(wait time.Duration)
+	joined   func(wait time.Duration, left bool) // left: a life before had messages in hand
 }
 
 // lines returns the worker's own line, and then those of its runtimes.
 func (w *Worker) lines(js jetstream.JetStream) []*line {
-	all := []*line{{js: js, name: ownConsumer(w.Signer.Party()), joined: w.tally.patient}}
+	all := []*line{{js: js, name: ownConsumer(w.Signer.Party()), joined: w.tally.joined}}
 	classes := slices.Sorted(maps.Keys(w.engines))
 	for _, p := range priorities() {
 		for _, c := range classes {
-			all = append(all, &line{js: js, name: consumer(c, p), class: c, joined: w.tally.patient})
+			all = append(all, &line{js: js, name: consumer(c, p), class: c, joined: w.tally.joined})
 		}
 	}
 	return all
@@ -271,8 +274,14 @@ func (l *line) join(ctx context.Context) error {
 		return fmt.Errorf("join %s: %w", l.name, err)
 	}
 	l.consumer, l.wait, l.most = c, c.CachedInfo().Config.AckWait, c.CachedInfo().Config.MaxDeliver
-	l.joined(l.wait)
+	l.joined(l.wait, l.class == "" && c.CachedInfo().NumAckPending > 0)
 	return nil
+}
+
+// again reports whether a message was given out before.
+func again(m jetstream.Msg) bool {
+	meta, err := m.Metadata()
+	return err == nil && meta.NumDelivered > 1
 }
 
 // next returns up to most messages, from the worker's own line first, then the most
