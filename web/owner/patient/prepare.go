@@ -35,7 +35,7 @@ type prepared struct {
 // finding from its result: notice.Unsupported says what the card lacks or asks.
 func Reads(c ml.Card) error {
 	unsupported := func(what, hint string) error { return notice.New(notice.Unsupported, what, hint) }
-	if c.Rule == nil {
+	if c.Rule == nil && c.Survival == nil {
 		return unsupported("this model does not say how its result becomes a finding", "choose another: `manx model list`")
 	}
 	switch {

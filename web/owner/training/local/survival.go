@@ -18,9 +18,10 @@ import (
 // until the coefficients settle; then one tests what they have become. A round that
 // follows changes nothing.
 type Survival struct {
-	Edges    []float64 `json:"edges"`     // of the cells, rising from 0, the last past the longest time; 2 to 65
-	Horizon  float64   `json:"horizon"`   // the time that survival is tested at, and told of in a sentence
-	MostRows int       `json:"most_rows"` // that a site has at most
+	Edges    []float64 `json:"edges"`          // of the cells, rising from 0, the last past the longest time; 2 to 65
+	Horizon  float64   `json:"horizon"`        // the time that survival is tested at, and told of in a sentence
+	MostRows int       `json:"most_rows"`      // that a site has at most
+	Event    ml.Text   `json:"event,omitzero"` // what the label says has happened: "death"
 
 	schema federated.Schema
 }
@@ -68,6 +69,8 @@ func (k Survival) Check(_ [3]int, rounds int) error {
 		return bad("the horizon is not within the edges", "give a time above 0 that patients were seen at")
 	case k.MostRows < 1 || k.MostRows > 1e6:
 		return bad("most_rows is not 1 to a million", "give the most patients that a site has")
+	case (k.Event.English == "") != (k.Event.Chinese == "") || len(k.Event.English) > 300 || len(k.Event.Chinese) > 300:
+		return bad("its event is not named in both languages, in 300 bytes each", "name it in both, or leave it out")
 	case rounds > 0 && rounds < 6:
 		return bad("it takes rounds to count, to step until nothing moves, and to test", "propose 15 rounds or more; those that are not needed are not opened")
 	}
@@ -278,6 +281,9 @@ func (k Survival) Describe(c *ml.Card, s federated.State) error {
 		curve.Unit = "units of the table's time"
 	}
 	c.Survival = &curve
+	if k.Event != (ml.Text{}) {
+		c.Words.Sign = k.Event
+	}
 	var deaths float64
 	for _, d := range f.Deaths {
 		deaths += d
@@ -292,6 +298,7 @@ func (k Survival) Describe(c *ml.Card, s federated.State) error {
 			Method: "for one step of the input as the card encodes it; 95% interval by the information"})
 	}
 	c.Notes = append(c.Notes,
+		fmt.Sprintf("Tested is whether the event comes within %g %s, of those held out of whom it is known.", k.Horizon, curve.Unit),
 		fmt.Sprintf("Cox's proportional hazards by Newton's method over masked sums of %d cells of time, the hazard constant in each (Friedman 1982). When they were counted, as many patients of all sites left in each cell as a site's minimum, or more; %.0f events. What was opened: these sums at the coefficients of every round.", k.cells(), deaths),
 		"The interval is that of the curve, not of when one patient dies: it is the uncertainty of the fit (log-log scale; Link 1984).")
 	return nil
