@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/privacy/mpc"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
+	"manx/privacy/secagg/trio"
 	"manx/web/owner"
 )
 
@@ -27,7 +30,10 @@ type Hospital struct {
 	busy map[string]bool // what is being done now: a side of a training
 	said map[string]string
 
-	tap func(*stream) // of tests: sees what the coordinator is told
+	// Of tests: tap sees what the coordinator is told, deals deals in the place of a
+	// hospital that keeps to the protocol.
+	tap   func(*stream)
+	deals func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
 // Progress is what a hospital's node tells whoever watches it. Problem is nil while

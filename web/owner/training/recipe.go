@@ -26,6 +26,11 @@ type Recipe struct {
 	Private   *federated.Private  `json:"private,omitempty"` // none: without differential privacy
 	Seed      uint64              `json:"seed"`              // of the parameters that training begins with
 	HeldOut   int                 `json:"held_out"`          // percent of the records that it is tested on instead, 0 to 50
+
+	// Bounded are the hospitals that compute rounds on shares, 3 or 4 of those invited:
+	// an update beyond its bound is in no sum. None: sums are made under masks.
+	Bounded []ledger.PartyID `json:"bounded,omitempty"`
+	Judge   *Judge           `json:"judge,omitempty"` // of what each contributes; none: it is by rounds
 }
 
 // Check returns nil, or a notice that names what cannot be.
@@ -43,6 +48,9 @@ func (r Recipe) Check() error {
 	}
 	if r.HeldOut < 0 || r.HeldOut > 50 {
 		return notice.New(notice.Invalid, "the recipe holds out less than nothing or more than half", "hold out 0 to 50 percent of the records")
+	}
+	if err := r.checkBounded(); err != nil {
+		return err
 	}
 	if r.Private == nil {
 		return nil
@@ -77,6 +85,9 @@ func (r Recipe) Propose(b *ledger.ProposeTraining) error {
 	}
 	s, err := r.Begin()
 	if err != nil {
+		return err
+	}
+	if err := r.boundedBy(b.Sites, len(s.Params)); err != nil {
 		return err
 	}
 	recipe, err := json.Marshal(r)
@@ -188,7 +199,7 @@ func (r Recipe) vector(ctx context.Context, in federated.Round, train, test fede
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err = r.Algorithm.Vector(u, len(in.Params))
+	v, err = r.Algorithm.InRound(in.Number).Vector(u, len(in.Params))
 	return append(v, counts...), u.Own, err
 }
 

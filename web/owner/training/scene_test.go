@@ -21,8 +21,11 @@ import (
 	"manx/ml"
 	"manx/ml/federated"
 	"manx/privacy/dp"
+	"manx/privacy/mpc"
 	"manx/privacy/mpc/hub"
+	"manx/privacy/seal"
 	"manx/privacy/seal/sealtest"
+	"manx/privacy/secagg/trio"
 	"manx/storage/durable"
 	"manx/test/webtest"
 	"manx/web/owner"
@@ -48,6 +51,8 @@ type site struct {
 
 	patience time.Duration // 0 is 3 s
 	tapped   func(*stream)
+	turned   bool // its labels are turned round
+	dealing  func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
 func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
@@ -105,7 +110,7 @@ func (s *scene) party(url string) *owner.Party {
 func (h *site) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
-	h.tap = h.tapped
+	h.tap, h.deals = h.tapped, h.dealing
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital
@@ -133,7 +138,7 @@ func (h *site) table(s *scene, rows int, seed uint64, edit func(row int, cells [
 		age, sex := 30+r.Float64()*50, r.IntN(2)
 		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
 		label := "0"
-		if sick {
+		if sick != h.turned {
 			label = "1"
 		}
 		cells := []string{string(rec), fmt.Sprintf("%.1f", age), fmt.Sprint(sex), label}
