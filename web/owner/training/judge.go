@@ -70,6 +70,9 @@ func (r Recipe) readJudge(b []byte) (t federated.Table, err error) {
 	bad := func(cause error, what, cure string) error {
 		return notice.Because(cause, notice.Invalid, "the judge's rows cannot be used: "+what, cure)
 	}
+	if len(b) > maxJudgeBytes {
+		return t, bad(nil, "they are larger than 1 MiB", "choose fewer")
+	}
 	if ledger.Hash(sha256.Sum256(b)) != r.Judge.Rows {
 		return t, bad(nil, "they are not those of the proposal", "ask the proposer")
 	}
@@ -88,19 +91,26 @@ func (r Recipe) readJudge(b []byte) (t federated.Table, err error) {
 	return t, nil
 }
 
-// SetJudge has contributions judged on rows, which the site's folder keeps.
-func (r *Recipe) SetJudge(dir, by string, rows []byte) error {
+// SetJudge has contributions judged on rows, which go to the coordinator with the proposal.
+func (r *Recipe) SetJudge(by string, rows []byte) error {
 	r.Judge = &Judge{Rows: sha256.Sum256(rows), By: by}
 	if err := r.checkJudge(); err != nil {
 		return err
 	}
-	if len(rows) > maxJudgeBytes {
-		return notice.New(notice.Invalid, "the judge's rows are larger than 1 MiB", "choose fewer")
+	_, err := r.readJudge(rows)
+	return err
+}
+
+// keepJudgeOf keeps the rows that a proposal's recipe names.
+func (h *Hospital) keepJudgeOf(b ledger.ProposeTraining, rows []byte) error {
+	r, err := ReadRecipe(b)
+	if err != nil || r.Judge == nil {
+		return err
 	}
 	if _, err := r.readJudge(rows); err != nil {
 		return err
 	}
-	return folder(dir).keepJudge(r.Judge.Rows, rows)
+	return folder(h.Dir).keepJudge(r.Judge.Rows, rows)
 }
 
 func (f folder) judge(h ledger.Hash) string {

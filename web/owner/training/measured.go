@@ -204,3 +204,19 @@ func (h *Hospital) Contributed(ctx context.Context, on owner.SignedTraining, r R
 	}
 	return c, nil
 }
+
+// shares returns the parts that a release names by what sites have brought.
+func (h *Hospital) shares(ctx context.Context, on owner.SignedTraining, r Recipe) ([]ledger.ModelShare, error) {
+	c, err := h.Contributed(ctx, on, r)
+	if err == nil && r.Judge != nil && len(c.Missing) > 0 {
+		err = notice.New(notice.Unavailable, fmt.Sprintf("what was measured in round %d has not been heard of here", c.Missing[0]), "another round tells of those before it; `manx train contribute` shows what is missing")
+	}
+	return c.shares(), err
+}
+
+// agreed reports whether a release shares as the hospitals have agreed to: as was measured,
+// or by rounds.
+func (h *Hospital) agreed(ctx context.Context, on owner.SignedTraining, r Recipe, b ledger.ReleaseTraining) (bool, error) {
+	own, err := h.shares(ctx, on, r)
+	return err == nil && slices.Equal(own, b.Contributed), err
+}

@@ -207,6 +207,24 @@ func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
 	return b
 }
 
+// propose asks all sites of the scene, whose policies say yes to anything, and gives each
+// grants on 12 of the rows of its table.
+func (s *scene) propose(r Recipe, rounds, rows int) ledger.TrainingID {
+	s.t.Helper()
+	for i, h := range s.sites {
+		h.table(s, rows, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+	}
+	return id
+}
+
 // await waits until a training is as it should be.
 func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training) bool) ledger.Training {
 	s.t.Helper()

@@ -46,6 +46,17 @@ func (r Recipe) checkBounded() error {
 	return nil
 }
 
+// SmallEnough reports whether rounds of the recipe are on shares where nobody says
+// otherwise: the model is small, and shares have steps enough for it.
+func (r Recipe) SmallEnough(sites []ledger.PartyID) bool {
+	s, err := r.Begin()
+	if err != nil || len(s.Params) > BoundedByDefault || len(sites) < 3 {
+		return false
+	}
+	r.Bounded = Computing(sites)
+	return r.boundedBy(sites, len(s.Params)) == nil
+}
+
 // boundedBy refuses what cannot be on shares of a proposal: others than are invited
 // compute, a model too large, bounds that shares have too few steps for.
 func (r Recipe) boundedBy(sites []ledger.PartyID, parameters int) error {

@@ -29,16 +29,8 @@ func (s *scene) onShares(r Recipe) Recipe {
 // run proposes a training and starts its hospitals.
 func (s *scene) run(r Recipe, rounds int) ledger.TrainingID {
 	s.t.Helper()
-	for i, h := range s.sites {
-		h.table(s, 12, uint64(i+1), nil)
-		h.allow(s, anything)
-	}
-	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	id := s.propose(r, rounds, 12)
 	for _, h := range s.sites {
-		h.permit(s, id, 12)
 		h.start()
 	}
 	return id
@@ -171,9 +163,10 @@ func TestContributionsAreMeasuredOnShares(t *testing.T) {
 		age, sex := 32+float64(i%20)*2.4, i%2
 		fmt.Fprintf(&rows, "%.1f,%d,%d\n", age, sex, map[bool]int{true: 1}[(age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))])
 	}
-	if err := r.SetJudge(s.sites[0].Dir, ByShapley, []byte(rows.String())); err != nil {
+	if err := r.SetJudge(ByShapley, []byte(rows.String())); err != nil {
 		t.Fatal(err)
 	}
+	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, []byte(rows.String())))
 	// One hospital's labels are turned round: what it brings is below nought.
 	s.sites[2].turned = true
 	id := s.run(r, 3)
