@@ -20,9 +20,9 @@ import (
 )
 
 func trainCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "train", Short: "One model of several hospitals: propose, join, status, stop, release",
+	c := &cobra.Command{Use: "train", Short: "One model of several hospitals: propose, join, status, stop, contribute, release",
 		Long: "Hospitals train one model together, and each keeps its records: what leaves is masked, and only sums are seen. Each\nrecord takes part by its owner's grant, which spends its privacy budget for the whole training. `manx hospital` does\nthe work."}
-	c.AddCommand(trainPropose(t), trainJoin(t), trainStatus(t), trainStop(t), trainRelease(t))
+	c.AddCommand(trainPropose(t), trainJoin(t), trainStatus(t), trainStop(t), trainContribute(t), trainRelease(t))
 	return c
 }
 
@@ -51,10 +51,11 @@ func (t *terminal) order(ctx context.Context, o training.Order) (a training.Answ
 func trainPropose(t *terminal) *cobra.Command {
 	var with, users []string
 	var body ledger.ProposeTraining
-	var from string
+	var from, judge, by, shares string
+	var rows []byte
 	var own, days, hours float64
 	c := &cobra.Command{Use: "propose RECIPE.json", Short: "Ask hospitals to train a model together; you coordinate", Args: cobra.ExactArgs(1),
-		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with\n--quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
+		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with --quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, list := range []struct {
 				in []string
@@ -83,6 +84,17 @@ func trainPropose(t *terminal) *cobra.Command {
 			if body.Quorum == 0 {
 				body.Quorum = max(ledger.MinTrainingSites, 2*len(body.Sites)/3+1)
 			}
+			if err := computing(&r, shares, body.Sites); err != nil {
+				return err
+			}
+			if judge != "" {
+				if rows, err = readInput(judge); err != nil {
+					return err
+				}
+				if err := r.SetJudge(by, rows); err != nil {
+					return err
+				}
+			}
 			if err := r.Propose(&body); err != nil {
 				return err
 			}
@@ -91,7 +103,7 @@ func trainPropose(t *terminal) *cobra.Command {
 					return err
 				}
 			}
-			a, err := t.order(cmd.Context(), training.Order{What: "propose", Proposal: &body})
+			a, err := t.order(cmd.Context(), training.Order{What: "propose", Proposal: &body, Judge: rows})
 			if err != nil {
 				return err
 			}
@@ -111,6 +123,9 @@ func trainPropose(t *terminal) *cobra.Command {
 	f.StringArrayVar(&users, "user", nil, "PartyID of who may ask for the model; none: whoever you serve")
 	f.BoolVar(&body.Export, "export", false, "the model may leave the training and be published, once a quorum assents")
 	f.Float64Var(&own, "own", 10, "percent of what the model earns that is yours; the rest is the sites'")
+	f.StringVar(&shares, "bounded", "auto", "rounds on shares, where an update beyond its bound is in no sum: yes, no, or auto, for models of at most 10000 parameters; the first four hospitals compute, or those that the recipe names")
+	f.StringVar(&judge, "judge", "", "CSV file of rows that every hospital may see, at most 500: what each contributes is measured on them, on shares")
+	f.StringVar(&by, "judge-by", training.ByShapley, "what the hospitals share by where there is a judge: shapley, or leave-one-out")
 	f.StringVar(&from, "from", "", "go on from another training's last version: its id")
 	f.Float64Var(&hours, "hours", 24, "how long sites may vote")
 	f.Float64Var(&days, "days", 30, "how long the training may last")
@@ -118,6 +133,26 @@ func trainPropose(t *terminal) *cobra.Command {
 		_ = c.MarkFlagRequired(name)
 	}
 	return c
+}
+
+// computing has a recipe's rounds on shares, where they are to be and can.
+func computing(r *training.Recipe, shares string, sites []ledger.PartyID) error {
+	switch shares {
+	case "no":
+		r.Bounded = nil
+		return nil
+	case "yes", "auto":
+	default:
+		return usage{errors.New("--bounded is yes, no or auto")}
+	}
+	if len(r.Bounded) > 0 {
+		return nil
+	}
+	if shares == "auto" && !r.SmallEnough(sites) {
+		return nil
+	}
+	r.Bounded = training.Computing(sites)
+	return nil
 }
 
 // goOn makes a proposal begin with the last version of another training.
@@ -297,6 +332,39 @@ func trainStop(t *terminal) *cobra.Command {
 			}
 			t.say(map[string]any{"ok": true, "training": id}, func(w io.Writer) {
 				fmt.Fprintln(w, "no round uses your records any more; what earlier ones have made stays")
+			})
+			return nil
+		}}
+}
+
+func trainContribute(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "contribute TRAINING", Short: "What each hospital has brought to a training, and what it is to earn", Args: cobra.ExactArgs(1),
+		Long: "Where the proposal has a judge, three hospitals measure on shares, in every round, what the loss on the judge's rows is\nwithout each hospital (leave one out) and Shapley's values, and sign that; every hospital checks it and comes to the same\nparts, by which a release shares. Without a judge parts are by the rounds that a hospital's update is in.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := trainingNamed(args[0])
+			if err != nil {
+				return err
+			}
+			a, err := t.order(cmd.Context(), training.Order{What: "contribute", Training: id})
+			if err != nil {
+				return err
+			}
+			c := a.Contributions
+			t.say(map[string]any{"ok": true, "training": id, "contributions": c}, func(w io.Writer) {
+				fmt.Fprintf(w, "parts\tby %s\n", c.By)
+				for _, s := range c.Sites {
+					line := count(s.Rounds, "round")
+					if s.Refused > 0 {
+						line += fmt.Sprintf(", beyond its bound in %d", s.Refused)
+					}
+					if c.By != training.ByRounds {
+						line += fmt.Sprintf("\tleave one out %+.4f\tshapley %+.4f", s.LeaveOneOut, s.Shapley)
+					}
+					fmt.Fprintf(w, "site\t%s\t%.2f%%\t%s\n", s.Site, float64(s.Parts)/100, line)
+				}
+				if n := len(c.Missing); n > 0 {
+					fmt.Fprintf(w, "missing\tthis site has not heard what was measured in %s: the next round tells\n", count(n, "round"))
+				}
 			})
 			return nil
 		}}

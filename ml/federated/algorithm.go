@@ -78,6 +78,9 @@ func (a Algorithm) Begin(params []float64) State {
 // maxParam is the largest size of a parameter: beyond it training has diverged.
 const maxParam = 1e12
 
+// RateIn is the server's rate in a round, from 1.
+func (a Algorithm) RateIn(round int) float64 { return a.Rate * cooled(round, a.Cool) }
+
 // Next returns the state after a round in which the vectors of the sites that took
 // part had this sum. sites is how many the proposal has, which SCAFFOLD divides by.
 // The same arguments give the same state on one processor architecture; s is not
@@ -93,7 +96,7 @@ func (a Algorithm) Next(s State, sum []float64, sites int) (State, error) {
 		return State{}, failed("no site took part")
 	}
 	out := State{Round: s.Round + 1, Params: slices.Clone(s.Params), Control: slices.Clone(s.Control), First: slices.Clone(s.First), Second: slices.Clone(s.Second)}
-	rate := a.Rate * cooled(out.Round, a.Cool)
+	rate := a.RateIn(out.Round)
 	for i, total := range sum[:size] {
 		mean := total / weight
 		switch a.Name {

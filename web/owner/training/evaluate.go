@@ -25,6 +25,9 @@ const bins = 10
 // is learned, then by bin those with.
 const cells = 2 * bins
 
+// cells is how many counts a site adds.
+func (r Recipe) cells() int { return cells }
+
 // An Evaluation is how a version did on rows that it was not trained on, over all
 // sites together: how many had each probability, by tenths. Where training is with
 // noise, these counts have the same, and may lie below 0.

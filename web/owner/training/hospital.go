@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/privacy/mpc"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
+	"manx/privacy/secagg/trio"
 	"manx/web/owner"
 	"manx/web/owner/training/local"
 )
@@ -30,7 +33,10 @@ type Hospital struct {
 	said map[string]string
 	kept map[ledger.TrainingID]*local.Kept
 
-	tap func(*stream) // of tests: sees what the coordinator is told
+	// Of tests: tap sees what the coordinator is told, deals deals in the place of a
+	// hospital that keeps to the protocol.
+	tap   func(*stream)
+	deals func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
 // Progress is what a hospital's node tells whoever watches it. Problem is nil while
@@ -212,18 +218,24 @@ func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table, traine
 	return h.join(ctx, on)
 }
 
-// agree assents to a release, where the site has decided to by itself.
+// agree assents to a release, where the site has decided to by itself, and the release
+// shares what the model earns by what this site knows that each has contributed.
 func (h *Hospital) agree(ctx context.Context, on owner.SignedTraining) error {
 	j, _, err := folder(h.Dir).joined(on.ID)
 	if err != nil || !j.Export {
 		return err
 	}
-	return h.Assent(ctx, on)
+	return h.assent(ctx, on, true)
 }
 
 // Assent agrees to the release that is asked for, once its signature and its shares
-// are what the ledger shows.
+// are what the ledger shows. Shares that were measured on shares have to be those; others
+// a person may assent to.
 func (h *Hospital) Assent(ctx context.Context, on owner.SignedTraining) error {
+	return h.assent(ctx, on, false)
+}
+
+func (h *Hospital) assent(ctx context.Context, on owner.SignedTraining, byItself bool) error {
 	if on.Stage != ledger.TrainingAsked {
 		return notice.New(notice.Conflict, "no release of this training is asked for", "read it: `manx train status`")
 	}
@@ -233,6 +245,19 @@ func (h *Hospital) Assent(ctx context.Context, on owner.SignedTraining) error {
 	}
 	if !slices.Equal(on.Earn(b.Contributed), on.Release.Shares) || b.Model != on.Release.Model {
 		return notice.New(notice.Integrity, "the node shows another release than its author has signed", "do not assent; tell the organisations")
+	}
+	r, err := ReadRecipe(on.ProposeTraining)
+	if err != nil {
+		return err
+	}
+	if byItself || r.Judge != nil {
+		ok, err := h.agreed(ctx, on, r, b)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return notice.New(notice.Denied, "the release shares what the model earns by other contributions than this site knows", "compare them: `manx train contribute`, `manx train status`; where nothing was measured, assent by hand: `manx train release --assent`")
+		}
 	}
 	if err := h.Party.Once(ctx, "training/assent/"+string(on.ID)+"/"+on.Release.Terms.String()[:16], ledger.AssentTraining{Training: on.ID, Release: on.Release.Terms}); err != nil {
 		return err

@@ -46,6 +46,11 @@ type kit struct {
 	fill   func(h *site, s *scene, rows int, seed uint64)
 }
 
+// tables is rows of measurements.
+func tables(r Recipe) kit {
+	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *site, s *scene, rows int, seed uint64) { h.table(s, rows, seed, nil) }}
+}
+
 // survival is patients whose hazard rises with age and falls with sex, by months.
 func survival() kit {
 	r := recipe(false)

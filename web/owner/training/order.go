@@ -22,13 +22,14 @@ import (
 // An Order is what a person asks of a hospital's node. A keyring serves one process,
 // so while the node runs orders are left in its folder, and it obeys them.
 type Order struct {
-	What     string                  `json:"what"` // propose, status, join, decline, stop, release, assent
+	What     string                  `json:"what"` // propose, status, join, decline, stop, contribute, release, assent
 	Training ledger.TrainingID       `json:"training,omitempty"`
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
 	Trainer  string                  `json:"trainer,omitempty"`
 	Export   bool                    `json:"export,omitempty"`
 	Release  *Release                `json:"release,omitempty"`
+	Judge    []byte                  `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.
@@ -36,6 +37,8 @@ type Answer struct {
 	Training ledger.TrainingID `json:"training,omitempty"`
 	Status   []Status          `json:"status,omitempty"`
 	Released *Released         `json:"released,omitempty"`
+
+	Contributions *Contributions `json:"contributions,omitempty"`
 }
 
 // A Status is how a training stands, as the ledger and the site's folder tell.
@@ -51,7 +54,7 @@ type Status struct {
 // Do does what a person asks.
 func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 	if o.What == "propose" && o.Proposal != nil {
-		if err := h.goesOn(*o.Proposal); err != nil {
+		if err := errors.Join(h.goesOn(*o.Proposal), h.keepJudgeOf(*o.Proposal, o.Judge)); err != nil {
 			return a, err
 		}
 		a.Training, err = h.Party.ProposeTraining(ctx, *o.Proposal)
@@ -77,6 +80,13 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		return a, h.Assent(ctx, on)
 	case "stop":
 		return a, h.Party.Once(ctx, "training/stop/"+string(on.ID), ledger.StopTraining{Training: on.ID})
+	case "contribute":
+		r, err := ReadRecipe(on.ProposeTraining)
+		if err != nil {
+			return a, err
+		}
+		c, err := h.Contributed(ctx, on, r)
+		return Answer{Contributions: &c}, err
 	case "release":
 		if o.Release != nil {
 			r, err := h.Release(ctx, on.ID, *o.Release)

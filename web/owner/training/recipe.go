@@ -33,6 +33,11 @@ type Recipe struct {
 	Private   *federated.Private  `json:"private,omitempty"` // none: without differential privacy
 	Seed      uint64              `json:"seed"`              // of the parameters that training begins with
 	HeldOut   int                 `json:"held_out"`          // percent of the records that it is tested on instead, 0 to 50
+
+	// Bounded are the hospitals that compute rounds on shares, 3 or 4 of those invited:
+	// an update beyond its bound is in no sum. None: sums are made under masks.
+	Bounded []ledger.PartyID `json:"bounded,omitempty"`
+	Judge   *Judge           `json:"judge,omitempty"` // of what each contributes; none: it is by rounds
 }
 
 // source is what a row of a site's table is.
@@ -74,8 +79,14 @@ func (r Recipe) Check(rounds int) error {
 	case r.Survival != nil && (r.Network.Kind != "" || r.Trainer != nil || r.Algorithm != federated.Algorithm{}):
 		return notice.New(notice.Invalid, "the recipe has a model of survival and another one", "leave network, algorithm and trainer out: survival has steps of its own")
 	}
+	if err := r.checkBounded(); err != nil {
+		return err
+	}
 	return r.kind().Check(of.Shape(), rounds)
 }
+
+// Begin returns the version that the first round begins with.
+func (r Recipe) Begin() (federated.State, error) { return r.kind().Begin() }
 
 // Propose fills what a proposal says of a recipe: records, model, schema, the noise
 // that its rounds have, and the parameters that they begin with. Sites, Quorum and
@@ -90,8 +101,11 @@ func (r Recipe) Propose(b *ledger.ProposeTraining) error {
 	if err := r.Check(b.Rounds); err != nil {
 		return err
 	}
-	s, err := r.kind().Begin()
+	s, err := r.Begin()
 	if err != nil {
+		return err
+	}
+	if err := r.boundedBy(b.Sites, len(s.Params)); err != nil {
 		return err
 	}
 	recipe, err := json.Marshal(r)

@@ -24,8 +24,8 @@ type Release struct {
 	Version string        `json:"version"` // 1.0.0
 	Price   ledger.Amount `json:"price"`   // MAN a call
 
-	// Contributed are parts of WholeShare of what the sites earn together. None: by the
-	// rounds that each one's updates are in, which the ledger shows everybody.
+	// Contributed are parts of WholeShare of what the sites earn together. None: what
+	// Hospital.Contributed says, to which sites compare it.
 	Contributed []ledger.ModelShare `json:"contributed,omitempty"`
 }
 
@@ -37,28 +37,6 @@ type Released struct {
 	File    string               `json:"file"` // the model, as ONNX
 	Card    string               `json:"card"`
 	Quality *Quality             `json:"quality,omitempty"`
-}
-
-// byRounds returns parts by the rounds that sites' updates are in, which sum to
-// WholeShare; the remainder is the first's.
-func byRounds(on ledger.Training) (all []ledger.ModelShare) {
-	count, total := map[ledger.PartyID]int{}, 0
-	for _, v := range on.Versions {
-		for _, p := range v.Sites {
-			count[p]++
-			total++
-		}
-	}
-	left := ledger.WholeShare
-	for _, p := range on.Sites {
-		if parts := count[p] * ledger.WholeShare / max(total, 1); parts > 0 {
-			all, left = append(all, ledger.ModelShare{To: p, Parts: uint32(parts)}), left-parts //nolint:gosec // at most WholeShare
-		}
-	}
-	if len(all) > 0 {
-		all[0].Parts += uint32(left) //nolint:gosec // at most WholeShare
-	}
-	return all
 }
 
 // Release writes the last version's model and card into the site's folder and asks
@@ -113,7 +91,9 @@ func (h *Hospital) Release(ctx context.Context, id ledger.TrainingID, o Release)
 		return out, err
 	}
 	if ask.Contributed == nil {
-		ask.Contributed = byRounds(on.Training)
+		if ask.Contributed, err = h.shares(ctx, on, recipe); err != nil {
+			return out, err
+		}
 	}
 	if on.Release == nil || on.Release.Model != ask.Model || !slices.Equal(on.Release.Shares, on.Earn(ask.Contributed)) {
 		if on.Stage == ledger.TrainingReleased {

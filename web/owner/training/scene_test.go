@@ -21,8 +21,11 @@ import (
 	"manx/ml"
 	"manx/ml/federated"
 	"manx/privacy/dp"
+	"manx/privacy/mpc"
 	"manx/privacy/mpc/hub"
+	"manx/privacy/seal"
 	"manx/privacy/seal/sealtest"
+	"manx/privacy/secagg/trio"
 	"manx/storage/durable"
 	"manx/test/webtest"
 	"manx/web/owner"
@@ -50,6 +53,8 @@ type site struct {
 
 	patience time.Duration // 0 is 3 s
 	tapped   func(*stream)
+	turned   bool // its labels are turned round
+	dealing  func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
 func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
@@ -107,7 +112,7 @@ func (s *scene) party(url string) *owner.Party {
 func (h *site) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Launcher: launcher(h.t), Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
-	h.tap = h.tapped
+	h.tap, h.deals = h.tapped, h.dealing
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital
@@ -129,7 +134,7 @@ func (h *site) table(s *scene, rows int, seed uint64, edit func(row int, cells [
 	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(i int) []string {
 		age, sex := 30+r.Float64()*50, r.IntN(2)
 		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
-		cells := []string{"", fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick)}
+		cells := []string{"", fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
 		if edit != nil {
 			edit(i, cells)
 		}
@@ -224,6 +229,24 @@ func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
 	}
 	s.check(r.Propose(&b))
 	return b
+}
+
+// propose asks all sites of the scene, whose policies say yes to anything, and gives each
+// grants on 12 of the rows of its table.
+func (s *scene) propose(r Recipe, rounds, rows int) ledger.TrainingID {
+	s.t.Helper()
+	for i, h := range s.sites {
+		h.table(s, rows, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+	}
+	return id
 }
 
 // await waits until a training is as it should be.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/ml/federated"
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/secagg"
@@ -135,8 +136,10 @@ type beginning struct {
 }
 
 // mostFrame bounds a frame of a training's streams, in bytes: a version, or a masked
-// update, or the shares of the largest roster.
-func mostFrame(parameters int) int { return versionSize(parameters) + 1<<20 }
+// update, or what so many sites dealt to one that computes, in letters.
+func mostFrame(parameters, sites int) int {
+	return max(versionSize(parameters), 22*min(parameters, MostBounded)*sites) + 1<<20
+}
 
 // converse goes through a round with the coordinator, from where the site's journal
 // ends.
@@ -145,7 +148,7 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	if err != nil {
 		return err
 	}
-	s, err := meeting{on.Hub, on.Terms, on.Round, own, on.Key, mostFrame(on.Model.Parameters)}.dial(ctx)
+	s, err := meeting{on.Hub, on.Terms, on.Round, own, on.Key, mostFrame(on.Model.Parameters, len(on.Sites))}.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -160,6 +163,17 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	if err != nil {
 		return err
 	}
+	d := dialogue{s, dir}
+	added := func() (secagg.Contribution, error) {
+		return d.added(func() (secagg.Contribution, error) { return h.contribution(ctx, s, on, recipe, j, len(roster)) })
+	}
+	if len(recipe.Bounded) > 0 {
+		shared, err := recipe.onShares(on, roster)
+		if err != nil {
+			return err
+		}
+		return dealer{h, d, on, recipe, shared, roster, own, added}.goThrough(ctx)
+	}
 	journal, err := secagg.OpenFiles(dir)
 	if err != nil {
 		return err
@@ -168,10 +182,6 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	site, err := secagg.NewSite(round, h.Party.Keys, seed(own, round.ID), journal)
 	if err != nil {
 		return err
-	}
-	d := dialogue{s, dir}
-	added := func() (secagg.Contribution, error) {
-		return d.added(func() (secagg.Contribution, error) { return h.contribution(ctx, s, on, recipe, j, len(roster)) })
 	}
 	told, err := d.say(stepKeys, site.Keys)
 	if err == nil && d.has(stepMasked) {
@@ -329,22 +339,30 @@ func (h *Hospital) beginning(ctx context.Context, s *stream, on owner.SignedTrai
 	return recipe.secure(on, on.Round, roster, boss.Key), roster, nil
 }
 
-// contribution trains on the rows of the site's list and returns what it adds.
-func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe, j joined, roster int) (c secagg.Contribution, err error) {
+// given asks for the version that the round begins with.
+func (h *Hospital) given(ctx context.Context, s *stream, on owner.SignedTraining) (state federated.State, err error) {
 	open, err := h.Party.TrainingRound(ctx, on.ID, on.Round)
 	if err != nil {
-		return c, err
+		return state, err
 	}
 	b, err := s.ask(stepVersion, nil)
 	if err != nil {
-		return c, err
+		return state, err
 	}
 	if hashOf(b) != open.Parent {
-		return c, notice.New(notice.Integrity, "the coordinator gives other parameters than the ledger says the round begins with", "leave the training: `manx train stop`")
+		return state, notice.New(notice.Integrity, "the coordinator gives other parameters than the ledger says the round begins with", "leave the training: `manx train stop`")
 	}
-	state, err := readVersion(b, on.Model.Parameters)
+	if state, err = readVersion(b, on.Model.Parameters); err != nil {
+		return state, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
+	}
+	return state, nil
+}
+
+// contribution trains on the rows of the site's list and returns what it adds.
+func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe, j joined, roster int) (c secagg.Contribution, err error) {
+	state, err := h.given(ctx, s, on)
 	if err != nil {
-		return c, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
+		return c, err
 	}
 	has, err := h.has(ctx, on, recipe, j)
 	if err != nil {
