@@ -53,11 +53,11 @@ func byRounds(on ledger.Training) (all []ledger.ModelShare) {
 	left := ledger.WholeShare
 	for _, p := range on.Sites {
 		if parts := count[p] * ledger.WholeShare / max(total, 1); parts > 0 {
-			all, left = append(all, ledger.ModelShare{To: p, Parts: uint32(parts)}), left-parts //nolint:gosec // at most WholeShare
+			all, left = append(all, ledger.ModelShare{To: p, Parts: uint32(parts)}), left-parts
 		}
 	}
 	if len(all) > 0 {
-		all[0].Parts += uint32(left) //nolint:gosec // at most WholeShare
+		all[0].Parts += uint32(left)
 	}
 	return all
 }
