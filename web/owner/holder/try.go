@@ -36,7 +36,7 @@ func (h *Holder) beside(ctx context.Context, what, id string, try int, leads boo
 		case err == nil, errors.Is(cause, errOver):
 			h.Log.InfoContext(ctx, "the holder has done its part", "of", what, "id", id, "took", time.Since(began).Round(time.Millisecond))
 		case ctx.Err() == nil:
-			h.Log.WarnContext(ctx, "the holder's part ended without a result", "of", what, "id", id, slog.Any("err", errors.Join(err, cause)))
+			h.Log.WarnContext(ctx, "the holder's part ended without a result", "of", what, "id", id, "err", errors.Join(err, cause))
 		}
 		if leads {
 			h.forget(id, r)
