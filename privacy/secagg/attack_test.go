@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"testing"
 
@@ -271,21 +270,18 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 			t.Errorf("step %d, site %d: the views differ where they should not, or do not where they should", step, site)
 		}
 	}
-	qa, qb := make([]uint32, 41), make([]uint32, 41)
-	if err := errors.Join(w.round.quantise(qa, a0), w.round.quantise(qb, b0)); err != nil {
-		t.Fatal(err)
-	}
+	qa, qb := quantised(t, w.round, a0), quantised(t, w.round, b0)
 	known := func(site int) []uint32 { // the masks that colluders and coordinator can take off
 		v := make([]uint32, len(qa))
 		own := w.sites[site].site
-		newMask(maskKey(own.secrets.self(), own.digest), false).add(v, 0) // its seed was opened
+		addMasks(v, 0, []mask{newMask(maskKey(own.secrets.self(), own.digest), false)}) // its seed was opened
 		for _, c := range others(n, a, b) {
 			p := w.sites[c].site
 			key, err := pairKey(p.secrets.masking(), p.roster.keys[site].masking, p.digest, c, site)
 			if err != nil {
 				t.Fatal(err)
 			}
-			newMask(key, c < site).add(v, 0)
+			addMasks(v, 0, []mask{newMask(key, c < site)})
 		}
 		return v
 	}
