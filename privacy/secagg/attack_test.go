@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -98,6 +99,40 @@ func (w *world) until(step int) map[int][]byte {
 	}
 	return told
 }
+
+// A masked update that was spoiled on its way, or that the journal did not take, is
+// in no sum; the same once more and whole is.
+func TestWhatWasSpoiledIsInNoSum(t *testing.T) {
+	w := newWorld(t, 4, 3, 2*spanWords+9)
+	w.start()
+	files := w.hub.journal
+	s, err := w.run(nil, func(step, site int, m []byte) {
+		if step != 3 {
+			return
+		}
+		for _, at := range []int{headerSize, headerSize + 4*spanWords, len(m) - 1} {
+			spoiled := bytes.Clone(m)
+			spoiled[at] ^= 0x40
+			if err := w.hub.Take(spoiled); err == nil {
+				t.Errorf("site %d: byte %d may change", site, at)
+			}
+		}
+		w.hub.journal = full{files}
+		if err := w.hub.Take(m); err == nil {
+			t.Errorf("site %d: taken without a journal", site)
+		}
+		w.hub.journal = files
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, others(4)...)
+}
+
+// full is a journal on a disk that is.
+type full struct{ Journal }
+
+func (full) Append([]byte) error { return errors.New("no space left") }
 
 // Of no site are both secrets opened, whoever vanishes when.
 func TestNeverBothSharesOfOneSite(t *testing.T) {

@@ -89,6 +89,13 @@ func quantised(t testing.TB, r Round, c Contribution) []uint32 {
 	return out
 }
 
+// tagOf returns the tag of a vector that is there.
+func tagOf(key [32]byte, vector []byte) [tagSize]byte {
+	t := newTagging(key, len(vector))
+	t.take(vector, 0)
+	return t.tag()
+}
+
 // A tag changes with every bit of the vector and of the key.
 func TestTags(t *testing.T) {
 	v := make([]byte, 2*8192+12)

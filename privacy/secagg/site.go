@@ -131,7 +131,9 @@ func (s *Site) say(k kind, in []byte, write func() ([]byte, error)) ([]byte, err
 	if err := s.journal.Append(slices.Concat(record, in, out)); err != nil {
 		return nil, err
 	}
-	if k != keysFrom { // keys follow from the seed alone, and are the same again
+	// Keys follow from the seed alone, and what is opened from what was signed and is
+	// on the disk: lost, they are the same again.
+	if k != keysFrom && k != opened {
 		if err := s.journal.Sync(); err != nil {
 			return nil, err
 		}

@@ -52,10 +52,3 @@ func (t *tagging) tag() (tag [tagSize]byte) {
 	}
 	return tag
 }
-
-// tagOf returns the tag of a vector that is there.
-func tagOf(key [32]byte, vector []byte) [tagSize]byte {
-	t := newTagging(key, len(vector))
-	t.take(vector, 0)
-	return t.tag()
-}

@@ -56,3 +56,10 @@ func addWords(v []uint32, b []byte) {
 		v[i] += binary.LittleEndian.Uint32(b[4*i:])
 	}
 }
+
+// subWords takes words of bytes off v, which has as many.
+func subWords(v []uint32, b []byte) {
+	for i := range v {
+		v[i] -= binary.LittleEndian.Uint32(b[4*i:])
+	}
+}
