@@ -46,6 +46,7 @@ type conv[T real] struct {
 
 	src        batch[T]
 	cols, dcol []T
+	turned, dw []T // a picture's gradient and that of the weights, transposed
 	y, dx      []T
 }
 
@@ -85,7 +86,7 @@ func (l *conv[T]) forward(in batch[T], _ bool) batch[T] {
 				row[j] = l.bias.x[o]
 			}
 		}
-		gemm(false, false, l.out, p, k, l.weight.x, cols, y)
+		gemm(false, l.out, p, k, l.weight.x, cols, y)
 	}
 	return out
 }
@@ -99,9 +100,12 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 		din.x = l.dx
 		l.dcol = grow(l.dcol, k*p)
 	}
+	l.dw = grow(l.dw, k*l.out)
+	clear(l.dw)
 	for i := range in.n {
 		dy := dout.x[i*l.out*p : (i+1)*l.out*p]
-		gemm(false, true, l.out, k, p, dy, l.cols[i*k*p:(i+1)*k*p], l.weight.grad)
+		l.turned = transposed(l.turned, dy, l.out, p)
+		gemm(false, k, l.out, p, l.cols[i*k*p:(i+1)*k*p], l.turned, l.dw)
 		for o := range l.out {
 			var s T
 			for _, d := range dy[o*p : (o+1)*p] {
@@ -113,8 +117,13 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 			continue
 		}
 		clear(l.dcol)
-		gemm(true, false, k, p, l.out, l.weight.x, dy, l.dcol)
+		gemm(true, k, p, l.out, l.weight.x, dy, l.dcol)
 		l.roll(l.dcol, din.x[i*l.in*in.plane():(i+1)*l.in*in.plane()], in.h, in.w, dout.h, dout.w)
+	}
+	for t := range k {
+		for o, d := range l.dw[t*l.out : (t+1)*l.out] {
+			l.weight.grad[o*k+t] += d
+		}
 	}
 	return din
 }
@@ -159,6 +168,7 @@ type linear[T real] struct {
 	out, in      int
 	weight, bias *param[T]
 	src          batch[T]
+	turned       []T // weight, transposed
 	y, dx        []T
 }
 
@@ -176,13 +186,14 @@ func (l *linear[T]) forward(in batch[T], _ bool) batch[T] {
 	for i := range in.n {
 		copy(l.y[i*l.out:(i+1)*l.out], l.bias.x)
 	}
-	gemm(false, true, in.n, l.out, l.in, in.x, l.weight.x, l.y)
+	l.turned = transposed(l.turned, l.weight.x, l.out, l.in)
+	gemm(false, in.n, l.out, l.in, in.x, l.turned, l.y)
 	return batch[T]{n: in.n, c: l.out, h: 1, w: 1, x: l.y}
 }
 
 func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	in := l.src
-	gemm(true, false, l.out, l.in, in.n, dout.x, in.x, l.weight.grad)
+	gemm(true, l.out, l.in, in.n, dout.x, in.x, l.weight.grad)
 	for i := range in.n {
 		for o := range l.out {
 			l.bias.grad[o] += dout.x[i*l.out+o]
@@ -190,6 +201,6 @@ func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	}
 	l.dx = grow(l.dx, len(in.x))
 	clear(l.dx)
-	gemm(false, false, in.n, l.in, l.out, dout.x, l.weight.x, l.dx)
+	gemm(false, in.n, l.in, l.out, dout.x, l.weight.x, l.dx)
 	return batch[T]{n: in.n, c: in.c, h: in.h, w: in.w, x: l.dx}
 }

@@ -129,9 +129,18 @@ func (l *batchNorm[T]) measure(in batch[T]) {
 	count := float64(in.n * in.plane())
 	for c := range in.c {
 		var sum, sq float64
-		eachOf(in, c, func(at int) { sum += float64(in.x[at]) })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				sum += float64(z)
+			}
+		}
 		mean := sum / count
-		eachOf(in, c, func(at int) { d := float64(in.x[at]) - mean; sq += d * d })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				d := float64(z) - mean
+				sq += d * d
+			}
+		}
 		l.mean[c], l.variance[c] = T(mean), T(sq/count)
 	}
 }
