@@ -12,8 +12,10 @@ const (
 
 // batchNorm normalises each channel over the batch, then scales and shifts it
 // (Ioffe and Szegedy, arXiv 1502.03167). Outside training it uses the running
-// mean and variance, so that it folds into the layer before it.
+// mean and variance, so that it folds into the layer before it. A fixed one uses
+// these in training too: they are what was measured before the first step.
 type batchNorm[T real] struct {
+	fixed          bool
 	gain, shift    *param[T]
 	mean, variance []T // running
 
@@ -59,6 +61,11 @@ func (l *batchNorm[T]) forward(in batch[T], training bool) batch[T] {
 	l.unit = grow(l.unit, len(in.x))
 	count := float64(in.n * p)
 	for c := range in.c {
+		if l.fixed {
+			l.inverse[c] = T(1 / math.Sqrt(float64(l.variance[c])+normEpsilon))
+			l.apply(in, c, l.mean[c])
+			continue
+		}
 		var sum, sq float64
 		for from, to := range in.channel(c) {
 			for _, z := range in.x[from:to] {
@@ -73,21 +80,25 @@ func (l *batchNorm[T]) forward(in batch[T], training bool) batch[T] {
 			}
 		}
 		variance := sq / count
-		inverse := T(1 / math.Sqrt(variance+normEpsilon))
-		l.inverse[c] = inverse
+		l.inverse[c] = T(1 / math.Sqrt(variance+normEpsilon))
 		l.mean[c] += normMomentum * (T(mean) - l.mean[c])
 		l.variance[c] += normMomentum * (T(variance*count/max(count-1, 1)) - l.variance[c])
-		gain, shift := l.gain.x[c], l.shift.x[c]
-		for from, to := range in.channel(c) {
-			unit, y := l.unit[from:to], out.x[from:to]
-			for i, z := range in.x[from:to] {
-				u := (z - T(mean)) * inverse
-				unit[i] = u
-				y[i] = gain*u + shift
-			}
-		}
+		l.apply(in, c, T(mean))
 	}
 	return out
+}
+
+// apply writes what becomes of a channel with this mean.
+func (l *batchNorm[T]) apply(in batch[T], c int, mean T) {
+	gain, shift, inverse := l.gain.x[c], l.shift.x[c], l.inverse[c]
+	for from, to := range in.channel(c) {
+		unit, y := l.unit[from:to], l.y[from:to]
+		for i, z := range in.x[from:to] {
+			u := (z - mean) * inverse
+			unit[i] = u
+			y[i] = gain*u + shift
+		}
+	}
 }
 
 func (l *batchNorm[T]) backward(dout batch[T]) batch[T] {
@@ -106,6 +117,9 @@ func (l *batchNorm[T]) backward(dout batch[T]) batch[T] {
 		}
 		l.shift.grad[c] += T(ds)
 		l.gain.grad[c] += T(dg)
+		if l.fixed {
+			ds, dg = 0, 0 // mean and variance are constants
+		}
 		k := l.gain.x[c] * l.inverse[c] / count
 		for from, to := range dout.channel(c) {
 			unit, dx := l.unit[from:to], din.x[from:to]

@@ -43,6 +43,7 @@ type conv[T real] struct {
 	out, in, kernel, stride, pad int
 	first                        bool // nobody needs the gradient of its input
 	weight, bias                 *param[T]
+	made                         *standard[T]
 
 	src        batch[T]
 	cols, dcol []T
@@ -72,6 +73,7 @@ func (l *conv[T]) taps() int { return l.in * l.kernel * l.kernel }
 func (l *conv[T]) forward(in batch[T], _ bool) batch[T] {
 	out := batch[T]{n: in.n, c: l.out, h: (in.h+2*l.pad-l.kernel)/l.stride + 1, w: (in.w+2*l.pad-l.kernel)/l.stride + 1}
 	p, k := out.plane(), l.taps()
+	weight := l.made.of(l.weight.x, l.out)
 	l.src = in
 	l.cols = grow(l.cols, in.n*k*p)
 	l.y = grow(l.y, in.n*l.out*p)
@@ -86,7 +88,7 @@ func (l *conv[T]) forward(in batch[T], _ bool) batch[T] {
 				row[j] = l.bias.x[o]
 			}
 		}
-		gemm(false, l.out, p, k, l.weight.x, cols, y)
+		gemm(false, l.out, p, k, weight, cols, y)
 	}
 	return out
 }
@@ -100,6 +102,7 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 		din.x = l.dx
 		l.dcol = grow(l.dcol, k*p)
 	}
+	weight := l.made.of(l.weight.x, l.out)
 	l.dw = grow(l.dw, k*l.out)
 	clear(l.dw)
 	for i := range in.n {
@@ -117,7 +120,7 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 			continue
 		}
 		clear(l.dcol)
-		gemm(true, k, p, l.out, l.weight.x, dy, l.dcol)
+		gemm(true, k, p, l.out, weight, dy, l.dcol)
 		l.roll(l.dcol, din.x[i*l.in*in.plane():(i+1)*l.in*in.plane()], in.h, in.w, dout.h, dout.w)
 	}
 	for t := range k {
@@ -125,6 +128,7 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 			l.weight.grad[o*k+t] += d
 		}
 	}
+	l.made.back(l.weight.grad)
 	return din
 }
 
@@ -167,6 +171,7 @@ func (l *conv[T]) taken(h, w, oh, ow int, do func(at, from, n int)) {
 type linear[T real] struct {
 	out, in      int
 	weight, bias *param[T]
+	made         *standard[T]
 	src          batch[T]
 	turned       []T // weight, transposed
 	y, dx        []T
@@ -186,7 +191,7 @@ func (l *linear[T]) forward(in batch[T], _ bool) batch[T] {
 	for i := range in.n {
 		copy(l.y[i*l.out:(i+1)*l.out], l.bias.x)
 	}
-	l.turned = transposed(l.turned, l.weight.x, l.out, l.in)
+	l.turned = transposed(l.turned, l.made.of(l.weight.x, l.out), l.out, l.in)
 	gemm(false, in.n, l.out, l.in, in.x, l.turned, l.y)
 	return batch[T]{n: in.n, c: l.out, h: 1, w: 1, x: l.y}
 }
@@ -194,6 +199,7 @@ func (l *linear[T]) forward(in batch[T], _ bool) batch[T] {
 func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	in := l.src
 	gemm(true, l.out, l.in, in.n, dout.x, in.x, l.weight.grad)
+	l.made.back(l.weight.grad)
 	for i := range in.n {
 		for o := range l.out {
 			l.bias.grad[o] += dout.x[i*l.out+o]
@@ -201,6 +207,6 @@ func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	}
 	l.dx = grow(l.dx, len(in.x))
 	clear(l.dx)
-	gemm(false, in.n, l.in, l.out, dout.x, l.weight.x, l.dx)
+	gemm(false, in.n, l.in, l.out, dout.x, l.made.of(l.weight.x, l.out), l.dx)
 	return batch[T]{n: in.n, c: in.c, h: in.h, w: in.w, x: l.dx}
 }
