@@ -134,19 +134,29 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 
 // unroll writes every window of src as a column (im2col).
 func (l *conv[T]) unroll(src, cols []T, h, w, oh, ow int) {
-	clear(cols)
+	end := 0 // of what is written
 	l.taken(h, w, oh, ow, func(at, from, n int) {
-		for i := range n {
-			cols[at+i] = src[from+i*l.stride]
+		clear(cols[end:at]) // what overhangs
+		end = at + n
+		if l.stride == 1 {
+			copy(cols[at:end], src[from:])
+			return
+		}
+		row := cols[at:end]
+		for i := range row {
+			row[i] = src[from]
+			from += l.stride
 		}
 	})
+	clear(cols[end:])
 }
 
 // roll adds every column back to where unroll took it from (col2im).
 func (l *conv[T]) roll(cols, dst []T, h, w, oh, ow int) {
 	l.taken(h, w, oh, ow, func(at, from, n int) {
-		for i := range n {
-			dst[from+i*l.stride] += cols[at+i]
+		for _, v := range cols[at : at+n] {
+			dst[from] += v
+			from += l.stride
 		}
 	})
 }
