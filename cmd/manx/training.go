@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -50,11 +51,11 @@ func (t *terminal) order(ctx context.Context, o training.Order) (a training.Answ
 func trainPropose(t *terminal) *cobra.Command {
 	var with, users []string
 	var body ledger.ProposeTraining
-	var kind, from, judge, by, shares string
+	var from, judge, by, shares string
 	var rows []byte
 	var own, days, hours float64
 	c := &cobra.Command{Use: "propose RECIPE.json", Short: "Ask hospitals to train a model together; you coordinate", Args: cobra.ExactArgs(1),
-		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md). Every site votes; with\n--quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
+		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with\n--quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, list := range []struct {
 				in []string
@@ -70,14 +71,6 @@ func trainPropose(t *terminal) *cobra.Command {
 			}
 			if !(own >= 0 && own <= 100) || !(hours > 0 && hours <= 24*365) || !(days > 0 && days <= 366) || hours >= 24*days {
 				return usage{errors.New("--own is 0 to 100 percent, --hours and --days are above 0, and the vote ends before the training does")}
-			}
-			switch kind {
-			case "chart":
-				body.Kind = ledger.Chart
-			case "study":
-				body.Kind = ledger.Deidentified
-			default:
-				return usage{errors.New("--kind is chart or study")}
 			}
 			body.Own, body.Voting, body.Until = uint32(own*ledger.WholeShare/100), ledger.Time(hours*3600), ledger.Time(days*86400)
 			raw, err := readInput(args[0])
@@ -124,7 +117,6 @@ func trainPropose(t *terminal) *cobra.Command {
 	f.StringArrayVar(&with, "with", nil, "PartyID of a hospital; three at least, yourself too where you take part")
 	f.StringVar(&body.Title, "title", "", "what it is about, in a line that everybody on the ledger can read")
 	f.StringVar(&body.Hub, "hub", "", "host:port of the hub where sites and coordinator meet: `manx party hub`")
-	f.StringVar(&kind, "kind", "chart", "what the records are: chart, or study (de-identified)")
 	f.IntVar(&body.Rounds, "rounds", 30, "rounds that may be opened")
 	f.IntVar(&body.Quorum, "quorum", 0, "sites that a round needs (default: more than two thirds)")
 	f.IntVar(&body.Minimum, "minimum", 20, "the fewest records that a site takes part with")
@@ -174,8 +166,11 @@ func (t *terminal) goOn(ctx context.Context, from string, body *ledger.ProposeTr
 		return err
 	}
 	old := a.Status[0]
-	if len(old.Versions) == 0 || old.Model.Parameters != body.Model.Parameters {
+	if len(old.Versions) == 0 || old.Model.Kind != body.Model.Kind || old.Model.Parameters != body.Model.Parameters {
 		return notice.New(notice.Invalid, "that training has no version of this model", "name one that has: `manx train status`")
+	}
+	if !reflect.DeepEqual(old.Columns, body.Columns) || !reflect.DeepEqual(old.Label, body.Label) {
+		return notice.New(notice.Invalid, "that training read other columns, units or codes than this recipe", "take its schema: `manx train status`; a model of another schema begins anew")
 	}
 	body.From, body.Start = ledger.TrainedFrom{Training: id, Round: old.Versions[len(old.Versions)-1].Round}, old.Last()
 	return nil
@@ -196,13 +191,16 @@ func trainJoin(t *terminal) *cobra.Command {
 	var o training.Order
 	var no bool
 	c := &cobra.Command{Use: "join TRAINING", Short: "Take part in a training with a table of yours, or say that you do not", Args: cobra.ExactArgs(1),
-		Long: "The table is a CSV file in hospital/tables of the data folder, with the schema's columns and one named record: the id of\nthe record that a row is of. It is read here first, and what does not fit is told with its place. Only rows whose\nrecord has a live grant for this training take part.",
+		Long: "The table is a CSV file in hospital/tables of the data folder, with the schema's columns (of studies, one named study: the\npath in hospital/studies) and one named record: the id of the record that a row is of. It is read here first, and what does not fit is told with its place. Only rows whose\nrecord has a live grant for this training take part.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Training, err = trainingNamed(args[0]); err != nil {
 				return err
 			}
 			if no == (o.Table != "") {
 				return usage{errors.New("give --table FILE, or --no")}
+			}
+			if no && o.Trainer != "" {
+				return usage{errors.New("a trainer takes part with a table")}
 			}
 			o.What = map[bool]string{true: "decline", false: "join"}[no]
 			if _, err := t.order(cmd.Context(), o); err != nil {
@@ -218,6 +216,7 @@ func trainJoin(t *terminal) *cobra.Command {
 			return nil
 		}}
 	c.Flags().StringVar(&o.Table, "table", "", "name of a file in hospital/tables")
+	c.Flags().StringVar(&o.Trainer, "trainer", "", "name of a program under trainers of hospital/policy.json, which makes the steps")
 	c.Flags().BoolVar(&o.Export, "export", false, "assent to the release of its model without being asked")
 	c.Flags().BoolVar(&no, "no", false, "take no part")
 	return c
@@ -242,7 +241,7 @@ func trainStatus(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if !wait || trained(a.Status[0]) {
+				if !wait || a.Status[0].Done {
 					t.say(map[string]any{"ok": true, "trainings": listOf(a.Status)}, func(w io.Writer) { writeTrainings(w, a.Status, o.Training != "") })
 					return nil
 				}
@@ -259,11 +258,6 @@ func trainStatus(t *terminal) *cobra.Command {
 		}}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until all its rounds are over")
 	return c
-}
-
-// trained reports whether no round of a training is to come.
-func trained(s training.Status) bool {
-	return s.Stage.Over() || s.Stage == ledger.TrainingAsked || s.Round == s.Rounds && !s.Busy
 }
 
 func writeTrainings(w io.Writer, all []training.Status, whole bool) {
@@ -304,7 +298,11 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 		fmt.Fprintf(w, "site\t%s\t%s\n", p, said)
 	}
 	if s.Table != "" {
-		fmt.Fprintf(w, "here\t%s takes part\t%s for it\n", s.Table, count(s.Granted, "live grant"))
+		with := ""
+		if s.Trainer != "" {
+			with = ", by the trainer " + s.Trainer
+		}
+		fmt.Fprintf(w, "here\t%s takes part%s\t%s for it\n", s.Table, with, count(s.Granted, "live grant"))
 	}
 	if n := len(s.Versions); n > 0 {
 		v := s.Versions[n-1]
@@ -403,7 +401,9 @@ func trainRelease(t *terminal) *cobra.Command {
 				if q := a.Released.Quality; q != nil {
 					fmt.Fprintf(w, "measured\tAUC %.3f, accuracy %.3f on held-out records of all sites\n", q.AUC, q.Accuracy)
 				}
-				if a.Released.Stage == ledger.TrainingReleased {
+				if a.Released.Stage == ledger.TrainingReleased && filepath.Ext(a.Released.File) != ".onnx" {
+					fmt.Fprintf(w, "released\t%s, for who has the program\n", a.Released.File)
+				} else if a.Released.Stage == ledger.TrainingReleased {
 					fmt.Fprintf(w, "publish it\tmanx model publish %s --card %s --training %s\n", a.Released.File, a.Released.Card, id)
 				} else {
 					fmt.Fprintf(w, "sites assent\tmanx train release %s --assent\n", id)

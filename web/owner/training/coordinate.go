@@ -21,6 +21,7 @@ import (
 	"manx/privacy/secagg/trio"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // coordinate opens rounds of a training that the party proposed, one after another,
@@ -36,7 +37,7 @@ func (h *Hospital) coordinate(ctx context.Context, id ledger.TrainingID) error {
 			return err
 		}
 		waits := on.Stage == ledger.TrainingVoting && !on.Decided(info.Now)
-		done := !on.Busy && (on.Round >= on.Rounds || info.Now > on.Until)
+		done := !on.Busy && (on.Round >= on.Rounds || info.Now > on.Until || local.Still(on.Training))
 		if waits || done || on.Stage != ledger.TrainingVoting && on.Stage != ledger.TrainingRunning {
 			return nil
 		}
@@ -79,7 +80,7 @@ func (h *Hospital) version(on owner.SignedTraining, recipe Recipe) (s federated.
 	b, err := os.ReadFile(f.version(on.ID, n))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && n == 0 && on.From.IsZero():
-		if s, err = recipe.Begin(); err != nil {
+		if s, err = recipe.kind().Begin(); err != nil {
 			return s, err
 		}
 		b = writeVersion(s)

@@ -14,6 +14,7 @@ import (
 	"manx/privacy/seal"
 	"manx/privacy/secagg/trio"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // A Hospital is the node inside a hospital's walls. Its fields are set before Run.
@@ -22,6 +23,7 @@ type Hospital struct {
 	Dir   string       // the site's folder
 	Log   *slog.Logger // nil: none
 
+	Launcher []string      // this binary, and how it is asked to shut a program in (sandbox.Enter); none: no trainer of the site's own
 	Patience time.Duration // for the others, in a step of a round; 0 means 30 s
 	Every    time.Duration // how often the ledger is asked; 0 means a second
 	Show     func(Progress)
@@ -29,6 +31,7 @@ type Hospital struct {
 	mu   sync.Mutex      // guards what follows
 	busy map[string]bool // what is being done now: a side of a training
 	said map[string]string
+	kept map[ledger.TrainingID]*local.Kept
 
 	// Of tests: tap sees what the coordinator is told, deals deals in the place of a
 	// hospital that keeps to the protocol.
@@ -165,7 +168,7 @@ func (h *Hospital) vote(ctx context.Context, on owner.SignedTraining) error {
 	if err != nil {
 		return err
 	}
-	if err := f.join(on.ID, joined{Table: rule.Table, Terms: on.Terms, Export: rule.Export}); err != nil {
+	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Export: rule.Export}); err != nil {
 		return err
 	}
 	return h.join(ctx, on)
@@ -192,22 +195,24 @@ func (h *Hospital) join(ctx context.Context, on owner.SignedTraining) error {
 	return nil
 }
 
-// Join decides that a table takes part in a training, or with no table that none
-// does, whatever the policy says, and votes so.
-func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table string, export bool) error {
+// Join decides that a table takes part in a training, with a trainer of the site's
+// policy or none; or with no table that none does, whatever the policy says; and votes
+// so.
+func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table, trainer string, export bool) error {
 	on, err := h.Party.SignedTraining(ctx, id)
 	if err != nil {
 		return err
 	}
+	j := joined{Table: table, Trainer: trainer, Terms: on.Terms, Export: export}
 	if table != "" {
 		if !plainName(table) {
 			return notice.New(notice.Invalid, "the table is not named by a file's name", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
 		}
-		if err := h.fits(on, table); err != nil {
+		if err := h.fits(ctx, on, j); err != nil {
 			return err
 		}
 	}
-	if err := folder(h.Dir).join(id, joined{Table: table, Terms: on.Terms, Export: export}); err != nil {
+	if err := folder(h.Dir).join(id, j); err != nil {
 		return err
 	}
 	return h.join(ctx, on)

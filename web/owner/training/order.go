@@ -16,6 +16,7 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage/durable"
+	"manx/web/owner/training/local"
 )
 
 // An Order is what a person asks of a hospital's node. A keyring serves one process,
@@ -25,6 +26,7 @@ type Order struct {
 	Training ledger.TrainingID       `json:"training,omitempty"`
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
+	Trainer  string                  `json:"trainer,omitempty"`
 	Export   bool                    `json:"export,omitempty"`
 	Release  *Release                `json:"release,omitempty"`
 	Judge    []byte                  `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
@@ -44,13 +46,15 @@ type Status struct {
 	ledger.Training
 	Epsilon float64 `json:"epsilon,omitempty"` // what it costs a record; 0 where nothing is promised
 	Table   string  `json:"table,omitempty"`   // of this site's that takes part
+	Trainer string  `json:"trainer,omitempty"` // of this site's own that trains on it
+	Done    bool    `json:"done"`              // no round is to come
 	Granted int     `json:"granted"`           // live grants that this site has for it
 }
 
 // Do does what a person asks.
 func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 	if o.What == "propose" && o.Proposal != nil {
-		if err := h.keepJudgeOf(*o.Proposal, o.Judge); err != nil {
+		if err := errors.Join(h.goesOn(*o.Proposal), h.keepJudgeOf(*o.Proposal, o.Judge)); err != nil {
 			return a, err
 		}
 		a.Training, err = h.Party.ProposeTraining(ctx, *o.Proposal)
@@ -69,9 +73,9 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		s, err := h.status(ctx, on.Training)
 		return Answer{Status: []Status{s}}, err
 	case "join":
-		return a, h.Join(ctx, on.ID, o.Table, o.Export)
+		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Export)
 	case "decline":
-		return a, h.Join(ctx, on.ID, "", false)
+		return a, h.Join(ctx, on.ID, "", "", false)
 	case "assent":
 		return a, h.Assent(ctx, on)
 	case "stop":
@@ -90,6 +94,19 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		}
 	}
 	return a, notice.New(notice.Invalid, "the hospital's node knows no such order", "use a `manx` of its version")
+}
+
+// goesOn refuses to coordinate a training that goes on from a version which is not
+// here: its coordinator has it.
+func (h *Hospital) goesOn(b ledger.ProposeTraining) error {
+	if b.From.IsZero() {
+		return nil
+	}
+	v, err := os.ReadFile(folder(h.Dir).version(b.From.Training, b.From.Round))
+	if err == nil && hashOf(v) == b.Start {
+		return nil
+	}
+	return notice.Because(err, notice.NotFound, "the version that the training is to go on from is not in this site's folder", "let the hospital propose it that coordinated the other training: it has its versions")
 }
 
 // Statuses returns how all trainings stand that concern the party, newest first.
@@ -121,7 +138,8 @@ func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, er
 	if err != nil {
 		return s, err
 	}
-	s.Table = j.Table
+	s.Table, s.Trainer = j.Table, j.Trainer
+	s.Done = on.Stage.Over() || on.Stage == ledger.TrainingAsked || !on.Busy && (on.Round == on.Rounds || local.Still(on))
 	if slices.Contains(on.Sites, h.Party.ID()) {
 		granted, err := h.granted(ctx, on.ID)
 		if err != nil {

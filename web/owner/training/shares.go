@@ -38,6 +38,8 @@ func (r Recipe) checkBounded() error {
 		}
 	}
 	switch {
+	case r.Survival != nil && len(r.Bounded) > 0:
+		return bad("what hospitals add of survival are counts, not an update with a norm", "leave bounded out: sums are made under masks")
 	case r.Judge != nil && len(r.Bounded) == 0:
 		return bad("what each hospital contributes is measured on shares, and nobody computes", "name hospitals in bounded, or leave the judge out")
 	case r.Judge != nil:
@@ -49,7 +51,7 @@ func (r Recipe) checkBounded() error {
 // SmallEnough reports whether rounds of the recipe are on shares where nobody says
 // otherwise: the model is small, and shares have steps enough for it.
 func (r Recipe) SmallEnough(sites []ledger.PartyID) bool {
-	s, err := r.Begin()
+	s, err := r.kind().Begin()
 	if err != nil || len(s.Params) > BoundedByDefault || len(sites) < 3 {
 		return false
 	}
@@ -93,7 +95,7 @@ func (r Recipe) parts(parameters, round int) ([]trio.Part, error) {
 		return all, nil
 	}
 	clip := r.Algorithm.At(round)
-	all := []trio.Part{{Length: parameters, Bound: clip, Minimum: 1, Most: uint32(r.Network.MostRows)}} //nolint:gosec // above 0; the layout refuses what is too large
+	all := []trio.Part{{Length: parameters, Bound: clip, Minimum: 1, Most: uint32(r.kind().Most())}} //nolint:gosec // above 0; the layout refuses what is too large
 	if r.Algorithm.Name == federated.Scaffold {
 		all = append(all, trio.Part{Length: parameters, Bound: clip, Minimum: 1, Most: 1})
 	}
@@ -143,7 +145,7 @@ func (r Recipe) onShares(on owner.SignedTraining, roster []owner.TrainingMember)
 
 // whole is a site's weight as whole rows.
 func (r Recipe) whole(weight float64) uint32 {
-	return uint32(math.Round(weight * float64(r.Network.MostRows)))
+	return uint32(math.Round(weight * float64(r.kind().Most())))
 }
 
 // totals puts a round's sum together as sums of Recipe.vector are.
@@ -152,7 +154,7 @@ func (r Recipe) totals(s trio.Sum) (v []float64) {
 	if r.Private != nil {
 		return append(first.Totals, rest[0].Totals...)
 	}
-	most := float64(r.Network.MostRows)
+	most := float64(r.kind().Most())
 	for _, x := range first.Totals {
 		v = append(v, x/most)
 	}

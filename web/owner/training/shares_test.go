@@ -51,7 +51,7 @@ func TestRoundsOnShares(t *testing.T) {
 				t.Fatalf("%d versions", len(on.Versions))
 			}
 			if name == federated.FedAvg {
-				s.same(t, on, r)
+				s.same(t, on, r, 1e-5)
 			}
 		})
 	}
@@ -133,7 +133,7 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 			t.Errorf("round %d is of %d sites, perhaps the poisoner", v.Round, len(v.Sites))
 		}
 	}
-	s.same(t, on, r)
+	s.same(t, on, r, 1e-5)
 	if !strings.Contains(s.sites[0].log.String(), "an update is beyond its bound") || !strings.Contains(s.sites[0].log.String(), "place=3") {
 		t.Error("the coordinator does not name the place of the poisoner")
 	}
@@ -217,7 +217,7 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := r.Begin()
+	state, err := r.kind().Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,16 +238,7 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 			}
 			return sum / float64(len(m.Rows)), nil
 		}}
-		for _, h := range s.sites {
-			signed.Round = v.Round
-			train, test, err := h.covered(t.Context(), signed, r, "patients.csv")
-			if err != nil {
-				t.Fatal(err)
-			}
-			x, _, err := r.vector(t.Context(), federated.Round{Number: v.Round, Params: state.Params, Seed: h.seed(r)}, train, test)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, x := range s.vectors(t, signed, v, r, state) {
 			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})
