@@ -3,7 +3,6 @@ package holder
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"manx/privacy/notice"
