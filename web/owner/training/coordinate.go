@@ -80,7 +80,7 @@ func (h *Hospital) version(on owner.SignedTraining, recipe Recipe) (s federated.
 	b, err := os.ReadFile(f.version(on.ID, n))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && n == 0 && on.From.IsZero():
-		if s, err = recipe.kind().Begin(); err != nil {
+		if s, err = recipe.Begin(); err != nil {
 			return s, err
 		}
 		b = writeVersion(s)

@@ -85,6 +85,9 @@ func (r Recipe) Check(rounds int) error {
 	return r.kind().Check(of.Shape(), rounds)
 }
 
+// Begin returns the version that the first round begins with.
+func (r Recipe) Begin() (federated.State, error) { return r.kind().Begin() }
+
 // Propose fills what a proposal says of a recipe: records, model, schema, the noise
 // that its rounds have, and the parameters that they begin with. Sites, Quorum and
 // Rounds of the proposal are there before.
@@ -98,7 +101,7 @@ func (r Recipe) Propose(b *ledger.ProposeTraining) error {
 	if err := r.Check(b.Rounds); err != nil {
 		return err
 	}
-	s, err := r.kind().Begin()
+	s, err := r.Begin()
 	if err != nil {
 		return err
 	}
