@@ -186,7 +186,7 @@ func (p *Party) Register(ctx context.Context, role ledger.Role, name string) err
 		return err
 	}
 	switch role {
-	case ledger.Hospital, ledger.Lender, ledger.Furnisher:
+	case ledger.Hospital, ledger.Lender, ledger.Furnisher, ledger.Auditor:
 		if cmd, err = p.Admit(ctx, cmd); err != nil {
 			return err
 		}

@@ -192,8 +192,8 @@ func keyOf(p *owner.Party, j ledger.JobID) (seal.Key, error) {
 }
 
 // kept reports whether a job's finding is at home.
-func (d *Desk) kept(j ledger.JobID) bool {
-	_, err := os.Stat(filepath.Join(d.dir, "findings", string(j), sealedFinding))
+func kept(p *owner.Party, j ledger.JobID) bool {
+	_, err := os.Stat(filepath.Join(p.Home.Dir, "findings", string(j), sealedFinding))
 	return err == nil
 }
 
@@ -210,7 +210,7 @@ func (d *Desk) finding(_ context.Context, a ofJob, _ Show) (any, error) {
 	if err := ledger.CheckID(a.Job, "job"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a job", "open it from the list")
 	}
-	b, err := os.ReadFile(filepath.Join(d.dir, "findings", string(a.Job), sealedFinding))
+	b, err := os.ReadFile(filepath.Join(p.Home.Dir, "findings", string(a.Job), sealedFinding))
 	if err != nil {
 		return nil, notice.Because(err, notice.NotFound, "this device keeps no finding of that job", "findings stay on the device that opened them")
 	}

@@ -13,8 +13,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"manx/ledger"
@@ -22,20 +20,21 @@ import (
 	"manx/web/owner"
 )
 
-// A Desk serves one person's home. It is safe for concurrent use; calls that go on
+// A Desk serves the homes of one browser, one at a time. It is safe for concurrent use; calls that go on
 // for long do not keep others waiting.
 type Desk struct {
-	dir  string // of the home
+	dir  string // of the homes
 	node string // base address of the node
 
 	mu    sync.Mutex
 	home  *owner.Home // nil while locked
 	party *owner.Party
+	at    account // whose home it is
 	view  *viewing
 	holds map[ledger.RecordID][]string // modalities of records that were opened
 }
 
-// New returns a desk over a home folder, which need not exist, and the node that
+// New returns a desk over a folder of homes, which need not exist, and the node that
 // serves the page.
 func New(dir, node string) *Desk {
 	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}}
@@ -121,20 +120,14 @@ func (d *Desk) as() (*owner.Party, error) {
 	return d.party, nil
 }
 
-// sit opens a home's health side.
-func (d *Desk) sit(h *owner.Home) error {
-	p, err := h.As(ledger.Health)
+// sit opens a home on its account's side.
+func (d *Desk) sit(h *owner.Home, a account) error {
+	p, err := h.As(a.side)
 	if err != nil {
 		return errors.Join(err, h.Close())
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.home, d.party = h, p
+	d.home, d.party, d.at = h, p, a
 	return nil
-}
-
-// hasKeys reports whether there is a keyring in the home.
-func (d *Desk) hasKeys() bool {
-	_, err := os.Stat(filepath.Join(d.dir, "keyring.age"))
-	return err == nil
 }

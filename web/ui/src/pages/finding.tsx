@@ -14,7 +14,7 @@ export function save(name: string, text: string) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-export default function FindingPage({ job }: { job: string }) {
+export default function FindingPage({ id: job }: { id: string }) {
   const say = useWords();
   const { t, language } = say;
   const { data: f, problem, reload } = useCall<Finding>("finding", { job });
