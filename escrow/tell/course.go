@@ -20,10 +20,17 @@ type Turn struct {
 // nobody plays yet is played by whoever comes; facts are stated by as many as it
 // takes, as 1 where any value counts.
 func (t Teller) Course(terms escrow.Terms, s escrow.State) (turns []Turn, outcome string) {
+	turns, states := t.course(terms, s)
+	return turns, states[len(states)-1].Outcome
+}
+
+// course also returns the states before each turn and after the last.
+func (t Teller) course(terms escrow.Terms, s escrow.State) (turns []Turn, states []escrow.State) {
+	states = []escrow.State{s}
 	for !s.Over() {
 		w := terms.Clauses[s.At].Wait
-		turn := Turn{Clause: s.At, Until: w.Until}
-		inputs := []escrow.Input{{At: w.Until}} // the end of a wait in which nothing can happen
+		turn := Turn{Clause: s.At, Until: w.Until, What: t.say("the wait ends", "等待到期")}
+		inputs := []escrow.Input{{At: w.Until}}
 		if len(w.Cases) > 0 {
 			c := w.Cases[0]
 			turn.By, turn.What = c.By, t.Case(terms, c)
@@ -31,24 +38,48 @@ func (t Teller) Course(terms escrow.Terms, s escrow.State) (turns []Turn, outcom
 			if c.Deposit != nil {
 				turn.Deposit = &c.Deposit.Amount
 			}
-		} else {
-			turn.What = t.say("the wait ends", "等待到期")
 		}
 		at := s.At
 		for _, in := range inputs {
 			next, paid, err := terms.Step(s, in)
 			if err != nil {
-				return turns, "" // a state that no ledger holds
+				return turns, states // a state that no ledger holds
 			}
-			s = next
-			turn.Paid = append(turn.Paid, paid...)
+			s, turn.Paid = next, append(turn.Paid, paid...)
 		}
 		if s.At == at {
-			return turns, ""
+			return turns, states
 		}
-		turns = append(turns, turn)
+		turns, states = append(turns, turn), append(states, s)
 	}
-	return turns, s.Outcome
+	return turns, states
+}
+
+// Along tells the course of an escrow from its beginning, how many turns of it lie
+// behind where the escrow stands now, and whether it has left the course: something
+// is late, or it ended in another way. Of an escrow that ended as it was meant to, by
+// whatever turns, all are behind.
+func (t Teller) Along(terms escrow.Terms, from, now escrow.State) (turns []Turn, done int, off bool) {
+	turns, states := t.course(terms, from)
+	end := states[len(states)-1]
+	switch {
+	case now.Over() && now.Outcome == end.Outcome:
+		return turns, len(turns), false
+	case now.Over():
+		for k, s := range states[:len(turns)] { // from where all waits ran out
+			out, _, err := terms.Step(s, escrow.Input{At: last(terms)})
+			if err == nil && out.Outcome == now.Outcome && len(out.Paid) == len(now.Paid) {
+				return turns, k, true
+			}
+		}
+		return turns, 0, true
+	}
+	for k, s := range states[:len(turns)] {
+		if s.At <= now.At {
+			done, off = k, s.At != now.At
+		}
+	}
+	return turns, done, off
 }
 
 // first is what has a case come about.
@@ -70,4 +101,14 @@ func first(s escrow.State, c escrow.Case, at ledger.Time) (out []escrow.Input) {
 		return out
 	}
 	return []escrow.Input{in}
+}
+
+// last is when all waits are over.
+func last(terms escrow.Terms) (at ledger.Time) {
+	for _, c := range terms.Clauses {
+		if c.Wait != nil {
+			at = max(at, c.Wait.Until)
+		}
+	}
+	return at
 }

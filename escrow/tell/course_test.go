@@ -66,4 +66,35 @@ func TestTheCourseOfALoan(t *testing.T) {
 	if ended, outcome := told.Course(f.Terms, escrow.State{At: escrow.Over, Outcome: "paid-off"}); ended != nil || outcome != "paid-off" {
 		t.Errorf("when it has ended: %+v, %q", ended, outcome)
 	}
+
+	// Where it stands: two instalments paid, the third late; then in default.
+	play := func(s escrow.State, in escrow.Input) escrow.State {
+		t.Helper()
+		next, _, err := f.Terms.Step(s, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	for i, turn := range turns[:5] {
+		if _, done, off := told.Along(f.Terms, s, next); i == 1 && (done != 1 || off) {
+			t.Fatalf("after one turn %d are behind, off the course: %v", done, off)
+		}
+		if i > 0 {
+			next = play(next, escrow.Input{At: turn.Until - 1, By: turn.By, Party: next.Party(turn.By), Deposit: turn.Deposit})
+		}
+	}
+	if _, done, off := told.Along(f.Terms, s, next); done != 5 || off {
+		t.Errorf("after two instalments %d turns are behind, off the course: %v", done, off)
+	}
+	late := play(next, escrow.Input{At: turns[5].Until})
+	if _, done, off := told.Along(f.Terms, s, late); done != 5 || !off {
+		t.Errorf("with the third late %d turns are behind, off the course: %v", done, off)
+	}
+	if _, done, off := told.Along(f.Terms, s, play(late, escrow.Input{At: f.Last})); done != 5 || !off {
+		t.Errorf("in default %d turns are behind, off the course: %v", done, off)
+	}
+	if _, done, off := told.Along(f.Terms, s, play(s, escrow.Input{At: start + 1, By: turns[0].By, Party: borrower, Choice: "decline"})); done != 0 || !off {
+		t.Errorf("declined: %d turns are behind, off the course: %v", done, off)
+	}
 }
