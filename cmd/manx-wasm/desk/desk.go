@@ -78,6 +78,10 @@ func callNamed(name string) (call, bool) {
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
 		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding), "receipt": with((*Desk).receipt),
+		"borrower": with((*Desk).borrowing), "file.look": with((*Desk).fileLook), "file.add": with((*Desk).fileAdd), "file": with((*Desk).file), "score": with((*Desk).ownScore),
+		"consent": with((*Desk).consent), "deny": with((*Desk).deny), "permit": with((*Desk).permit), "dispute": with((*Desk).dispute),
+		"lender": with((*Desk).lending), "ways": with((*Desk).ways), "score.ask": with((*Desk).askScore), "score.open": with((*Desk).openScore), "scores": with((*Desk).scores), "letter": with((*Desk).letter), "deeds": with((*Desk).deeds),
+		"contract.sorts": with((*Desk).sorts), "contract.hear": with((*Desk).hear), "contract.open": with((*Desk).openContract), "contracts": with((*Desk).contracts), "contract": with((*Desk).contract), "contract.step": with((*Desk).step),
 	}[name]
 	return c, ok
 }
