@@ -17,20 +17,21 @@ type account struct {
 	side  ledger.Vertical
 	role  ledger.Role
 	named bool // it has a public name
+	demo  bool // its keys were made by the node's `manx up --demo`, and guard nothing
 }
 
 // accounts are those that the portal has rooms for.
 func accounts() []account {
 	return []account{
-		{"patient", ledger.Health, ledger.Person, false},
-		{"borrower", ledger.Credit, ledger.Person, false},
-		{"lender", ledger.Credit, ledger.Lender, true},
-		{"hospital", ledger.Health, ledger.Hospital, true},
-		{"scientist", ledger.Health, ledger.Scientist, true},
-		{"scientist-credit", ledger.Credit, ledger.Scientist, true},
-		{"provider", ledger.Common, ledger.Worker, true},
-		{"auditor", ledger.Health, ledger.Auditor, true},
-		{"auditor-credit", ledger.Credit, ledger.Auditor, true},
+		{name: "patient", side: ledger.Health, role: ledger.Person, named: false},
+		{name: "borrower", side: ledger.Credit, role: ledger.Person, named: false},
+		{name: "lender", side: ledger.Credit, role: ledger.Lender, named: true},
+		{name: "hospital", side: ledger.Health, role: ledger.Hospital, named: true},
+		{name: "scientist", side: ledger.Health, role: ledger.Scientist, named: true},
+		{name: "scientist-credit", side: ledger.Credit, role: ledger.Scientist, named: true},
+		{name: "provider", side: ledger.Common, role: ledger.Worker, named: true},
+		{name: "auditor", side: ledger.Health, role: ledger.Auditor, named: true},
+		{name: "auditor-credit", side: ledger.Credit, role: ledger.Auditor, named: true},
 	}
 }
 
@@ -47,10 +48,19 @@ func accountNamed(name string) (account, error) {
 	return all[i], nil
 }
 
+// Stands returns on which side an account of a name stands, and in which role.
+func Stands(name string) (ledger.Vertical, ledger.Role, error) {
+	a, err := accountNamed(name)
+	return a.side, a.role, err
+}
+
 // homeOf returns an account's folder. The patient's is the desk's own, as it was when
 // there were no others.
 func (d *Desk) homeOf(a account) string {
-	if a.name == "patient" {
+	switch {
+	case a.demo:
+		return filepath.Join(d.dir, "demo", a.name)
+	case a.name == "patient":
 		return d.dir
 	}
 	return filepath.Join(d.dir, a.name)

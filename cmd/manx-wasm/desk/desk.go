@@ -29,7 +29,8 @@ type Desk struct {
 	mu    sync.Mutex
 	home  *owner.Home // nil while locked
 	party *owner.Party
-	at    account // whose home it is
+	at    account         // whose home it is
+	more  map[string]Call // not nil: the desk of a process, see At
 	view  *viewing
 	holds map[ledger.RecordID][]string // modalities of records that were opened
 }
@@ -72,7 +73,7 @@ type none struct{}
 
 func callNamed(name string) (call, bool) {
 	c, ok := map[string]call{
-		"status": with((*Desk).status), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
+		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
 		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
 		"home": with((*Desk).overview), "party": with((*Desk).named), "grant": with((*Desk).grant), "revoke": with((*Desk).revoke), "log": with((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
@@ -90,11 +91,19 @@ func callNamed(name string) (call, bool) {
 // shown as its notice. Cancelling ctx pauses what can be resumed: the same call
 // again goes on.
 func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show Show) (any, error) {
-	c, ok := callNamed(name)
-	if !ok {
+	own, ok := callNamed(name)
+	c := Call(func(ctx context.Context, args json.RawMessage, show Show) (any, error) {
+		return own(d, ctx, args, show)
+	})
+	switch more, has := d.more[name]; {
+	case has:
+		c = more
+	case !ok:
 		return nil, notice.New(notice.Invalid, "the page asked for something that this module does not know", "load the page again")
+	case d.more != nil && inside[name]:
+		return nil, notice.New(notice.Denied, "the keys are those of the process that serves this page", "use the command line for them: `manx keys --help`")
 	}
-	out, err := c(d, ctx, args, show)
+	out, err := c(ctx, args, show)
 	if errors.Is(err, context.Canceled) {
 		err = notice.Because(err, notice.Unavailable, "paused", "start it again: it goes on where it stopped")
 	}
@@ -105,7 +114,7 @@ func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show
 func (d *Desk) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.home == nil {
+	if d.home == nil || d.more != nil {
 		return nil
 	}
 	d.party.Close()

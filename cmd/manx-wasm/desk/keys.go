@@ -20,7 +20,9 @@ type Status struct {
 	Account  string          `json:"account,omitempty"`
 	Side     ledger.Vertical `json:"side,omitempty"`
 	Party    ledger.PartyID  `json:"party,omitempty"`
-	Name     string          `json:"name,omitempty"` // public, of organisations
+	Name     string          `json:"name,omitempty"`  // public, of organisations
+	Local    bool            `json:"local,omitempty"` // the desk is that of a process beside, which has the keys
+	Demo     bool            `json:"demo,omitempty"`  // the account was made by `manx up --demo`
 }
 
 func (d *Desk) status(ctx context.Context, _ none, _ Show) (any, error) {
@@ -34,7 +36,7 @@ func (d *Desk) status(ctx context.Context, _ none, _ Show) (any, error) {
 	if err != nil {
 		return s, nil
 	}
-	s.Open, s.Account, s.Side, s.Party = true, d.at.name, d.at.side, p.ID()
+	s.Open, s.Account, s.Side, s.Party, s.Local, s.Demo = true, d.at.name, d.at.side, p.ID(), d.more != nil, d.at.demo
 	if d.at.named {
 		if s.Name, err = nameOf(ctx, p, p.ID()); err != nil {
 			return nil, err

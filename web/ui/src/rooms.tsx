@@ -1,4 +1,4 @@
-import { AppShell, Burger, Button, Group, Text } from "@mantine/core";
+import { AppShell, Badge, Burger, Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { Suspense } from "react";
 import { Choices, Mark } from "./parts/bar";
@@ -27,12 +27,13 @@ export function Rooms({ status, leave }: { status: Status; leave: () => void }) 
           </Group>
           <Group gap={6} wrap="nowrap">
             <Choices />
-            <Button size="compact-sm" variant="default" onClick={() => void desk().call("lock").finally(leave)}>{t("app.lock")}</Button>
+            {!status.local && <Button size="compact-sm" variant="default" onClick={() => void desk().call("lock").finally(leave)}>{t("app.lock")}</Button>}
           </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="md">
         <div className="whose">
+          {(status.demo || status.local) && <Badge size="sm" variant="light" color={status.demo ? "orange" : "teal"} mb={6}>{t(status.demo ? "demo.badge" : "local.badge")}</Badge>}
           <Text size="sm" fw={600}>{status.name || t(word)}</Text>
           <Text size="xs" className="faint">{status.name ? `${t(word)} · ` : ""}{t(status.side === "health" ? "side.health" : status.side === "credit" ? "side.credit" : "side.common")}</Text>
         </div>

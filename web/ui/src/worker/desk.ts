@@ -1,4 +1,5 @@
 // The page's end of the worker: one desk for the page, started when it is first needed.
+import { Local, localToken } from "./local";
 import type { Asked, Problem, Progress, Said } from "./protocol";
 
 interface Waiting { resolve(v: unknown): void; reject(p: Problem): void; progress?: (p: Progress) => void }
@@ -61,5 +62,9 @@ export class Desk {
   }
 }
 
-let only: Desk | undefined;
-export const desk = () => (only ??= new Desk());
+// desk is the worker in this tab, or the process that serves the page.
+let only: Desk | Local | undefined;
+export const desk = (): Pick<Desk, "ready" | "call" | "mount" | "unmount"> => {
+  const token = localToken();
+  return (only ??= token ? new Local(token) : new Desk());
+};
