@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"manx/ledger"
+	"manx/ml"
 	"manx/privacy/notice"
 	"manx/web/owner"
 )
@@ -33,12 +34,13 @@ type Desk struct {
 	more  map[string]Call // not nil: the desk of a process, see At
 	view  *viewing
 	holds map[ledger.RecordID][]string // modalities of records that were opened
+	cards map[ledger.ModelID]ml.Card   // of models that were looked at
 }
 
 // New returns a desk over a folder of homes, which need not exist, and the node that
 // serves the page.
 func New(dir, node string) *Desk {
-	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}}
+	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
 
 // Progress is what a call tells while it runs: how far a stage is, in bytes or
@@ -79,6 +81,11 @@ func callNamed(name string) (call, bool) {
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
 		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding), "receipt": with((*Desk).receipt),
+		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
+		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
+		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
+		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract),
+		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
 	}[name]
 	return c, ok
 }
