@@ -179,18 +179,18 @@ func (d *Desk) file(ctx context.Context, a ofRecord, _ Show) (any, error) {
 	return score.File(ctx, p, a.Record)
 }
 
-type ofModel struct {
+type byScorecard struct {
 	Model string `json:"model"` // name or id; empty is the usual scorecard
 }
 
-func (m ofModel) name() string {
+func (m byScorecard) name() string {
 	if m.Model == "" {
 		return score.DefaultModel
 	}
 	return m.Model
 }
 
-func (d *Desk) ownScore(ctx context.Context, a ofModel, _ Show) (any, error) {
+func (d *Desk) ownScore(ctx context.Context, a byScorecard, _ Show) (any, error) {
 	p, err := d.onCredit()
 	if err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func (d *Desk) consent(ctx context.Context, a ofJob, show Show) (any, error) {
 	if err := checkedJob(a.Job); err != nil {
 		return nil, err
 	}
-	return score.Consent(ctx, p, a.Job, score.Progress(told(show)))
+	return score.Consent(ctx, p, a.Job, func(stage string, done, total int64) { show(Progress{"score " + stage, done, total}) })
 }
 
 func (d *Desk) deny(ctx context.Context, a ofJob, _ Show) (any, error) {
@@ -232,7 +232,7 @@ func (d *Desk) deny(ctx context.Context, a ofJob, _ Show) (any, error) {
 // permit lets a lender have scores while the borrower is away: shares of her file go,
 // sealed, to three organisations by way of the node.
 func (d *Desk) permit(ctx context.Context, a struct {
-	ofModel
+	byScorecard
 	Lender  ledger.PartyID `json:"lender"`
 	Purpose ledger.Purpose `json:"purpose"`
 	Days    int            `json:"days"`

@@ -19,8 +19,8 @@ type ofContract struct {
 	Contract ledger.EscrowID `json:"contract"`
 }
 
-// A Listed contract is one line of a list.
-type Listed struct {
+// A Standing is where a contract stands: one line of a list.
+type Standing struct {
 	ID      ledger.EscrowID `json:"id"`
 	Title   string          `json:"title"`
 	Opened  ledger.Time     `json:"opened"`
@@ -49,13 +49,13 @@ func (d *Desk) contracts(ctx context.Context, _ none, _ Show) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []Listed{}
+	out := []Standing{}
 	for _, e := range all {
 		c, err := p.Contract(ctx, e.ID)
 		if err != nil {
 			return nil, err
 		}
-		l, err := listed(ctx, p, c)
+		l, err := standing(ctx, p, c)
 		if err != nil {
 			return nil, err
 		}
@@ -73,8 +73,8 @@ func begun(c owner.Contract) (escrow.State, error) {
 	return s, nil
 }
 
-func listed(ctx context.Context, p *owner.Party, c owner.Contract) (l Listed, err error) {
-	l = Listed{ID: c.ID, Title: c.Title, Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
+func standing(ctx context.Context, p *owner.Party, c owner.Contract) (l Standing, err error) {
+	l = Standing{ID: c.ID, Title: c.Title, Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
 	if l.Opener, err = nameOf(ctx, p, c.Opener); err != nil {
 		return l, err
 	}
@@ -155,7 +155,7 @@ type Payment struct {
 
 // A Contract is one on the ledger, in plain words beside its course.
 type Contract struct {
-	Listed
+	Standing
 	Now       ledger.Time     `json:"now"`
 	Means     Meaning         `json:"means"`
 	Certified bool            `json:"certified"` // exploring the terms again gives what the ledger signed
@@ -193,7 +193,7 @@ func shown(ctx context.Context, p *owner.Party, c owner.Contract) (out Contract,
 		return out, err
 	}
 	out = Contract{Now: info.Now, At: c.State.At, Shown: c.State.Shown, Terms: c.Escrow.Terms, Acts: []Act{}, Course: []Mark{}, Payments: []Payment{}}
-	if out.Listed, err = listed(ctx, p, c); err != nil {
+	if out.Standing, err = standing(ctx, p, c); err != nil {
 		return out, err
 	}
 	r, perr := c.Proof() // where it is another, the contract can be read all the same

@@ -61,7 +61,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	var opened struct{ Contract ledger.EscrowID }
 	bank.must("contract.open", map[string]any{"draft": h.Draft, "hash": m.Hash}, &opened)
 
-	var list []desk.Listed
+	var list []desk.Standing
 	if her.must("contracts", nil, &list); len(list) != 1 || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
 		t.Fatalf("her offers: %+v", list)
 	}

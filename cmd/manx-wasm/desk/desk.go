@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"manx/ledger"
+	"manx/ml"
 	"manx/privacy/notice"
 	"manx/web/owner"
 )
@@ -34,6 +35,7 @@ type Desk struct {
 	more  map[string]Call // not nil: the desk of a process, see At
 	view  *viewing
 	holds map[ledger.RecordID][]string // modalities of records that were opened
+	cards map[ledger.ModelID]ml.Card   // of models that were looked at
 }
 
 // New returns a desk over a folder of homes, which need not exist, and the node that
@@ -43,7 +45,7 @@ func New(dir, node string) *Desk { return Of(dir, node, Shared, Health, Credit) 
 // Of is New for some of the calls. A module for a browser holds the code of these alone:
 // one has health in it, another credit.
 func Of(dir, node string, calls ...func() Calls) *Desk {
-	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}}
+	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
 
 // Progress is what a call tells while it runs: how far a stage is, in bytes or
@@ -95,6 +97,11 @@ func Health() Calls {
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
 		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
+		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
+		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
+		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
+		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract),
+		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
 	}
 }
 

@@ -41,7 +41,7 @@ func (d *Desk) lending(ctx context.Context, _ none, _ Show) (any, error) {
 
 // question is what a lender asks.
 type question struct {
-	ofModel
+	byScorecard
 	Subject ledger.PartyID `json:"subject"`
 	Purpose ledger.Purpose `json:"purpose"`
 	By      score.Way      `json:"by"` // empty: as the planner chooses

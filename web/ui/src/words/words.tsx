@@ -20,6 +20,7 @@ export interface Say {
   month(seconds: number): string;
   utc(seconds: number): string;
   bytes(n: number): string;
+  number(n: number): string;
 }
 
 const Context = createContext<Say | null>(null);
@@ -53,6 +54,7 @@ export function Speech({ children }: { children: ReactNode }) {
       day: (s) => day.format(new Date(s * 1000)),
       month: (s) => month.format(new Date(s * 1000)),
       utc: (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19),
+      number: (n) => number.format(n),
       bytes: (n) => {
         for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${number.format(n / size)} ${unit}`;
         return `${n} B`;
