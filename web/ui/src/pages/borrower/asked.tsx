@@ -1,3 +1,4 @@
+import "../contract/credit.css";
 import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Card, Facts, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";

@@ -1,3 +1,4 @@
+import "../contract/credit.css";
 import { useWords } from "../../words/words";
 
 const wide = 640, left = 30;

@@ -1,3 +1,4 @@
+import "../contract/credit.css";
 import { Text } from "@mantine/core";
 import { useWords } from "../../words/words";
 import type { Value } from "./shapes";

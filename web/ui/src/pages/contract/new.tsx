@@ -1,3 +1,4 @@
+import "./credit.css";
 import { Alert, Button, Chip, Group, NativeSelect, Stack, Text, TextInput, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Card, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";

@@ -1,5 +1,6 @@
 // What draft and contract pages share: the text in both languages, the drawing, what
 // it costs, who plays.
+import "./credit.css";
 import { Alert, Badge, Group, Stack, Text } from "@mantine/core";
 import { Facts, Time } from "../../parts/parts";
 import { useWords } from "../../words/words";

@@ -1,3 +1,4 @@
+import "../contract/credit.css";
 import { Button, Group, NativeSelect, Stack, Text, TextInput, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { Card, Loading, Page, Trouble, useCall } from "../../parts/parts";
