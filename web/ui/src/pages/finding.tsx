@@ -5,8 +5,8 @@ import { type Word, readWords, useWords } from "../words/words";
 
 const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)" };
 
-export function save(name: string, text: string) {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+export function save(name: string, text: string, type = "application/json") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
   const a = document.createElement("a");
   a.href = url;
   a.download = name;
