@@ -165,6 +165,7 @@ func (d dealer) measure(ctx context.Context) (func(*mpc.Session, *bounded.Admitt
 	if err != nil {
 		return nil, err
 	}
+	state = d.recipe.resumed(d.on.Training, state)
 	m := d.recipe.model(state.Params, d.recipe.Algorithm.RateIn(state.Round+1), t)
 	return func(s *mpc.Session, a *bounded.Admitted) ([]float64, error) {
 		if len(a.In()) > allSets {

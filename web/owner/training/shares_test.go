@@ -217,7 +217,7 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := r.Begin()
+	state, err := r.kind().Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,9 +238,7 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 			}
 			return sum / float64(len(m.Rows)), nil
 		}}
-		for _, h := range s.sites {
-			signed.Round = v.Round
-			x := h.again(signed, r, state)
+		for _, x := range s.vectors(t, signed, v, r, state) {
 			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})
