@@ -55,7 +55,7 @@ func trainPropose(t *terminal) *cobra.Command {
 	var rows []byte
 	var own, days, hours float64
 	c := &cobra.Command{Use: "propose RECIPE.json", Short: "Ask hospitals to train a model together; you coordinate", Args: cobra.ExactArgs(1),
-		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with\n--quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
+		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with --quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, list := range []struct {
 				in []string

@@ -168,7 +168,7 @@ func (h *Hospital) vote(ctx context.Context, on owner.SignedTraining) error {
 	if err != nil {
 		return err
 	}
-	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Export: rule.Export}); err != nil {
+	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Export: rule.Export, Groups: rule.Groups, Figures: rule.Figures}); err != nil {
 		return err
 	}
 	return h.join(ctx, on)

@@ -46,6 +46,11 @@ type kit struct {
 	fill   func(h *site, s *scene, rows int, seed uint64)
 }
 
+// tables is rows of measurements.
+func tables(r Recipe) kit {
+	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *site, s *scene, rows int, seed uint64) { h.table(s, rows, seed, nil) }}
+}
+
 // survival is patients whose hazard rises with age and falls with sex, by months.
 func survival() kit {
 	r := recipe(false)
@@ -75,8 +80,8 @@ func pictures() kit {
 	return kit{
 		recipe: Recipe{Schema: federated.Schema{Label: federated.Label{Name: "nodule", Negative: []string{"no"}, Positive: []string{"yes"}}}, HeldOut: 25, Seed: 3,
 			Pictures:  &ml.Input{Modality: "CT", BodyPart: "CHEST", Center: -500, Width: 1500, Size: 16, MinRows: 128, Slices: 2, Windowing: "as lung-ct's"},
-			Network:   federated.Network{Kind: federated.CNN, Input: [3]int{1, 16, 16}, Hidden: []int{3, 4}, Square: true, Steps: 2, Batch: 8, Rate: 0.1, MostRows: 100},
-			Algorithm: federated.Algorithm{Name: federated.FedAdam, Rate: 0.05, Beta1: 0.9, Beta2: 0.99, Tau: 1e-4, Bounds: federated.Bounds{Clip: 10}}},
+			Network:   federated.Network{Kind: federated.CNN, Input: [3]int{1, 16, 16}, Hidden: []int{3, 4}, Steps: 6, Batch: 8, Rate: 0.02, Adam: true, MostRows: 100},
+			Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}},
 		rounds: 20, policy: anything,
 		fill: func(h *site, s *scene, rows int, seed uint64) {
 			r := rand.New(rand.NewPCG(seed, 4))

@@ -25,7 +25,7 @@ type Policy struct {
 }
 
 // A Rule is what a site takes part in. All of it must hold; what is not there allows
-// anything, but for Table, Epsilon and Export, which allow nothing.
+// anything, but for Table, Epsilon, Export, Groups and Figures, which allow nothing.
 type Rule struct {
 	Table     string           `json:"table"`               // of the folder tables: what takes part
 	Trainer   string           `json:"trainer,omitempty"`   // of the site's own, that trains on it
@@ -37,6 +37,8 @@ type Rule struct {
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
 	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
+	Groups    bool             `json:"groups,omitempty"`    // whether counts of groups of its patients are in the sums
+	Figures   bool             `json:"figures,omitempty"`   // whether the site publishes how a version does on its own held-out rows
 }
 
 const maxPolicy = 64 << 10
@@ -141,6 +143,8 @@ type joined struct {
 	Trainer string      `json:"trainer,omitempty"` // of the policy; none: this program trains
 	Terms   ledger.Hash `json:"terms"`
 	Export  bool        `json:"export,omitempty"` // whether it assents to a release by itself
+	Groups  bool        `json:"groups,omitempty"`
+	Figures bool        `json:"figures,omitempty"`
 }
 
 func (f folder) join(t ledger.TrainingID, j joined) error {

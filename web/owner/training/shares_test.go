@@ -238,7 +238,9 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 			}
 			return sum / float64(len(m.Rows)), nil
 		}}
-		for _, x := range s.vectors(t, signed, v, r, state) {
+		for _, h := range s.sites {
+			signed.Round = v.Round
+			x := h.again(signed, r, state)
 			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})

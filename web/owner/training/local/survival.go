@@ -107,8 +107,8 @@ func (k Survival) read(s federated.State) (stage int, at, sums []float64) {
 	return int(s.Params[0]), s.Params[1 : 1+k.size()], s.Params[1+k.size():]
 }
 
-// fit returns the model of a version that has settled.
-func (k Survival) fit(s federated.State) (cox.Fit, error) {
+// Fit returns the model of a version that has settled.
+func (k Survival) Fit(s federated.State) (cox.Fit, error) {
 	_, at, sums := k.read(s)
 	return k.grid().Fit(cox.State{Best: slices.Clone(at)}, sums)
 }
@@ -218,7 +218,7 @@ func (k Survival) Next(r Round, from federated.State, sum []float64) (federated.
 		return federated.State{}, err
 	}
 	out.Params = k.version(settled, at, sums)
-	fit, err := k.fit(out)
+	fit, err := k.Fit(out)
 	if err != nil {
 		return federated.State{}, err
 	}
@@ -236,7 +236,7 @@ func (k Survival) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, e
 	if stage, _, _ := k.read(r.State); stage != settled {
 		return nil, nil
 	}
-	f, err := k.fit(r.State)
+	f, err := k.Fit(r.State)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func (k Survival) File(name string, s federated.State) (File, error) {
 
 // Describe implements Kind.
 func (k Survival) Describe(c *ml.Card, s federated.State) error {
-	f, err := k.fit(s)
+	f, err := k.Fit(s)
 	if err != nil {
 		return err
 	}
