@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"manx/ledger"
+	"manx/ml"
 	"manx/ml/federated"
 	"manx/privacy/notice"
 	"manx/storage/durable"
@@ -77,7 +79,8 @@ func (g Group) has(s federated.Schema, x []float64) bool {
 func (r Recipe) cells() int { return cells * (1 + len(r.Groups)) }
 
 // leastGroup is how many held-out rows of a group a site has at least where it adds
-// their counts without noise: fewer could point at a person.
+// their counts without noise, and how many of the others, if it has some: fewer could
+// point at a person.
 const leastGroup = ledger.MinCohort
 
 // grouped returns, for each of a site's held-out rows, the counts that it adds one to,
@@ -97,7 +100,7 @@ func (r Recipe) grouped(s local.Site, at []int) [][]int {
 				in = append(in, i)
 			}
 		}
-		if r.Private == nil && len(in) < leastGroup {
+		if rest := len(at) - len(in); r.Private == nil && (len(in) < leastGroup || rest > 0 && rest < leastGroup) {
 			continue
 		}
 		for _, i := range in {
@@ -207,4 +210,73 @@ func (h *Hospital) published(on owner.SignedTraining) (all []Figures, err error)
 		all = append(all, f)
 	}
 	return all, nil
+}
+
+// describe puts into a card what is known of groups, of the hospitals that publish their
+// figures, and of where the data are from and what each hospital contributed.
+func (h *Hospital) describe(ctx context.Context, c *ml.Card, on owner.SignedTraining, r Recipe, e Evaluation, how string) error {
+	figures := func(q Quality, of, method string) {
+		method = fmt.Sprintf("%s; %.0f held-out records", method, q.Rows)
+		c.Metrics = append(c.Metrics, ml.Metric{Name: "AUC, " + of, Value: q.AUC, Method: method}, ml.Metric{Name: "accuracy, " + of, Value: q.Accuracy, Method: method + ", at one half"},
+			ml.Metric{Name: "calibration error, " + of, Value: q.Calibration, Method: method})
+	}
+	for k, g := range r.Groups {
+		var t Tenths
+		if k < len(e.Groups) {
+			t = e.Groups[k]
+		}
+		q, ok := t.Quality()
+		n, p := t.rows()
+		wn, wp := e.rows()
+		if rest := wn + wp - n - p; !ok || min(n, p) < ledger.MinCohort || n+p < float64(on.Minimum) || rest > 0.5 && rest < float64(on.Minimum) {
+			c.Notes = append(c.Notes, fmt.Sprintf("No figure of %s: hospitals that tell of groups have fewer than %d held-out records of them or of the others, or fewer than %d with or without what is learned.", g.Name, on.Minimum, ledger.MinCohort))
+			continue
+		}
+		figures(q, g.Name, how+", of the hospitals that tell of groups")
+	}
+	all, err := h.published(on)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		name, err := h.nameOf(ctx, f.Site)
+		if err != nil {
+			return err
+		}
+		figures(f.Quality, name, fmt.Sprintf("the hospital's own figures, published and signed by it, of the version that round %d began with", f.Round))
+	}
+	said, err := h.Contributed(ctx, on, r)
+	if err != nil {
+		return err
+	}
+	var who []string
+	for _, s := range said.Sites {
+		if s.Rounds == 0 {
+			continue
+		}
+		name, err := h.nameOf(ctx, s.Site)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%s (%d rounds", name, s.Rounds)
+		if said.By != ByRounds {
+			line += fmt.Sprintf(", leave one out %+.4f, Shapley %+.4f", s.LeaveOneOut, s.Shapley)
+		}
+		who = append(who, line+")")
+	}
+	by := "Every hospital's part of earnings is by the rounds that its updates are in."
+	if said.By != ByRounds {
+		by = fmt.Sprintf("Contributions are of the logarithmic loss on rows that all hospitals have seen (SHA-256 %s), measured on shares in every round; parts of earnings are by %s.", r.Judge.Rows, said.By)
+	}
+	c.Notes = append(c.Notes, "Hospitals: "+strings.Join(who, "; ")+". "+by)
+	return nil
+}
+
+// nameOf is what a hospital calls itself on the ledger.
+func (h *Hospital) nameOf(ctx context.Context, p ledger.PartyID) (string, error) {
+	on, err := owner.Get[ledger.Party](ctx, h.Party.Client, p)
+	if err != nil || on.Name == "" {
+		return string(p), err
+	}
+	return on.Name, nil
 }

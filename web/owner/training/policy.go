@@ -36,9 +36,14 @@ type Rule struct {
 	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
-	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
-	Groups    bool             `json:"groups,omitempty"`    // whether counts of groups of its patients are in the sums
-	Figures   bool             `json:"figures,omitempty"`   // whether the site publishes how a version does on its own held-out rows
+	Lets
+}
+
+// Lets are what a site lets others have of a training.
+type Lets struct {
+	Export  bool `json:"export,omitempty"`  // whether the model may leave, and the site assents to a release
+	Groups  bool `json:"groups,omitempty"`  // whether counts of groups of its patients are in the sums
+	Figures bool `json:"figures,omitempty"` // whether the site publishes how versions do on its own held-out rows
 }
 
 const maxPolicy = 64 << 10
@@ -142,9 +147,7 @@ type joined struct {
 	Table   string      `json:"table,omitempty"`   // none: it takes no part
 	Trainer string      `json:"trainer,omitempty"` // of the policy; none: this program trains
 	Terms   ledger.Hash `json:"terms"`
-	Export  bool        `json:"export,omitempty"` // whether it assents to a release by itself
-	Groups  bool        `json:"groups,omitempty"`
-	Figures bool        `json:"figures,omitempty"`
+	Lets
 }
 
 func (f folder) join(t ledger.TrainingID, j joined) error {

@@ -266,10 +266,16 @@ func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training
 	}
 }
 
-// version reads what the coordinator made.
+// version reads what the coordinator made last.
 func (s *scene) version(on ledger.Training) federated.State {
 	s.t.Helper()
-	last := on.Versions[len(on.Versions)-1]
+	return s.versionOf(on, len(on.Versions))
+}
+
+// versionOf reads what the coordinator made, the n-th from 1.
+func (s *scene) versionOf(on ledger.Training, n int) federated.State {
+	s.t.Helper()
+	last := on.Versions[n-1]
 	b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, last.Round))
 	s.check(err)
 	if hashOf(b) != last.Hash {
