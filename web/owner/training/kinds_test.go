@@ -98,6 +98,8 @@ func pictures() kit {
 	}
 }
 
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(9, 9)) }
+
 // draw writes a picture of 32 x 32 pixels of noise, with a disc.
 func draw(file string, r *rand.Rand, disc bool) error {
 	im := image.NewGray(image.Rect(0, 0, 32, 32))
