@@ -43,7 +43,7 @@ func newPassphrase(text string) (seal.Passphrase, error) {
 }
 
 // people are a person's two sides, whose keys have nothing in common.
-var people = []string{string(ledger.Health), string(ledger.Credit)} //nolint:gochecknoglobals // a constant list
+var people = []string{string(ledger.Health), string(ledger.Credit)}
 
 // join makes keys and registers them; interrupted, it goes on with the keys that
 // are there.

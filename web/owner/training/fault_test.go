@@ -345,8 +345,8 @@ func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 		if slices.Contains(c.Grants, h.grants[4]) || slices.Contains(c.Grants, h.grants[5]) || len(c.Grants) != 10 {
 			t.Fatalf("round %d has %d records, perhaps one that was taken back", k, len(c.Grants))
 		}
-		round := ledger.TrainingRound{}
-		if round, err = h.Party.TrainingRound(t.Context(), id, k); err != nil {
+		round, err := h.Party.TrainingRound(t.Context(), id, k)
+		if err != nil {
 			t.Fatal(err)
 		}
 		for _, cover := range round.Covers {

@@ -28,8 +28,8 @@ type Order struct {
 	Table    string                  `json:"table,omitempty"`
 	Trainer  string                  `json:"trainer,omitempty"`
 	Lets
-	Release  *Release                `json:"release,omitempty"`
-	Judge    []byte                  `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
+	Release *Release `json:"release,omitempty"`
+	Judge   []byte   `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.

@@ -56,6 +56,33 @@ end:
 	VMOVDQU X0, lo+24(FP)
 	RET
 
+// func gfDotVectors(u *uint64, v unsafe.Pointer, groups int) (lo, hi uint64)
+TEXT ·gfDotVectors(SB), NOSPLIT, $0-40
+	MOVQ u+0(FP), AX
+	MOVQ v+8(FP), BX
+	MOVQ groups+16(FP), CX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+eight:
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 (BX), Z3
+	VPCLMULQDQ $0x00, Z2, Z3, Z4
+	VPCLMULQDQ $0x11, Z2, Z3, Z5
+	VPXORQ Z4, Z0, Z0
+	VPXORQ Z5, Z1, Z1
+	ADDQ $64, AX
+	ADDQ $64, BX
+	DECQ CX
+	JNZ  eight
+	VPXORQ Z1, Z0, Z0
+	VEXTRACTI64X4 $1, Z0, Y1
+	VPXOR Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPXOR X1, X0, X0
+	VMOVDQU X0, lo+24(FP)
+	VZEROUPPER
+	RET
+
 // func gfMulAddASM(out, v *uint64, n int, c uint64)
 TEXT ·gfMulAddASM(SB), NOSPLIT, $0-32
 	MOVQ out+0(FP), AX

@@ -1,4 +1,6 @@
-package ring
+package kernel
+
+import "encoding/binary"
 
 // GF(2^64) as polynomials modulo x^64 + x^4 + x^3 + x + 1, bit i for x^i.
 
@@ -17,6 +19,19 @@ func GFDot(u, v []uint64) uint64 {
 		return 0
 	}
 	return gfReduce(gfDot(u, v[:len(u)]))
+}
+
+// GFDotBytes returns the sum of u_i·v_i, the v being little-endian words, of which
+// there are no more than of u. What the last one lacks of eight bytes is 0.
+func GFDotBytes(u []uint64, v []byte) uint64 {
+	lo, hi, done := gfDotGroups(u, v)
+	for i := done; 8*i < len(v); i++ {
+		var word [8]byte
+		copy(word[:], v[8*i:])
+		l, h := clmul(u[i], binary.LittleEndian.Uint64(word[:]))
+		lo, hi = lo^l, hi^h
+	}
+	return gfReduce(lo, hi)
 }
 
 // GFMulAdd adds c·v to out, value by value.
