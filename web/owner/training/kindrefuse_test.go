@@ -68,12 +68,12 @@ func TestStudiesAndSurvivalThatDoNotFit(t *testing.T) {
 			file := folder(h.Dir).table("patients.csv")
 			good, err := os.ReadFile(file)
 			s.check(err)
-			if err := h.Join(t.Context(), id, "patients.csv", "python", true); !notice.Is(err, notice.Denied) || !strings.Contains(err.Error(), "no place for programs") {
+			if err := h.Join(t.Context(), id, "patients.csv", "python", Lets{Export: true}); !notice.Is(err, notice.Denied) || !strings.Contains(err.Error(), "no place for programs") {
 				t.Errorf("a trainer that the proposal has no place for: %v", err)
 			}
 			for what, c := range of.bad {
 				s.check(os.WriteFile(file, []byte(c.edit(t, h, string(good))), 0o600))
-				n := notice.From(h.Join(t.Context(), id, "patients.csv", "", true))
+				n := notice.From(h.Join(t.Context(), id, "patients.csv", "", Lets{Export: true}))
 				if n == nil || n.Kind != c.kind || !strings.Contains(n.Text, c.says) || n.Hint == "" || strings.Contains(n.Text+n.Hint, "999") {
 					t.Errorf("%s: %v", what, n)
 				}
@@ -82,7 +82,7 @@ func TestStudiesAndSurvivalThatDoNotFit(t *testing.T) {
 				}
 			}
 			s.check(os.WriteFile(file, good, 0o600))
-			if err := h.Join(t.Context(), id, "patients.csv", "", true); err != nil {
+			if err := h.Join(t.Context(), id, "patients.csv", "", Lets{Export: true}); err != nil {
 				t.Error(err)
 			}
 		})

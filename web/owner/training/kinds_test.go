@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func launcher(t *testing.T) []string {
+func launcher(t testing.TB) []string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

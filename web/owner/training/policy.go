@@ -25,7 +25,7 @@ type Policy struct {
 }
 
 // A Rule is what a site takes part in. All of it must hold; what is not there allows
-// anything, but for Table, Epsilon and Export, which allow nothing.
+// anything, but for Table, Epsilon, Export, Groups and Figures, which allow nothing.
 type Rule struct {
 	Table     string           `json:"table"`               // of the folder tables: what takes part
 	Trainer   string           `json:"trainer,omitempty"`   // of the site's own, that trains on it
@@ -36,7 +36,14 @@ type Rule struct {
 	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
-	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
+	Lets
+}
+
+// Lets are what a site lets others have of a training.
+type Lets struct {
+	Export  bool `json:"export,omitempty"`  // whether the model may leave, and the site assents to a release
+	Groups  bool `json:"groups,omitempty"`  // whether counts of groups of its patients are in the sums
+	Figures bool `json:"figures,omitempty"` // whether the site publishes how versions do on its own held-out rows
 }
 
 const maxPolicy = 64 << 10
@@ -140,7 +147,7 @@ type joined struct {
 	Table   string      `json:"table,omitempty"`   // none: it takes no part
 	Trainer string      `json:"trainer,omitempty"` // of the policy; none: this program trains
 	Terms   ledger.Hash `json:"terms"`
-	Export  bool        `json:"export,omitempty"` // whether it assents to a release by itself
+	Lets
 }
 
 func (f folder) join(t ledger.TrainingID, j joined) error {
