@@ -184,7 +184,7 @@ func costText(n ledger.Noise) string {
 	if err != nil {
 		return "its noise has no price"
 	}
-	return fmt.Sprintf("costs every record epsilon %.3f at delta 1e-5, over all its rounds", epsilonOf(price.Epsilon()))
+	return fmt.Sprintf("costs every record epsilon %.3f at delta 1e-5, over all its rounds", owner.EpsilonOf(price.Epsilon()))
 }
 
 func trainJoin(t *terminal) *cobra.Command {

@@ -1,5 +1,5 @@
 // What the module answers with (cmd/manx-wasm/desk and the dictionary of the ledger).
-export interface Status { keys: boolean; open: boolean; party?: string }
+export interface Status { accounts: string[]; open: boolean; account?: string; side?: "health" | "credit" | "common"; party?: string; name?: string; local?: boolean; demo?: boolean }
 export interface Version { at: number }
 export interface Rec { id: string; kind: string; versions: Version[]; erased?: boolean; derived?: string }
 export interface Grant { id: string; record: string; owner: string; to: string; purpose: string; access: string; from: number; until: number; revoked?: number }
