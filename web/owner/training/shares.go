@@ -48,6 +48,12 @@ func (r Recipe) checkBounded() error {
 	return nil
 }
 
+// onShares reports whether a proposal's rounds are on shares, or cannot be read.
+func onShares(b ledger.ProposeTraining) bool {
+	r, err := ReadRecipe(b)
+	return err != nil || len(r.Bounded) > 0
+}
+
 // SmallEnough reports whether rounds of the recipe are on shares where nobody says
 // otherwise: the model is small, and shares have steps enough for it.
 func (r Recipe) SmallEnough(sites []ledger.PartyID) bool {
