@@ -86,6 +86,15 @@ func (a Algorithm) Begin(params []float64) State {
 // maxParam is the largest size of a parameter: beyond it training has diverged.
 const maxParam = 1e12
 
+// RateIn is the server's rate in a round, from 1.
+func (a Algorithm) RateIn(round int) float64 {
+	rate := a.Rate * cooled(round, a.Cool)
+	if round < a.Warm {
+		rate *= float64(round) / float64(a.Warm)
+	}
+	return rate
+}
+
 // Next returns the state after a round in which the vectors of the sites that took
 // part had this sum. sites is how many the proposal has, which SCAFFOLD divides by.
 // The same arguments give the same state on one processor architecture; s is not
@@ -101,10 +110,7 @@ func (a Algorithm) Next(s State, sum []float64, sites int) (State, error) {
 		return State{}, failed("no site took part")
 	}
 	out := State{Round: s.Round + 1, Params: slices.Clone(s.Params), Control: slices.Clone(s.Control), First: slices.Clone(s.First), Second: slices.Clone(s.Second)}
-	rate, first, second := a.Rate*cooled(out.Round, a.Cool), 1.0, 1.0
-	if out.Round < a.Warm {
-		rate *= float64(out.Round) / float64(a.Warm)
-	}
+	rate, first, second := a.RateIn(out.Round), 1.0, 1.0
 	if a.Unbiased { // rounds that measured count too: the first steps are a little shorter
 		first, second = 1-math.Pow(a.Beta1, float64(out.Round)), 1-math.Pow(a.Beta2, float64(out.Round))
 	}
