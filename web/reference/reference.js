@@ -137,7 +137,7 @@ async function send(o, f, body, type, out) {
   const r = await fetch(address, { method: o.method, headers, body: body || undefined, signal: stop.signal });
   const pre = el("pre", { tabindex: "0" }), end = el("button", { type: "button" }, "Stop");
   out.replaceChildren(el("p", { class: r.ok || r.status === 304 ? "" : "bad" }, el("b", {}, `${r.status} ${r.statusText}`), ` in ${Math.round(performance.now() - began)} ms`),
-    el("pre", { tabindex: "0" }, line + "\n\n" + [...r.headers].map(([k, v]) => `${k}: ${v}`).join("\n")), pre, end);
+    pre, end, el("pre", { tabindex: "0" }, line + "\n\n" + [...r.headers].map(([k, v]) => `${k}: ${v}`).join("\n")));
   end.addEventListener("click", () => stop.abort());
   const words = new TextDecoder(), reader = r.body?.getReader();
   let all = "";
