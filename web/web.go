@@ -141,6 +141,8 @@ func New(n Node) http.Handler {
 	in.GET(api.Models, s.all("model"))
 	in.GET(api.Mints, s.all("mint"))
 	in.GET(api.Uses, s.usage)
+	in.GET(api.Log, s.log)
+	in.GET(api.Log+"/:height/:n", s.logged)
 	in.GET(api.Watch, s.watch)
 	in.GET(api.Receipts+"/:job", s.receipt)
 	in.PUT(api.Nodes+"/:node/blobs/:cid", s.putBlob)

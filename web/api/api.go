@@ -25,6 +25,7 @@ const (
 	Mine          = "/v1/me"        // + "/<word>": rec, grant, job, coin, escrow, overlap, sum, training, holding
 	Movements     = "/v1/movements" // ?from=&before=&after=; of the caller's coins
 	Models        = "/v1/models"
+	Log           = "/v1/log"      // ?before=&limit=&name=&about=; for auditors; + "/<height>/<n>"
 	Mints         = "/v1/mints"    // every change of the supply
 	Uses          = "/v1/usage"    // ?model=&from=&before=; of calls that the caller took part in
 	Watch         = "/v1/watch"    // ?model=; how those who ask a model of the caller's call it
@@ -106,6 +107,12 @@ type Worker struct {
 type Page struct {
 	Items []json.RawMessage `json:"items"`
 	Next  ledger.Height     `json:"next,omitempty"`
+}
+
+// A Logged event has its place among those of its height, from 0.
+type Logged struct {
+	ledger.Event
+	N int `json:"n"`
 }
 
 // A Statement is what moved a party's coins, who held Opening before; Next, where
