@@ -36,6 +36,9 @@ test: ## every test, with the Debian packages some of them compare against
 	time $(GO) vet ./...
 	time $(GO) test -count=1 -timeout 30m ./... # tests that build or list this tree are never to be remembered
 
+generate: ## the interface's document and its clients, from web/api/openapi
+	$(GO) run ./web/api/generate
+
 lint: ## golangci-lint with the rules of .golangci.yml
 	$(GO) tool -modfile=test/lint/go.mod golangci-lint run ./...
 
@@ -95,4 +98,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin web/ui/dist/portal web/ui/src/made demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal
+.PHONY: help build generate bench-api demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal

@@ -51,6 +51,11 @@ type Results struct {
 	GroupsMalignant  int      `json:"groups_malignant"`
 	SlicesAStudy     int      `json:"most_slices_a_study"`
 
+	// Slices by diagnosis, by the size of the published picture and by the site that has
+	// them, out of fold; intervals by bootstrap over groups.
+	Parts       []validation.Part  `json:"parts"`
+	Calibration []validation.Third `json:"calibration"`
+
 	// The shipped network over all rows (that it was trained on: no accuracy).
 	validation.Shipped
 	ShippedAUC float64   `json:"auc_shipped_on_its_training_rows"`
@@ -115,7 +120,37 @@ func (r Recipe) CrossValidate(ctx context.Context, dir string, o Options, progre
 		}
 	}
 	out.studies(all)
+	out.parts(all, r.Federation != nil)
 	return out, nil
+}
+
+// parts measures parts of the slices, and sites if they are what trained.
+func (r *Results) parts(all []slice, sites bool) {
+	add := func(name string, in func(i int) bool) {
+		var at []int
+		for i := range all {
+			if in(i) {
+				at = append(at, i)
+			}
+		}
+		if len(at) > 0 {
+			r.Parts = append(r.Parts, validation.PartOf(name, at, r.OutOfFold, positives(all), groupsOf(all)))
+		}
+	}
+	for _, other := range []string{"normal", "benign"} {
+		add(other, func(i int) bool { return all[i].label == other })
+		add(other+" and malignant", func(i int) bool { return all[i].label == other || all[i].malignant })
+	}
+	add("malignant", func(i int) bool { return all[i].malignant })
+	add("published at 512 pixels", func(i int) bool { return all[i].width == "512" })
+	add("published at other sizes", func(i int) bool { return all[i].width != "512" })
+	if sites {
+		at := validation.Folds(groupsOf(all), positives(all), Sites)
+		for k := range Sites {
+			add(fmt.Sprintf("site %d", k+1), func(i int) bool { return at[i] == k })
+		}
+	}
+	r.Calibration = validation.Thirds(r.OutOfFold, positives(all))
 }
 
 // alone measures each member of the networks of every fold by itself, and the

@@ -63,7 +63,7 @@ func handler(files fs.FS) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()")
 		name := clean(r.URL.Path)
 		if b, err := fs.ReadFile(files, "dist/portal/"+name+".gz"); err == nil && name != "index.html" {
 			h.Set("Content-Security-Policy", strings.Replace(policy, " 'nonce-NONCE'", "", 1)) // a worker has its own

@@ -24,8 +24,9 @@ import (
 // A Desk serves the homes of one browser, one at a time. It is safe for concurrent use; calls that go on
 // for long do not keep others waiting.
 type Desk struct {
-	dir  string // of the homes
-	node string // base address of the node
+	dir   string // of the homes
+	node  string // base address of the node
+	calls []func() Calls
 
 	mu    sync.Mutex
 	home  *owner.Home // nil while locked
@@ -38,9 +39,13 @@ type Desk struct {
 }
 
 // New returns a desk over a folder of homes, which need not exist, and the node that
-// serves the page.
-func New(dir, node string) *Desk {
-	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
+// serves the page. It takes every call there is.
+func New(dir, node string) *Desk { return Of(dir, node, Shared, Health, Credit) }
+
+// Of is New for some of the calls. A module for a browser holds the code of these alone:
+// one has health in it, another credit.
+func Of(dir, node string, calls ...func() Calls) *Desk {
+	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
 
 // Progress is what a call tells while it runs: how far a stage is, in bytes or
@@ -73,28 +78,57 @@ func with[A any](f func(d *Desk, ctx context.Context, a A, show Show) (any, erro
 
 type none struct{}
 
-func callNamed(name string) (call, bool) {
-	c, ok := map[string]call{
+// Calls are things that can be asked of a desk, by name.
+type Calls map[string]call
+
+// Shared are for every account: keys, names, what anybody has with the ledger.
+func Shared() Calls {
+	return Calls{
 		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
 		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
-		"home": with((*Desk).overview), "party": with((*Desk).named), "grant": with((*Desk).grant), "revoke": with((*Desk).revoke), "log": with((*Desk).log),
+		"party": with((*Desk).named), "revoke": with((*Desk).revoke), "receipt": with((*Desk).receipt),
+	}
+}
+
+// Health are for accounts of the health side, and of both.
+func Health() Calls {
+	return Calls{
+		"home": with((*Desk).overview), "grant": with((*Desk).grant), "log": with((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
-		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding), "receipt": with((*Desk).receipt),
+		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
 		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
 		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
 		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
 		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract),
 		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
-	}[name]
-	return c, ok
+	}
+}
+
+// Credit are for borrowers and lenders.
+func Credit() Calls {
+	return Calls{
+		"borrower": with((*Desk).borrowing), "file.look": with((*Desk).fileLook), "file.add": with((*Desk).fileAdd), "file": with((*Desk).file), "score": with((*Desk).ownScore),
+		"consent": with((*Desk).consent), "deny": with((*Desk).deny), "permit": with((*Desk).permit), "dispute": with((*Desk).dispute),
+		"lender": with((*Desk).lending), "ways": with((*Desk).ways), "score.ask": with((*Desk).askScore), "score.open": with((*Desk).openScore), "scores": with((*Desk).scores), "letter": with((*Desk).letter), "deeds": with((*Desk).deeds),
+		"contract.sorts": with((*Desk).sorts), "contract.hear": with((*Desk).hear), "contract.open": with((*Desk).openContract), "contracts": with((*Desk).contracts), "contract": with((*Desk).contract), "contract.step": with((*Desk).step),
+	}
+}
+
+func (d *Desk) callNamed(name string) (call, bool) {
+	for _, of := range d.calls {
+		if c, ok := of()[name]; ok {
+			return c, true
+		}
+	}
+	return nil, false
 }
 
 // Call runs the call of a name. What it returns becomes JSON; an error is to be
 // shown as its notice. Cancelling ctx pauses what can be resumed: the same call
 // again goes on.
 func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show Show) (any, error) {
-	own, ok := callNamed(name)
+	own, ok := d.callNamed(name)
 	c := Call(func(ctx context.Context, args json.RawMessage, show Show) (any, error) {
 		return own(d, ctx, args, show)
 	})

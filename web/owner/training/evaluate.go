@@ -13,9 +13,9 @@ import (
 	"strconv"
 
 	"manx/ledger"
-	"manx/ml/clear"
 	"manx/ml/federated"
 	"manx/storage/durable"
+	"manx/web/owner/training/local"
 )
 
 // bins are how finely probabilities are counted, from 0 to 1.
@@ -24,6 +24,9 @@ const bins = 10
 // cells are the counts of an Evaluation as a site adds them: by bin those without what
 // is learned, then by bin those with.
 const cells = 2 * bins
+
+// cells is how many counts a site adds.
+func (r Recipe) cells() int { return cells }
 
 // An Evaluation is how a version did on rows that it was not trained on, over all
 // sites together: how many had each probability, by tenths. Where training is with
@@ -49,38 +52,32 @@ func heldOut(t federated.Table, records []ledger.RecordID, terms ledger.Hash, pe
 	return t.Pick(in), t.Pick(out)
 }
 
-// cell returns which count each row adds one to, by what a version says of it.
-func (r Recipe) cell(params []float64, t federated.Table) ([]int, error) {
-	g, err := r.Network.Graph("model", params)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]int, len(t.X))
-	for i, x := range t.X {
-		y, err := clear.Run(g, x)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = min(int(bins/(1+math.Exp(-y[0]))), bins-1)
-		if t.Positive[i] {
+// cell returns which count each held-out row adds one to, by what the version that a
+// round begins with says of it.
+func (r Recipe) cell(ctx context.Context, in local.Round, s local.Site) ([]int, error) {
+	all, err := r.kind().Outcomes(ctx, in, s)
+	out := make([]int, len(all))
+	for i, x := range all {
+		out[i] = min(int(bins*x.Probability), bins-1)
+		if x.Positive {
 			out[i] += bins
 		}
 	}
-	return out, nil
+	return out, err
 }
 
-// counts returns what a site adds of its held-out rows: parts of MostRows, or whole
+// counts returns what a site adds of its held-out rows: parts of Most, or whole
 // numbers with noise that has the price of a training step, for records that pay for
 // no other.
-func (r Recipe) counts(params []float64, t federated.Table) ([]float64, error) {
-	at, err := r.cell(params, t)
+func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]float64, error) {
+	at, err := r.cell(ctx, in, s)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]float64, cells)
 	if r.Private == nil {
 		for _, c := range at {
-			out[c] += 1 / float64(r.Network.MostRows)
+			out[c] += 1 / float64(r.kind().Most())
 		}
 		for i := range out {
 			out[i] = min(out[i], 1)
@@ -102,7 +99,7 @@ func (r Recipe) counts(params []float64, t federated.Table) ([]float64, error) {
 // evaluated reads the counts of a round's sum.
 func (r Recipe) evaluated(round int, sum []float64) Evaluation {
 	e := Evaluation{Round: round}
-	scale := float64(r.Network.MostRows)
+	scale := float64(r.kind().Most())
 	if r.Private != nil { // of the rows that were drawn
 		scale = 1 / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
 	}

@@ -4,6 +4,7 @@ import { Choices, Mark } from "../parts/bar";
 import { Card, Loading, Page, Trouble, asProblem, useWork, Stage } from "../parts/parts";
 import { kinds, roleOf } from "../roles";
 import { useWords } from "../words/words";
+import { deskFor } from "../worker/desk";
 import type { Problem } from "../worker/protocol";
 
 interface Visitor { account: string; name?: string; link: string }
@@ -16,6 +17,7 @@ export default function Demo({ asked, enter, leave }: { asked: string; enter: ()
   const [all, setAll] = useState<Visitor[]>();
   const [problem, setProblem] = useState<Problem>();
   const open = async (account: string) => {
+    deskFor(account);
     if (await work.run("demo", { account })) enter();
   };
   useEffect(() => {

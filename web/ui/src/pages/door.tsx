@@ -5,7 +5,7 @@ import { Passphrase, Stage, Trouble, useWork } from "../parts/parts";
 import { Who, lastAccount } from "../parts/who";
 import { kinds, roleOf } from "../roles";
 import { useWords } from "../words/words";
-import { desk } from "../worker/desk";
+import { deskFor } from "../worker/desk";
 
 const least = 12; // characters, as the module wants
 
@@ -17,7 +17,7 @@ export function Door({ known, enter }: { known: string[]; enter: () => void }) {
   const [recover, setRecover] = useState(false);
   const way = recover ? "recover" : has ? "open" : "new";
   const kind = kinds[roleOf(account)];
-  useEffect(() => { desk(); }, []); // the module loads while people read
+  useEffect(() => void deskFor(account), [account]); // the module loads while people read
   useEffect(() => { document.title = "Manx"; }, []);
   return (
     <>

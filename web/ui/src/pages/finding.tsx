@@ -1,18 +1,10 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
+import { save } from "../parts/save";
 import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Finding } from "../parts/shapes";
 import { type Word, readWords, useWords } from "../words/words";
 
-const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)" };
-
-export function save(name: string, text: string, type = "application/json") {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const a = document.createElement("a");
-  a.href = url;
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
+const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)", estimate: "light-dark(#0b6e6e, #6fe0d5)" };
 
 export default function FindingPage({ id: job }: { id: string }) {
   const say = useWords();

@@ -24,8 +24,11 @@ export interface Say {
   // known is t for a key made of outside text: "" where there is none.
   known(key: string, values?: Values): string;
   time(seconds: number): string;
+  day(seconds: number): string;
+  month(seconds: number): string;
   utc(seconds: number): string;
   bytes(n: number): string;
+  number(n: number): string;
 }
 
 const Context = createContext<Say | null>(null);
@@ -48,6 +51,8 @@ export function Speech({ children }: { children: ReactNode }) {
     const fill = (text: string, values?: Values) => text.replace(/\{(\w+)\}/g, (_, name: string) => String(values?.[name] ?? ""));
     const locale = language === "zh" ? "zh-CN" : "en-GB";
     const at = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+    const month = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
     const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
     return {
       language,
@@ -55,7 +60,10 @@ export function Speech({ children }: { children: ReactNode }) {
       t: (key, values) => fill(table[key], values),
       known: (key, values) => (key in table ? fill(table[key as Word], values) : ""),
       time: (s) => at.format(new Date(s * 1000)),
+      day: (s) => day.format(new Date(s * 1000)),
+      month: (s) => month.format(new Date(s * 1000)),
       utc: (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19),
+      number: (n) => number.format(n),
       bytes: (n) => {
         for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${number.format(n / size)} ${unit}`;
         return `${n} B`;

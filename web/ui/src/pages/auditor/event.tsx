@@ -2,7 +2,7 @@ import { Alert, Button, Group, Text } from "@mantine/core";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
-import { save } from "../finding";
+import { save } from "../../parts/save";
 import type { EventPage } from "./shapes";
 
 // Event is one event, what was signed, and what of it has been verified in this tab.

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { Card, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { To } from "../../parts/way";
 import { useWords } from "../../words/words";
-import { save } from "../finding";
+import { save } from "../../parts/save";
 import type { Extract, Found } from "./shapes";
 
 const families = ["", "party", "record", "grant", "budget", "job", "receipt", "model", "training", "escrow", "coin", "credit", "sum", "holding", "worker", "time", "beacon"];
