@@ -249,7 +249,7 @@ func (k Survival) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, e
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Outcome{1 - p.Survival, died})
+		all = append(all, Outcome{i, 1 - p.Survival, died})
 	}
 	return all, nil
 }
