@@ -48,6 +48,14 @@ const (
 	tolerance     = 1e-3
 )
 
+// sharedBy is what sites share by.
+func (r Recipe) sharedBy() string {
+	if r.Judge == nil {
+		return ByRounds
+	}
+	return r.Judge.By
+}
+
 func (r Recipe) checkJudge() error {
 	bad := func(what, cure string) error {
 		return notice.New(notice.Invalid, "contributions to this training cannot be measured: "+what, cure)
