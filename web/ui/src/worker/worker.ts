@@ -5,15 +5,17 @@ import "../made/wasm_exec.js";
 import { integrity } from "../made/integrity";
 import module from "../made/manx.wasm?url";
 import { Files } from "./files";
-import type { Asked, Problem, Said } from "./protocol";
+import type { Work } from "./apart";
+import { carry } from "./carry";
+import type { Asked, Go, Problem, Said } from "./protocol";
 import { homeStore } from "./store";
 
 interface Manx {
   call(id: number, name: string, args: string, progress: (stage: string, done: number, total: number) => void, done: (json?: string, problem?: Problem) => void): void;
   stop(id: number): void;
 }
-interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> }
-declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go };
+type Apart = (what: string, text: string, bytes: Uint8Array) => Promise<object>;
+declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go; apart: Apart; carry: typeof carry };
 
 const say = (m: Said) => self.postMessage(m);
 
@@ -27,6 +29,15 @@ function alone(): Promise<boolean> {
   });
 }
 
+// apart has another instance of the module do what takes much memory.
+const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
+  new Promise((resolve, reject) => {
+    const other = new Worker(new URL("./apart.ts", import.meta.url), { type: "module" });
+    other.onerror = () => { other.terminate(); reject(new Error("the other instance has stopped")); };
+    other.onmessage = ({ data }) => { other.terminate(); resolve(data); };
+    other.postMessage({ module, do: what, text, bytes } satisfies Work);
+  });
+
 async function start(): Promise<Files> {
   if (!(await alone())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
   const files = new Files(await homeStore());
@@ -34,7 +45,10 @@ async function start(): Promise<Files> {
   self.fs = files;
   self.process = { pid: 1, ppid: 0, umask: () => 0o077, cwd: () => "/home", chdir() {}, getuid: () => 0, getgid: () => 0, geteuid: () => 0, getegid: () => 0, getgroups: () => [] };
   const go = new self.Go();
-  const { instance } = await WebAssembly.instantiateStreaming(fetch(module, { integrity }), go.importObject);
+  const compiled = await WebAssembly.compileStreaming(fetch(module, { integrity }));
+  const instance = await WebAssembly.instantiate(compiled, go.importObject);
+  self.apart = apart(compiled);
+  self.carry = carry;
   const ready = new Promise<void>((resolve) => (self.ready = resolve));
   go.run(instance).then(() => say({ broken: { kind: "internal", text: "the module has stopped", hint: "" } }), (e) => say({ broken: problem(e) }));
   await ready;
