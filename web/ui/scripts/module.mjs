@@ -14,7 +14,7 @@ const module = join(made, "manx.wasm");
 // The same flags give the same bytes from any folder.
 execFileSync(go, ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", module, "./cmd/manx-wasm"], {
   cwd: join(ui, "..", ".."),
-  env: { ...process.env, GOOS: "js", GOARCH: "wasm" },
+  env: { ...process.env, GOOS: "js", GOARCH: "wasm", GOWASM: "satconv,signext" },
   stdio: "inherit",
 });
 const root = execFileSync(go, ["env", "GOROOT"], { encoding: "utf8" }).trim();
