@@ -78,7 +78,7 @@ func next(g Genesis, p Party, i int, c Command) (Party, error) {
 // of one that serves the vertical.
 func (g Genesis) Admitted(c Command, r Role, v Vertical) bool {
 	switch r {
-	case Hospital, Lender, Furnisher:
+	case Hospital, Lender, Furnisher, Auditor:
 	default:
 		return true
 	}

@@ -17,6 +17,7 @@ const (
 	Lender    Role = "lender"    // asks for scores
 	Furnisher Role = "furnisher" // signs credit files as true
 	Scientist Role = "scientist" // owns models
+	Auditor   Role = "auditor"   // reads its side's events, and does nothing
 	Worker    Role = "worker"    // evaluates models; Common
 	Holder    Role = "holder"    // holds shares and computes on them, in an organisation's seat; Common
 	Governor  Role = "organisation"
@@ -70,7 +71,7 @@ func (b RegisterParty) Check() error {
 		if b.Name != "" {
 			return errors.New("a person has no name on the ledger")
 		}
-	case Hospital, Lender, Furnisher, Scientist, Worker, Holder:
+	case Hospital, Lender, Furnisher, Scientist, Auditor, Worker, Holder:
 		if b.Name == "" || len(b.Name) > 80 {
 			return errors.New("a name of 1 to 80 bytes is needed")
 		}

@@ -32,7 +32,7 @@ func main() {
 	}
 	debug.SetGCPercent(collectAt)
 	node := js.Global().Get("location").Get("origin").String()
-	b := bridge{desk: desk.New("/home", node), stop: map[int]context.CancelFunc{}}
+	b := bridge{desk: desk.Of("/home", node, desk.Shared, calls), stop: map[int]context.CancelFunc{}}
 	js.Global().Set("manx", map[string]any{"call": js.FuncOf(b.call), "stop": js.FuncOf(b.cancel)})
 	js.Global().Get("ready").Invoke()
 	select {}

@@ -57,6 +57,7 @@ func auditCommand(t *terminal) *cobra.Command {
 				return nil
 			})
 		}}
+	c.AddCommand(auditVerify(t))
 	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.Flags().BoolVar(&verify, "verify", false, "check every receipt")
 	return c

@@ -42,46 +42,6 @@ func (b *budgetCLI) either(en, zh string) string {
 	return en
 }
 
-// budgetShown is what --json tells of a budget. Epsilons are at delta.
-type budgetShown struct {
-	Record  ledger.RecordID `json:"record"`
-	Delta   float64         `json:"delta"`
-	Spent   float64         `json:"epsilon_spent"`
-	Left    float64         `json:"epsilon_left"`
-	Limit   float64         `json:"epsilon_limit"`
-	Exact   int             `json:"exact_results"`
-	AtMost  *int            `json:"exact_limit,omitempty"`
-	Uses    []useShown      `json:"uses"`
-	Preview *previewShown   `json:"preview,omitempty"`
-}
-
-type useShown struct {
-	Kind    ledger.UseKind `json:"kind"`
-	Of      string         `json:"of"`
-	By      ledger.PartyID `json:"by,omitempty"`
-	At      ledger.Time    `json:"at"`
-	Epsilon float64        `json:"epsilon_alone,omitempty"`
-	Exact   int            `json:"exact_results,omitempty"`
-}
-
-type previewShown struct {
-	Exact  int     `json:"exact_results,omitempty"` // without noise: no epsilon bounds it
-	Alone  float64 `json:"epsilon_alone"`
-	After  float64 `json:"epsilon_spent_after"`
-	Left   float64 `json:"epsilon_left_after"`
-	Enough bool    `json:"enough"`
-}
-
-func epsilonOf(millionths int64) float64 { return float64(millionths) / rdp.Million }
-
-func shownBudget(b ledger.Budget) budgetShown {
-	out := budgetShown{Record: b.Record, Delta: rdp.Delta, Spent: epsilonOf(b.Epsilon()), Left: epsilonOf(b.Left()), Limit: epsilonOf(b.Limit.Epsilon), Exact: b.Exact, AtMost: b.Limit.Exact, Uses: []useShown{}}
-	for _, u := range b.Uses {
-		out.Uses = append(out.Uses, useShown{u.Kind, u.Of, u.By, u.At, epsilonOf(u.Price.Epsilon()), u.Exact})
-	}
-	return out
-}
-
 func (b *budgetCLI) show() *cobra.Command {
 	return &cobra.Command{Use: "show [RECORD]", Short: "What was spent of a record's budget, on what, and what is left; without RECORD of all of yours", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -101,9 +61,9 @@ func (b *budgetCLI) show() *cobra.Command {
 				} else if all, err = p.Budgets(ctx); err != nil {
 					return err
 				}
-				shown := []budgetShown{}
+				shown := []owner.ShownBudget{}
 				for _, one := range all {
-					shown = append(shown, shownBudget(one))
+					shown = append(shown, owner.ShowBudget(one))
 				}
 				b.say(map[string]any{"ok": true, "budgets": shown}, func(w io.Writer) {
 					if len(all) == 0 {
@@ -119,7 +79,7 @@ func (b *budgetCLI) show() *cobra.Command {
 }
 
 // write tells one budget: a bar, then a line for each use.
-func (b *budgetCLI) write(w io.Writer, s budgetShown) {
+func (b *budgetCLI) write(w io.Writer, s owner.ShownBudget) {
 	fmt.Fprintf(w, "%s\t%s\t%s\n", s.Record, bar(s, 24), b.stand(s))
 	for _, u := range s.Uses {
 		what := b.kind(u.Kind)
@@ -145,7 +105,7 @@ func (b *budgetCLI) write(w io.Writer, s budgetShown) {
 }
 
 // stand says in words what the bar shows.
-func (b *budgetCLI) stand(s budgetShown) string {
+func (b *budgetCLI) stand(s owner.ShownBudget) string {
 	text := fmt.Sprintf(b.either("ε %.3f of %.3f spent, %.3f left", "ε 已用 %.3f，共 %.3f，余 %.3f"), s.Spent, s.Limit, s.Left)
 	if s.Limit == 0 {
 		text = b.either("no limit set: not used for totals or training", "未设限额：不用于统计或训练")
@@ -176,7 +136,7 @@ func (b *budgetCLI) kind(k ledger.UseKind) string {
 	return map[ledger.UseKind]string{ledger.UseTraining: "训练", ledger.UseQuery: "统计", ledger.UseRelease: "结果", ledger.UseEarlier: "更早"}[k]
 }
 
-func (b *budgetCLI) outcome(p previewShown, limit float64) string {
+func (b *budgetCLI) outcome(p owner.ShownPreview, limit float64) string {
 	switch {
 	case p.Exact > 0 && p.Enough:
 		return b.either("adds no noise: no epsilon bounds what it tells", "不加噪：所泄露的没有 ε 上限")
@@ -191,7 +151,7 @@ func (b *budgetCLI) outcome(p previewShown, limit float64) string {
 
 // bar draws a budget in cells: spent, what a preview would add, left. What is spent
 // beyond a limit fills it.
-func bar(s budgetShown, cells int) string {
+func bar(s owner.ShownBudget, cells int) string {
 	if s.Limit <= 0 {
 		return "[" + strings.Repeat("·", cells) + "]"
 	}
@@ -235,7 +195,7 @@ func (b *budgetCLI) limit() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				s := shownBudget(has)
+				s := owner.ShowBudget(has)
 				b.say(map[string]any{"ok": true, "budget": s}, func(w io.Writer) { b.write(w, s) })
 				return nil
 			})
@@ -293,15 +253,11 @@ func (b *budgetCLI) preview() *cobra.Command {
 				}
 				n = on.Noise
 			}
-			use := ledger.BudgetUse{Exact: 1} // a training without noise
-			if !n.IsZero() {
-				price, err := n.Price()
-				if err != nil {
-					return err
-				}
-				use = ledger.BudgetUse{Price: price}
+			use, err := owner.UseOf(n)
+			if err != nil {
+				return err
 			}
-			shown := []budgetShown{}
+			shown := []owner.ShownBudget{}
 			for _, arg := range args {
 				id, err := recordNamed(arg)
 				if err != nil {
@@ -311,7 +267,7 @@ func (b *budgetCLI) preview() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				shown = append(shown, previewed(has, use))
+				shown = append(shown, owner.PreviewBudget(has, use))
 			}
 			b.say(map[string]any{"ok": true, "budgets": shown}, func(w io.Writer) {
 				for _, s := range shown {
@@ -323,15 +279,6 @@ func (b *budgetCLI) preview() *cobra.Command {
 		})
 	}
 	return c
-}
-
-// previewed is a budget, and what it would be after a use.
-func previewed(has ledger.Budget, u ledger.BudgetUse) budgetShown {
-	s := shownBudget(has)
-	_, short := has.Spend(u)
-	after := has.Spent.Plus(u.Price).Epsilon()
-	s.Preview = &previewShown{Exact: u.Exact, Alone: epsilonOf(u.Price.Epsilon()), After: epsilonOf(after), Left: epsilonOf(max(has.Limit.Epsilon-after, 0)), Enough: short == nil}
-	return s
 }
 
 func (b *budgetCLI) spend() *cobra.Command {

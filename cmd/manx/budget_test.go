@@ -5,24 +5,25 @@ import (
 	"testing"
 
 	"manx/ledger"
+	"manx/web/owner"
 )
 
 // The bar shows what is spent, what a preview adds and what is left, and never less
 // than there is.
 func TestBudgetBar(t *testing.T) {
-	for want, s := range map[string]budgetShown{
+	for want, s := range map[string]owner.ShownBudget{
 		"[········]": {Limit: 4},
 		"[█·······]": {Limit: 4, Spent: 0.001},
 		"[████····]": {Limit: 4, Spent: 2},
 		"[████████]": {Limit: 4, Spent: 3.9},
-		"[██▒▒····]": {Limit: 4, Spent: 1, Preview: &previewShown{After: 2}},
-		"[██▒▒▒▒▒▒]": {Limit: 4, Spent: 1, Preview: &previewShown{After: 9}},
+		"[██▒▒····]": {Limit: 4, Spent: 1, Preview: &owner.ShownPreview{After: 2}},
+		"[██▒▒▒▒▒▒]": {Limit: 4, Spent: 1, Preview: &owner.ShownPreview{After: 9}},
 	} {
 		if got := bar(s, 8); got != want {
 			t.Errorf("%+v: %s, not %s", s, got, want)
 		}
 	}
-	if got := bar(budgetShown{Spent: 3}, 8); strings.Contains(got, "█") {
+	if got := bar(owner.ShownBudget{Spent: 3}, 8); strings.Contains(got, "█") {
 		t.Errorf("a limit of nothing: %s", got)
 	}
 }
@@ -48,7 +49,7 @@ func TestBudgetPreviewSays(t *testing.T) {
 	} {
 		for _, zh := range []bool{false, true} {
 			var out strings.Builder
-			(&budgetCLI{zh: &zh}).write(&out, previewed(c.has, c.use))
+			(&budgetCLI{zh: &zh}).write(&out, owner.PreviewBudget(c.has, c.use))
 			want := c.en
 			if zh {
 				want = c.zh

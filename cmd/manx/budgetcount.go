@@ -54,9 +54,9 @@ func (b *budgetCLI) count() *cobra.Command {
 				patient.Count
 				Epsilon float64 `json:"epsilon"`
 				LeftOut int     `json:"left_out"`
-			}{got, epsilonOf(got.Epsilon), leftOut}, func(w io.Writer) {
+			}{got, owner.EpsilonOf(got.Epsilon), leftOut}, func(w io.Writer) {
 				fmt.Fprintf(w, b.either("%s\tabout %d of %s\twithin %d, 19 times of 20\tε %.3f each\n", "%s\t约 %d，共 %s\t20 次中有 19 次误差不过 %d\t每份 ε %.3f\n"),
-					args[0], got.About, b.records(got.Records), got.Within, epsilonOf(got.Epsilon))
+					args[0], got.About, b.records(got.Records), got.Within, owner.EpsilonOf(got.Epsilon))
 				if leftOut > 0 {
 					fmt.Fprintf(w, b.either("\t%s had too little left, and took no part\n", "\t%s余额不足，未计入\n"), b.records(leftOut))
 				}

@@ -107,9 +107,9 @@ func keysNew(t *terminal) *cobra.Command {
 			}
 			return t.sayParties(ctx, h)
 		}}
-	c.Flags().StringVar(&role, "role", "person", "person, hospital, lender, furnisher, scientist or worker")
+	c.Flags().StringVar(&role, "role", "person", "person, hospital, lender, furnisher, scientist, auditor or worker")
 	c.Flags().StringVar(&name, "name", "", "public name of an organisation; a person has none")
-	c.Flags().StringVar(&vertical, "vertical", "health", "health or credit, for a scientist")
+	c.Flags().StringVar(&vertical, "vertical", "health", "health or credit, for a scientist or an auditor")
 	return c
 }
 
@@ -124,15 +124,15 @@ func personas(r ledger.Role, v ledger.Vertical) ([]string, ledger.Role, error) {
 		return []string{string(ledger.Credit)}, r, nil
 	case ledger.Worker:
 		return []string{string(ledger.Common)}, r, nil
-	case ledger.Scientist:
+	case ledger.Scientist, ledger.Auditor:
 		if v == ledger.Health || v == ledger.Credit {
 			return []string{string(v)}, r, nil
 		}
 	}
-	if r == ledger.Scientist {
-		return nil, r, usage{fmt.Errorf("no vertical %q: a scientist works for health or credit", v)}
+	if r == ledger.Scientist || r == ledger.Auditor {
+		return nil, r, usage{fmt.Errorf("no vertical %q: a scientist or an auditor works for health or credit", v)}
 	}
-	return nil, r, usage{fmt.Errorf("no role %q: person, hospital, lender, furnisher, scientist or worker", r)}
+	return nil, r, usage{fmt.Errorf("no role %q: person, hospital, lender, furnisher, scientist, auditor or worker", r)}
 }
 
 // joinOrOpen makes a home, or opens one whose registration was interrupted.

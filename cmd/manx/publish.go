@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/cmd/offer"
 	"manx/ledger"
-	"manx/ml"
-	"manx/ml/samples"
 	"manx/ml/workbench"
 	"manx/privacy/notice"
 	"manx/web/owner"
-	"manx/web/owner/patient"
 )
 
 // publication is the flags of `manx model publish`.
@@ -30,34 +26,11 @@ type publication struct {
 	hide, dry                  bool
 }
 
-// publishable is a model that is ready to be published.
+// publishable is a model that is ready to be published, and who earns by it beside its
+// owner.
 type publishable struct {
-	offer   owner.Offer
-	card    ml.Card
-	report  workbench.Report
-	checked workbench.Checked
-	changed string // what was done to the file's graph, "" nothing
-	on      string // what it was checked on
-	shared  []ledger.ModelShare
-}
-
-// published is the answer of `manx model publish`.
-type published struct {
-	Published bool              `json:"published"` // false in a dry run
-	Model     ledger.ModelID    `json:"model,omitempty"`
-	Name      string            `json:"name"`
-	Version   string            `json:"version"`
-	Hash      string            `json:"hash"`
-	Price     ledger.Amount     `json:"price"`
-	Earns     ledger.Amount     `json:"earns"` // of a call, by its owner
-	Accepts   []ledger.Kind     `json:"accepts"`
-	Features  []string          `json:"features"`
-	Graph     bool              `json:"graph"` // shown: findings come with what moved the model
-	Changed   string            `json:"changed,omitempty"`
-	Checked   workbench.Checked `json:"check"`
-	CheckedOn string            `json:"checked_on"`
-	Plan      workbench.Report  `json:"plan"`
-	Card      json.RawMessage   `json:"card"`
+	offer.Ready
+	shared []ledger.ModelShare
 }
 
 func modelPublish(t *terminal) *cobra.Command {
@@ -84,7 +57,7 @@ func modelPublish(t *terminal) *cobra.Command {
 				return nil
 			}
 			return t.as(cmd.Context(), ledger.Health, func(ctx context.Context, p *owner.Party) error {
-				if err := o.terms(&ready.offer.Model, p.ID()); err != nil {
+				if err := o.terms(&ready.Offer.Model, p.ID()); err != nil {
 					return err
 				}
 				if o.training != "" {
@@ -99,7 +72,7 @@ func modelPublish(t *terminal) *cobra.Command {
 				if me.Role != ledger.Scientist && me.Role != ledger.Hospital {
 					return notice.New(notice.Denied, "only a scientist or a hospital publishes models", "register as one, in a folder of its own: `manx keys new --role scientist --name NAME`")
 				}
-				id, err := p.Publish(ctx, ready.offer)
+				id, err := p.Publish(ctx, ready.Offer)
 				if err != nil {
 					return err
 				}
@@ -136,7 +109,7 @@ func trainedShares(ctx context.Context, p *owner.Party, id string, ready *publis
 	if on.Stage != ledger.TrainingReleased {
 		return notice.New(notice.Denied, "the training has not released its model", "ask the sites for it: `manx train release`")
 	}
-	ready.offer.Model.Training, ready.offer.Model.Shares = of, on.Release.Shares
+	ready.Offer.Model.Training, ready.Offer.Model.Shares = of, on.Release.Shares
 	ready.shared = nil
 	for _, s := range on.Release.Shares {
 		if s.To != p.ID() {
@@ -146,136 +119,52 @@ func trainedShares(ctx context.Context, p *owner.Party, id string, ready *publis
 	return nil
 }
 
-// readCard reads a card whose hash may be left open.
-func (o publication) readCard() (ml.Card, error) {
-	raw, err := readInput(o.card)
-	if err != nil {
-		return ml.Card{}, err
-	}
-	var fields map[string]json.RawMessage
-	open := json.Unmarshal(raw, &fields) == nil && (fields["hash"] == nil || string(fields["hash"]) == `""`)
-	if open {
-		fields["hash"] = json.RawMessage(`"` + strings.Repeat("0", 64) + `"`)
-		if raw, err = json.Marshal(fields); err != nil {
-			return ml.Card{}, fmt.Errorf("encode card: %w", err)
-		}
-	}
-	card, err := ml.ReadCard(bytes.NewReader(raw))
-	if open {
-		card.Hash = ""
-	}
-	if o.price != "" {
-		card.Price = o.price
-	}
-	return card, err
-}
-
 // publishable compiles and checks the file, and fits the card to it.
 func (t *terminal) publishable(ctx context.Context, o publication) (r publishable, err error) {
 	if o.runs < 1 {
 		return r, usage{errors.New("--runs is above 0")}
 	}
-	if r.card, err = o.readCard(); err != nil {
-		return r, err
-	}
-	if err := patient.Reads(r.card); err != nil {
-		return r, err
-	}
-	file, err := workbench.Read(o.file)
+	d := offer.Draft{Fit: o.read, Runs: o.runs, Hide: o.hide}
+	raw, err := readInput(o.card)
 	if err != nil {
 		return r, err
 	}
-	m, changed, err := workbench.Logit(file)
-	if err != nil {
+	if d.Card, err = offer.ReadCard(raw, o.price); err != nil {
 		return r, err
 	}
-	r.changed = changed
-	fit, err := o.read(m)
-	if err != nil {
+	if d.File, err = workbench.Read(o.file); err != nil {
 		return r, err
-	}
-	made, err := workbench.Compile(m, fit, 0)
-	if err != nil {
-		return r, err
-	}
-	r.report = made.Report
-	if r.card, err = workbench.Carded(r.card, file.Graph, made.Report); err != nil {
-		return r, err
-	}
-	if r.offer, err = patient.OfferOf(r.card); err != nil {
-		return r, err
-	}
-	if r.offer.Model.Price.IsZero() {
-		return r, notice.New(notice.Invalid, "the price of a call is nothing", "give one above 0: --price MAN")
-	}
-	var on samples.Set
-	switch {
-	case o.measure != "":
-		other := o.calibration
-		other.dir = o.measure
-		if on, err = other.read(m); err != nil {
-			return r, err
-		}
-		r.on = "of the data set"
-	case len(fit.Inputs) > 0:
-		on, r.on = made.Unseen, "that it was calibrated with"
-	default:
-		on, r.on = workbench.MadeUp(made.Report.Input, o.runs), "made of noise"
-	}
-	on = workbench.Take(on, o.runs)
-	show, end := t.bar()
-	compared, err := made.Compare(ctx, made.Graph, on.Inputs, used, func(done int) { show("checking", int64(done), int64(len(on.Inputs))) })
-	end()
-	if err != nil {
-		return r, err
-	}
-	r.checked = workbench.Quality(compared, on.Labels)
-	if bound := r.card.Precision.Bound; compared.Worst > compared.Stated || compared.Worst > bound {
-		return r, notice.New(notice.Integrity, fmt.Sprintf("the encrypted results are off by %.2g, further than the card or the plan states", compared.Worst), "calibrate on inputs like those of callers: --calibrate DIR")
 	}
 	if o.measure != "" {
-		if r.card, err = workbench.Measured(r.card, made.Report, r.checked, workbench.Digest(on.Inputs)); err != nil {
-			return r, err
-		}
-		if r.offer, err = patient.OfferOf(r.card); err != nil {
-			return r, err
-		}
+		other := o.calibration
+		other.dir = o.measure
+		d.Measure = other.read
 	}
-	r.offer.Plan, r.offer.Model.Parameters = made.Plan, made.Graph.Parameters()
-	if !o.hide {
-		r.offer.Graph, err = made.File()
-	}
+	show, end := t.bar()
+	defer end()
+	r.Ready, err = d.Prepare(ctx, used, func(done, total int) { show("checking", int64(done), int64(total)) })
 	return r, err
 }
 
 // sayPublished shows what was published, or would be where there is no id.
 func (t *terminal) sayPublished(r publishable, id ledger.ModelID) {
-	m := r.offer.Model
-	whole := m.Price.Part(3, 10)
-	earns := whole
-	for _, s := range r.shared {
-		earns, _ = earns.Sub(whole.Part(s.Parts, ledger.WholeShare)) // parts of a whole
-	}
-	shown := published{
-		Published: id != "", Model: id, Name: m.Name, Version: m.Version, Hash: m.Hash.String(), Price: m.Price, Earns: earns, Accepts: m.Accepts, Features: m.Features,
-		Graph: r.offer.Graph != nil, Changed: r.changed, Checked: r.checked, CheckedOn: r.on, Plan: r.report, Card: r.offer.Card.Card,
-	}
+	m, shown := r.Offer.Model, r.Show(id, r.shared)
 	t.say(shown, func(w io.Writer) {
-		sayWrapped(w, "model", fmt.Sprintf("%s %s (%s), input %s", m.Name, m.Version, r.report.Format, shapeText(r.report.Input)))
+		sayWrapped(w, "model", fmt.Sprintf("%s %s (%s), input %s", m.Name, m.Version, r.Report.Format, shapeText(r.Report.Input)))
 		kinds := make([]string, len(m.Accepts))
 		for i, k := range m.Accepts {
 			kinds[i] = string(k)
 		}
 		sayWrapped(w, "runs on", strings.Join(kinds, ", ")+": "+strings.Join(m.Features, ", "))
-		if r.changed != "" {
-			sayWrapped(w, "changed", r.changed)
+		if r.Changed != "" {
+			sayWrapped(w, "changed", r.Changed)
 		}
-		if n := len(r.report.Replaced); n > 0 {
-			sayWrapped(w, "replaced", fmt.Sprintf("%s by squares, which puts outputs off by %.3g on the mean, %.3g at worst", count(n, "activation"), r.report.Cost.Mean, r.report.Cost.Worst))
+		if n := len(r.Report.Replaced); n > 0 {
+			sayWrapped(w, "replaced", fmt.Sprintf("%s by squares, which puts outputs off by %.3g on the mean, %.3g at worst", count(n, "activation"), r.Report.Cost.Mean, r.Report.Cost.Worst))
 		}
-		sayWrapped(w, "checked", fmt.Sprintf("off by %.2g at worst over %s %s; the card promises %.2g", r.checked.Worst, count(r.checked.Inputs, "input"), r.on, r.card.Precision.Bound))
+		sayWrapped(w, "checked", fmt.Sprintf("off by %.2g at worst over %s %s; the card promises %.2g", r.Checked.Worst, count(r.Checked.Inputs, "input"), r.On, r.Card.Precision.Bound))
 		sayWrapped(w, "a call", fmt.Sprintf("costs %s MAN, of which you get %s", m.Price, shown.Earns))
-		sayWrapped(w, "an input", fmt.Sprintf("%s MB up, %s MB down, %s ms of a worker's CPU; evaluation keys of %s MB once", mb(r.report.InputUp), mb(r.report.ResultOut), ms(r.report.CPU), mb(r.report.KeyBytes)))
+		sayWrapped(w, "an input", fmt.Sprintf("%s MB up, %s MB down, %s ms of a worker's CPU; evaluation keys of %s MB once", mb(r.Report.InputUp), mb(r.Report.ResultOut), ms(r.Report.CPU), mb(r.Report.KeyBytes)))
 		if shown.Graph {
 			sayWrapped(w, "graph", "is shown: findings come with what moved the model")
 		} else {

@@ -77,7 +77,7 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.Float64Var(&n.canaries, "canaries", 0, "jobs with known results that are asked for each that a person asks, to find workers that lie: a share, such as 0.02")
 	f.DurationVar(&n.canariesWithin, "canaries-within", 10*time.Minute, "how long after such a job, on the mean")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
-	f.BoolVar(&n.demo, "demo", false, "make a scan to try the portal with, and a hospital to share it with")
+	f.BoolVar(&n.demo, "demo", false, "make a scan to try the portal with, and an account of every role, for trying only")
 	return c
 }
 
@@ -119,14 +119,20 @@ func (t *terminal) tell(what string) {
 }
 
 func (t *terminal) up(ctx context.Context, o node.Options, demo bool) error {
+	v := &visit{dir: filepath.Join(o.Dir, "visit")}
+	if demo {
+		o.Demo = v
+	}
 	n, err := node.Start(ctx, o)
 	if err != nil {
 		return err
 	}
-	var v visit
 	if demo {
-		if v, err = prepareVisit(ctx, n, o.Dir); err != nil {
+		if err = v.prepare(ctx, n); err != nil {
 			return errors.Join(err, n.Close())
+		}
+		if o.Workers >= 0 {
+			v.workerPage(ctx, o.Dir)
 		}
 	}
 	told := map[string]any{"ok": true, "address": n.Address, "network": n.Genesis.ID(), "ledger": n.Kind, "workers": n.Workers, "holders": listOf(n.Holders), "parts": n.Parts(), "pid": os.Getpid()}
@@ -140,7 +146,13 @@ func (t *terminal) up(ctx context.Context, o node.Options, demo bool) error {
 			v.say(w)
 		}
 	})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	err = t.serve(ctx, n)
+	stop()
+	if verr := v.wait(); err == nil {
+		err = verr
+	}
 	if cerr := n.Close(); err == nil {
 		err = cerr
 	}

@@ -41,7 +41,7 @@ ciphertexts; it has no key that opens anything. It connects outwards only; on lo
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerBench(cmd.Context()) }},
 		&cobra.Command{Use: "status", Short: "List the workers, their classes, rates and load, and what waits", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerStatus(cmd.Context()) }},
-		drainCommand(t),
+		drainCommand(t), workerPage(t),
 		&cobra.Command{Use: "withdraw", Short: "Leave for good: end the job in hand, take no more, and stop", Args: cobra.NoArgs,
 			Long: "Have the worker of this folder end the job in hand, take no more, tell the node that it does not come back, and\nstop. `manx worker run` then refuses until it is given --return.",
 			RunE: func(cmd *cobra.Command, _ []string) error { return t.workerWithdraw(cmd.Context()) }},

@@ -22,6 +22,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/cmd/manx-wasm/desk"
 	"manx/cmd/node"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
@@ -122,6 +123,8 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 		return notice.New(notice.Denied, "this worker has withdrawn", "`manx worker run --return` lets it work again")
 	}
 	return t.asWorker(ctx, func(ctx context.Context, w *pool.Worker, p *owner.Party) error {
+		log := &lines{}
+		w.Log = slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, log), nil))
 		boxes, rates, err := means(ctx, dir, o, w.Log)
 		if err != nil {
 			return err
@@ -133,7 +136,11 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 		}
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		c, err := listenControl(ctx, dir, o.metrics, w.Control, p.Client, stop)
+		page, err := workerDesk(p, w, dir, log)
+		if err != nil {
+			return err
+		}
+		c, err := listenControl(ctx, dir, o.metrics, w.Control, p.Client, page, stop)
 		if err != nil {
 			return err
 		}
@@ -154,7 +161,7 @@ type control struct {
 	served chan error
 }
 
-func listenControl(ctx context.Context, dir, addr string, worker *pool.Control, node *owner.Client, stop func()) (*control, error) {
+func listenControl(ctx context.Context, dir, addr string, worker *pool.Control, node *owner.Client, page *desk.Desk, stop func()) (*control, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return nil, notice.New(notice.Invalid, "a worker shows its figures on a loopback address only", "use `manx worker run --metrics 127.0.0.1:0`")
@@ -206,6 +213,7 @@ func listenControl(ctx context.Context, dir, addr string, worker *pool.Control, 
 		}
 		_ = json.NewEncoder(w).Encode(all)
 	}))
+	addPage(mux, page, c.Token)
 	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	go func() { c.served <- c.server.Serve(l) }()
 	return c, nil
@@ -221,19 +229,27 @@ func (c *control) close() {
 
 var errNoWorker = notice.New(notice.NotFound, "no worker runs from this folder", "start it with `manx worker run`, or name another folder with --data")
 
+// readControl returns where the worker of a folder is reached.
+func readControl(dir string) (c control, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, controlFile))
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return c, errNoWorker
+	}
+	return c, nil
+}
+
 // worker asks the worker that runs from this folder.
 func (t *terminal) worker(ctx context.Context, method, path string, out any) error {
 	dir, err := t.dir()
 	if err != nil {
 		return err
 	}
-	var c control
-	text, err := os.ReadFile(filepath.Join(dir, controlFile))
-	if err == nil {
-		err = json.Unmarshal(text, &c)
-	}
+	c, err := readControl(dir)
 	if err != nil {
-		return errNoWorker
+		return err
 	}
 	q, err := http.NewRequestWithContext(ctx, method, c.Address+path, nil)
 	if err != nil {
@@ -380,7 +396,7 @@ func confineCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			status, err := sandbox.Enter()
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(status)
+			os.Exit(status) //nolint:forbidigo // it stands for the program that it could not become
 			return nil
 		}}
 }

@@ -25,10 +25,10 @@ func TestARunningWorkerIsReachedFromItsFolder(t *testing.T) {
 		t.Errorf("no worker gave %v", err)
 	}
 	worker := new(pool.Control)
-	if _, err := listenControl(ctx, dir, "0.0.0.0:0", worker, nil, stop); !notice.Is(err, notice.Invalid) {
+	if _, err := listenControl(ctx, dir, "0.0.0.0:0", worker, nil, nil, stop); !notice.Is(err, notice.Invalid) {
 		t.Errorf("an address that others reach gave %v", err)
 	}
-	c, err := listenControl(ctx, dir, "127.0.0.1:0", worker, nil, stop)
+	c, err := listenControl(ctx, dir, "127.0.0.1:0", worker, nil, nil, stop)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,8 @@ type Options struct {
 	Canaries       float64
 	CanariesWithin time.Duration
 
-	NoParties bool // without the organisations' holders of shares
+	NoParties bool         // without the organisations' holders of shares
+	Demo      http.Handler // answers paths under /demo/, for `manx up --demo`; nil: none
 	Log       *slog.Logger
 	Version   string
 
@@ -223,6 +224,12 @@ func (n *Node) serve(running context.Context, h http.Handler) error {
 		return notice.Because(err, notice.Conflict, "the node cannot listen on "+n.opts.Addr, "choose another address with --listen, or 127.0.0.1:0 for any free port")
 	}
 	n.Address = "http://" + listener.Addr().String()
+	if n.opts.Demo != nil {
+		mux := http.NewServeMux()
+		mux.Handle("/demo/", n.opts.Demo)
+		mux.Handle("/", h)
+		h = mux
+	}
 	n.server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return running }}
 	n.group.Go(func() error {

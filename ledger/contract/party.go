@@ -18,7 +18,7 @@ func registerParty(t *txn, b ledger.RegisterParty) error {
 		return refuse(notice.Conflict, "an organisation of the genesis is a party already", "")
 	}
 	if !t.genesis.Admitted(t.cmd, b.Role, b.Vertical) {
-		return refuse(notice.Denied, "a hospital, lender or furnisher must be admitted by an organisation that serves its vertical",
+		return refuse(notice.Denied, "a hospital, lender, furnisher or auditor must be admitted by an organisation that serves its vertical",
 			"ask the organisation to cosign the registration")
 	}
 	if err := t.own(b.Role, b.Key, b.Recovery, b.Sealing); err != nil {

@@ -10,6 +10,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -200,6 +202,36 @@ func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledge
 			}
 		}
 	}
+}
+
+// Command returns a command that was applied, as its author signed it, or an error
+// matching fs.ErrNotExist.
+func (l *Ledger) Command(_ context.Context, id ledger.CommandID) (out ledger.Command, err error) {
+	err = l.db.View(func(tx *bolt.Tx) error {
+		at := tx.Bucket(commandBucket).Get(id[:])
+		if at == nil {
+			return fs.ErrNotExist
+		}
+		c := tx.Bucket(blockBucket).Cursor()
+		k, v := c.Seek(at)
+		if k == nil || !bytes.Equal(k, at) { // it is not the first of its block
+			k, v = c.Prev()
+		}
+		if k == nil {
+			return ErrChain
+		}
+		b, _, err := l.open(k, v, nil)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(b.Commands, func(c ledger.Command) bool { return c.ID == id })
+		if i < 0 {
+			return ErrChain
+		}
+		out = b.Commands[i]
+		return nil
+	})
+	return out, err
 }
 
 const eventsAtOnce = 256

@@ -156,6 +156,13 @@ func (t *Control) fill(a *Advert) {
 	a.Keys, a.Cache, a.Running, a.Done, a.Failed, a.Draining = slices.Clone(t.keys), t.cost, t.running, t.done, t.failed, t.drains
 }
 
+// Advert returns what the worker counts and holds, as it tells the node: without who it
+// is, and its rates.
+func (t *Control) Advert() (a Advert) {
+	t.fill(&a)
+	return a
+}
+
 // Drain has the worker take nothing more, or again; a job in hand ends.
 func (t *Control) Drain(on bool) {
 	t.mu.Lock()

@@ -56,6 +56,29 @@ func Join(ctx context.Context, dir string, pass seal.Passphrase, address string,
 	return &Home{dir, keys, n}, nil
 }
 
+// Adopt makes a home of a keyring that was made elsewhere, for the network at address.
+// What the folder held of another network goes.
+func Adopt(ctx context.Context, dir string, keyringBytes []byte, pass seal.Passphrase, address string) (*Home, error) {
+	if h, err := Open(dir, pass, address); err == nil {
+		if info, err := Pin(ctx, address); err == nil && info.Genesis.ID() == h.Network.Genesis.ID() {
+			return h, nil
+		}
+		if err := h.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		return nil, fmt.Errorf("make home: %w", err)
+	}
+	if _, err := pin(ctx, dir, address); err != nil {
+		return nil, err
+	}
+	if err := durable.WriteFile(filepath.Join(dir, keyringFile), keyringBytes); err != nil {
+		return nil, err
+	}
+	return Open(dir, pass, address)
+}
+
 // pin writes down which network the home belongs to.
 func pin(ctx context.Context, dir, address string) (Network, error) {
 	info, err := Pin(ctx, address)
@@ -186,7 +209,7 @@ func (p *Party) Register(ctx context.Context, role ledger.Role, name string) err
 		return err
 	}
 	switch role {
-	case ledger.Hospital, ledger.Lender, ledger.Furnisher:
+	case ledger.Hospital, ledger.Lender, ledger.Furnisher, ledger.Auditor:
 		if cmd, err = p.Admit(ctx, cmd); err != nil {
 			return err
 		}

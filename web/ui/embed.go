@@ -37,15 +37,12 @@ func Built() bool {
 	return err == nil
 }
 
-// rooms are the first parts of the paths that the page knows (src/rooms.tsx).
-var rooms = []string{"", "upload", "ask", "finding", "consent", "activity", "keys", "view"} //nolint:gochecknoglobals // a constant list
-
-// Serves reports whether a path is the portal's.
+// Serves reports whether a path is the portal's: one of its files, or one of its pages.
 func Serves(p string) bool {
 	name := clean(p)
-	room, _, _ := strings.Cut(name, "/")
+	page, _, _ := strings.Cut(name, "/")
 	_, err := fs.Stat(dist, "dist/portal/"+name+".gz")
-	return err == nil || slices.Contains(rooms, room)
+	return err == nil || slices.Contains(pages, page)
 }
 
 func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
@@ -67,7 +64,7 @@ func handler(files fs.FS) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Embedder-Policy", "require-corp") // a process of its own
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()")
 		name := clean(r.URL.Path)
 		if b, err := fs.ReadFile(files, "dist/portal/"+name+".gz"); err == nil && name != "index.html" {
 			h.Set("Content-Security-Policy", strings.Replace(policy, " 'nonce-NONCE'", "", 1)) // a worker has its own

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,8 +11,6 @@ import (
 	"manx/ml"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
-	"manx/privacy/seal"
-	"manx/storage/durable"
 	"manx/web/owner"
 	"manx/web/owner/patient"
 )
@@ -159,43 +154,8 @@ func (d *Desk) diagnose(ctx context.Context, a asked, show Show) (any, error) {
 	return f, keep(p, f)
 }
 
-// keep seals a finding under a key of the keyring's and writes it into the home.
-func keep(p *owner.Party, f Finding) error {
-	b, err := json.Marshal(f)
-	if err != nil {
-		return fmt.Errorf("encode finding: %w", err)
-	}
-	key, err := keyOf(p, f.Job)
-	if err != nil {
-		return err
-	}
-	sealed, err := seal.Seal(key, b)
-	if err != nil {
-		return err
-	}
-	file, err := p.Home.Path("findings", string(f.Job), sealedFinding)
-	if err != nil {
-		return err
-	}
-	return durable.WriteFile(file, sealed)
-}
-
-const sealedFinding = "finding.sealed"
-
-func keyOf(p *owner.Party, j ledger.JobID) (seal.Key, error) {
-	salt, err := p.Keys.Salt("finding/" + string(j))
-	if err != nil {
-		return seal.Key{}, err
-	}
-	b := salt.Reveal(reveal.Token{})
-	return seal.KeyOf(b[:16])
-}
-
-// kept reports whether a job's finding is at home.
-func (d *Desk) kept(j ledger.JobID) bool {
-	_, err := os.Stat(filepath.Join(d.dir, "findings", string(j), sealedFinding))
-	return err == nil
-}
+// keep seals a finding into the home.
+func keep(p *owner.Party, f Finding) error { return putAway(p, "finding", f.Job, f) }
 
 type ofJob struct {
 	Job ledger.JobID `json:"job"`
@@ -210,19 +170,7 @@ func (d *Desk) finding(_ context.Context, a ofJob, _ Show) (any, error) {
 	if err := ledger.CheckID(a.Job, "job"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a job", "open it from the list")
 	}
-	b, err := os.ReadFile(filepath.Join(d.dir, "findings", string(a.Job), sealedFinding))
-	if err != nil {
-		return nil, notice.Because(err, notice.NotFound, "this device keeps no finding of that job", "findings stay on the device that opened them")
-	}
-	key, err := keyOf(p, a.Job)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := seal.Open(key, b)
-	if err != nil {
-		return nil, notice.Because(err, notice.Integrity, "the finding that is kept here is damaged", "ask the model again")
-	}
-	return json.RawMessage(plain), nil
+	return takeOut(p, "finding", a.Job)
 }
 
 // receipt fetches a job's receipt and verifies it against the pinned network.

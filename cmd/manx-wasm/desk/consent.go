@@ -62,7 +62,7 @@ func (d *Desk) overview(ctx context.Context, _ none, _ Show) (any, error) {
 		o.Models[m.ID] = m.Name + " " + m.Version
 	}
 	for _, j := range o.Jobs {
-		if d.kept(j.ID) {
+		if lies(p, "finding", j.ID) {
 			o.Opened = append(o.Opened, j.ID)
 		}
 	}

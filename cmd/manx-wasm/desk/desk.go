@@ -13,32 +13,39 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"manx/ledger"
+	"manx/ml"
 	"manx/privacy/notice"
 	"manx/web/owner"
 )
 
-// A Desk serves one person's home. It is safe for concurrent use; calls that go on
+// A Desk serves the homes of one browser, one at a time. It is safe for concurrent use; calls that go on
 // for long do not keep others waiting.
 type Desk struct {
-	dir  string // of the home
-	node string // base address of the node
+	dir   string // of the homes
+	node  string // base address of the node
+	calls []func() Calls
 
 	mu    sync.Mutex
 	home  *owner.Home // nil while locked
 	party *owner.Party
+	at    account         // whose home it is
+	more  map[string]Call // not nil: the desk of a process, see At
 	view  *viewing
 	holds map[ledger.RecordID][]string // modalities of records that were opened
+	cards map[ledger.ModelID]ml.Card   // of models that were looked at
 }
 
-// New returns a desk over a home folder, which need not exist, and the node that
-// serves the page.
-func New(dir, node string) *Desk {
-	return &Desk{dir: dir, node: node, holds: map[ledger.RecordID][]string{}}
+// New returns a desk over a folder of homes, which need not exist, and the node that
+// serves the page. It takes every call there is.
+func New(dir, node string) *Desk { return Of(dir, node, Shared, Health, Credit) }
+
+// Of is New for some of the calls. A module for a browser holds the code of these alone:
+// one has health in it, another credit.
+func Of(dir, node string, calls ...func() Calls) *Desk {
+	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
 
 // Progress is what a call tells while it runs: how far a stage is, in bytes or
@@ -71,27 +78,69 @@ func with[A any](f func(d *Desk, ctx context.Context, a A, show Show) (any, erro
 
 type none struct{}
 
-func callNamed(name string) (call, bool) {
-	c, ok := map[string]call{
-		"status": with((*Desk).status), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
+// Calls are things that can be asked of a desk, by name.
+type Calls map[string]call
+
+// Shared are for every account: keys, names, what anybody has with the ledger.
+func Shared() Calls {
+	return Calls{
+		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
 		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
-		"home": with((*Desk).overview), "party": with((*Desk).named), "grant": with((*Desk).grant), "revoke": with((*Desk).revoke), "log": with((*Desk).log),
+		"party": with((*Desk).named), "revoke": with((*Desk).revoke), "receipt": with((*Desk).receipt),
+	}
+}
+
+// Health are for accounts of the health side, and of both.
+func Health() Calls {
+	return Calls{
+		"home": with((*Desk).overview), "grant": with((*Desk).grant), "log": with((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
-		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding), "receipt": with((*Desk).receipt),
-	}[name]
-	return c, ok
+		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
+		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
+		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
+		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
+		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract),
+		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
+	}
+}
+
+// Credit are for borrowers and lenders.
+func Credit() Calls {
+	return Calls{
+		"borrower": with((*Desk).borrowing), "file.look": with((*Desk).fileLook), "file.add": with((*Desk).fileAdd), "file": with((*Desk).file), "score": with((*Desk).ownScore),
+		"consent": with((*Desk).consent), "deny": with((*Desk).deny), "permit": with((*Desk).permit), "dispute": with((*Desk).dispute),
+		"lender": with((*Desk).lending), "ways": with((*Desk).ways), "score.ask": with((*Desk).askScore), "score.open": with((*Desk).openScore), "scores": with((*Desk).scores), "letter": with((*Desk).letter), "deeds": with((*Desk).deeds),
+		"contract.sorts": with((*Desk).sorts), "contract.hear": with((*Desk).hear), "contract.open": with((*Desk).openContract), "contracts": with((*Desk).contracts), "contract": with((*Desk).contract), "contract.step": with((*Desk).step),
+	}
+}
+
+func (d *Desk) callNamed(name string) (call, bool) {
+	for _, of := range d.calls {
+		if c, ok := of()[name]; ok {
+			return c, true
+		}
+	}
+	return nil, false
 }
 
 // Call runs the call of a name. What it returns becomes JSON; an error is to be
 // shown as its notice. Cancelling ctx pauses what can be resumed: the same call
 // again goes on.
 func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show Show) (any, error) {
-	c, ok := callNamed(name)
-	if !ok {
+	own, ok := d.callNamed(name)
+	c := Call(func(ctx context.Context, args json.RawMessage, show Show) (any, error) {
+		return own(d, ctx, args, show)
+	})
+	switch more, has := d.more[name]; {
+	case has:
+		c = more
+	case !ok:
 		return nil, notice.New(notice.Invalid, "the page asked for something that this module does not know", "load the page again")
+	case d.more != nil && inside[name]:
+		return nil, notice.New(notice.Denied, "the keys are those of the process that serves this page", "use the command line for them: `manx keys --help`")
 	}
-	out, err := c(d, ctx, args, show)
+	out, err := c(ctx, args, show)
 	if errors.Is(err, context.Canceled) {
 		err = notice.Because(err, notice.Unavailable, "paused", "start it again: it goes on where it stopped")
 	}
@@ -102,7 +151,7 @@ func (d *Desk) Call(ctx context.Context, name string, args json.RawMessage, show
 func (d *Desk) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.home == nil {
+	if d.home == nil || d.more != nil {
 		return nil
 	}
 	d.party.Close()
@@ -121,20 +170,14 @@ func (d *Desk) as() (*owner.Party, error) {
 	return d.party, nil
 }
 
-// sit opens a home's health side.
-func (d *Desk) sit(h *owner.Home) error {
-	p, err := h.As(ledger.Health)
+// sit opens a home on its account's side.
+func (d *Desk) sit(h *owner.Home, a account) error {
+	p, err := h.As(a.side)
 	if err != nil {
 		return errors.Join(err, h.Close())
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.home, d.party = h, p
+	d.home, d.party, d.at = h, p, a
 	return nil
-}
-
-// hasKeys reports whether there is a keyring in the home.
-func (d *Desk) hasKeys() bool {
-	_, err := os.Stat(filepath.Join(d.dir, "keyring.age"))
-	return err == nil
 }

@@ -87,7 +87,7 @@ func TestAPatientAtTheDesk(t *testing.T) {
 	home := filepath.Join(dir, "home")
 	at := table{t, desk.New(home, net.URL)}
 	var s desk.Status
-	if at.must("status", nil, &s); s.Keys || s.Open {
+	if at.must("status", nil, &s); len(s.Accounts) > 0 || s.Open {
 		t.Fatalf("before the first visit: %+v", s)
 	}
 	at.refuses(notice.Denied, "home", nil)
@@ -179,7 +179,7 @@ func TestAPatientAtTheDesk(t *testing.T) {
 		t.Error("words in another order pass the drill")
 	}
 	at.must("lock", nil, &s)
-	if at.must("status", nil, &s); s.Open || !s.Keys {
+	if at.must("status", nil, &s); s.Open || len(s.Accounts) != 1 {
 		t.Errorf("locked: %+v", s)
 	}
 	at.refuses(notice.Denied, "unlock", map[string]any{"passphrase": "not the passphrase"})

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"manx/ledger"
 	"manx/privacy/keyring"
@@ -12,22 +13,41 @@ import (
 	"manx/web/owner"
 )
 
-// Status says what the door of the home looks like.
+// Status says what the door looks like, and who sits at the desk.
 type Status struct {
-	Keys  bool           `json:"keys"` // there is a keyring
-	Open  bool           `json:"open"` // and it is unlocked
-	Party ledger.PartyID `json:"party,omitempty"`
+	Accounts []string        `json:"accounts"` // that have keys in this browser
+	Open     bool            `json:"open"`     // one of them is unlocked:
+	Account  string          `json:"account,omitempty"`
+	Side     ledger.Vertical `json:"side,omitempty"`
+	Party    ledger.PartyID  `json:"party,omitempty"`
+	Name     string          `json:"name,omitempty"`  // public, of organisations
+	Local    bool            `json:"local,omitempty"` // the desk is that of a process beside, which has the keys
+	Demo     bool            `json:"demo,omitempty"`  // the account was made by `manx up --demo`
 }
 
-func (d *Desk) status(context.Context, none, Show) (any, error) {
-	s := Status{Keys: d.hasKeys()}
-	if p, err := d.as(); err == nil {
-		s.Open, s.Party = true, p.ID()
+func (d *Desk) status(ctx context.Context, _ none, _ Show) (any, error) {
+	s := Status{Accounts: []string{}}
+	for _, a := range accounts() {
+		if d.hasKeys(a) {
+			s.Accounts = append(s.Accounts, a.name)
+		}
+	}
+	p, err := d.as()
+	if err != nil {
+		return s, nil
+	}
+	s.Open, s.Account, s.Side, s.Party, s.Local, s.Demo = true, d.at.name, d.at.side, p.ID(), d.more != nil, d.at.demo
+	if d.at.named {
+		if s.Name, err = nameOf(ctx, p, p.ID()); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
 
+// entry is what somebody says at the door. Account "" is the patient's.
 type entry struct {
+	Account    string `json:"account"`
 	Passphrase string `json:"passphrase"`
 }
 
@@ -42,42 +62,51 @@ func newPassphrase(text string) (seal.Passphrase, error) {
 	return seal.NewPassphrase(text)
 }
 
-// people are a person's two sides, whose keys have nothing in common.
-var people = []string{string(ledger.Health), string(ledger.Credit)} //nolint:gochecknoglobals // a constant list
-
-// join makes keys and registers them; interrupted, it goes on with the keys that
-// are there.
-func (d *Desk) join(ctx context.Context, a entry, show Show) (any, error) {
+// join makes an account's keys and registers it; interrupted, it goes on with the
+// keys that are there.
+func (d *Desk) join(ctx context.Context, a struct {
+	entry
+	Name string `json:"name"` // public, of an organisation
+}, show Show) (any, error) {
+	who, err := accountNamed(a.Account)
+	if err != nil {
+		return nil, err
+	}
+	if a.Name = strings.TrimSpace(a.Name); who.named && a.Name == "" {
+		return nil, notice.New(notice.Invalid, "this account needs a name that others see", "type the name of the organisation")
+	}
 	pass, err := newPassphrase(a.Passphrase)
 	if err != nil {
 		return nil, err
 	}
 	show(Progress{Stage: "keys"})
-	h, err := owner.Join(ctx, d.dir, pass, d.node, people...)
-	if notice.Is(err, notice.Conflict) && d.hasKeys() {
-		h, err = owner.Open(d.dir, pass, d.node)
+	h, err := owner.Join(ctx, d.homeOf(who), pass, d.node, string(who.side))
+	if notice.Is(err, notice.Conflict) && d.hasKeys(who) {
+		h, err = owner.Open(d.homeOf(who), pass, d.node)
 	}
 	if err != nil {
 		return nil, err
 	}
 	show(Progress{Stage: "registering"})
-	for _, v := range people {
-		p, err := h.As(ledger.Vertical(v))
-		if err == nil {
-			err = p.Register(ctx, ledger.Person, "")
-			p.Close()
-		}
-		if err != nil {
-			return nil, errors.Join(err, h.Close())
-		}
+	p, err := h.As(who.side)
+	if err == nil {
+		err = p.Register(ctx, who.role, a.Name)
+		p.Close()
 	}
-	if err := d.sit(h); err != nil {
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	if err := d.sit(h, who); err != nil {
 		return nil, err
 	}
 	return d.status(ctx, none{}, show)
 }
 
 func (d *Desk) unlock(ctx context.Context, a entry, show Show) (any, error) {
+	who, err := accountNamed(a.Account)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := d.as(); err == nil {
 		return d.status(ctx, none{}, show)
 	}
@@ -86,11 +115,11 @@ func (d *Desk) unlock(ctx context.Context, a entry, show Show) (any, error) {
 		return nil, err
 	}
 	show(Progress{Stage: "keys"})
-	h, err := owner.Open(d.dir, pass, d.node)
+	h, err := owner.Open(d.homeOf(who), pass, d.node)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.sit(h); err != nil {
+	if err := d.sit(h, who); err != nil {
 		return nil, err
 	}
 	return d.status(ctx, none{}, show)
@@ -169,6 +198,10 @@ func (d *Desk) recover(ctx context.Context, a struct {
 	phrase
 	entry
 }, show Show) (any, error) {
+	who, err := accountNamed(a.Account)
+	if err != nil {
+		return nil, err
+	}
 	kit, err := keyring.ParsePhrase(a.Phrase)
 	if err != nil {
 		return nil, err
@@ -178,11 +211,11 @@ func (d *Desk) recover(ctx context.Context, a struct {
 		return nil, err
 	}
 	show(Progress{Stage: "recovering"})
-	h, got, err := owner.Recover(ctx, d.dir, pass, kit, d.node)
+	h, got, err := owner.Recover(ctx, d.homeOf(who), pass, kit, d.node)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.sit(h); err != nil {
+	if err := d.sit(h, who); err != nil {
 		return nil, err
 	}
 	return struct {

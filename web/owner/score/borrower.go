@@ -42,26 +42,8 @@ type Added struct {
 // furnisher's latest commitment says, seals it under the borrower's own key and
 // registers it. A newer file of the same furnisher becomes a new version.
 func Add(ctx context.Context, p *owner.Party, sealed []byte) (a Added, err error) {
-	b, err := p.Keys.OpenMessage(sealed)
+	in, f, o, c, err := opened(ctx, p, sealed)
 	if err != nil {
-		if _, plain := credit.Read(bytes.NewReader(sealed)); plain == nil {
-			return a, notice.New(notice.Denied, "this is a credit file, but no furnisher has signed it", "ask its furnisher to run `manx credit furnish FILE.csv --subject "+string(p.ID())+"` and add what that writes")
-		}
-		return a, err
-	}
-	var in furnished
-	if err := ledger.Decode(b, &in); err != nil {
-		return a, notice.Because(err, notice.Invalid, "the sealed message is no credit file", "ask the furnisher to send it again")
-	}
-	f, o, err := open(in.File, in.Opening)
-	if err != nil {
-		return a, err
-	}
-	c, err := commitment(ctx, p, in.Furnisher, p.ID())
-	if err != nil {
-		return a, err
-	}
-	if err := current(f, o, c); err != nil {
 		return a, err
 	}
 	objects := []vault.Object{object(fileObject, in.File), object(openingObject, in.Opening)}
@@ -108,6 +90,12 @@ func Add(ctx context.Context, p *owner.Party, sealed []byte) (a Added, err error
 
 func object(name string, b []byte) vault.Object {
 	return vault.Object{ID: name, Name: name, Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}
+}
+
+// plainFile reports whether bytes are a credit file that nobody has sealed.
+func plainFile(b []byte) bool {
+	_, err := credit.Read(bytes.NewReader(b))
+	return err == nil
 }
 
 func open(file, opening []byte) (*credit.File, scoreproof.Opening, error) {
@@ -243,6 +231,20 @@ func witness(ctx context.Context, p *owner.Party, card *scorecard.Model, willDo 
 // read opens the latest version of a credit record and checks it against the
 // ledger.
 func read(ctx context.Context, p *owner.Party, r ledger.Record) (*credit.File, scoreproof.Opening, error) {
+	f, o, err := kept(ctx, p, r)
+	if err != nil {
+		return nil, o, err
+	}
+	c, err := commitment(ctx, p, r.Commitment.Furnisher, p.ID())
+	if err != nil {
+		return nil, o, err
+	}
+	return f, o, current(f, o, c)
+}
+
+// kept opens the latest version of a credit record, whatever its furnisher has
+// signed since.
+func kept(ctx context.Context, p *owner.Party, r ledger.Record) (*credit.File, scoreproof.Opening, error) {
 	var none scoreproof.Opening
 	opened, _, err := p.OpenOwn(ctx, r.ID, 0)
 	if err != nil {
@@ -260,15 +262,7 @@ func read(ctx context.Context, p *owner.Party, r ledger.Record) (*credit.File, s
 		}
 		parts[i] = b
 	}
-	f, o, err := open(parts[0], parts[1])
-	if err != nil {
-		return nil, none, err
-	}
-	c, err := commitment(ctx, p, r.Commitment.Furnisher, p.ID())
-	if err != nil {
-		return nil, none, err
-	}
-	return f, o, current(f, o, c)
+	return open(parts[0], parts[1])
 }
 
 // consent grants the computation and posts the encrypted input.

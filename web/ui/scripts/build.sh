@@ -26,7 +26,7 @@ fi
 
 # What the build reads, by content: the page, and the Go tree under the module.
 now=$( (cat package-lock.json package.json index.html tsconfig.json vite.config.ts; find src public scripts -type f -not -path 'src/made/*' -print0 | sort -z | xargs -0 cat
-	"${GO:-go}" version; cd ../.. && GOOS=js GOARCH=wasm "${GO:-go}" list -deps -f '{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}' ./cmd/manx-wasm | sort | xargs -d '\n' cat 2>/dev/null) | sha256sum)
+	"${GO:-go}" version; cd ../.. && GOOS=js GOARCH=wasm "${GO:-go}" list -tags credit -deps -f '{{if not .Standard}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}' ./cmd/manx-wasm | cat - <(ls cmd/manx-wasm/*.go) | sort -u | xargs -d '\n' cat 2>/dev/null) | sha256sum)
 if [ -f dist/portal/index.html.gz ] && [ "$(cat node_modules/.portal-sum 2>/dev/null)" = "$now" ]; then
 	exit 0
 fi

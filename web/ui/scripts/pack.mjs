@@ -16,6 +16,9 @@ let page = readFileSync(index, "utf8").replace(/<(?:script|link)\b[^>]*?(?:src|h
   return tag.replace(/(\/?)>$/, ` integrity="sha384-${hash}"$1>`);
 });
 writeFileSync(index, page);
+// The page fetches the words of one language before it shows anything.
+const words = readdirSync(join(portal, "assets")).filter((name) => /^(en|zh)-.*\.js$/.test(name)).map((name) => gzipSync(readFileSync(join(portal, "assets", name)), { level: 9 }).length);
+first += Math.max(...words);
 for (const entry of readdirSync(portal, { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;
   const file = join(entry.parentPath ?? entry.path, entry.name);

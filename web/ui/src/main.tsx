@@ -4,7 +4,7 @@ import { MantineProvider, createTheme } from "@mantine/core";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
-import { Speech } from "./words/words";
+import { Speech, loadWords } from "./words/words";
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 
@@ -21,10 +21,10 @@ const theme = createTheme({
   headings: { fontWeight: "650" },
 });
 
-createRoot(document.getElementById("root")!).render(
+void loadWords().then(() => createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <Speech><App /></Speech>
     </MantineProvider>
   </StrictMode>,
-);
+));

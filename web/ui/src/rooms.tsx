@@ -1,42 +1,22 @@
-import { AppShell, Burger, Button, Group, Text } from "@mantine/core";
+import { AppShell, Badge, Burger, Button, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { Suspense, lazy } from "react";
+import { Suspense } from "react";
 import { Choices, Mark } from "./parts/bar";
 import { Fence, Loading } from "./parts/parts";
+import type { Status } from "./parts/shapes";
 import { To, useWay } from "./parts/way";
-import { type Word, useWords } from "./words/words";
+import { kinds, roleOf } from "./roles";
+import { useWords } from "./words/words";
 import { desk } from "./worker/desk";
 
-const Home = lazy(() => import("./pages/home"));
-const Upload = lazy(() => import("./pages/upload"));
-const Ask = lazy(() => import("./pages/ask"));
-const FindingPage = lazy(() => import("./pages/finding"));
-const Consent = lazy(() => import("./pages/consent"));
-const Activity = lazy(() => import("./pages/activity"));
-const Keys = lazy(() => import("./pages/keys"));
-const View = lazy(() => import("./pages/view"));
-
-const rooms: [string, Word][] = [["", "nav.home"], ["upload", "nav.upload"], ["consent", "nav.consent"], ["activity", "nav.activity"], ["keys", "nav.keys"]];
-
-function Room({ way: [room = "", id = ""] }: { way: string[] }) {
-  switch (room) {
-    case "upload": return <Upload />;
-    case "ask": return <Ask key={id} record={id} />;
-    case "finding": return <FindingPage key={id} job={id} />;
-    case "consent": return <Consent key={id} record={id} />;
-    case "activity": return <Activity />;
-    case "keys": return <Keys />;
-    case "view": return <View key={id} record={id} />;
-    default: return <Home />;
-  }
-}
-
 // Rooms are the pages of who is signed in.
-export function Rooms({ leave }: { leave: () => void }) {
+export function Rooms({ status, leave }: { status: Status; leave: () => void }) {
   const { t } = useWords();
-  const way = useWay();
+  const [here = "", id = ""] = useWay();
   const [shown, { toggle, close }] = useDisclosure(false);
-  const here = way[0] ?? "";
+  const { rooms: all, word } = kinds[roleOf(status.account ?? "")];
+  const rooms = all.filter((r) => (status.local ? !r.own : !r.local));
+  const room = rooms.find((r) => r.path === here) ?? rooms[0];
   return (
     <AppShell header={{ height: 60 }} navbar={{ width: 220, breakpoint: "sm", collapsed: { mobile: !shown } }} padding="lg">
       <a className="skip" href="#main">{t("app.skip")}</a>
@@ -48,20 +28,25 @@ export function Rooms({ leave }: { leave: () => void }) {
           </Group>
           <Group gap={6} wrap="nowrap">
             <Choices />
-            <Button size="compact-sm" variant="default" onClick={() => void desk().call("lock").finally(leave)}>{t("app.lock")}</Button>
+            {!status.local && <Button size="compact-sm" variant="default" onClick={() => void desk().call("lock").finally(leave)}>{t("app.lock")}</Button>}
           </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="md">
+        <div className="whose">
+          {(status.demo || status.local) && <Badge size="sm" variant="light" color={status.demo ? "orange" : "teal"} mb={6}>{t(status.demo ? "demo.badge" : "local.badge")}</Badge>}
+          <Text size="sm" fw={600}>{status.name || t(word)}</Text>
+          <Text size="xs" className="faint">{status.name ? `${t(word)} · ` : ""}{t(status.side === "health" ? "side.health" : status.side === "credit" ? "side.credit" : "side.common")}</Text>
+        </div>
         <nav className="nav" aria-label={t("app.menu")}>
-          {rooms.map(([path, word]) => (
-            <To key={path} to={"/" + path} aria-current={here === path ? "page" : undefined} onClick={close}>{t(word)}</To>
+          {rooms.map(({ path, word }) => word && (
+            <To key={path} to={"/" + path} aria-current={room.path === path ? "page" : undefined} onClick={close}>{t(word)}</To>
           ))}
         </nav>
         <Text size="xs" className="faint" mt="auto">{t("app.research")}</Text>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
-        <Fence key={way.join("/")}><Suspense fallback={<Loading />}><Room way={way} /></Suspense></Fence>
+        <Fence key={here + "/" + id}><Suspense fallback={<Loading />}><room.page key={id} id={id} /></Suspense></Fence>
       </AppShell.Main>
     </AppShell>
   );

@@ -4,7 +4,7 @@ import { Card, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Event } from "../parts/shapes";
 import { To } from "../parts/way";
 import { useWords } from "../words/words";
-import { save } from "./finding";
+import { save } from "../parts/save";
 
 const groups: Record<string, string[]> = { permissions: ["granted", "revoked", "ended"], models: ["asked", "settled", "refunded"], storage: ["stored"] };
 

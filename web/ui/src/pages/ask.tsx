@@ -5,7 +5,7 @@ import type { Finding, Offer, Overview, Quote } from "../parts/shapes";
 import { go } from "../parts/way";
 import { readWords, useWords } from "../words/words";
 
-export default function Ask({ record }: { record: string }) {
+export default function Ask({ id: record }: { id: string }) {
   const say = useWords();
   const { t, bytes } = say;
   const home = useCall<Overview>("home");

@@ -4,7 +4,7 @@ import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/
 import type { Grant, Overview } from "../parts/shapes";
 import { type Word, useWords } from "../words/words";
 
-export default function Consent({ record }: { record: string }) {
+export default function Consent({ id: record }: { id: string }) {
   const { t } = useWords();
   const { data, problem, reload } = useCall<Overview>("home");
   const [said, setSaid] = useState<Word>();

@@ -1,37 +1,43 @@
-import { Anchor, Button, Group, Stack, Text, Textarea, Title } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text, TextInput, Textarea, Title } from "@mantine/core";
 import { type FormEvent, useEffect, useState } from "react";
 import { Choices, Mark } from "../parts/bar";
 import { Passphrase, Stage, Trouble, useWork } from "../parts/parts";
+import { Who, lastAccount } from "../parts/who";
+import { kinds, roleOf } from "../roles";
 import { useWords } from "../words/words";
-import { desk } from "../worker/desk";
+import { deskFor } from "../worker/desk";
 
 const least = 12; // characters, as the module wants
 
-// Door is the first page: keys are made, unlocked or brought back.
-export function Door({ known, enter }: { known: boolean; enter: () => void }) {
+// Door is the first page: keys of an account are made, unlocked or brought back.
+export function Door({ known, enter }: { known: string[]; enter: () => void }) {
   const { t } = useWords();
-  const [way, setWay] = useState<"new" | "open" | "recover">(known ? "open" : "new");
-  useEffect(() => { desk(); }, []); // the module loads while people read
+  const [account, setAccount] = useState(() => lastAccount(known));
+  const has = known.includes(account);
+  const [recover, setRecover] = useState(false);
+  const way = recover ? "recover" : has ? "open" : "new";
+  const kind = kinds[roleOf(account)];
+  useEffect(() => void deskFor(account), [account]); // the module loads while people read
   useEffect(() => { document.title = "Manx"; }, []);
   return (
     <>
       <Group justify="space-between" px="lg" py="sm" component="header"><Mark /><Group gap={6}><Choices /></Group></Group>
       <main className="hero" id="main">
         <div>
-          <h1>{t(way === "open" ? "door.open.title" : way === "new" ? "door.new.title" : "door.recover.title")}</h1>
+          <h1>{t(way === "open" ? "door.open.title" : way === "new" ? kind.text : "door.recover.title")}</h1>
           <Text size="lg" className="faint">{t(way === "open" ? "door.open.text" : way === "new" ? "door.new.text" : "door.recover.text")}</Text>
           <ul>
-            <li>{t("door.point.seal")}</li>
-            <li>{t("door.point.model")}</li>
+            <li>{t(account === "patient" ? "door.point.seal" : "door.point.own")}</li>
+            <li>{t(account === "patient" ? "door.point.model" : "door.point.side")}</li>
             <li>{t("door.point.log")}</li>
           </ul>
           <Text size="sm" className="faint" mt="xl">{t("app.research")}</Text>
         </div>
         <section className="card">
-          {way === "open" ? <Unlock enter={enter} /> : <Begin key={way} recover={way === "recover"} enter={enter} />}
+          <Who known={known} account={account} choose={(a) => { setAccount(a); setRecover(false); }} />
+          {way === "open" ? <Unlock key={account} account={account} enter={enter} /> : <Begin key={way + account} account={account} named={kind.named} recover={recover} enter={enter} />}
           <Group mt="md" gap="lg">
-            {way !== "recover" && <Anchor component="button" type="button" size="sm" onClick={() => setWay("recover")}>{t("door.recover.offer")}</Anchor>}
-            {way === "recover" && <Anchor component="button" type="button" size="sm" onClick={() => setWay(known ? "open" : "new")}>{t(known ? "door.open.do" : "door.new.offer")}</Anchor>}
+            <Anchor component="button" type="button" size="sm" onClick={() => setRecover(!recover)}>{t(!recover ? "door.recover.offer" : has ? "door.open.do" : "door.new.offer")}</Anchor>
           </Group>
         </section>
       </main>
@@ -39,13 +45,13 @@ export function Door({ known, enter }: { known: boolean; enter: () => void }) {
   );
 }
 
-function Unlock({ enter }: { enter: () => void }) {
+function Unlock({ account, enter }: { account: string; enter: () => void }) {
   const { t } = useWords();
   const work = useWork();
   const [pass, setPass] = useState("");
   const submit = async (e: FormEvent) => {
     e.preventDefault();
-    if (await work.run("unlock", { passphrase: pass })) enter();
+    if (await work.run("unlock", { account, passphrase: pass })) enter();
   };
   return (
     <form onSubmit={submit}>
@@ -60,19 +66,20 @@ function Unlock({ enter }: { enter: () => void }) {
 }
 
 // Begin makes keys, or brings them back from the words.
-function Begin({ recover, enter }: { recover: boolean; enter: () => void }) {
+function Begin({ account, named, recover, enter }: { account: string; named: boolean; recover: boolean; enter: () => void }) {
   const { t } = useWords();
   const work = useWork();
   const [pass, setPass] = useState("");
   const [again, setAgain] = useState("");
   const [words, setWords] = useState("");
+  const [name, setName] = useState("");
   const missing = least - [...pass].length;
-  const ok = missing <= 0 && pass === again && (!recover || words.trim() !== "");
+  const ok = missing <= 0 && pass === again && (!recover || words.trim() !== "") && (recover || !named || name.trim() !== "");
   const submit = async (e: FormEvent) => {
     e.preventDefault();
     if (!ok) return;
     void navigator.storage.persist?.(); // so that the browser does not clear it on its own
-    const done = recover ? await work.run("recover", { passphrase: pass, phrase: words }) : await work.run("join", { passphrase: pass });
+    const done = recover ? await work.run("recover", { account, passphrase: pass, phrase: words }) : await work.run("join", { account, passphrase: pass, name });
     if (!done) return;
     if (!recover) await work.run("fund");
     enter();
@@ -81,6 +88,7 @@ function Begin({ recover, enter }: { recover: boolean; enter: () => void }) {
     <form onSubmit={submit}>
       <Stack>
         <Title order={2} size="h4">{t(recover ? "door.recover.title" : "door.new.form")}</Title>
+        {!recover && named && <TextInput label={t("door.name")} description={t("door.name.help")} value={name} onChange={(e) => setName(e.currentTarget.value)} maxLength={80} autoComplete="organization" required disabled={work.busy} />}
         {recover && <Textarea label={t("door.recover.words")} value={words} onChange={(e) => setWords(e.currentTarget.value)} rows={4} autoCapitalize="off" autoComplete="off" spellCheck={false} required />}
         <Passphrase label={t(recover ? "door.recover.new" : "door.passphrase")} description={t("door.passphrase.help")} value={pass} onChange={(e) => setPass(e.currentTarget.value)}
           autoComplete="new-password" required disabled={work.busy} error={pass !== "" && missing > 0 ? t("door.passphrase.short", { n: missing }) : undefined} />

@@ -1,20 +1,12 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
+import { save } from "../parts/save";
 import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Finding } from "../parts/shapes";
 import { type Word, readWords, useWords } from "../words/words";
 
-const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)" };
+const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)", estimate: "light-dark(#0b6e6e, #6fe0d5)" };
 
-export function save(name: string, text: string) {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const a = document.createElement("a");
-  a.href = url;
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
-export default function FindingPage({ job }: { job: string }) {
+export default function FindingPage({ id: job }: { id: string }) {
   const say = useWords();
   const { t, language } = say;
   const { data: f, problem, reload } = useCall<Finding>("finding", { job });

@@ -10,7 +10,7 @@ const windows = { soft: { center: 40, width: 400 }, lung: { center: -600, width:
 type Preset = keyof typeof windows;
 
 // View decrypts and draws one picture at a time, here.
-export default function View({ record }: { record: string }) {
+export default function View({ id: record }: { id: string }) {
   const { t } = useWords();
   const { data: slices, problem, reload } = useCall<Slice[]>("slices", { record });
   const [at, setAt] = useState(0);

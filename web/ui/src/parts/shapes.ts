@@ -1,5 +1,5 @@
 // What the module answers with (cmd/manx-wasm/desk and the dictionary of the ledger).
-export interface Status { keys: boolean; open: boolean; party?: string }
+export interface Status { accounts: string[]; open: boolean; account?: string; side?: "health" | "credit" | "common"; party?: string; name?: string; local?: boolean; demo?: boolean }
 export interface Version { at: number }
 export interface Rec { id: string; kind: string; versions: Version[]; erased?: boolean; derived?: string }
 export interface Grant { id: string; record: string; owner: string; to: string; purpose: string; access: string; from: number; until: number; revoked?: number }
@@ -25,7 +25,7 @@ export interface Offer {
 export interface Quote { name: string; price: string; read: string; bytes_up: number; key_bytes: number; seconds: number; unchecked?: string }
 export interface Finding {
   job: string; record: string; model: string; model_version: string; read: string; fee: string; at: number; receipt: unknown;
-  finding: { level: "suspicious" | "unclear" | "not-suspicious"; score: number; confidence: number; en: string; zh: string };
+  finding: { level: "suspicious" | "unclear" | "not-suspicious" | "estimate"; score: number; confidence: number; en: string; zh: string };
   pictures: { name: string; png: string }[]; moved?: { title: string; title_zh: string; value: string; share: number }[]; without?: string;
 }
 export interface Slice { number: number; rows: number; columns: number; hounsfield: boolean }

@@ -1,11 +1,19 @@
-// What people read, in English and Chinese: two tables with the same keys.
+// What people read, in English and Chinese: two tables with the same keys, of which the
+// page loads the one that is read.
 import { type ReactNode, createContext, useContext, useEffect, useMemo, useState } from "react";
-import en from "./en.json";
-import zh from "./zh.json";
+import type en from "./en.json";
 
 export type Word = keyof typeof en;
 export type Language = "en" | "zh";
-const tables: Record<Language, Record<Word, string>> = { en, zh };
+type Table = Record<Word, string>;
+const tables: Partial<Record<Language, Table>> = {};
+
+async function load(l: Language): Promise<Table> {
+  return (tables[l] ??= (l === "zh" ? await import("./zh.json") : await import("./en.json")).default as Table);
+}
+
+// loadWords fetches the table of who comes, before anything is shown.
+export const loadWords = () => load(first());
 
 type Values = Record<string, string | number>;
 
@@ -16,8 +24,11 @@ export interface Say {
   // known is t for a key made of outside text: "" where there is none.
   known(key: string, values?: Values): string;
   time(seconds: number): string;
+  day(seconds: number): string;
+  month(seconds: number): string;
   utc(seconds: number): string;
   bytes(n: number): string;
+  number(n: number): string;
 }
 
 const Context = createContext<Say | null>(null);
@@ -30,23 +41,29 @@ function first(): Language {
 
 export function Speech({ children }: { children: ReactNode }) {
   const [language, setLanguage] = useState<Language>(first);
+  const speak = (l: Language) => void load(l).then(() => setLanguage(l));
   useEffect(() => {
     document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
     localStorage.setItem("language", language);
   }, [language]);
   const say = useMemo<Say>(() => {
-    const table = tables[language];
+    const table = tables[language]!; // loaded before it is spoken
     const fill = (text: string, values?: Values) => text.replace(/\{(\w+)\}/g, (_, name: string) => String(values?.[name] ?? ""));
     const locale = language === "zh" ? "zh-CN" : "en-GB";
     const at = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+    const month = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
     const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
     return {
       language,
-      speak: setLanguage,
+      speak,
       t: (key, values) => fill(table[key], values),
       known: (key, values) => (key in table ? fill(table[key as Word], values) : ""),
       time: (s) => at.format(new Date(s * 1000)),
+      day: (s) => day.format(new Date(s * 1000)),
+      month: (s) => month.format(new Date(s * 1000)),
       utc: (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19),
+      number: (n) => number.format(n),
       bytes: (n) => {
         for (const [unit, size] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) if (n >= size) return `${number.format(n / size)} ${unit}`;
         return `${n} B`;

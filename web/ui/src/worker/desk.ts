@@ -1,16 +1,25 @@
 // The page's end of the worker: one desk for the page, started when it is first needed.
+import { Local, localToken } from "./local";
 import type { Asked, Problem, Progress, Said } from "./protocol";
 
 interface Waiting { resolve(v: unknown): void; reject(p: Problem): void; progress?: (p: Progress) => void }
 
+// Two modules hold the owner's side: one for accounts of the health side and of both,
+// one for borrowers and lenders. Neither has the other's code.
+type Side = "health" | "credit";
+const sideOf = (account: string): Side => (account === "borrower" || account === "lender" ? "credit" : "health");
+
 export class Desk {
-  private worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  private worker: Worker;
   private waiting = new Map<number, Waiting>();
   private next = 1;
   private broken?: Problem;
   ready: Promise<void>;
 
-  constructor() {
+  constructor(readonly side: Side) {
+    this.worker = side === "credit"
+      ? new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "credit" })
+      : new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "health" });
     let up!: () => void, down!: (p: Problem) => void;
     this.ready = new Promise((resolve, reject) => ([up, down] = [resolve, reject]));
     this.ready.catch(() => {}); // whoever calls is told
@@ -59,7 +68,27 @@ export class Desk {
   unmount(folder: string): Promise<unknown> {
     return this.ask({ id: this.next++, unmount: folder.split("/")[2] });
   }
+
+  // close ends the worker, and with it all that it holds in memory.
+  close() {
+    this.worker.terminate();
+  }
 }
 
-let only: Desk | undefined;
-export const desk = () => (only ??= new Desk());
+// desk is the worker in this tab, or the process that serves the page.
+let only: Desk | Local | undefined;
+let side: Side = "health";
+export const desk = (): Pick<Desk, "ready" | "call" | "mount" | "unmount"> => {
+  const token = localToken();
+  return (only ??= token ? new Local(token) : new Desk(side));
+};
+
+// deskFor is desk with the module that an account needs; the other one goes.
+export function deskFor(account: string) {
+  side = sideOf(account);
+  if (only instanceof Desk && only.side !== side) {
+    only.close();
+    only = undefined;
+  }
+  return desk();
+}

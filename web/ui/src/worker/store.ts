@@ -40,11 +40,16 @@ export async function homeStore(): Promise<Store> {
   };
 }
 
-// hasKeys looks for a keyring without starting the module.
-export async function hasKeys(): Promise<boolean> {
+// accountsHere lists the accounts that have keys in this browser, without starting the
+// module: "patient" is the home itself, the others are folders in it.
+export async function accountsHere(): Promise<string[]> {
   const db = await opened();
   try {
-    return (await asked(db.transaction(table).objectStore(table).count("/home/keyring.age"))) > 0;
+    const paths = (await asked(db.transaction(table).objectStore(table).getAllKeys())).map(String);
+    return paths.flatMap((path) => {
+      const at = /^\/home(?:\/([a-z-]+))?\/keyring\.age$/.exec(path);
+      return at ? [at[1] ?? "patient"] : [];
+    });
   } finally {
     db.close();
   }

@@ -2,8 +2,9 @@
 // (protocol.ts). Nothing of the page's reaches keys or plaintext but by these calls.
 /// <reference lib="webworker" />
 import "../made/wasm_exec.js";
-import { integrity } from "../made/integrity";
-import module from "../made/manx.wasm?url";
+import { integrity as hashes } from "../made/integrity";
+import credit from "../made/credit.wasm?url";
+import health from "../made/manx.wasm?url";
 import { Files } from "./files";
 import type { Work } from "./apart";
 import { carry } from "./carry";
@@ -17,6 +18,9 @@ interface Manx {
 type Apart = (what: string, text: string, bytes: Uint8Array) => Promise<object>;
 declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go; apart: Apart; carry: typeof carry };
 
+// The page says by the worker's name which module it wants.
+const [module, integrity] = self.name === "credit" ? [credit, hashes.credit] : [health, hashes.health];
+
 const say = (m: Said) => self.postMessage(m);
 
 // One tab at a time has the home: two would overwrite each other's keyring.
@@ -29,6 +33,15 @@ function alone(): Promise<boolean> {
   });
 }
 
+// Another worker of this tab, for the other side, may only just have gone.
+async function aloneSoon(): Promise<boolean> {
+  for (let n = 0; n < 8; n++) {
+    if (await alone()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
 // apart has another instance of the module do what takes much memory.
 const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
   new Promise((resolve, reject) => {
@@ -39,7 +52,7 @@ const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
   });
 
 async function start(): Promise<Files> {
-  if (!(await alone())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
+  if (!(await aloneSoon())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
   const files = new Files(await homeStore());
   await files.start();
   self.fs = files;

@@ -1,0 +1,79 @@
+package desk
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+
+	"manx/privacy/notice"
+	"manx/web/owner"
+)
+
+// A Call is one thing that a process adds to what can be asked of its desk.
+type Call func(ctx context.Context, args json.RawMessage, show Show) (any, error)
+
+// CallOf makes a Call of a function that wants its arguments decoded, as the desk's own
+// calls are.
+func CallOf[A any](f func(ctx context.Context, a A) (any, error)) Call {
+	inner := with(func(_ *Desk, ctx context.Context, a A, _ Show) (any, error) { return f(ctx, a) })
+	return func(ctx context.Context, args json.RawMessage, show Show) (any, error) {
+		return inner(nil, ctx, args, show)
+	}
+}
+
+// At returns the desk of a process that has its home open: a worker, a hospital's
+// gateway. Who sits at it is the process's party, which Close leaves open; more is what
+// can be asked of that process alone. Keys and passphrase cannot be asked for there.
+func At(p *owner.Party, accountName string, more map[string]Call) (*Desk, error) {
+	a, err := accountNamed(accountName)
+	if err != nil {
+		return nil, err
+	}
+	d := New(p.Home.Dir, p.Home.Network.Address)
+	d.home, d.party, d.at, d.more = p.Home, p, a, more
+	return d, nil
+}
+
+// inside are the calls of a desk of At that would touch keys: those are the process's.
+var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true} //nolint:gochecknoglobals // a constant set
+
+// maxCall bounds a call's arguments over HTTP, in bytes: a model's file fits.
+const maxCall = 64 << 20
+
+// Handler answers POST PREFIX/NAME with JSON in the body: lines of JSON, of which the
+// last has "done" or "failed" and those before "progress". Who calls shows the token as
+// a bearer's, and speaks to a loopback address: a page of another origin can do neither.
+func (d *Desk) Handler(token string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() ||
+			subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+token)) != 1 {
+			http.Error(w, "forbidden", http.StatusForbidden)
+			return
+		}
+		args, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCall))
+		if err != nil {
+			http.Error(w, "too long", http.StatusRequestEntityTooLarge)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		w.Header().Set("Cache-Control", "no-store")
+		lines := json.NewEncoder(w)
+		out, err := d.Call(r.Context(), r.PathValue("name"), args, func(p Progress) {
+			_ = lines.Encode(map[string]any{"progress": p}) // who went away has no use for it
+			_ = http.NewResponseController(w).Flush()
+		})
+		if err != nil {
+			n := notice.From(err)
+			_ = lines.Encode(map[string]any{"failed": map[string]string{"kind": n.Kind.String(), "text": n.Text, "hint": n.Hint}})
+			return
+		}
+		if err := lines.Encode(map[string]any{"done": out}); err != nil && !errors.Is(err, context.Canceled) {
+			return
+		}
+	})
+}
