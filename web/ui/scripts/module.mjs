@@ -16,7 +16,7 @@ const hashes = [["health", "manx.wasm", ""], ["credit", "credit.wasm", "credit"]
   const module = join(made, file);
   execFileSync(go, ["build", "-trimpath", "-buildvcs=false", "-tags=" + tags, "-ldflags=-s -w -buildid=", "-o", module, "./cmd/manx-wasm"], {
     cwd: join(ui, "..", ".."),
-    env: { ...process.env, GOOS: "js", GOARCH: "wasm", GOWASM: "satconv,signext" },
+    env: { ...process.env, GOOS: "js", GOARCH: "wasm" },
     stdio: "inherit",
   });
   return `${side}: "sha384-${createHash("sha384").update(readFileSync(module)).digest("base64")}"`;
