@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
@@ -144,12 +143,11 @@ type Mark struct {
 	Gets   ledger.Amount `json:"gets"`           // what who asks is paid by it
 }
 
-// Payment is one movement of MAN between who asks and a contract.
+// Payment is what one command moved between who asks and a contract, in MAN.
 type Payment struct {
 	At     ledger.Time   `json:"at"`
 	In     bool          `json:"in"`
 	Amount ledger.Amount `json:"amount"`
-	As     Both          `json:"as"`
 	Cause  string        `json:"cause"` // the command that did it
 }
 
@@ -277,13 +275,31 @@ func payments(ctx context.Context, p *owner.Party, c owner.Contract) ([]Payment,
 		if l.Of != ledger.EscrowStateKey(c.ID) {
 			continue
 		}
-		q := Payment{At: l.Time, In: l.In, Amount: l.Amount, Cause: fmt.Sprint(l.Cause)}
-		if l.As != "" {
-			q.As = roleBoth(escrow.Role(l.As))
+		cause, err := l.Cause.MarshalText()
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, q)
+		if n := len(out) - 1; n >= 0 && out[n].Cause == string(cause) {
+			out[n] = out[n].with(l.In, l.Amount) // coins of one step, and their change
+			continue
+		}
+		out = append(out, Payment{At: l.Time, In: l.In, Amount: l.Amount, Cause: string(cause)})
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(q Payment) bool { return q.Amount.IsZero() }), nil
+}
+
+// with adds a movement of the same command.
+func (q Payment) with(in bool, amount ledger.Amount) Payment {
+	switch {
+	case q.In == in:
+		q.Amount, _ = q.Amount.Add(amount)
+	case q.Amount.Cmp(amount) >= 0:
+		q.Amount, _ = q.Amount.Sub(amount)
+	default:
+		q.Amount, _ = amount.Sub(q.Amount)
+		q.In = in
+	}
+	return q
 }
 
 // course marks the steps that the contract is meant to take by where it stands.
@@ -291,7 +307,7 @@ func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Paymen
 	turns, done, off := teller(tell.English).Along(c.Read, start, c.State)
 	zh, _, _ := teller(tell.Chinese).Along(c.Read, start, c.State)
 	mine := c.Roles(p.ID())
-	var paid []Payment // what the party put in, whose change came back in the same step
+	var paid []Payment // what the party put in
 	for _, m := range moved {
 		if !m.In {
 			paid = append(paid, m)
@@ -316,10 +332,7 @@ func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Paymen
 		if turn.Deposit != nil {
 			m.Amount = turn.Deposit.String()
 			if m.Mine && m.State == "done" && len(paid) > 0 {
-				m.Paid = paid[0].At
-				for at := m.Paid; len(paid) > 0 && paid[0].At == at; { // coins of one step
-					paid = paid[1:]
-				}
+				m.Paid, paid = paid[0].At, paid[1:]
 			}
 		}
 		for _, o := range turn.Paid {

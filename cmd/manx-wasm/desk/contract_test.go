@@ -29,7 +29,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 		t.Errorf("refused: %+v", h)
 	}
 	h = desk.Heard{}
-	if bank.must("contract.hear", map[string]any{"sentence": "我借给借款人120 MAN，利息10%，分4期按月偿还，经借款人接受。"}, &h); h.Language != "zh" || len(h.Ask) != 0 || len(h.Roles) != 1 || h.Draft != nil {
+	if bank.must("contract.hear", map[string]any{"sentence": "我借给借款人120 MAN，利息10%，分4期按月偿还，经借款人接受。"}, &h); h.Ask == nil || h.Language != "zh" || len(h.Ask) != 0 || len(h.Roles) != 1 || h.Draft != nil {
 		t.Fatalf("heard without a party: %+v", h)
 	}
 	bank.refuses(notice.Invalid, "contract.hear", map[string]any{"sentence": "I lend", "parties": map[string]any{"borrower": "alice"}})

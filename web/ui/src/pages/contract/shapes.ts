@@ -24,7 +24,7 @@ export interface Act {
   choice?: string; amount?: string; payees?: Played[]; fact?: string; is?: number; job?: string; shows?: boolean;
 }
 export interface Mark { clause: number; who: Both; what: Both; mine: boolean; until: number; state: "done" | "now" | "late" | "later" | "missed"; amount?: string; paid?: number; gets: string }
-export interface Payment { at: number; in: boolean; amount: string; as: Both; cause: string }
+export interface Payment { at: number; in: boolean; amount: string; cause: string }
 export interface Contract extends Listed {
   now: number; means: Meaning; certified: boolean; at: number; clause: Both; acts: Act[]; course: Mark[]; shown: { clause: number; by: string; digest: string }[] | null; payments: Payment[]; terms: unknown;
 }
