@@ -36,6 +36,9 @@ test: ## every test, with the Debian packages some of them compare against
 	time $(GO) vet ./...
 	time $(GO) test -count=1 -timeout 30m ./... # tests that build or list this tree are never to be remembered
 
+generate: ## the interface's document and its clients, from web/api/openapi
+	$(GO) run ./web/api/generate
+
 lint: ## golangci-lint with the rules of .golangci.yml
 	$(GO) tool -modfile=test/lint/go.mod golangci-lint run ./...
 
@@ -78,9 +81,10 @@ bench-pool: ## the pool: overhead, jobs a second to their settlement, two worker
 	$(GO) test -run '^$$' -bench . -benchtime 9x -timeout 20m ./ml/pool/sandbox
 	MANX_LONG=1 $(GO) test -run 'TestDay|TestLoad' -v -timeout 60m ./ml/pool/simulation
 
-bench-train: ## training together: masked sums beside plain averaging, heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
+bench-train: ## training together: whole rounds, masked sums beside plain averaging, heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
 	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
 	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
+	$(GO) test -run '^$$' -bench TrainRound -benchtime 1x -timeout 30m ./web/owner/training
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
 	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded
 	$(GO) test -run '^$$' -bench . ./privacy/dp/...
@@ -95,4 +99,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin web/ui/dist/portal web/ui/src/made demo-data demo-real-data
 
-.PHONY: help build demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal
+.PHONY: help build generate bench-api demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal

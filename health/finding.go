@@ -23,11 +23,15 @@ const (
 	NotSuspicious Level = iota
 	Unclear
 	Suspicious
+
+	// Estimated is of a model of survival, which has no threshold: a share of patients
+	// with its 95% interval.
+	Estimated
 )
 
 // String returns the name used in JSON.
 func (l Level) String() string {
-	return [...]string{"not-suspicious", "unclear", "suspicious"}[min(l, Suspicious)]
+	return [...]string{"not-suspicious", "unclear", "suspicious", "estimate"}[min(l, Estimated)]
 }
 
 // MarshalText implements encoding.TextMarshaler.

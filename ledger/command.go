@@ -36,6 +36,9 @@ func (id *CommandID) UnmarshalText(b []byte) error {
 	return err
 }
 
+// CommandKey returns where the ledger remembers that a command was applied.
+func CommandKey(id CommandID) Key { return Key("common/command/" + hex.EncodeToString(id[:])) }
+
 // A Time is contract time: seconds since 1970 UTC.
 type Time int64
 

@@ -271,10 +271,10 @@ func (t Training) Earn(contributed []ModelShare) []ModelShare {
 	for _, c := range contributed {
 		parts := rest * uint64(c.Parts) / WholeShare
 		left -= parts
-		out = append(out, ModelShare{c.To, uint32(parts)}) //nolint:gosec // at most WholeShare
+		out = append(out, ModelShare{c.To, uint32(parts)})
 	}
 	if len(out) > 1 {
-		out[1].Parts += uint32(left) //nolint:gosec // at most WholeShare
+		out[1].Parts += uint32(left)
 	}
 	var all []ModelShare
 	for _, s := range out {

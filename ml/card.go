@@ -35,6 +35,8 @@ type Card struct {
 	Rule  *Rule  `json:"rule,omitempty"`  // how outputs become a finding
 	Words *Words `json:"words,omitempty"` // how the finding is put
 
+	Survival *Survival `json:"survival,omitempty"` // of a model of survival, in the place of Rule: how its output becomes a curve
+
 	Data    []Source `json:"data"`
 	Metrics []Metric `json:"metrics"`
 	Ranges  []Range  `json:"ranges,omitempty"`
@@ -226,6 +228,14 @@ func (c Card) Check() error {
 	}
 	if c.Chart != nil && c.Input != nil {
 		return badCard(nil, "it reads pictures and measurements both")
+	}
+	if s := c.Survival; s != nil {
+		if c.Chart == nil || c.Rule != nil {
+			return badCard(nil, "survival is told of measurements, and by a curve instead of a rule")
+		}
+		if err := s.Check(len(c.Chart.Columns())); err != nil {
+			return badCard(err, "its curve cannot be: "+err.Error())
+		}
 	}
 	if c.Words != nil && !c.Words.check() {
 		return badCard(nil, "its words are empty, longer than 300 bytes or cannot be printed")

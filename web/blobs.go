@@ -124,6 +124,7 @@ func (s *server) hasBlob(c *gin.Context) {
 	case !held:
 		c.Status(http.StatusNotFound)
 	default:
+		c.Header("ETag", `"`+ref.String()+`"`)
 		c.Status(http.StatusOK)
 	}
 }
@@ -152,6 +153,13 @@ func (s *server) getBlob(c *gin.Context) {
 	case err != nil:
 		s.fail(c, notice.Because(err, notice.Unavailable, "the storage node does not answer", "try again"))
 	default:
+		tag := `"` + ref.String() + `"`
+		if n >= 0 { // of a range, which nobody has checked
+			tag = tagOf(b)
+		}
+		if s.has(c, tag) {
+			return
+		}
 		c.DataFromReader(http.StatusOK, int64(len(b)), "application/vnd.ipld.raw", bytes.NewReader(b), nil)
 	}
 }

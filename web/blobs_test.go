@@ -101,7 +101,7 @@ func TestABlobDeletedAndSentAgain(t *testing.T) {
 						t.Error(err)
 					}
 				}()
-				token, _, err := x.OpenSession(t.Context(), indextest.Party(1), time.Now())
+				token, _, err := x.OpenSession(t.Context(), index.Who{Party: indextest.Party(1)}, time.Now())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -20,14 +18,16 @@ import (
 
 func (s *server) state(c *gin.Context) {
 	k := c.Query("key")
+	check := s.session
+	if api.Public(k) {
+		check = s.address
+	}
+	if check(c); c.IsAborted() {
+		return
+	}
 	if k == "" || len(k) > 300 {
 		s.fail(c, notice.New(notice.Invalid, "a key of 1 to 300 bytes is needed", ""))
 		return
-	}
-	if !api.Public(k) {
-		if s.session(c); c.IsAborted() {
-			return
-		}
 	}
 	b, err := s.Ledger.Read(c, ledger.Key(k))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,11 +38,8 @@ func (s *server) state(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.Data(http.StatusOK, "application/octet-stream", b)
+	s.data(c, "application/octet-stream", b)
 }
-
-// heartbeat keeps an idle event stream alive and finds clients that left.
-const heartbeat = 15 * time.Second
 
 // events streams ledger events from a height on. Workers and holders see all
 // (they look for jobs); everybody else only what names them.
@@ -57,48 +54,20 @@ func (s *server) events(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.Header("Content-Type", "text/event-stream")
-	c.Status(http.StatusOK)
-	c.Writer.Flush()
-	out := make(chan ledger.Event)
-	go func() {
-		defer close(out)
-		for e, err := range s.Ledger.Events(c.Request.Context(), ledger.Height(from)) {
+	s.stream(c, func(ctx context.Context, tell func(ledger.Height, []byte) bool) {
+		for e, err := range s.Ledger.Events(ctx, ledger.Height(from)) {
 			if err != nil {
 				return
 			}
 			if p.Role != ledger.Worker && p.Role != ledger.Holder && !bytes.Contains(e.Body, []byte(`"`+string(p.ID)+`"`)) {
 				continue
 			}
-			select {
-			case out <- e:
-			case <-c.Request.Context().Done():
-				return
-			}
-		}
-	}()
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	for {
-		select {
-		case e, ok := <-out:
-			if !ok {
-				return
-			}
 			b, err := json.Marshal(e)
-			if err != nil {
-				return
-			}
-			if _, err := fmt.Fprintf(c.Writer, "id: %d\ndata: %s\n\n", e.Height, b); err != nil {
-				return
-			}
-		case <-beat.C:
-			if _, err := fmt.Fprint(c.Writer, ": still here\n\n"); err != nil {
+			if err != nil || !tell(e.Height, b) {
 				return
 			}
 		}
-		c.Writer.Flush()
-	}
+	})
 }
 
 func (s *server) mine(c *gin.Context) {
@@ -107,6 +76,10 @@ func (s *server) mine(c *gin.Context) {
 	case "rec", "grant", "job", "coin", "overlap", "sum", "training", "escrow", "holding":
 	default:
 		s.fail(c, notice.New(notice.Invalid, "lists are rec, grant, job, coin, overlap, sum, training, escrow and holding", ""))
+		return
+	}
+	if !mayList(sessionOf(c), word) {
+		s.fail(c, notice.New(notice.Denied, "your role among the organisation's staff does not reach this list", "ask for another, or use the account's own key"))
 		return
 	}
 	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
@@ -134,12 +107,15 @@ func (s *server) list(c *gin.Context, read func(ledger.Height, int) ([]json.RawM
 		s.fail(c, err)
 		return
 	}
-	items, next, err := read(ledger.Height(before), limit)
+	items, more, err := read(ledger.Height(before), limit)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, api.Page{Items: items, Next: next})
+	if more != 0 {
+		next(c, map[string]string{"before": strconv.FormatUint(uint64(more), 10)})
+	}
+	s.json(c, api.Page{Items: items, Next: more})
 }
 
 // patience is how long a list waits for the index to catch up with the ledger.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"math"
-	"net/http"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -30,10 +29,13 @@ func (s *server) statement(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	moved, opening, next, err := s.Index.Movements(c, caller(c), ledger.Time(from), ledger.Time(before), ledger.Height(after), maxMovements)
+	moved, opening, more, err := s.Index.Movements(c, caller(c), ledger.Time(from), ledger.Time(before), ledger.Height(after), maxMovements)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, api.Statement{Opening: opening, Movements: moved, Next: next})
+	if more != 0 {
+		next(c, map[string]string{"after": strconv.FormatUint(uint64(more), 10), "from": strconv.FormatInt(int64(moved[len(moved)-1].Time), 10)})
+	}
+	s.json(c, api.Statement{Opening: opening, Movements: moved, Next: more})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ func (s *server) usage(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, api.Usage{Months: t.months()})
+	s.json(c, api.Usage{Months: t.months()})
 }
 
 // tally sums uses up, by month, model and role.
@@ -91,6 +90,12 @@ func (t tally) months() []api.Used {
 // watch tells the owner of a model how each asker calls it, those first that give
 // cause for alarm.
 func (s *server) watch(c *gin.Context) {
+	skip, err1 := strconv.Atoi(c.DefaultQuery("skip", "0"))
+	limit, err2 := strconv.Atoi(c.DefaultQuery("limit", "500"))
+	if err1 != nil || err2 != nil || skip < 0 || skip > 1_000_000 || limit < 1 || limit > 500 {
+		s.fail(c, notice.New(notice.Invalid, "skip is a number from 0 and limit one from 1 to 500", ""))
+		return
+	}
 	id := ledger.ModelID(c.Query("model"))
 	m, err := s.model(c, id)
 	if err == nil && m.Owner != caller(c) {
@@ -111,5 +116,10 @@ func (s *server) watch(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, out)
+	out = out[min(skip, len(out)):]
+	if len(out) > limit {
+		out = out[:limit]
+		next(c, map[string]string{"skip": strconv.Itoa(skip + limit)})
+	}
+	s.json(c, out)
 }

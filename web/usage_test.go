@@ -52,7 +52,7 @@ func TestUsageIsToldToWhoTookPart(t *testing.T) {
 	for _, bad := range []string{"?from=x", "?before=1.5", "?model=none"} {
 		call{bad, "GET", api.Uses + bad, token, nil, 400, []string{"seconds since 1970"}, nil, nil}.run(t, n.Handler)
 	}
-	call{"nobody signed in", "GET", api.Uses, "", nil, 403, nil, nil, nil}.run(t, n.Handler)
+	call{"nobody signed in", "GET", api.Uses, "", nil, 401, nil, nil, nil}.run(t, n.Handler)
 	call{"no model", "GET", api.Watch, token, nil, 404, nil, nil, nil}.run(t, n.Handler)
 	call{"no such model", "GET", api.Watch + "?model=" + string(ledger.NewModelID(ledger.Credit, ledger.NewCommandID())), token, nil, 404, nil, nil, nil}.run(t, n.Handler)
 }

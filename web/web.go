@@ -5,8 +5,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -26,6 +22,7 @@ import (
 	"manx/storage/wraps"
 	"manx/web/api"
 	"manx/web/index"
+	"manx/web/oidc"
 	"manx/web/ui"
 )
 
@@ -56,7 +53,7 @@ type Pool interface {
 	WriteMetrics(w io.Writer) error
 }
 
-// A Node is what the interface serves. All fields are needed.
+// A Node is what the interface serves. All fields are needed but Staff and the rates.
 type Node struct {
 	Genesis  ledger.Genesis
 	Kind     string // of ledger, as NetworkInfo.Ledger says it
@@ -71,19 +68,26 @@ type Node struct {
 	Ready    func(ctx context.Context) error
 	Log      *slog.Logger
 	Quota    int64 // bytes a party may store
+
+	Staff      *oidc.Issuers // where organisations' staff may sign in; nil: nowhere
+	PerSession Rate          // of requests; zero is a default for uploads at full speed
+	PerAddress Rate          // of requests without a session
 }
 
 type server struct {
 	Node
-	mu     sync.Mutex
-	opened map[ledger.CommandID]ledger.Time // session commands seen, until they end
-	used   map[ledger.PartyID]int64         // bytes stored
+	bySession, byAddress *limiter
+
+	mu    sync.Mutex
+	doing map[string]struct{}      // Idempotency-Keys of requests under way, with their party
+	used  map[ledger.PartyID]int64 // bytes stored
 }
 
-// New returns the handler of a node.
+// New returns the handler of a node, which is a *gin.Engine.
 func New(n Node) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
-	s := &server{Node: n, opened: map[ledger.CommandID]ledger.Time{}, used: map[ledger.PartyID]int64{}}
+	s := &server{Node: n, doing: map[string]struct{}{}, used: map[ledger.PartyID]int64{},
+		bySession: newLimiter("session", n.PerSession.or(sessionRate)), byAddress: newLimiter("address", n.PerAddress.or(addressRate))}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.ContextWithFallback = true
@@ -95,24 +99,43 @@ func New(n Node) http.Handler {
 			portal.ServeHTTP(c.Writer, c.Request)
 			return
 		}
-		s.fail(c, notice.New(notice.NotFound, "there is nothing at this address", "the interface is described in docs/api.md"))
+		if s.address(c); !c.IsAborted() {
+			s.fail(c, notice.New(notice.NotFound, "there is nothing at this address", "the interface is described at "+api.Reference))
+		}
+	})
+	r.NoMethod(s.address, func(c *gin.Context) {
+		s.failWith(c, http.StatusMethodNotAllowed, notice.New(notice.Invalid, "this address does not take that method", "the interface is described at "+api.Reference))
 	})
 	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", s.ready)
 	r.GET("/metrics", s.metrics)
-	r.GET(api.Network, s.network)
-	r.POST(api.Sessions, s.openSession)
-	r.POST(api.Commands, s.submit)
-	r.POST(api.Admissions, s.admit)
-	r.POST(wrapsRoute, s.wraps)
+
+	open := r.Group("", s.address)
+	open.GET(api.Document, s.document)
+	open.GET(api.Reference, reference)
+	open.GET(api.Reference+"/:file", s.referenceFile)
+	open.GET(api.Network, s.network)
+	open.POST(api.Sessions, s.openSession)
+	open.POST(api.Commands, s.submit)
+	open.GET(api.Commands+"/:id", s.applied)
+	open.POST(api.Admissions, s.admit)
+	open.POST(wrapsRoute, s.wraps)
+	open.PUT(api.Staff, s.setStaff)
+	open.POST(api.Staff+"/:party/sign-ins", s.beginStaff)
+	open.POST(api.StaffSessions, s.endStaff)
 
 	r.GET(api.State, s.state) // needs a session but for public keys
 
 	in := r.Group("", s.session)
+	in.GET(api.Sessions, s.sessions)
+	in.DELETE(api.Sessions+"/:session", s.endSession)
+	in.GET(api.Staff, s.staff)
 	in.GET(api.Events, s.events)
-	in.POST(api.Faucet, s.faucet)
-	in.POST(api.Tickets, s.ticket)
-	in.GET(api.Workers, func(c *gin.Context) { c.JSON(http.StatusOK, s.Pool.Status()) })
+	in.GET(api.Jobs+"/:job", s.job)
+	in.GET(api.Jobs+"/:job/events", s.jobEvents)
+	in.POST(api.Faucet, s.once(s.faucet))
+	in.POST(api.Tickets, s.once(s.ticket))
+	in.GET(api.Workers, func(c *gin.Context) { s.json(c, s.Pool.Status()) })
 	in.GET(api.Mine+"/:word", s.mine)
 	in.GET(api.Movements, s.statement)
 	in.GET(api.Models, s.all("model"))
@@ -127,47 +150,6 @@ func New(n Node) http.Handler {
 	in.GET(api.Nodes+"/:node/blobs/:cid", s.getBlob)
 	in.DELETE(api.Nodes+"/:node/blobs/:cid", s.deleteBlob)
 	return r
-}
-
-const (
-	requestKey = "request"
-	partyKey   = "party"
-	wrapsRoute = api.Organisations + "/:party/wraps"
-)
-
-// request names the request, bounds its body, logs it and turns a panic into a
-// problem. It logs the route, never the values in it.
-func (s *server) request(c *gin.Context) {
-	id := make([]byte, 8)
-	_, _ = rand.Read(id)
-	c.Set(requestKey, hex.EncodeToString(id))
-	c.Header("X-Request-ID", c.GetString(requestKey))
-	c.Header("X-Content-Type-Options", "nosniff")
-	c.Header("Cache-Control", "no-store")
-	limit := int64(storage.MaxBlob + 1)
-	if c.FullPath() == wrapsRoute {
-		limit = wraps.MaxRequest + 1
-	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
-	began := time.Now()
-	defer func() {
-		if p := recover(); p != nil {
-			s.fail(c, fmt.Errorf("panic: %v", p))
-		}
-		s.Log.DebugContext(c, "request", slog.String("id", c.GetString(requestKey)), slog.String("method", c.Request.Method),
-			slog.String("route", c.FullPath()), slog.Int("status", c.Writer.Status()), slog.Duration("took", time.Since(began)))
-	}()
-	c.Next()
-}
-
-// fail answers with err's notice and logs what it hides.
-func (s *server) fail(c *gin.Context, err error) {
-	p := api.ProblemOf(err, c.GetString(requestKey))
-	if p.Status == http.StatusInternalServerError {
-		s.Log.ErrorContext(c, "request failed", slog.String("id", p.RequestID), slog.String("route", c.FullPath()), slog.Any("error", err))
-	}
-	c.Header("Content-Type", "application/problem+json")
-	c.AbortWithStatusJSON(p.Status, p)
 }
 
 func (s *server) ready(c *gin.Context) {
@@ -193,7 +175,7 @@ func (s *server) network(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, api.NetworkInfo{Genesis: s.Genesis, Now: now, Nodes: len(s.Stores), Ledger: s.Kind, Version: s.Version})
+	s.json(c, api.NetworkInfo{Genesis: s.Genesis, Now: now, Nodes: len(s.Stores), Ledger: s.Kind, Version: s.Version})
 }
 
 // now returns contract time.
@@ -210,19 +192,6 @@ func (s *server) now(ctx context.Context) (ledger.Time, error) {
 		return 0, fmt.Errorf("contract time: %w", err)
 	}
 	return clock.Now, nil
-}
-
-// command reads a signed command from the body.
-func (s *server) command(c *gin.Context) (ledger.Command, bool) {
-	cmd, err := ledger.ReadCommand(c.Request.Body)
-	if err == nil && cmd.Network != s.Genesis.ID() {
-		err = ledger.ErrCommand
-	}
-	if err != nil {
-		s.fail(c, notice.Because(err, notice.Invalid, "the body is not a command for this network", "use the manx command line of this network's version"))
-		return cmd, false
-	}
-	return cmd, true
 }
 
 func (s *server) submit(c *gin.Context) {
@@ -242,7 +211,17 @@ func (s *server) submit(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, api.Submitted{Height: h})
+	out := api.Submitted{Height: h}
+	status := http.StatusOK
+	if cmd.Name == (ledger.RequestJob{}).Command() {
+		var b ledger.RequestJob
+		if ledger.Decode(cmd.Body, &b) == nil { // the ledger has read it
+			out.Job = ledger.NewJobID(ledger.VerticalOf(b.Model), cmd.ID)
+			c.Header("Location", api.Jobs+"/"+string(out.Job))
+			status = http.StatusAccepted
+		}
+	}
+	c.JSON(status, out)
 }
 
 func (s *server) admit(c *gin.Context) {
@@ -277,105 +256,22 @@ func (s *server) wraps(c *gin.Context) {
 	c.Data(http.StatusOK, "application/octet-stream", answer)
 }
 
-// openSession trades a command signed by a party's current key for a token. A
-// command opens one session only.
-func (s *server) openSession(c *gin.Context) {
-	cmd, ok := s.command(c)
-	if !ok {
-		return
-	}
-	now, err := s.now(c)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	refused := notice.New(notice.Denied, "this party could not be recognised by its signature", "register it with `manx keys new`, or recover it with `manx keys recover`")
-	party, err := s.party(c, cmd.Author)
-	if err != nil || cmd.Name != (api.OpenSession{}).Command() || cmd.NotAfter < now || cmd.NotAfter > now+600 || !cmd.SignedBy(party.Key) {
-		s.fail(c, refused)
-		return
-	}
-	s.mu.Lock()
-	_, again := s.opened[cmd.ID]
-	for id, until := range s.opened {
-		if until < now {
-			delete(s.opened, id)
-		}
-	}
-	s.opened[cmd.ID] = cmd.NotAfter
-	s.mu.Unlock()
-	if again {
-		s.fail(c, refused)
-		return
-	}
-	token, until, err := s.Index.OpenSession(c, cmd.Author, time.Now())
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, api.Session{Token: token, Expires: ledger.Time(until.Unix())})
-}
-
-func (s *server) party(ctx context.Context, id ledger.PartyID) (p ledger.Party, err error) {
-	if err := ledger.CheckID(id, "p"); err != nil {
-		return p, err
-	}
-	if o, ok := s.Genesis.Organisation(id); ok {
-		return ledger.Party{ID: o.ID, Role: ledger.Governor, Name: o.Name, Key: o.Key, Sealing: o.Sealing}, nil
-	}
-	b, err := s.Ledger.Read(ctx, ledger.KeyOf(id))
-	if err != nil {
-		return p, err
-	}
-	return p, json.Unmarshal(b, &p)
-}
-
-// session requires a bearer token.
-func (s *server) session(c *gin.Context) {
-	token, ok := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
-	if !ok {
-		c.Header("WWW-Authenticate", "Bearer")
-		s.fail(c, notice.New(notice.Denied, "this address needs a session", "sign in first: any `manx` command does it"))
-		return
-	}
-	p, err := s.Index.Session(c, token, time.Now())
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	c.Set(partyKey, p)
-}
-
-func caller(c *gin.Context) ledger.PartyID {
-	p, _ := c.MustGet(partyKey).(ledger.PartyID)
-	return p
-}
-
-func (s *server) faucet(c *gin.Context) {
+func (s *server) faucet(c *gin.Context) (any, error) {
 	a, err := s.Clerk.Give(c, caller(c))
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, gin.H{"amount": a})
+	return gin.H{"amount": a}, err
 }
 
 // ticket lets a registered worker, or a holder of shares, reach the queue.
-func (s *server) ticket(c *gin.Context) {
+func (s *server) ticket(c *gin.Context) (any, error) {
 	p, err := s.party(c, caller(c))
 	if err == nil && p.Role != ledger.Worker && p.Role != ledger.Holder {
 		err = notice.New(notice.Denied, "only a worker takes jobs from the queue", "`manx worker run` registers one")
 	}
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
 	t, err := s.Clerk.Ticket(c, p.ID)
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	c.JSON(http.StatusOK, api.Ticket{Text: t})
+	return api.Ticket{Text: t}, err
 }
 
 func (s *server) receipt(c *gin.Context) {
@@ -389,16 +285,5 @@ func (s *server) receipt(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.Data(http.StatusOK, "application/json", b)
-}
-
-func readBody(c *gin.Context, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(c.Request.Body, limit+1))
-	if err != nil {
-		return nil, notice.Because(err, notice.Invalid, "the request's body ended early or is too long", "send it again")
-	}
-	if int64(len(b)) > limit {
-		return nil, notice.New(notice.Invalid, fmt.Sprintf("the request's body is over %d bytes", limit), "send less at once")
-	}
-	return b, nil
+	s.data(c, "application/json; charset=utf-8", b)
 }

@@ -70,7 +70,7 @@ func (c call) run(t *testing.T, h http.Handler) *httptest.ResponseRecorder {
 	if w.Header().Get("X-Request-ID") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%s: no request id, or content may be sniffed", c.name)
 	}
-	if w.Code >= 400 && w.Code != http.StatusMethodNotAllowed && c.method != http.MethodHead {
+	if w.Code >= 400 && c.method != http.MethodHead {
 		problem(t, c.name, w)
 	}
 	return w
@@ -143,11 +143,11 @@ func TestAddresses(t *testing.T) {
 		{"nowhere deep", "GET", "/../../etc/passwd", mine, nil, 404, []string{"not-found"}, []string{"root:"}, nil},
 		{"wrong method", "DELETE", api.Network, "", nil, 405, nil, nil, nil},
 
-		{"state without a session", "GET", key(ledger.KeyOf(coin)), "", nil, 403, []string{"denied", "session"}, nil, map[string]string{"Www-Authenticate": "Bearer"}},
-		{"state with a made-up session", "GET", key(ledger.KeyOf(coin)), strings.Repeat("0", 64), nil, 403, []string{"unknown or has ended"}, nil, nil},
+		{"state without a session", "GET", key(ledger.KeyOf(coin)), "", nil, 401, []string{"denied", "session"}, nil, map[string]string{"Www-Authenticate": "Bearer"}},
+		{"state with a made-up session", "GET", key(ledger.KeyOf(coin)), strings.Repeat("0", 64), nil, 401, []string{"unknown or has ended"}, nil, nil},
 		{"state", "GET", key(ledger.KeyOf(coin)), mine, nil, 200, []string{string(me.Party())}, nil, nil},
 		{"a party's public keys without a session", "GET", key(ledger.KeyOf(me.Party())), "", nil, 200, []string{"age1"}, nil, nil},
-		{"a key that only looks like a party's", "GET", key("health/coin/p/" + ledger.KeyOf(coin)), "", nil, 403, nil, nil, nil},
+		{"a key that only looks like a party's", "GET", key("health/coin/p/" + ledger.KeyOf(coin)), "", nil, 401, nil, nil, nil},
 		{"absent state", "GET", key("health/rec/0"), mine, nil, 404, []string{"nothing of that name"}, nil, nil},
 		{"no key", "GET", api.State, mine, nil, 400, []string{"invalid"}, nil, nil},
 		{"a long key", "GET", key(ledger.Key(strings.Repeat("k", 301))), mine, nil, 400, []string{"invalid"}, nil, nil},
@@ -157,14 +157,14 @@ func TestAddresses(t *testing.T) {
 		{"a list of another word", "GET", api.Mine + "/p", mine, nil, 400, []string{"lists are"}, nil, nil},
 		{"a list of too many", "GET", api.Mine + "/coin?limit=501", mine, nil, 400, []string{"1 to 500"}, nil, nil},
 		{"a list before nothing", "GET", api.Mine + "/coin?before=-1", mine, nil, 400, nil, nil, nil},
-		{"a list without a session", "GET", api.Mine + "/coin", "", nil, 403, nil, []string{string(coin)}, nil},
+		{"a list without a session", "GET", api.Mine + "/coin", "", nil, 401, nil, []string{string(coin)}, nil},
 		{"my movements", "GET", api.Movements, mine, nil, 200, []string{string(coin), "issued"}, nil, nil},
 		{"another's movements", "GET", api.Movements, yours, nil, 200, []string{`"movements":[]`}, []string{string(coin), string(me.Party())}, nil},
 		{"movements after nothing", "GET", api.Movements + "?after=-1", mine, nil, 400, []string{"height"}, nil, nil},
-		{"movements without a session", "GET", api.Movements, "", nil, 403, nil, []string{string(coin)}, nil},
+		{"movements without a session", "GET", api.Movements, "", nil, 401, nil, []string{string(coin)}, nil},
 		{"models", "GET", api.Models, mine, nil, 200, []string{"items"}, nil, nil},
 		{"events from nowhere", "GET", api.Events + "?from=x", mine, nil, 400, []string{"height"}, nil, nil},
-		{"events without a session", "GET", api.Events, "", nil, 403, nil, nil, nil},
+		{"events without a session", "GET", api.Events, "", nil, 401, nil, nil, nil},
 
 		{"no command", "POST", api.Commands, "", []byte("{}"), 400, []string{"not a command"}, nil, nil},
 		{"no JSON", "POST", api.Commands, "", []byte("\x00\xff"), 400, []string{"not a command"}, nil, nil},
@@ -182,10 +182,10 @@ func TestAddresses(t *testing.T) {
 		{"a ticket for a patient", "POST", api.Tickets, mine, nil, 403, []string{"only a worker"}, []string{"a ticket"}, nil},
 		{"a ticket for a worker", "POST", api.Tickets, works, nil, 200, []string{"a ticket"}, nil, nil},
 		{"test MAN", "POST", api.Faucet, mine, nil, 200, []string{`"amount":"100"`}, nil, nil},
-		{"test MAN for nobody", "POST", api.Faucet, "", nil, 403, nil, nil, nil},
+		{"test MAN for nobody", "POST", api.Faucet, "", nil, 401, nil, nil, nil},
 		{"a receipt of no job", "GET", api.Receipts + "/nonsense", mine, nil, 400, []string{"not the id of a job"}, nil, nil},
 		{"no receipt", "GET", api.Receipts + "/" + job, mine, nil, 404, []string{"no receipt yet"}, nil, nil},
-		{"a receipt without a session", "GET", api.Receipts + "/" + job, "", nil, 403, nil, nil, nil},
+		{"a receipt without a session", "GET", api.Receipts + "/" + job, "", nil, 401, nil, nil, nil},
 
 		{"no such organisation", "POST", api.Organisations + "/nobody/wraps", "", []byte("{}"), 404, []string{"no release service"}, nil, nil},
 		{"no request", "POST", api.Organisations + "/" + org + "/wraps", "", []byte("[]"), 400, []string{"not a well-formed request"}, nil, nil},
@@ -237,7 +237,7 @@ func TestBlobs(t *testing.T) {
 		{"absent", "GET", at(0, blob), mine, nil, 404, []string{"not-found"}, nil, nil},
 		{"has none", "HEAD", at(0, blob), mine, nil, 404, nil, nil, nil},
 		{"delete nothing", "DELETE", at(0, blob), mine, nil, 204, nil, nil, nil},
-		{"put without a session", "PUT", at(0, blob), "", blob, 403, nil, nil, nil},
+		{"put without a session", "PUT", at(0, blob), "", blob, 401, nil, nil, nil},
 		{"put under another name", "PUT", at(0, []byte("other")), mine, blob, 422, []string{"integrity", "digest in its address"}, nil, nil},
 		{"put too much", "PUT", at(0, big), mine, big, 400, []string{"invalid", "bytes"}, nil, nil},
 		{"no such node", "PUT", at(6, blob), mine, blob, 404, []string{"no such storage node"}, nil, nil},
@@ -251,7 +251,7 @@ func TestBlobs(t *testing.T) {
 		{"half a range", "GET", at(0, blob) + "?offset=7", yours, nil, 400, []string{"no range"}, nil, nil},
 		{"no range", "GET", at(0, blob) + "?offset=-1&length=9999999999", yours, nil, 400, []string{"no range"}, nil, nil},
 		{"has", "HEAD", at(0, blob), yours, nil, 200, nil, nil, nil},
-		{"get without a session", "GET", at(0, blob), "", nil, 403, nil, []string{"sealed bytes"}, nil},
+		{"get without a session", "GET", at(0, blob), "", nil, 401, nil, []string{"sealed bytes"}, nil},
 		{"another's to delete", "DELETE", at(0, blob), yours, nil, 403, []string{"only the party that stored"}, nil, nil},
 		{"still there", "GET", at(0, blob), mine, nil, 200, []string{"sealed bytes"}, nil, nil},
 		{"another puts it too", "PUT", at(0, blob), yours, blob, 201, nil, nil, nil},
@@ -449,7 +449,7 @@ func FuzzRequest(f *testing.F) {
 		if w.Code == 500 {
 			t.Fatalf("%s %q?%q gives %s", method, path, query, w.Body)
 		}
-		if w.Code >= 400 && w.Code != 405 && method != http.MethodHead && w.Header().Get("Content-Type") == "application/problem+json" {
+		if w.Code >= 400 && method != http.MethodHead && w.Header().Get("Content-Type") == "application/problem+json" {
 			problem(t, path, w)
 		}
 		_, _ = io.Copy(io.Discard, w.Body)

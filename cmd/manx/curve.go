@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"manx/ml"
 	"manx/ml/lungsurvival"
 	"manx/privacy/notice"
 )
@@ -45,14 +46,30 @@ func modelCurve(t *terminal) *cobra.Command {
 				return err
 			}
 			t.say(map[string]any{"ok": true, "model": lungsurvival.Name, "curve": curve}, func(w io.Writer) {
-				fmt.Fprintln(w, "days\tsurvive\t95% interval of the curve")
-				for _, p := range curve {
-					fmt.Fprintf(w, "%.0f\t%.0f%%\t%.0f%% to %.0f%%\n", p.Time, 100*p.Survival, 100*p.Low, 100*p.High)
-				}
+				writeCurve(w, "days", curve)
 				fmt.Fprintln(w, "\nOf patients treated before 1994, as a group: not when one of them dies. Research software, not a medical device.")
 			})
 			return nil
 		}}
+}
+
+// Rows and cells of a curve that is drawn in a terminal.
+const curveRows, curveWide = 20, 40
+
+// writeCurve lists a curve and draws it: full to the lower bound, dark to the share,
+// light to the upper bound.
+func writeCurve(w io.Writer, unit string, all []ml.SurvivalPoint) {
+	fmt.Fprintf(w, "%s\tshare\t95%% interval\t0%%%*s\n", unit, curveWide-2, "100%")
+	every := (len(all) + curveRows - 1) / curveRows
+	for i, p := range all {
+		if i%every != 0 && i != len(all)-1 {
+			continue
+		}
+		cells := func(x float64) int { return int(math.Round(x * curveWide)) }
+		low, at, high := cells(p.Low), cells(p.Survival), cells(p.High)
+		fmt.Fprintf(w, "%.0f\t%.0f%%\t%.0f%% to %.0f%%\t%s%s%s\n", p.Time, 100*p.Survival, 100*p.Low, 100*p.High,
+			strings.Repeat("█", low), strings.Repeat("▓", at-low), strings.Repeat("░", high-at))
+	}
 }
 
 func known(field string) bool {

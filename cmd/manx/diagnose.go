@@ -83,6 +83,9 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 				t.say(shown, func(w io.Writer) {
 					fmt.Fprintf(w, "finding\t%s\n\t%s\nscore\t%.3f, confidence %.2f\nmodel\t%s %s on %s\npaid\t%s MAN\nreceipt\t%s\n",
 						d.Finding.English, d.Finding.Chinese, d.Finding.Score, d.Finding.Confidence, d.Model, d.Release, d.Read, d.Fee, file)
+					if d.Curve != nil {
+						writeCurve(w, d.Curve.Unit, d.Curve.Points)
+					}
 					sayMoved(w, shown.Moved)
 					switch {
 					case shown.Without != "":

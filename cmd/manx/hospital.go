@@ -25,9 +25,10 @@ func hospitalCommand(t *terminal) *cobra.Command {
 	var patience time.Duration
 	var verbose bool
 	c := &cobra.Command{Use: "hospital", Short: "The node inside a hospital's walls: train with others until stopped", Args: cobra.NoArgs,
-		Long: "Vote on trainings by the site's policy, cover rounds with the records that have a grant, and train on tables that stay\n" +
-			"where they are. It only dials out: to the exchange and to the hub that a proposal names. Its folder is hospital/ in\n" +
-			"the data folder: policy.json says what it takes part in, tables/ holds CSV files (docs/training.md shows both). It\n" +
+		Long: "Vote on trainings by the site's policy, cover rounds with the records that have a grant, and train on tables and studies\n" +
+			"that stay where they are, by this program or one of the site's own. It only dials out: to the exchange and to the hub\n" +
+			"that a proposal names. Its folder is hospital/ in the data folder: policy.json says what it takes part in, tables/ holds\n" +
+			"CSV files, studies/ DICOM or pictures that a table names, trainers/ programs (docs/training.md shows all of it). It\n" +
 			"coordinates the trainings that this party proposed. While it runs, `manx train` with the same data folder is\n" +
 			"carried out by it.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,7 +44,11 @@ func hospitalCommand(t *terminal) *cobra.Command {
 				if _, err := training.ReadPolicy(dir); err != nil {
 					return err
 				}
-				h := &training.Hospital{Party: p, Dir: dir, Patience: patience, Show: t.progressed}
+				self, err := os.Executable()
+				if err != nil {
+					return fmt.Errorf("find own binary: %w", err)
+				}
+				h := &training.Hospital{Party: p, Dir: dir, Launcher: []string{self, "worker", "confine"}, Patience: patience, Show: t.progressed}
 				if verbose {
 					h.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +20,9 @@ import (
 )
 
 func trainCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "train", Short: "One model of several hospitals: propose, join, status, stop, release",
+	c := &cobra.Command{Use: "train", Short: "One model of several hospitals: propose, join, status, stop, contribute, release",
 		Long: "Hospitals train one model together, and each keeps its records: what leaves is masked, and only sums are seen. Each\nrecord takes part by its owner's grant, which spends its privacy budget for the whole training. `manx hospital` does\nthe work."}
-	c.AddCommand(trainPropose(t), trainJoin(t), trainStatus(t), trainStop(t), trainRelease(t))
+	c.AddCommand(trainPropose(t), trainJoin(t), trainStatus(t), trainStop(t), trainContribute(t), trainRelease(t))
 	return c
 }
 
@@ -50,10 +51,11 @@ func (t *terminal) order(ctx context.Context, o training.Order) (a training.Answ
 func trainPropose(t *terminal) *cobra.Command {
 	var with, users []string
 	var body ledger.ProposeTraining
-	var kind, from string
+	var from, judge, by, shares string
+	var rows []byte
 	var own, days, hours float64
 	c := &cobra.Command{Use: "propose RECIPE.json", Short: "Ask hospitals to train a model together; you coordinate", Args: cobra.ExactArgs(1),
-		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md). Every site votes; with\n--quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
+		Long: "RECIPE.json says model, schema, units, coding of the label, steps and noise (docs/training.md), and so whether records are\ncharts or de-identified studies. Every site votes; with --quorum of them rounds begin, which `manx hospital` carries out. What it costs a record in privacy follows from noise\nand rounds, is shown before the vote, and is paid from each record's budget.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, list := range []struct {
 				in []string
@@ -70,14 +72,6 @@ func trainPropose(t *terminal) *cobra.Command {
 			if !(own >= 0 && own <= 100) || !(hours > 0 && hours <= 24*365) || !(days > 0 && days <= 366) || hours >= 24*days {
 				return usage{errors.New("--own is 0 to 100 percent, --hours and --days are above 0, and the vote ends before the training does")}
 			}
-			switch kind {
-			case "chart":
-				body.Kind = ledger.Chart
-			case "study":
-				body.Kind = ledger.Deidentified
-			default:
-				return usage{errors.New("--kind is chart or study")}
-			}
 			body.Own, body.Voting, body.Until = uint32(own*ledger.WholeShare/100), ledger.Time(hours*3600), ledger.Time(days*86400)
 			raw, err := readInput(args[0])
 			if err != nil {
@@ -90,6 +84,17 @@ func trainPropose(t *terminal) *cobra.Command {
 			if body.Quorum == 0 {
 				body.Quorum = max(ledger.MinTrainingSites, 2*len(body.Sites)/3+1)
 			}
+			if err := computing(&r, shares, body.Sites); err != nil {
+				return err
+			}
+			if judge != "" {
+				if rows, err = readInput(judge); err != nil {
+					return err
+				}
+				if err := r.SetJudge(by, rows); err != nil {
+					return err
+				}
+			}
 			if err := r.Propose(&body); err != nil {
 				return err
 			}
@@ -98,7 +103,7 @@ func trainPropose(t *terminal) *cobra.Command {
 					return err
 				}
 			}
-			a, err := t.order(cmd.Context(), training.Order{What: "propose", Proposal: &body})
+			a, err := t.order(cmd.Context(), training.Order{What: "propose", Proposal: &body, Judge: rows})
 			if err != nil {
 				return err
 			}
@@ -112,13 +117,15 @@ func trainPropose(t *terminal) *cobra.Command {
 	f.StringArrayVar(&with, "with", nil, "PartyID of a hospital; three at least, yourself too where you take part")
 	f.StringVar(&body.Title, "title", "", "what it is about, in a line that everybody on the ledger can read")
 	f.StringVar(&body.Hub, "hub", "", "host:port of the hub where sites and coordinator meet: `manx party hub`")
-	f.StringVar(&kind, "kind", "chart", "what the records are: chart, or study (de-identified)")
 	f.IntVar(&body.Rounds, "rounds", 30, "rounds that may be opened")
 	f.IntVar(&body.Quorum, "quorum", 0, "sites that a round needs (default: more than two thirds)")
 	f.IntVar(&body.Minimum, "minimum", 20, "the fewest records that a site takes part with")
 	f.StringArrayVar(&users, "user", nil, "PartyID of who may ask for the model; none: whoever you serve")
 	f.BoolVar(&body.Export, "export", false, "the model may leave the training and be published, once a quorum assents")
 	f.Float64Var(&own, "own", 10, "percent of what the model earns that is yours; the rest is the sites'")
+	f.StringVar(&shares, "bounded", "auto", "rounds on shares, where an update beyond its bound is in no sum: yes, no, or auto, for models of at most 10000 parameters; the first four hospitals compute, or those that the recipe names")
+	f.StringVar(&judge, "judge", "", "CSV file of rows that every hospital may see, at most 500: what each contributes is measured on them, on shares")
+	f.StringVar(&by, "judge-by", training.ByShapley, "what the hospitals share by where there is a judge: shapley, or leave-one-out")
 	f.StringVar(&from, "from", "", "go on from another training's last version: its id")
 	f.Float64Var(&hours, "hours", 24, "how long sites may vote")
 	f.Float64Var(&days, "days", 30, "how long the training may last")
@@ -126,6 +133,26 @@ func trainPropose(t *terminal) *cobra.Command {
 		_ = c.MarkFlagRequired(name)
 	}
 	return c
+}
+
+// computing has a recipe's rounds on shares, where they are to be and can.
+func computing(r *training.Recipe, shares string, sites []ledger.PartyID) error {
+	switch shares {
+	case "no":
+		r.Bounded = nil
+		return nil
+	case "yes", "auto":
+	default:
+		return usage{errors.New("--bounded is yes, no or auto")}
+	}
+	if len(r.Bounded) > 0 {
+		return nil
+	}
+	if shares == "auto" && !r.SmallEnough(sites) {
+		return nil
+	}
+	r.Bounded = training.Computing(sites)
+	return nil
 }
 
 // goOn makes a proposal begin with the last version of another training.
@@ -139,8 +166,11 @@ func (t *terminal) goOn(ctx context.Context, from string, body *ledger.ProposeTr
 		return err
 	}
 	old := a.Status[0]
-	if len(old.Versions) == 0 || old.Model.Parameters != body.Model.Parameters {
+	if len(old.Versions) == 0 || old.Model.Kind != body.Model.Kind || old.Model.Parameters != body.Model.Parameters {
 		return notice.New(notice.Invalid, "that training has no version of this model", "name one that has: `manx train status`")
+	}
+	if !reflect.DeepEqual(old.Columns, body.Columns) || !reflect.DeepEqual(old.Label, body.Label) {
+		return notice.New(notice.Invalid, "that training read other columns, units or codes than this recipe", "take its schema: `manx train status`; a model of another schema begins anew")
 	}
 	body.From, body.Start = ledger.TrainedFrom{Training: id, Round: old.Versions[len(old.Versions)-1].Round}, old.Last()
 	return nil
@@ -161,13 +191,16 @@ func trainJoin(t *terminal) *cobra.Command {
 	var o training.Order
 	var no bool
 	c := &cobra.Command{Use: "join TRAINING", Short: "Take part in a training with a table of yours, or say that you do not", Args: cobra.ExactArgs(1),
-		Long: "The table is a CSV file in hospital/tables of the data folder, with the schema's columns and one named record: the id of\nthe record that a row is of. It is read here first, and what does not fit is told with its place. Only rows whose\nrecord has a live grant for this training take part.",
+		Long: "The table is a CSV file in hospital/tables of the data folder, with the schema's columns (of studies, one named study: the\npath in hospital/studies) and one named record: the id of the record that a row is of. It is read here first, and what does not fit is told with its place. Only rows whose\nrecord has a live grant for this training take part.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Training, err = trainingNamed(args[0]); err != nil {
 				return err
 			}
 			if no == (o.Table != "") {
 				return usage{errors.New("give --table FILE, or --no")}
+			}
+			if no && o.Trainer != "" {
+				return usage{errors.New("a trainer takes part with a table")}
 			}
 			o.What = map[bool]string{true: "decline", false: "join"}[no]
 			if _, err := t.order(cmd.Context(), o); err != nil {
@@ -183,7 +216,10 @@ func trainJoin(t *terminal) *cobra.Command {
 			return nil
 		}}
 	c.Flags().StringVar(&o.Table, "table", "", "name of a file in hospital/tables")
+	c.Flags().StringVar(&o.Trainer, "trainer", "", "name of a program under trainers of hospital/policy.json, which makes the steps")
 	c.Flags().BoolVar(&o.Export, "export", false, "assent to the release of its model without being asked")
+	c.Flags().BoolVar(&o.Groups, "groups", false, "counts of groups of your patients, as its recipe names them, are in the sums")
+	c.Flags().BoolVar(&o.Figures, "figures", false, "publish how versions do on your own held-out records, under your name")
 	c.Flags().BoolVar(&no, "no", false, "take no part")
 	return c
 }
@@ -207,7 +243,7 @@ func trainStatus(t *terminal) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if !wait || trained(a.Status[0]) {
+				if !wait || a.Status[0].Done {
 					t.say(map[string]any{"ok": true, "trainings": listOf(a.Status)}, func(w io.Writer) { writeTrainings(w, a.Status, o.Training != "") })
 					return nil
 				}
@@ -224,11 +260,6 @@ func trainStatus(t *terminal) *cobra.Command {
 		}}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until all its rounds are over")
 	return c
-}
-
-// trained reports whether no round of a training is to come.
-func trained(s training.Status) bool {
-	return s.Stage.Over() || s.Stage == ledger.TrainingAsked || s.Round == s.Rounds && !s.Busy
 }
 
 func writeTrainings(w io.Writer, all []training.Status, whole bool) {
@@ -269,7 +300,11 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 		fmt.Fprintf(w, "site\t%s\t%s\n", p, said)
 	}
 	if s.Table != "" {
-		fmt.Fprintf(w, "here\t%s takes part\t%s for it\n", s.Table, count(s.Granted, "live grant"))
+		with := ""
+		if s.Trainer != "" {
+			with = ", by the trainer " + s.Trainer
+		}
+		fmt.Fprintf(w, "here\t%s takes part%s\t%s for it\n", s.Table, with, count(s.Granted, "live grant"))
 	}
 	if n := len(s.Versions); n > 0 {
 		v := s.Versions[n-1]
@@ -299,6 +334,39 @@ func trainStop(t *terminal) *cobra.Command {
 			}
 			t.say(map[string]any{"ok": true, "training": id}, func(w io.Writer) {
 				fmt.Fprintln(w, "no round uses your records any more; what earlier ones have made stays")
+			})
+			return nil
+		}}
+}
+
+func trainContribute(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "contribute TRAINING", Short: "What each hospital has brought to a training, and what it is to earn", Args: cobra.ExactArgs(1),
+		Long: "Where the proposal has a judge, three hospitals measure on shares, in every round, what the loss on the judge's rows is\nwithout each hospital (leave one out) and Shapley's values, and sign that; every hospital checks it and comes to the same\nparts, by which a release shares. Without a judge parts are by the rounds that a hospital's update is in.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := trainingNamed(args[0])
+			if err != nil {
+				return err
+			}
+			a, err := t.order(cmd.Context(), training.Order{What: "contribute", Training: id})
+			if err != nil {
+				return err
+			}
+			c := a.Contributions
+			t.say(map[string]any{"ok": true, "training": id, "contributions": c}, func(w io.Writer) {
+				fmt.Fprintf(w, "parts\tby %s\n", c.By)
+				for _, s := range c.Sites {
+					line := count(s.Rounds, "round")
+					if s.Refused > 0 {
+						line += fmt.Sprintf(", beyond its bound in %d", s.Refused)
+					}
+					if c.By != training.ByRounds {
+						line += fmt.Sprintf("\tleave one out %+.4f\tshapley %+.4f", s.LeaveOneOut, s.Shapley)
+					}
+					fmt.Fprintf(w, "site\t%s\t%.2f%%\t%s\n", s.Site, float64(s.Parts)/100, line)
+				}
+				if n := len(c.Missing); n > 0 {
+					fmt.Fprintf(w, "missing\tthis site has not heard what was measured in %s: the next round tells\n", count(n, "round"))
+				}
 			})
 			return nil
 		}}
@@ -335,7 +403,9 @@ func trainRelease(t *terminal) *cobra.Command {
 				if q := a.Released.Quality; q != nil {
 					fmt.Fprintf(w, "measured\tAUC %.3f, accuracy %.3f on held-out records of all sites\n", q.AUC, q.Accuracy)
 				}
-				if a.Released.Stage == ledger.TrainingReleased {
+				if a.Released.Stage == ledger.TrainingReleased && filepath.Ext(a.Released.File) != ".onnx" {
+					fmt.Fprintf(w, "released\t%s, for who has the program\n", a.Released.File)
+				} else if a.Released.Stage == ledger.TrainingReleased {
 					fmt.Fprintf(w, "publish it\tmanx model publish %s --card %s --training %s\n", a.Released.File, a.Released.Card, id)
 				} else {
 					fmt.Fprintf(w, "sites assent\tmanx train release %s --assent\n", id)

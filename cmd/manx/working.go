@@ -396,7 +396,7 @@ func confineCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			status, err := sandbox.Enter()
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(status)
+			os.Exit(status) //nolint:forbidigo // it stands for the program that it could not become
 			return nil
 		}}
 }

@@ -39,7 +39,7 @@ func TestTheDestroyerSparesWhatIsSentAgain(t *testing.T) {
 		x := open(t)
 		held, b, p := &memory.Blobs{}, []byte("evaluation keys"), indextest.Party(1)
 		ref := storage.RefOf(b)
-		token, _, err := x.OpenSession(t.Context(), p, time.Now())
+		token, _, err := x.OpenSession(t.Context(), index.Who{Party: p}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

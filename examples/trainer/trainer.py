@@ -32,6 +32,9 @@ def main():
         sys.exit("this trainer knows logistic regressions: %d parameters for %d inputs" % (inputs + 1, inputs))
     with open("examples.f32", "rb") as f:
         x = read_floats(f, n * inputs)
+    if asked.get("score"):  # how good are these parameters? a logit for each row
+        scores = [start[inputs] + sum(a * b for a, b in zip(start, x[i * inputs:(i + 1) * inputs])) for i in range(n)]
+        return answer(stdout, "scores", scores)
     with open("labels.f32", "rb") as f:
         y = read_floats(f, n)
     rng = random.Random(asked["seed"] * 1000003 + asked["round"])
@@ -46,10 +49,14 @@ def main():
                 grad[j] += error * v
             grad[inputs] += error
         w = [a - RATE * g for a, g in zip(w, grad)]
-    out = array.array("f", w)
+    answer(stdout, "parameters", w)
+
+
+def answer(stdout, what, values):
+    out = array.array("f", values)
     if sys.byteorder == "big":
         out.byteswap()
-    stdout.write(json.dumps({"manx_trainer": 1, "parameters": len(out)}).encode() + b"\n" + out.tobytes())
+    stdout.write(json.dumps({"manx_trainer": 1, what: len(out)}).encode() + b"\n" + out.tobytes())
 
 
 main()

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Measure is one measurement that a chart may hold, named and coded as the UCI
-// Heart Disease data set does (doi:10.24432/C52P4X).
+// A Measure is one measurement that a chart may hold. The first thirteen are named and
+// coded as the UCI Heart Disease data set does (doi:10.24432/C52P4X).
 type Measure struct {
 	Name    string   `json:"name"`
 	Title   string   `json:"title"` // for people
@@ -64,6 +64,8 @@ func Measures() []Measure {
 			Min: 0, Max: 3, Codes: []Code{{0, "0"}, {1, "1"}, {2, "2"}, {3, "3"}}},
 		{Name: "thal", Title: "thallium scan", Chinese: "铊扫描", Meaning: "thallium scan: 3 normal, 6 fixed defect, 7 reversible defect", Also: []string{"thallium"},
 			Min: 3, Max: 7, Codes: []Code{{3, "normal"}, {6, "fixed defect"}, {7, "reversible defect"}}},
+		{Name: "ph_ecog", Title: "performance status", Chinese: "体力状态", Meaning: "ECOG performance status by the physician: 0 fully active, 1 restricted, 2 up more than half the day, 3 in bed more than half of it, 4 bedbound", Also: []string{"ecog", "performance"},
+			Min: 0, Max: 4, Codes: []Code{{0, "fully active"}, {1, "restricted"}, {2, "up more than half the day"}, {3, "in bed more than half the day"}, {4, "bedbound"}}},
 	}
 }
 

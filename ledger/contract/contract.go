@@ -77,7 +77,7 @@ func New(g ledger.Genesis) ledger.Contract {
 			return nil, err
 		}
 		t := &txn{genesis: &g, state: s, cmd: c, written: map[ledger.Key]bool{}}
-		if err := t.put(usedKey(c.ID), []byte(mark)); err != nil {
+		if err := t.put(ledger.CommandKey(c.ID), []byte(mark)); err != nil {
 			return nil, err
 		}
 		if err := t.dispatch(); err != nil {
@@ -87,16 +87,12 @@ func New(g ledger.Genesis) ledger.Contract {
 	}
 }
 
-func usedKey(id ledger.CommandID) ledger.Key {
-	return ledger.Key("common/command/" + hex.EncodeToString(id[:]))
-}
-
 // applied reports whether exactly c was applied before; another command under
 // its id is a conflict. The mark covers the signature too.
 func applied(s ledger.State, c ledger.Command) (mark string, used bool, err error) {
 	h := sha256.Sum256(append(c.SigningBytes(), c.Sig...))
 	mark = hex.EncodeToString(h[:])
-	b, err := s.Get(usedKey(c.ID))
+	b, err := s.Get(ledger.CommandKey(c.ID))
 	switch {
 	case err != nil:
 		return "", false, err

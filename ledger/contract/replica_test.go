@@ -368,7 +368,7 @@ func TestProvedScores(t *testing.T) {
 	b := ledger.RequestJob{Model: c.Model, Subject: c.Borrower.Party(), Purpose: ledger.CreditTransaction, Fund: []ledger.CoinID{f.Fund(c.Lender, ledger.MAN(2))},
 		Fee: ledger.MAN(2), Deadline: f.World.Now() + 9000, Proof: &ledger.Proof{Confidence: 9800}}
 	j := ledger.NewJobID(ledger.Credit, f.Do(c.Lender, b))
-	g := f.Consent(c.Borrower, j, c.Record)
+	f.Consent(c.Borrower, j, c.Record)
 	drawn := f.Draw(j, f.chance.Roll(), f.workers...)
 	f.Reply(j, ledgertest.Replying(drawn[0], right), ledgertest.Replying(drawn[1], right), ledgertest.Replying(drawn[2], right))
 	f.Answer(c.Borrower, j)
@@ -378,7 +378,7 @@ func TestProvedScores(t *testing.T) {
 	// Revoked before anything is out: nobody is blamed.
 	b.Fund, b.Deadline = []ledger.CoinID{f.Fund(c.Lender, ledger.MAN(2))}, f.World.Now()+9000
 	j = ledger.NewJobID(ledger.Credit, f.Do(c.Lender, b))
-	g = f.Consent(c.Borrower, j, c.Record)
+	g := f.Consent(c.Borrower, j, c.Record)
 	drawn = f.Draw(j, f.chance.Roll(), f.workers...)
 	f.Do(drawn[0], ledgertest.Replying(drawn[0], right).Commit(j))
 	f.Do(c.Borrower, ledger.RevokeGrant{Grant: g})

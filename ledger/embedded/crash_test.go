@@ -70,54 +70,69 @@ func TestChild(t *testing.T) {
 	wait.Wait()
 }
 
+// killed runs a test of this binary in a process of its own, told its folder by an
+// environment variable, kills it once it has acknowledged so many commands, and
+// returns the ledger as it is found again, with each of them at the height it said.
+func killed(t *testing.T, child, variable string, after int) *Ledger {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+child+"$")
+	cmd.Env = append(os.Environ(), variable+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var acks []acknowledged
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for len(acks) < after && lines.Scan() {
+		if b, ok := strings.CutPrefix(lines.Text(), "ack "); ok {
+			var a acknowledged
+			if err := json.Unmarshal([]byte(b), &a); err != nil {
+				t.Fatal(err)
+			}
+			acks = append(acks, a)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if len(acks) == 0 {
+		t.Fatal("the child acknowledged nothing")
+	}
+	cfg, _ := steady(dir)
+	l, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range acks {
+		if h, err := l.Submit(t.Context(), a.Command); err != nil || h != a.Height {
+			t.Fatalf("acknowledged at height %d, now %d, %v", a.Height, h, err)
+		}
+	}
+	return l
+}
+
+// whole verifies the chain of a ledger and closes it.
+func whole(t *testing.T, l *Ledger) {
+	t.Helper()
+	if err := l.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A process is killed while it commits; every command it acknowledged is
 // there, at the height it said, and the chain verifies.
 func TestInvariant8_KilledWhileCommitting(t *testing.T) {
 	for range 3 {
-		dir, acks := t.TempDir(), []acknowledged{}
-		cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-		cmd.Env = append(os.Environ(), childFolder+"="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for n := 0; n < 100 && lines.Scan(); {
-			if b, ok := strings.CutPrefix(lines.Text(), "ack "); ok {
-				var a acknowledged
-				if err := json.Unmarshal([]byte(b), &a); err != nil {
-					t.Fatal(err)
-				}
-				acks = append(acks, a)
-				n++
-			}
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // it was killed
-		if len(acks) == 0 {
-			t.Fatal("the child acknowledged nothing")
-		}
-		cfg, _ := steady(dir)
-		l, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range acks {
-			if h, err := l.Submit(t.Context(), a.Command); err != nil || h != a.Height {
-				t.Fatalf("acknowledged at height %d, now %d, %v", a.Height, h, err)
-			}
-		}
-		if err := l.Verify(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
+		l := killed(t, "TestChild", childFolder, 100)
+		whole(t, l)
 	}
 }

@@ -1,12 +1,9 @@
 package embedded
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 
@@ -94,49 +91,9 @@ func TestManyChild(t *testing.T) {
 func TestInvariant3_8_KilledWhileSettlingMany(t *testing.T) {
 	settled := 0
 	for _, after := range []int{60, 103, 150} {
-		dir := t.TempDir()
-		cmd := exec.Command(os.Args[0], "-test.run=^TestManyChild$")
-		cmd.Env = append(os.Environ(), manyFolder+"="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var acks []acknowledged
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for len(acks) < after && lines.Scan() {
-			if b, ok := strings.CutPrefix(lines.Text(), "ack "); ok {
-				var a acknowledged
-				if err := json.Unmarshal([]byte(b), &a); err != nil {
-					t.Fatal(err)
-				}
-				acks = append(acks, a)
-			}
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // it was killed
-		cfg, _ := steady(dir)
-		l, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range acks {
-			if h, err := l.Submit(t.Context(), a.Command); err != nil || h != a.Height {
-				t.Fatalf("acknowledged at height %d, now %d, %v", a.Height, h, err)
-			}
-		}
+		l := killed(t, "TestManyChild", manyFolder, after)
 		settled += wholeSettlements(t, l)
-		if err := l.Verify(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
+		whole(t, l)
 	}
 	if settled == 0 {
 		t.Error("nothing was settled before a kill: nothing is shown")

@@ -21,10 +21,14 @@ type Algorithm struct {
 	Name     string  `json:"name"`
 	Rate     float64 `json:"rate"`               // of the server: 1 takes the mean update as it is
 	Cool     int     `json:"cool,omitempty"`     // rounds over which the rate falls to a twentieth; 0 never
+	Warm     int     `json:"warm,omitempty"`     // rounds over which the rate rises to that; 0 none
 	Proximal float64 `json:"proximal,omitempty"` // FedProx's mu, at the sites
 	Beta1    float64 `json:"beta1,omitempty"`    // FedAdam's
 	Beta2    float64 `json:"beta2,omitempty"`
 	Tau      float64 `json:"tau,omitempty"` // FedAdam's adaptivity: added to the root of the second moment
+	// Unbiased has FedAdam begin with moments of 0 and correct them for it, as Adam does
+	// (Kingma and Ba 2015, arXiv 1412.6980), in the place of a second moment of tau^2.
+	Unbiased bool `json:"unbiased,omitempty"`
 	Bounds   `json:"bounds"`
 }
 
@@ -37,8 +41,10 @@ func (a Algorithm) Check() error {
 	switch {
 	case !slices.Contains([]string{FedAvg, FedProx, FedAdam, Scaffold}, a.Name):
 		return bad("nobody knows its name")
-	case !(a.Rate > 0 && a.Rate <= 100) || a.Cool < 0:
-		return bad("its rate is not above 0 and at most 100, or it cools over no rounds")
+	case !(a.Rate > 0 && a.Rate <= 100) || a.Cool < 0 || a.Warm < 0:
+		return bad("its rate is not above 0 and at most 100, or it cools or warms over no rounds")
+	case a.Unbiased && a.Name != FedAdam:
+		return bad("only FedAdam has moments to correct")
 	case !(a.Clip > 0 && a.Clip <= 1e6):
 		return bad("it has no bound on updates, above 0 and at most a million")
 	case a.Name == FedProx && !(a.Proximal > 0 && a.Proximal <= 1e6), a.Name != FedProx && a.Proximal != 0:
@@ -69,7 +75,9 @@ func (a Algorithm) Begin(params []float64) State {
 	case FedAdam:
 		s.First, s.Second = make([]float64, len(params)), make([]float64, len(params))
 		for i := range s.Second {
-			s.Second[i] = a.Tau * a.Tau
+			if !a.Unbiased {
+				s.Second[i] = a.Tau * a.Tau
+			}
 		}
 	}
 	return s
@@ -77,6 +85,15 @@ func (a Algorithm) Begin(params []float64) State {
 
 // maxParam is the largest size of a parameter: beyond it training has diverged.
 const maxParam = 1e12
+
+// RateIn is the server's rate in a round, from 1.
+func (a Algorithm) RateIn(round int) float64 {
+	rate := a.Rate * cooled(round, a.Cool)
+	if round < a.Warm {
+		rate *= float64(round) / float64(a.Warm)
+	}
+	return rate
+}
 
 // Next returns the state after a round in which the vectors of the sites that took
 // part had this sum. sites is how many the proposal has, which SCAFFOLD divides by.
@@ -93,14 +110,17 @@ func (a Algorithm) Next(s State, sum []float64, sites int) (State, error) {
 		return State{}, failed("no site took part")
 	}
 	out := State{Round: s.Round + 1, Params: slices.Clone(s.Params), Control: slices.Clone(s.Control), First: slices.Clone(s.First), Second: slices.Clone(s.Second)}
-	rate := a.Rate * cooled(out.Round, a.Cool)
+	rate, first, second := a.RateIn(out.Round), 1.0, 1.0
+	if a.Unbiased { // rounds that measured count too: the first steps are a little shorter
+		first, second = 1-math.Pow(a.Beta1, float64(out.Round)), 1-math.Pow(a.Beta2, float64(out.Round))
+	}
 	for i, total := range sum[:size] {
 		mean := total / weight
 		switch a.Name {
 		case FedAdam:
 			out.First[i] = a.Beta1*s.First[i] + (1-a.Beta1)*mean
 			out.Second[i] = a.Beta2*s.Second[i] + (1-a.Beta2)*mean*mean
-			out.Params[i] += rate * out.First[i] / (math.Sqrt(out.Second[i]) + a.Tau)
+			out.Params[i] += rate * out.First[i] / first / (math.Sqrt(out.Second[i]/second) + a.Tau)
 		case Scaffold:
 			out.Control[i] += sum[size+i] / float64(sites)
 			out.Params[i] += rate * mean

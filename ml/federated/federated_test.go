@@ -335,6 +335,81 @@ func TestPicturesTrainAtTwoSites(t *testing.T) {
 	}
 }
 
+// FedAdam without bias makes Adam's steps.
+func TestUnbiasedFedAdamIsAdam(t *testing.T) {
+	a := Algorithm{Name: FedAdam, Rate: 0.1, Beta1: 0.9, Beta2: 0.999, Tau: 1e-8, Unbiased: true, Warm: 2, Bounds: Bounds{Clip: 1}}
+	if err := a.Check(); err != nil {
+		t.Fatal(err)
+	}
+	s := a.Begin([]float64{1})
+	want, first, second := 1.0, 0.0, 0.0
+	for step, g := range []float64{0.5, -0.25, 0.125} {
+		first, second = 0.9*first+0.1*g, 0.999*second+0.001*g*g
+		n := float64(step + 1)
+		rate := 0.1
+		if step == 0 {
+			rate = 0.05
+		}
+		want += rate * first / (1 - math.Pow(0.9, n)) / (math.Sqrt(second/(1-math.Pow(0.999, n))) + 1e-8)
+		var err error
+		if s, err = a.Next(s, []float64{2 * g, 2}, 4); err != nil || math.Abs(s.Params[0]-want) > 1e-12 {
+			t.Fatalf("step %d leads to %v, Adam's to %v (%v)", step+1, s.Params[0], want, err)
+		}
+	}
+	a.Name, a.Beta1, a.Beta2, a.Tau = FedAvg, 0, 0, 0
+	if err := a.Check(); !notice.Is(err, notice.Invalid) {
+		t.Errorf("moments of FedAvg: %v", err)
+	}
+}
+
+// Rounds of one step at three sites of different sizes are those at one site with all
+// the pictures, to rounding: weights are standardised, so no picture's gradient knows of
+// others. Over batches it is not so.
+func TestStandardRoundsAreThoseOfOnePlace(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 1))
+	var all train.Examples
+	var sites [3]train.Examples
+	for i := range 24 {
+		x := make([]float32, 64)
+		for j := range x {
+			x[j] = rng.Float32() / float32(1+i%3) // sites differ
+		}
+		all.Add(x, i%2 == 1)
+		sites[min(i%3, 1+i%2)].Add(x, i%2 == 1)
+	}
+	a := Algorithm{Name: FedAdam, Rate: 0.01, Beta1: 0.9, Beta2: 0.999, Tau: 1e-4, Unbiased: true, Bounds: Bounds{Clip: 1e3}}
+	apart := func(standard bool) (most float64) {
+		n := Network{Kind: CNN, Input: [3]int{1, 8, 8}, Hidden: []int{3, 4}, Square: true, Standard: standard, Steps: 1, Batch: 100, Rate: 1, MostRows: 100}
+		if err := n.Check(); err != nil {
+			t.Fatal(err)
+		}
+		params, err := n.Initial(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out [2]State
+		for i, m := range []*Simulation{simulation(t, n, a, sites[0], sites[1], sites[2]), simulation(t, n, a, all)} {
+			m.Measures = n.Measures
+			if out[i], err = m.Run(t.Context(), a.Begin(params), 12, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if standard != n.Measures(params) || n.Measures(out[0].Params) {
+			t.Errorf("standard %v: the first version is measured %v, the last %v", standard, n.Measures(params), n.Measures(out[0].Params))
+		}
+		for i, v := range out[0].Params {
+			most = max(most, math.Abs(v-out[1].Params[i]))
+		}
+		return most
+	}
+	if d := apart(true); d > 1e-3 {
+		t.Errorf("at three sites a parameter differs by %v", d)
+	}
+	if d := apart(false); d < 1e-2 {
+		t.Errorf("normalised over each site's batch, parameters differ by %v only", d)
+	}
+}
+
 func TestNoisyRoundsLearnAndTheirSumsAreBounded(t *testing.T) {
 	n := plane(Logistic)
 	a := Algorithm{Name: FedAvg, Rate: 2, Bounds: Bounds{Clip: 1e3}}

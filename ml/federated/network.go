@@ -24,6 +24,10 @@ type Network struct {
 	Hidden []int  `json:"hidden,omitempty"` // outputs of each hidden layer; a CNN's last is dense
 	// Square is whether units are learned squares, which run encrypted, instead of ReLU.
 	Square bool `json:"square,omitempty"`
+	// Standard has a CNN's weights standardised, and its outputs scaled by what the sites
+	// measure before the first step (train.Standard), in the place of normalising over
+	// each batch: a step over all sites is then what it would be over their rows together.
+	Standard bool `json:"standard,omitempty"`
 
 	Steps    int     `json:"steps"` // a round
 	Batch    int     `json:"batch"`
@@ -56,6 +60,8 @@ func (n Network) Check() error {
 		return bad("a table has an input of height and width 1")
 	case len(n.Hidden) > maxHidden || n.Kind == Logistic && len(n.Hidden) != 0 || n.Kind == MLP && len(n.Hidden) < 1 || n.Kind == CNN && len(n.Hidden) < 2:
 		return bad("a logistic regression has no hidden layer, an mlp at least one, a cnn at least two")
+	case n.Standard && n.Kind != CNN:
+		return bad("only a cnn's weights are standardised")
 	case n.Steps < 1 || n.Steps > 1e5 || n.Batch < 1 || n.Batch > 1e5 || !(n.Rate > 0 && n.Rate <= 100) || n.MostRows < 1:
 		return bad("steps, batch, rate and the most rows that count are above 0")
 	case !(n.Momentum >= 0 && n.Momentum < 1) || !(n.Decay >= 0 && n.Decay <= 1) || n.Cool < 0 || n.Shift < 0 || n.Shift > 64 || !(n.Jitter >= 0 && n.Jitter <= 1):
@@ -76,16 +82,19 @@ func (n Network) Check() error {
 // Layers returns the network. A CNN is ml/lungct's: convolutions of 5 x 5 with
 // stride 2, each with normalisation, an average over 2 x 2, a dense layer.
 func (n Network) Layers() (all []train.Layer) {
-	act := train.Layer(train.ReLU{})
+	act, norm := train.Layer(train.ReLU{}), train.Layer(train.BatchNorm{})
 	if n.Square {
 		act = train.Poly{}
+	}
+	if n.Standard {
+		norm = train.Standard{}
 	}
 	for i, h := range n.Hidden {
 		switch {
 		case n.Kind == CNN && i < len(n.Hidden)-1:
-			all = append(all, train.Conv{Out: h, Kernel: 5, Stride: 2, Pad: 2}, train.BatchNorm{}, act)
+			all = append(all, train.Conv{Out: h, Kernel: 5, Stride: 2, Pad: 2}, norm, act)
 		case n.Kind == CNN:
-			all = append(all, train.AveragePool{Kernel: 2}, train.Linear{Out: h}, train.BatchNorm{}, act)
+			all = append(all, train.AveragePool{Kernel: 2}, train.Linear{Out: h}, norm, act)
 		default:
 			all = append(all, train.Linear{Out: h}, act)
 		}
@@ -116,14 +125,38 @@ func (n Network) Initial(seed uint64) ([]float64, error) {
 
 // Measured returns how many of the last parameters are means and mean squares of
 // normalisations, which are measured and not learned, and how many rounds of Measure
-// end a training: one for each normalisation, since each sees what those before it
-// make.
+// end a training: one for each normalisation over batches, since each sees what those
+// before it make. With Standard it is none: see Measures.
 func (n Network) Measured() (parameters, rounds int, err error) {
 	net, err := n.untrained(0)
 	if err != nil {
 		return 0, 0, err
 	}
-	return net.Size() - net.Learned(), net.Norms(), nil
+	if net.Normalised() {
+		rounds = net.Norms()
+	}
+	return net.Size() - net.Learned(), rounds, nil
+}
+
+// Measures reports whether nothing is learned in the round that begins with these
+// parameters, because a network of Standard is measured first: so are the rounds that a
+// training begins with, one for each normalisation, and none of one that goes on from a
+// trained version. Sites and server both tell by the version.
+func (n Network) Measures(params []float64) bool {
+	if !n.Standard {
+		return false
+	}
+	net, err := n.untrained(0)
+	return err == nil && net.SetValues(params) == nil && net.Unmeasured() > 0
+}
+
+// Next returns the state after a round over sites whose vectors had this sum: what the
+// algorithm makes of it, or what was measured.
+func (n Network) Next(a Algorithm, s State, sum []float64, sites int) (State, error) {
+	if n.Measures(s.Params) {
+		return a.Measure(s, sum, sites)
+	}
+	return a.Next(s, sum, sites)
 }
 
 // Graph returns the network with these parameters.
@@ -174,7 +207,7 @@ func (s *site) Local(ctx context.Context, r Round) (Update, error) {
 	steps := train.Steps{Count: s.Steps, Batch: s.Batch, Rate: s.rate(r.Number), Adam: s.Adam, Momentum: s.Momentum, Decay: s.Decay,
 		Proximal: s.alg.Proximal, Seed: r.Seed + uint64(r.Number)<<32}
 	size, learned := s.Size(), s.net.Learned()
-	if r.Measure {
+	if r.Measure || s.net.Unmeasured() > 0 {
 		return s.measure(r)
 	}
 	own := r.Own
@@ -209,7 +242,7 @@ func (s *site) Local(ctx context.Context, r Round) (Update, error) {
 	return u, nil
 }
 
-// measure is a round of Measure.
+// measure is a round of measuring.
 func (s *site) measure(r Round) (Update, error) {
 	if err := s.net.Measure(s.set); err != nil {
 		return Update{}, err

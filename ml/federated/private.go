@@ -32,7 +32,8 @@ func (p Private) Check() error {
 
 // Sum returns what this site adds to a round: integers, the sum of the gradients of
 // the examples that were drawn, with the site's share of the noise in it. A network
-// with normalisation is refused: an example has no gradient of its own there.
+// with normalisation is refused: over batches an example has no gradient of its own,
+// and what is measured is not learned with noise.
 func (n Network) Sum(p Private, params []float64, set train.Examples) ([]int64, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -41,8 +42,8 @@ func (n Network) Sum(p Private, params []float64, set train.Examples) ([]int64, 
 	if err != nil {
 		return nil, err
 	}
-	if net.Normalised() {
-		return nil, notice.New(notice.Unsupported, "a network with batch normalisation cannot be trained with privacy for each record", "propose a logistic regression or an mlp")
+	if net.Size() > net.Learned() {
+		return nil, notice.New(notice.Unsupported, "a network with normalisation cannot be trained with privacy for each record", "propose a logistic regression or an mlp")
 	}
 	if err := net.SetValues(params); err != nil {
 		return nil, err

@@ -11,6 +11,9 @@ type Simulation struct {
 	Algorithm
 	Sites []Model
 	Seed  uint64
+	// Measures says of which versions the next round measures and does not learn; nil of
+	// none. See Network.Measures.
+	Measures func(params []float64) bool
 	// Combine makes the sum of the sites' vectors of the round after s; nil adds them.
 	Combine func(s State, vectors [][]float64) ([]float64, error)
 	own     [][]float64
@@ -36,7 +39,12 @@ func (m *Simulation) Run(ctx context.Context, s State, rounds int, each func(Sta
 		if err != nil {
 			return State{}, err
 		}
-		if s, err = m.Next(s, sum, len(m.Sites)); err != nil {
+		if m.Measures != nil && m.Measures(s.Params) {
+			s, err = m.Algorithm.Measure(s, sum, len(m.Sites))
+		} else {
+			s, err = m.Next(s, sum, len(m.Sites))
+		}
+		if err != nil {
 			return State{}, err
 		}
 		if each != nil {

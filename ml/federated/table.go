@@ -63,15 +63,41 @@ func (s Schema) Check() error {
 	if err := s.chart().Check(); err != nil {
 		return bad(err.Error())
 	}
-	if s.Label.Name == "" || len(s.Label.Negative) == 0 || len(s.Label.Positive) == 0 {
-		return bad("its label has no name, or no value for one of the two classes")
+	return s.Label.Check()
+}
+
+// Check returns nil, or a notice that names what cannot be.
+func (l Label) Check() error {
+	bad := func(what string) error {
+		return notice.New(notice.Invalid, "the proposal's label cannot be: "+what, "correct the proposal; docs/training.md lists the fields")
 	}
-	for _, p := range s.Label.Positive {
-		if code(s.Label.Negative, p) {
-			return bad("its label has one value for both classes")
+	if l.Name == "" || len(l.Negative) == 0 || len(l.Positive) == 0 {
+		return bad("it has no name, or no value for one of the two classes")
+	}
+	for _, p := range l.Positive {
+		if code(l.Negative, p) {
+			return bad("it has one value for both classes")
 		}
 	}
+	if t := l.Time; t != nil && (t.Name == "" || t.Name == l.Name || !(t.Min >= 0 && t.Min < t.Max) || math.IsInf(t.Max, 0)) {
+		return bad("its time has no name of its own, or no range from 0 or later")
+	}
 	return nil
+}
+
+// Read returns which class a cell of the label's column says; there is neither where
+// it is missing. Another coding is a complaint and its cure, without the value.
+func (l Label) Read(cell string) (positive, known bool, complaint, cure string) {
+	cell = strings.TrimSpace(cell)
+	positive = code(l.Positive, cell)
+	switch {
+	case cell == "" || cell == "?" || cell == "NA":
+		return false, false, "", ""
+	case !positive && !code(l.Negative, cell):
+		return false, false, "the label is coded otherwise than the schema says",
+			fmt.Sprintf("the schema writes %s for yes and %s for no; code the column so", strings.Join(l.Positive, " or "), strings.Join(l.Negative, " or "))
+	}
+	return positive, true, "", ""
 }
 
 func (s Schema) chart() ml.Chart {
@@ -255,15 +281,11 @@ func (s Schema) row(t *Table, cell func(string) string, line int, outside, seen 
 		}
 		whole = whole && ok
 	}
-	label := strings.TrimSpace(cell(s.Label.Name))
-	positive, negative := code(s.Label.Positive, label), code(s.Label.Negative, label)
-	switch {
-	case label == "" || label == "?" || label == "NA":
-		whole = false
-	case !positive && !negative:
-		complain(s.Label.Name, "the label is coded otherwise than the schema says",
-			fmt.Sprintf("the schema writes %s for yes and %s for no; code the column so", strings.Join(s.Label.Positive, " or "), strings.Join(s.Label.Negative, " or ")))
+	positive, known, what, cure := s.Label.Read(cell(s.Label.Name))
+	if what != "" {
+		complain(s.Label.Name, what, cure)
 	}
+	whole = whole && known
 	if err != nil || !whole {
 		return false, err
 	}

@@ -22,7 +22,7 @@ const FieldCount = 13
 // charts.
 func Schema() ml.Chart {
 	c := ml.Chart{Flags: true}
-	for _, m := range chart.Measures() {
+	for _, m := range chart.Measures()[:FieldCount] {
 		f := ml.Field{Name: m.Name, Meaning: m.Meaning, Min: m.Min, Max: m.Max, ZeroIsMissing: m.ZeroIsMissing}
 		for _, code := range m.Codes {
 			f.Codes = append(f.Codes, code.Value)

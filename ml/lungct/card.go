@@ -12,7 +12,7 @@ import (
 // r in it. Summary, precision and versions are each recipe's own.
 func Card(name string, r Results) ml.Card {
 	bootstrapped := fmt.Sprintf("; 95%% interval by bootstrap over groups, %d rounds", validation.Rounds)
-	return ml.Card{
+	c := ml.Card{
 		Format: 1, Name: name, Vertical: "health", Hash: r.Hash, Licence: "Apache-2.0 (weights and code)", Price: "3",
 		IntendedUse: []string{
 			"Research and demonstration of encrypted inference on axial chest CT of adults.",
@@ -56,6 +56,14 @@ func Card(name string, r Results) ml.Card {
 		}, r.Shipped.Metrics("all rows")...),
 		Ranges: r.Ranges,
 	}
+	for _, p := range r.Parts {
+		c.Metrics = append(c.Metrics, p.Metrics("a malignant lesion", "slices, out of fold", bootstrapped)...)
+	}
+	for k, t := range r.Calibration {
+		c.Metrics = append(c.Metrics, ml.Metric{Name: fmt.Sprintf("share with a malignant lesion, third %d by probability", k+1), Value: t.Observed,
+			Method: fmt.Sprintf("slices, out of fold; expected by the model %.4f", t.Expected)})
+	}
+	return c
 }
 
 func mean(x []float64) (m float64) {
@@ -69,7 +77,8 @@ func mean(x []float64) (m float64) {
 func Notes() []string {
 	return []string{
 		"The shipped weights were trained on all rows with the recipe and seeds that were cross-validated: with about 60 groups, those held back for a split are worth more in training, and the cross-validation is the measure of the recipe. What the weights give on those rows is no measure of accuracy.",
-		"Probabilities are not calibrated. Ranges are what the values of the graph lay in over all training rows; an encrypted run must leave room beyond them.",
+		"Probabilities are not calibrated: how far they are off is among the figures. Ranges are what the values of the graph lay in over all training rows; an encrypted run must leave room beyond them.",
+		"Of the 60 slices that were not published at 512 pixels a side 59 are malignant: if reducing them left traces, those help. Over the others alone the figures stand by themselves.",
 		"The generated phantom of the demo is in none of these figures.",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"manx/ml"
@@ -48,6 +49,10 @@ func (r Results) confirmRecord(all []slice) error {
 	again := r
 	if again.studies(all); again.GroupAUC != r.GroupAUC || again.Rule != r.Rule {
 		wrong = append(wrong, fmt.Errorf("groups as studies: AUC %v under %v, recorded %v under %v", again.GroupAUC, again.Rule, r.GroupAUC, r.Rule))
+	}
+	again.Parts, again.Calibration = nil, nil
+	if again.parts(all, slices.ContainsFunc(r.Parts, func(p validation.Part) bool { return p.Name == "site 1" })); !reflect.DeepEqual(again.Parts, r.Parts) || !slices.Equal(again.Calibration, r.Calibration) {
+		wrong = append(wrong, errors.New("parts of the slices, or the calibration, are not as recorded"))
 	}
 	if n := len(r.MemberAUC); n != r.Members || len(r.AverageAUC) != n || r.AverageAUC[n-1] != r.AUC.Value {
 		wrong = append(wrong, fmt.Errorf("networks alone %v, averages %v, all %v", r.MemberAUC, r.AverageAUC, r.AUC))

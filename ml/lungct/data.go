@@ -22,6 +22,8 @@ type slice struct {
 	group     string // pictures that look alike; about a patient each
 	test      bool   // in the published test split
 	malignant bool
+	label     string    // normal, benign or malignant
+	width     string    // of the picture as it was published, before it was reduced
 	pixels    []float32 // [Side*Side], grey in [0, 1]
 }
 
@@ -31,7 +33,7 @@ const (
 )
 
 // load reads labels.csv and the pictures it names from the folder of
-// IQ-OTH/NCCD as prepared: columns file, malignant, split and group; pictures
+// IQ-OTH/NCCD as prepared: columns file, malignant, split, group, label and source_width; pictures
 // are square 8-bit grey PNGs whose side is a multiple of Side.
 func load(dir string) ([]slice, error) {
 	root, err := os.OpenRoot(dir)
@@ -53,7 +55,7 @@ func load(dir string) ([]slice, error) {
 	for i, name := range head {
 		column[name] = i
 	}
-	for _, name := range []string{"file", "malignant", "split", "group"} {
+	for _, name := range []string{"file", "malignant", "split", "group", "label", "source_width"} {
 		if _, ok := column[name]; !ok {
 			return nil, absent(fmt.Errorf("labels.csv has no column %s", name))
 		}
@@ -74,7 +76,8 @@ func load(dir string) ([]slice, error) {
 		if err != nil {
 			return nil, absent(err)
 		}
-		s := slice{file: row[column["file"]], group: row[column["group"]], test: row[column["split"]] == "test", malignant: malignant}
+		s := slice{file: row[column["file"]], group: row[column["group"]], test: row[column["split"]] == "test", malignant: malignant,
+			label: row[column["label"]], width: row[column["source_width"]]}
 		if s.pixels, err = picture(root, s.file); err != nil {
 			return nil, absent(fmt.Errorf("picture %d: %w", len(out)+1, err))
 		}

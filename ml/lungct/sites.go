@@ -21,16 +21,17 @@ type Federation struct {
 }
 
 // Together is how lung-ct's networks are trained at hospitals: one step of every site
-// a round and Adam at the server, so that a round is a step over all sites' pictures
-// but for the normalisation, which is each site's. docs/benchmarks.md has what several
-// steps a round do: with some fifteen patients a site, they learn these by heart.
+// a round and Adam at the server, with the rates of training in one place, and weights
+// that are standardised in the place of normalisation over batches. So a round is the
+// step that it would be over all sites' pictures together.
 func Together() Federation {
-	const rounds = 320
+	const rounds = 378
 	return Federation{
-		Network: federated.Network{Kind: federated.CNN, Input: shape, Hidden: []int{8, 16, 32}, Square: true,
+		Network: federated.Network{Kind: federated.CNN, Input: shape, Hidden: []int{8, 16, 32}, Square: true, Standard: true,
 			Steps: 1, Batch: 8, Rate: 1, Shift: 4, Flip: true, Jitter: 0.2, MostRows: 1000},
-		Algorithm: federated.Algorithm{Name: federated.FedAdam, Rate: 1e-3, Cool: rounds, Beta1: 0.9, Beta2: 0.99, Tau: 1e-7, Bounds: federated.Bounds{Clip: 100}},
-		Rounds:    rounds,
+		Algorithm: federated.Algorithm{Name: federated.FedAdam, Rate: 2e-3, Warm: 30, Cool: rounds, Beta1: 0.9, Beta2: 0.999, Tau: 1e-8, Unbiased: true,
+			Bounds: federated.Bounds{Clip: 100}},
+		Rounds: rounds,
 	}
 }
 
@@ -50,7 +51,7 @@ func (f Federation) fit(ctx context.Context, rows []slice, seed uint64, rounds i
 	if err != nil {
 		return ml.Graph{}, err
 	}
-	sim := federated.Simulation{Algorithm: f.Algorithm, Seed: seed}
+	sim := federated.Simulation{Algorithm: f.Algorithm, Seed: seed, Measures: f.Network.Measures}
 	for i, set := range dealt(rows, Sites) {
 		m, err := f.Network.Bind(set, f.Algorithm)
 		if err != nil {

@@ -51,6 +51,14 @@ type Results struct {
 	GroupsMalignant  int      `json:"groups_malignant"`
 	SlicesAStudy     int      `json:"most_slices_a_study"`
 
+	// Slices by diagnosis, by the size of the published picture and by the site that has
+	// them, out of fold; intervals by bootstrap over groups.
+	Parts       []validation.Part  `json:"parts"`
+	Calibration []validation.Third `json:"calibration"`
+
+	Beside *Beside `json:"beside,omitempty"`
+	Sites  *Cost   `json:"sites,omitempty"`
+
 	// The shipped network over all rows (that it was trained on: no accuracy).
 	validation.Shipped
 	ShippedAUC float64   `json:"auc_shipped_on_its_training_rows"`
@@ -58,6 +66,32 @@ type Results struct {
 	LogitHigh  float64   `json:"logit_high"`
 	OutOfFold  []float64 `json:"out_of_fold_logits"` // a row each, in the order of labels.csv
 	FoldOfRow  []int     `json:"fold_of_row"`
+}
+
+// Beside are the figures of another recipe on the same folds.
+type Beside struct {
+	MemberAUC  []float64 `json:"auc_of_each_network"`
+	AverageAUC []float64 `json:"auc_of_the_first_networks"`
+	AUC        Interval  `json:"auc_out_of_fold"`
+	SplitAUC   Interval  `json:"auc_given_split"`
+	More       Interval  `json:"auc_out_of_fold_more"` // this recipe's minus the other's
+}
+
+// beside compares with another recipe's results.
+func (r *Results) beside(other Results, all []slice) {
+	of, n := validation.Groups(groupsOf(all))
+	ours, theirs := validation.Ranked(r.OutOfFold, positives(all)), validation.Ranked(other.OutOfFold, positives(all))
+	r.Beside = &Beside{other.MemberAUC, other.AverageAUC, other.AUC, other.SplitAUC, validation.Bootstrap(n, func(draws []float64) float64 {
+		rows := validation.PerRow(of, draws)
+		return ours(rows) - theirs(rows)
+	})}
+}
+
+// A Cost is what training a network at sites asks of each.
+type Cost struct {
+	Sites   int `json:"sites"`
+	Rounds  int `json:"rounds"`
+	Numbers int `json:"numbers_a_round"` // that a site adds to a sum
 }
 
 // CrossValidate measures the recipe on the pictures in dir: grouped 5-fold
@@ -115,7 +149,44 @@ func (r Recipe) CrossValidate(ctx context.Context, dir string, o Options, progre
 		}
 	}
 	out.studies(all)
+	out.parts(all, r.Federation != nil)
+	if f := r.Federation; f != nil {
+		params, err := f.Network.Initial(0)
+		if err != nil {
+			return out, err
+		}
+		out.Sites = &Cost{Sites, f.Rounds, f.Algorithm.Length(len(params))}
+	}
 	return out, nil
+}
+
+// parts measures parts of the slices, and sites if they are what trained.
+func (r *Results) parts(all []slice, sites bool) {
+	add := func(name string, in func(i int) bool) {
+		var at []int
+		for i := range all {
+			if in(i) {
+				at = append(at, i)
+			}
+		}
+		if len(at) > 0 {
+			r.Parts = append(r.Parts, validation.PartOf(name, at, r.OutOfFold, positives(all), groupsOf(all)))
+		}
+	}
+	for _, other := range []string{"normal", "benign"} {
+		add(other, func(i int) bool { return all[i].label == other })
+		add(other+" and malignant", func(i int) bool { return all[i].label == other || all[i].malignant })
+	}
+	add("malignant", func(i int) bool { return all[i].malignant })
+	add("published at 512 pixels", func(i int) bool { return all[i].width == "512" })
+	add("published at other sizes", func(i int) bool { return all[i].width != "512" })
+	if sites {
+		at := validation.Folds(groupsOf(all), positives(all), Sites)
+		for k := range Sites {
+			add(fmt.Sprintf("site %d", k+1), func(i int) bool { return at[i] == k })
+		}
+	}
+	r.Calibration = validation.Thirds(r.OutOfFold, positives(all))
 }
 
 // alone measures each member of the networks of every fold by itself, and the

@@ -10,6 +10,7 @@ import (
 	"manx/ledger/ledgertest"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
+	"manx/ml/pool/pooltest"
 	"manx/privacy"
 	he "manx/privacy/ckks"
 	"manx/storage"
@@ -25,7 +26,7 @@ func TestACanaryIsAJobLikeOthers(t *testing.T) {
 	chance := s.Chance(8)
 	workers := []*pool.Worker{s.staked(), s.staked()}
 	for _, w := range workers {
-		w.Engine = crooked{w.Engine}
+		w.Engine = crooked(w.Engine)
 	}
 
 	real := s.AskingProof(s.patient, s.model, s.record, ledger.Proof{Replicas: 2})
@@ -83,26 +84,14 @@ func (s *scene) size(r storage.Ref) int64 {
 }
 
 // crooked evaluates right and says something else, the same in every process.
-type crooked struct{ pool.Engine }
-
-func (c crooked) Load(ctx context.Context, plan []byte) (pool.Program, error) {
-	p, err := c.Engine.Load(ctx, plan)
-	return crookedProgram{p}, err
-}
-
-type crookedProgram struct{ pool.Program }
-
-func (c crookedProgram) Bind(ctx context.Context, keys io.Reader) (pool.Evaluator, error) {
-	e, err := c.Program.Bind(ctx, keys)
-	return crookedEvaluator{e}, err
-}
-
-type crookedEvaluator struct{ pool.Evaluator }
-
-func (c crookedEvaluator) Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
-	if err := c.Evaluator.Evaluate(ctx, in, out, progress); err != nil {
-		return err
-	}
-	_, err := out.Write([]byte("and one more"))
-	return err
+func crooked(e pool.Engine) pool.Engine {
+	return pooltest.Instead(e, func(evaluate pooltest.Evaluate) pooltest.Evaluate {
+		return func(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
+			if err := evaluate(ctx, in, out, progress); err != nil {
+				return err
+			}
+			_, err := out.Write([]byte("and one more"))
+			return err
+		}
+	})
 }

@@ -100,7 +100,7 @@ func authority(t *testing.T) string {
 	t.Helper()
 	certificates.once.Do(func() {
 		var err error
-		certificates.dir, err = os.MkdirTemp("", "manx-cluster-")
+		certificates.dir, err = os.MkdirTemp("", "manx-cluster-") //nolint:usetesting // several tests use it
 		check(t, err)
 		certify(t, certificates.dir)
 	})

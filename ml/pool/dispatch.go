@@ -123,7 +123,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for {
 		err := d.follow(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to end
+			return nil // it was told to end
 		}
 		d.Log.ErrorContext(ctx, "the dispatcher lost the ledger or the queue; it begins again", "err", err)
 		select {

@@ -20,7 +20,7 @@ func TestALiarIsChosenLessAndThenNotAtAll(t *testing.T) {
 		s := begin(t)
 		d := s.route(&pool.Dispatcher{Route: onCPU})
 		liar, honest := s.worker(), s.worker()
-		liar.Engine = crooked{liar.Engine}
+		liar.Engine = crooked(liar.Engine)
 		liar.Rates, honest.Rates = map[pool.Class]float64{pool.CPU: 1e8 * c.faster}, map[pool.Class]float64{pool.CPU: 1e8}
 		s.joins(d, liar)
 		s.joins(d, honest)

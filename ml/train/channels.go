@@ -1,6 +1,9 @@
 package train
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 const (
 	normMomentum = 0.1
@@ -9,8 +12,10 @@ const (
 
 // batchNorm normalises each channel over the batch, then scales and shifts it
 // (Ioffe and Szegedy, arXiv 1502.03167). Outside training it uses the running
-// mean and variance, so that it folds into the layer before it.
+// mean and variance, so that it folds into the layer before it. A fixed one uses
+// these in training too: they are what was measured before the first step.
 type batchNorm[T real] struct {
+	fixed          bool
 	gain, shift    *param[T]
 	mean, variance []T // running
 
@@ -44,30 +49,56 @@ func (l *batchNorm[T]) forward(in batch[T], training bool) batch[T] {
 	if !training {
 		for c := range in.c {
 			mul, add := l.scale(c)
-			eachOf(in, c, func(at int) { out.x[at] = T(mul)*in.x[at] + T(add) })
+			for from, to := range in.channel(c) {
+				y := out.x[from:to]
+				for i, z := range in.x[from:to] {
+					y[i] = T(mul)*z + T(add)
+				}
+			}
 		}
 		return out
 	}
 	l.unit = grow(l.unit, len(in.x))
 	count := float64(in.n * p)
 	for c := range in.c {
+		if l.fixed {
+			l.inverse[c] = T(1 / math.Sqrt(float64(l.variance[c])+normEpsilon))
+			l.apply(in, c, l.mean[c])
+			continue
+		}
 		var sum, sq float64
-		eachOf(in, c, func(at int) { sum += float64(in.x[at]) })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				sum += float64(z)
+			}
+		}
 		mean := sum / count
-		eachOf(in, c, func(at int) { d := float64(in.x[at]) - mean; sq += d * d })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				d := float64(z) - mean
+				sq += d * d
+			}
+		}
 		variance := sq / count
-		inverse := T(1 / math.Sqrt(variance+normEpsilon))
-		l.inverse[c] = inverse
+		l.inverse[c] = T(1 / math.Sqrt(variance+normEpsilon))
 		l.mean[c] += normMomentum * (T(mean) - l.mean[c])
 		l.variance[c] += normMomentum * (T(variance*count/max(count-1, 1)) - l.variance[c])
-		gain, shift := l.gain.x[c], l.shift.x[c]
-		eachOf(in, c, func(at int) {
-			u := (in.x[at] - T(mean)) * inverse
-			l.unit[at] = u
-			out.x[at] = gain*u + shift
-		})
+		l.apply(in, c, T(mean))
 	}
 	return out
+}
+
+// apply writes what becomes of a channel with this mean.
+func (l *batchNorm[T]) apply(in batch[T], c int, mean T) {
+	gain, shift, inverse := l.gain.x[c], l.shift.x[c], l.inverse[c]
+	for from, to := range in.channel(c) {
+		unit, y := l.unit[from:to], l.y[from:to]
+		for i, z := range in.x[from:to] {
+			u := (z - mean) * inverse
+			unit[i] = u
+			y[i] = gain*u + shift
+		}
+	}
 }
 
 func (l *batchNorm[T]) backward(dout batch[T]) batch[T] {
@@ -77,25 +108,36 @@ func (l *batchNorm[T]) backward(dout batch[T]) batch[T] {
 	count := T(l.shape.n * l.shape.plane())
 	for c := range l.shape.c {
 		var ds, dg float64
-		eachOf(dout, c, func(at int) {
-			ds += float64(dout.x[at])
-			dg += float64(dout.x[at]) * float64(l.unit[at])
-		})
+		for from, to := range dout.channel(c) {
+			unit := l.unit[from:to]
+			for i, d := range dout.x[from:to] {
+				ds += float64(d)
+				dg += float64(d) * float64(unit[i])
+			}
+		}
 		l.shift.grad[c] += T(ds)
 		l.gain.grad[c] += T(dg)
+		if l.fixed {
+			ds, dg = 0, 0 // mean and variance are constants
+		}
 		k := l.gain.x[c] * l.inverse[c] / count
-		eachOf(dout, c, func(at int) { din.x[at] = k * (count*dout.x[at] - T(ds) - l.unit[at]*T(dg)) })
+		for from, to := range dout.channel(c) {
+			unit, dx := l.unit[from:to], din.x[from:to]
+			for i, d := range dout.x[from:to] {
+				dx[i] = k * (count*d - T(ds) - unit[i]*T(dg))
+			}
+		}
 	}
 	return din
 }
 
-// eachOf calls do with the index of every value of channel c.
-func eachOf[T real](b batch[T], c int, do func(at int)) {
-	p := b.plane()
-	for i := range b.n {
-		from := (i*b.c + c) * p
-		for at := from; at < from+p; at++ {
-			do(at)
+// channel yields where channel c of each example begins and ends.
+func (b batch[T]) channel(c int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for i, p := 0, b.plane(); i < b.n; i++ {
+			if from := (i*b.c + c) * p; !yield(from, from+p) {
+				return
+			}
 		}
 	}
 }
@@ -126,7 +168,12 @@ func (l *poly[T]) forward(in batch[T], _ bool) batch[T] {
 	out.x = l.y
 	for c := range in.c {
 		k := l.coeff.x[3*c : 3*c+3]
-		eachOf(in, c, func(at int) { z := in.x[at]; out.x[at] = k[0] + z*(k[1]+z*k[2]) })
+		for from, to := range in.channel(c) {
+			y := out.x[from:to]
+			for i, z := range in.x[from:to] {
+				y[i] = k[0] + z*(k[1]+z*k[2])
+			}
+		}
 	}
 	return out
 }
@@ -139,17 +186,20 @@ func (l *poly[T]) backward(dout batch[T]) batch[T] {
 	for c := range l.src.c {
 		k, grad := l.coeff.x[3*c:3*c+3], l.coeff.grad[3*c:3*c+3]
 		var g0, g1, g2 T
-		eachOf(dout, c, func(at int) {
-			z, d := l.src.x[at], dout.x[at]
-			g0, g1, g2 = g0+d, g1+d*z, g2+d*z*z
-			g := d * (k[1] + 2*k[2]*z)
-			if z > l.limit {
-				g += scale * (z - l.limit)
-			} else if z < -l.limit {
-				g += scale * (z + l.limit)
+		for from, to := range dout.channel(c) {
+			src, dx := l.src.x[from:to], din.x[from:to]
+			for i, d := range dout.x[from:to] {
+				z := src[i]
+				g0, g1, g2 = g0+d, g1+d*z, g2+d*z*z
+				g := d * (k[1] + 2*k[2]*z)
+				if z > l.limit {
+					g += scale * (z - l.limit)
+				} else if z < -l.limit {
+					g += scale * (z + l.limit)
+				}
+				dx[i] = g
 			}
-			din.x[at] = g
-		})
+		}
 		grad[0], grad[1], grad[2] = grad[0]+g0, grad[1]+g1, grad[2]+g2
 	}
 	return din

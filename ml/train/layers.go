@@ -43,9 +43,11 @@ type conv[T real] struct {
 	out, in, kernel, stride, pad int
 	first                        bool // nobody needs the gradient of its input
 	weight, bias                 *param[T]
+	made                         *standard[T]
 
 	src        batch[T]
 	cols, dcol []T
+	turned, dw []T // a picture's gradient and that of the weights, transposed
 	y, dx      []T
 }
 
@@ -71,6 +73,7 @@ func (l *conv[T]) taps() int { return l.in * l.kernel * l.kernel }
 func (l *conv[T]) forward(in batch[T], _ bool) batch[T] {
 	out := batch[T]{n: in.n, c: l.out, h: (in.h+2*l.pad-l.kernel)/l.stride + 1, w: (in.w+2*l.pad-l.kernel)/l.stride + 1}
 	p, k := out.plane(), l.taps()
+	weight := l.made.of(l.weight.x, l.out)
 	l.src = in
 	l.cols = grow(l.cols, in.n*k*p)
 	l.y = grow(l.y, in.n*l.out*p)
@@ -85,7 +88,7 @@ func (l *conv[T]) forward(in batch[T], _ bool) batch[T] {
 				row[j] = l.bias.x[o]
 			}
 		}
-		gemm(false, false, l.out, p, k, l.weight.x, cols, y)
+		gemm(false, l.out, p, k, weight, cols, y)
 	}
 	return out
 }
@@ -99,9 +102,13 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 		din.x = l.dx
 		l.dcol = grow(l.dcol, k*p)
 	}
+	weight := l.made.of(l.weight.x, l.out)
+	l.dw = grow(l.dw, k*l.out)
+	clear(l.dw)
 	for i := range in.n {
 		dy := dout.x[i*l.out*p : (i+1)*l.out*p]
-		gemm(false, true, l.out, k, p, dy, l.cols[i*k*p:(i+1)*k*p], l.weight.grad)
+		l.turned = transposed(l.turned, dy, l.out, p)
+		gemm(false, k, l.out, p, l.cols[i*k*p:(i+1)*k*p], l.turned, l.dw)
 		for o := range l.out {
 			var s T
 			for _, d := range dy[o*p : (o+1)*p] {
@@ -113,27 +120,43 @@ func (l *conv[T]) backward(dout batch[T]) batch[T] {
 			continue
 		}
 		clear(l.dcol)
-		gemm(true, false, k, p, l.out, l.weight.x, dy, l.dcol)
+		gemm(true, k, p, l.out, weight, dy, l.dcol)
 		l.roll(l.dcol, din.x[i*l.in*in.plane():(i+1)*l.in*in.plane()], in.h, in.w, dout.h, dout.w)
 	}
+	for t := range k {
+		for o, d := range l.dw[t*l.out : (t+1)*l.out] {
+			l.weight.grad[o*k+t] += d
+		}
+	}
+	l.made.back(l.weight.grad)
 	return din
 }
 
 // unroll writes every window of src as a column (im2col).
 func (l *conv[T]) unroll(src, cols []T, h, w, oh, ow int) {
-	clear(cols)
+	end := 0 // of what is written
 	l.taken(h, w, oh, ow, func(at, from, n int) {
-		for i := range n {
-			cols[at+i] = src[from+i*l.stride]
+		clear(cols[end:at]) // what overhangs
+		end = at + n
+		if l.stride == 1 {
+			copy(cols[at:end], src[from:])
+			return
+		}
+		row := cols[at:end]
+		for i := range row {
+			row[i] = src[from]
+			from += l.stride
 		}
 	})
+	clear(cols[end:])
 }
 
 // roll adds every column back to where unroll took it from (col2im).
 func (l *conv[T]) roll(cols, dst []T, h, w, oh, ow int) {
 	l.taken(h, w, oh, ow, func(at, from, n int) {
-		for i := range n {
-			dst[from+i*l.stride] += cols[at+i]
+		for _, v := range cols[at : at+n] {
+			dst[from] += v
+			from += l.stride
 		}
 	})
 }
@@ -158,7 +181,9 @@ func (l *conv[T]) taken(h, w, oh, ow int, do func(at, from, n int)) {
 type linear[T real] struct {
 	out, in      int
 	weight, bias *param[T]
+	made         *standard[T]
 	src          batch[T]
+	turned       []T // weight, transposed
 	y, dx        []T
 }
 
@@ -176,13 +201,15 @@ func (l *linear[T]) forward(in batch[T], _ bool) batch[T] {
 	for i := range in.n {
 		copy(l.y[i*l.out:(i+1)*l.out], l.bias.x)
 	}
-	gemm(false, true, in.n, l.out, l.in, in.x, l.weight.x, l.y)
+	l.turned = transposed(l.turned, l.made.of(l.weight.x, l.out), l.out, l.in)
+	gemm(false, in.n, l.out, l.in, in.x, l.turned, l.y)
 	return batch[T]{n: in.n, c: l.out, h: 1, w: 1, x: l.y}
 }
 
 func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	in := l.src
-	gemm(true, false, l.out, l.in, in.n, dout.x, in.x, l.weight.grad)
+	gemm(true, l.out, l.in, in.n, dout.x, in.x, l.weight.grad)
+	l.made.back(l.weight.grad)
 	for i := range in.n {
 		for o := range l.out {
 			l.bias.grad[o] += dout.x[i*l.out+o]
@@ -190,6 +217,6 @@ func (l *linear[T]) backward(dout batch[T]) batch[T] {
 	}
 	l.dx = grow(l.dx, len(in.x))
 	clear(l.dx)
-	gemm(false, false, in.n, l.in, l.out, dout.x, l.weight.x, l.dx)
+	gemm(false, in.n, l.in, l.out, dout.x, l.made.of(l.weight.x, l.out), l.dx)
 	return batch[T]{n: in.n, c: in.c, h: in.h, w: in.w, x: l.dx}
 }

@@ -33,16 +33,24 @@ func build[T real](shape [3]int, specs []Layer, opt Options, rng *rand.Rand) (*n
 			}
 			n.layers = append(n.layers, newLinear[T](s.Out, c*h*w, rng))
 			c, h, w = s.Out, 1, 1
-		case BatchNorm:
+		case BatchNorm, Standard:
 			if i == 0 {
 				return nil, fmt.Errorf("train: layer 0: nothing to fold into")
 			}
-			switch specs[i-1].(type) {
-			case Conv, Linear:
+			norm := newBatchNorm[T](c)
+			var made *standard[T]
+			if _, norm.fixed = s.(Standard); norm.fixed {
+				made = &standard[T]{}
+			}
+			switch l := n.layers[i-1].(type) {
+			case *conv[T]:
+				l.made = made
+			case *linear[T]:
+				l.made = made
 			default:
 				return nil, fmt.Errorf("train: layer %d: normalisation must follow a convolution or a dense layer", i)
 			}
-			n.layers = append(n.layers, newBatchNorm[T](c))
+			n.layers = append(n.layers, norm)
 		case Poly:
 			n.layers = append(n.layers, newPoly[T](c, opt.Limit, opt.Cost))
 		case ReLU:
@@ -129,9 +137,18 @@ func (l *batchNorm[T]) measure(in batch[T]) {
 	count := float64(in.n * in.plane())
 	for c := range in.c {
 		var sum, sq float64
-		eachOf(in, c, func(at int) { sum += float64(in.x[at]) })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				sum += float64(z)
+			}
+		}
 		mean := sum / count
-		eachOf(in, c, func(at int) { d := float64(in.x[at]) - mean; sq += d * d })
+		for from, to := range in.channel(c) {
+			for _, z := range in.x[from:to] {
+				d := float64(z) - mean
+				sq += d * d
+			}
+		}
 		l.mean[c], l.variance[c] = T(mean), T(sq/count)
 	}
 }
@@ -147,14 +164,14 @@ func (n *network[T]) graph(name string) (ml.Graph, error) {
 		}
 		switch l := l.(type) {
 		case *conv[T]:
-			w, b := fold(l.weight.x, l.bias.x, norm)
+			w, b := fold(l.made.of(l.weight.x, l.out), l.bias.x, norm)
 			add(ml.Conv{Out: l.out, In: l.in, Kernel: l.kernel, Stride: l.stride, Pad: l.pad, Weights: w, Bias: b})
 		case *linear[T]:
 			if !flat {
 				add(ml.Flatten{})
 				flat = true
 			}
-			w, b := fold(l.weight.x, l.bias.x, norm)
+			w, b := fold(l.made.of(l.weight.x, l.out), l.bias.x, norm)
 			add(ml.Linear{Out: l.out, In: l.in, Weights: w, Bias: b})
 		case *poly[T]:
 			p := ml.Poly{}

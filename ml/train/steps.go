@@ -72,7 +72,9 @@ func (n *Network) Norms() int { return len(n.norms()) }
 // Measure makes the means and mean squares of every normalisation those of the
 // examples, each layer's input taken with what the normalisations before it had: over
 // sites, the mean of what they measure is right for the first normalisation after one
-// round of it, for the second after two, and so on. Nothing is learned.
+// round of it, for the second after two, and so on. Of normalisations that are measured
+// before the first step, it measures the first that was not yet, and no other. Nothing
+// is learned.
 func (n *Network) Measure(set Examples) error {
 	if err := n.fits(set); err != nil {
 		return err
@@ -80,6 +82,7 @@ func (n *Network) Measure(set Examples) error {
 	in := n.batchOf(set)
 	type measured struct{ mean, variance []float32 }
 	var all []measured
+	done := false // with those that are measured before the first step
 	for _, l := range n.net.layers {
 		norm, ok := l.(*batchNorm[float32])
 		if !ok {
@@ -87,7 +90,10 @@ func (n *Network) Measure(set Examples) error {
 			continue
 		}
 		mean, variance := slices.Clone(norm.mean), slices.Clone(norm.variance)
-		norm.measure(in)
+		if first := norm.unmeasured() && !done; first || !norm.fixed {
+			norm.measure(in)
+			done = done || first
+		}
 		all = append(all, measured{slices.Clone(norm.mean), slices.Clone(norm.variance)})
 		copy(norm.mean, mean)
 		copy(norm.variance, variance)

@@ -15,7 +15,7 @@ import (
 	"manx/ml"
 )
 
-// A Layer is one of Conv, BatchNorm, Poly, ReLU, AveragePool, MaxPool, Linear.
+// A Layer is one of Conv, BatchNorm, Standard, Poly, ReLU, AveragePool, MaxPool, Linear.
 type Layer interface{ spec() }
 
 // Conv is a 2-D convolution with zero padding to Out channels.
@@ -23,6 +23,12 @@ type Conv struct{ Out, Kernel, Stride, Pad int }
 
 // BatchNorm normalises each channel; it must follow a Conv or a Linear.
 type BatchNorm struct{}
+
+// Standard keeps the weights of the Conv or Linear before it at mean 0 and norm 1, and
+// scales its outputs by means and variances that are measured before the first step
+// and then stay: no example is normalised by others. A network has either these or
+// BatchNorm.
+type Standard struct{}
 
 // Poly is a learned a x^2 + b x + c for each channel (on a vector, element).
 type Poly struct{}
@@ -41,6 +47,7 @@ type Linear struct{ Out int }
 
 func (Conv) spec()        {}
 func (BatchNorm) spec()   {}
+func (Standard) spec()    {}
 func (Poly) spec()        {}
 func (ReLU) spec()        {}
 func (AveragePool) spec() {}
@@ -128,6 +135,9 @@ func (n *Network) Fit(ctx context.Context, set Examples, progress func(Epoch)) e
 		return err
 	}
 	o := n.opt
+	if n.Unmeasured() > 0 {
+		n.settle(set)
+	}
 	order := n.rng.Perm(len(set.Images))
 	perEpoch := max(len(order)/o.Batch, 1)
 	steps, step := perEpoch*o.Epochs, 0
@@ -152,7 +162,9 @@ func (n *Network) Fit(ctx context.Context, set Examples, progress func(Epoch)) e
 			progress(Epoch{Done: epoch + 1, Of: o.Epochs, Loss: loss / float64(perEpoch)})
 		}
 	}
-	n.settle(set)
+	if n.Normalised() {
+		n.settle(set)
+	}
 	return nil
 }
 

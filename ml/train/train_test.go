@@ -15,9 +15,19 @@ import (
 var story = []Layer{Conv{Out: 3, Kernel: 3, Stride: 1, Pad: 1}, BatchNorm{}, Poly{}, Conv{Out: 4, Kernel: 3, Stride: 2, Pad: 1},
 	Poly{}, AveragePool{Kernel: 2}, Linear{Out: 5}, BatchNorm{}, Poly{}, Linear{Out: 1}}
 
+// standards is the same with standardised weights.
+var standards = []Layer{Conv{Out: 3, Kernel: 3, Stride: 1, Pad: 1}, Standard{}, Poly{}, Conv{Out: 4, Kernel: 3, Stride: 2, Pad: 1},
+	Poly{}, AveragePool{Kernel: 2}, Linear{Out: 5}, Standard{}, Poly{}, Linear{Out: 1}}
+
 func TestGradientsMatchDifferences(t *testing.T) {
+	gradients(t, story)
+	gradients(t, standards)
+}
+
+func gradients(t *testing.T, layers []Layer) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	n, err := build[float64]([3]int{2, 8, 8}, story, Options{Limit: 0.7, Cost: 0.3}, rng)
+	n, err := build[float64]([3]int{2, 8, 8}, layers, Options{Limit: 0.7, Cost: 0.3}, rng)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +78,13 @@ func blobs(n int) Examples {
 }
 
 func TestNetworkLearnsAndItsGraphIsTheSameFunction(t *testing.T) {
-	n, err := New([3]int{2, 8, 8}, story, Options{Epochs: 12, Batch: 16, Rate: 5e-3, Warmup: 0.1, Limit: 4, Cost: 0.02, Seed: 1})
+	learns(t, story)
+	learns(t, standards)
+}
+
+func learns(t *testing.T, layers []Layer) {
+	t.Helper()
+	n, err := New([3]int{2, 8, 8}, layers, Options{Epochs: 12, Batch: 16, Rate: 5e-3, Warmup: 0.1, Limit: 4, Cost: 0.02, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Size returns how many values Values gives.
@@ -38,7 +39,25 @@ func (n *Network) norms() (all []*batchNorm[float32]) {
 
 // Normalised reports whether the network normalises over batches: then one example
 // has no gradient of its own.
-func (n *Network) Normalised() bool { return n.settled() > 0 }
+func (n *Network) Normalised() bool {
+	return slices.ContainsFunc(n.norms(), func(b *batchNorm[float32]) bool { return !b.fixed })
+}
+
+// Unmeasured returns how many normalisations are measured before the first step and
+// were not yet: all their means are 0 and all variances 1, as they were made.
+func (n *Network) Unmeasured() (count int) {
+	for _, b := range n.norms() {
+		if b.unmeasured() {
+			count++
+		}
+	}
+	return count
+}
+
+func (l *batchNorm[T]) unmeasured() bool {
+	other := func(x []T, made T) bool { return slices.ContainsFunc(x, func(v T) bool { return v != made }) }
+	return l.fixed && !other(l.mean, 0) && !other(l.variance, 1)
+}
 
 // Values returns what the network consists of, in the order of its layers: the
 // learned values, then for each normalisation the mean and the mean square of

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 
+	"manx/privacy/internal/kernel"
 	"manx/privacy/mpc/ring"
 )
 
@@ -44,8 +45,8 @@ type algebra interface {
 type gf struct{}
 
 func (gf) size() int                    { return 1 }
-func (gf) dot(out, u, v []uint64)       { out[0] ^= ring.GFDot(u, v) }
-func (gf) addScaled(out, v, c []uint64) { ring.GFMulAdd(out, v, c[0]) }
+func (gf) dot(out, u, v []uint64)       { out[0] ^= kernel.GFDot(u, v) }
+func (gf) addScaled(out, v, c []uint64) { kernel.GFMulAdd(out, v, c[0]) }
 func (gf) lift(out []uint64, t uint64)  { out[0] = t }
 func (gf) sub(out, x []uint64)          { xorInto(out, x) }
 

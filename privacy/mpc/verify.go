@@ -1,6 +1,9 @@
 package mpc
 
-import "manx/privacy/mpc/ring"
+import (
+	"manx/privacy/internal/kernel"
+	"manx/privacy/mpc/ring"
+)
 
 // Sessions with abort check every product and every AND before a result leaves.
 // Of what party p sent for z = x·y this must hold, with its masks F:
@@ -125,14 +128,14 @@ func (s *Session) checkGates(gates []gateRecord, words int) {
 	sum := func(w weights, v []uint64) []uint64 {
 		var out uint64
 		for g := range groups {
-			out ^= ring.GFMul(w.of[g], ring.GFDot(w.each, part(v, g)))
+			out ^= kernel.GFMul(w.of[g], kernel.GFDot(w.each, part(v, g)))
 		}
 		return []uint64{out}
 	}
 	coefficients := make([]uint64, 2*groups-1)
 	for k, q := range cross(b.prover.each, x, y, m) {
 		g, h := k/groups, k%groups
-		coefficients[groups-1+g-h] ^= ring.GFMul(b.prover.of[g], ring.GFReduce(q))
+		coefficients[groups-1+g-h] ^= kernel.GFMul(b.prover.of[g], kernel.GFReduce(q))
 	}
 	p := &proof{f: gf{}, receiverClaim: sum(b.receiver, lhs), witnessClaim: sum(b.witness, mask)}
 	points := p.first(c, coefficients)
@@ -166,7 +169,7 @@ func cross(each []uint64, x, y vec, m int) [][2]uint64 {
 		for g := range groups {
 			xa, ya := x.a[g*m+from:g*m+to], y.a[g*m+from:g*m+to]
 			for h := range groups {
-				ring.GFCross(&acc[g*groups+h], each[from:to], xa, y.b[h*m+from:h*m+to], ya, x.b[h*m+from:h*m+to])
+				kernel.GFCross(&acc[g*groups+h], each[from:to], xa, y.b[h*m+from:h*m+to], ya, x.b[h*m+from:h*m+to])
 			}
 		}
 	}
@@ -175,23 +178,23 @@ func cross(each []uint64, x, y vec, m int) [][2]uint64 {
 
 // bitMap is the folding of one bit of each group at t: bit g goes to t^g times
 // the group's weight, or with backwards to t^(groups-1-g).
-func bitMap(t uint64, of []uint64, backwards bool) *ring.GFMap {
+func bitMap(t uint64, of []uint64, backwards bool) *kernel.GFMap {
 	var images [groups]uint64
 	power := uint64(1)
 	for g := range groups {
 		if backwards {
 			images[groups-1-g] = power
 		} else {
-			images[g] = ring.GFMul(power, of[g])
+			images[g] = kernel.GFMul(power, of[g])
 		}
-		power = ring.GFMul(power, t)
+		power = kernel.GFMul(power, t)
 	}
-	return ring.NewGFMap(&images)
+	return kernel.NewGFMap(&images)
 }
 
 // foldBits folds the groups of x, then those of y: an element for each bit of a
 // group, times the place's weight if there are any.
-func foldBits(f *ring.GFMap, m int, each []uint64, parts ...[]uint64) []uint64 {
+func foldBits(f *kernel.GFMap, m int, each []uint64, parts ...[]uint64) []uint64 {
 	out := make([]uint64, 0, len(parts)*m*64)
 	var block, scale [64]uint64
 	for _, v := range parts {
@@ -207,9 +210,9 @@ func foldBits(f *ring.GFMap, m int, each []uint64, parts ...[]uint64) []uint64 {
 				w := each[k]
 				for b := range scale {
 					scale[b] = w
-					w = ring.GFTimesX(w)
+					w = kernel.GFTimesX(w)
 				}
-				ring.GFMulEach(block[:], scale[:])
+				kernel.GFMulEach(block[:], scale[:])
 			}
 			out = append(out, block[:]...)
 		}

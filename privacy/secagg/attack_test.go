@@ -100,6 +100,40 @@ func (w *world) until(step int) map[int][]byte {
 	return told
 }
 
+// A masked update that was spoiled on its way, or that the journal did not take, is
+// in no sum; the same once more and whole is.
+func TestWhatWasSpoiledIsInNoSum(t *testing.T) {
+	w := newWorld(t, 4, 3, 2*spanWords+9)
+	w.start()
+	files := w.hub.journal
+	s, err := w.run(nil, func(step, site int, m []byte) {
+		if step != 3 {
+			return
+		}
+		for _, at := range []int{headerSize, headerSize + 4*spanWords, len(m) - 1} {
+			spoiled := bytes.Clone(m)
+			spoiled[at] ^= 0x40
+			if err := w.hub.Take(spoiled); err == nil {
+				t.Errorf("site %d: byte %d may change", site, at)
+			}
+		}
+		w.hub.journal = full{files}
+		if err := w.hub.Take(m); err == nil {
+			t.Errorf("site %d: taken without a journal", site)
+		}
+		w.hub.journal = files
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(s, others(4)...)
+}
+
+// full is a journal on a disk that is.
+type full struct{ Journal }
+
+func (full) Append([]byte) error { return errors.New("no space left") }
+
 // Of no site are both secrets opened, whoever vanishes when.
 func TestNeverBothSharesOfOneSite(t *testing.T) {
 	for step := 1; step <= 5; step++ {
@@ -271,21 +305,18 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 			t.Errorf("step %d, site %d: the views differ where they should not, or do not where they should", step, site)
 		}
 	}
-	qa, qb := make([]uint32, 41), make([]uint32, 41)
-	if err := errors.Join(w.round.quantise(qa, a0), w.round.quantise(qb, b0)); err != nil {
-		t.Fatal(err)
-	}
+	qa, qb := quantised(t, w.round, a0), quantised(t, w.round, b0)
 	known := func(site int) []uint32 { // the masks that colluders and coordinator can take off
 		v := make([]uint32, len(qa))
 		own := w.sites[site].site
-		newMask(maskKey(own.secrets.self(), own.digest), false).add(v, 0) // its seed was opened
+		addMasks(v, 0, []mask{newMask(maskKey(own.secrets.self(), own.digest), false)}) // its seed was opened
 		for _, c := range others(n, a, b) {
 			p := w.sites[c].site
 			key, err := pairKey(p.secrets.masking(), p.roster.keys[site].masking, p.digest, c, site)
 			if err != nil {
 				t.Fatal(err)
 			}
-			newMask(key, c < site).add(v, 0)
+			addMasks(v, 0, []mask{newMask(key, c < site)})
 		}
 		return v
 	}

@@ -355,12 +355,23 @@ func (s *bench) masked(dropout bool) taken {
 	})
 }
 
-// BenchmarkMask is what one mask of a million values takes.
-func BenchmarkMask(b *testing.B) {
-	v := make([]uint32, 1_000_000)
-	b.SetBytes(int64(4 * len(v)))
+// BenchmarkHide is what a site does to a million values: rounding, bounding, ten
+// masks, a tag.
+func BenchmarkHide(b *testing.B) {
+	w := newWorld(b, 4, 3, 1_000_000)
+	steps, err := w.round.steps(w.sites[0].c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	v := make([]uint32, 1_000_001)
 	for b.Loop() {
-		newMask([32]byte{1}, false).add(v, 0)
+		var masks []mask
+		for i := range 10 {
+			masks = append(masks, newMask([32]byte{byte(i)}, i%2 == 1))
+		}
+		if err := hide(v, steps, masks, newTagging([32]byte{1}, w.round.Bytes())); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -369,7 +380,11 @@ func BenchmarkQuantise(b *testing.B) {
 	w := newWorld(b, 4, 3, 1_000_000)
 	out := make([]uint32, 1_000_001)
 	for b.Loop() {
-		if err := w.round.quantise(out, w.sites[0].c); err != nil {
+		s, err := w.round.steps(w.sites[0].c)
+		if err == nil {
+			err = s.write(out, 0)
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -130,18 +130,43 @@ func (c *Coordinator) Take(m []byte) error {
 // vector takes a masked update. Its header goes to the journal; the sum so far is in
 // memory.
 func (c *Coordinator) vector(place int, header, vector []byte) error {
-	if !c.matches(place, header, vector) {
+	held, err := c.add(place, header, vector)
+	if err != nil || !held {
 		return fmt.Errorf("%w: a masked update that its tag does not hold", ErrMalformed)
 	}
 	if _, known := c.got[maskedFrom][place]; !known {
 		if err := c.journal.Append(header); err != nil {
+			subWords(c.total, vector)
 			return err
 		}
 		c.keep(place, header)
 	}
-	addWords(c.total, vector)
 	c.absent = slices.DeleteFunc(c.absent, func(i int) bool { return i == place })
 	return nil
+}
+
+// add adds a vector to the sum, and reports whether it is the one that a header is
+// of. It goes over it once: what turns out to be another is taken off again.
+func (c *Coordinator) add(place int, header, vector []byte) (bool, error) {
+	if len(vector) != c.round.Bytes() {
+		return false, nil
+	}
+	key, err := between(c.secrets.sealing(), c.keys[place].sealing, c.digest, fmt.Sprintf("tag %d", place))
+	if err != nil {
+		return false, err
+	}
+	t := newTagging(key, len(vector))
+	spans(len(c.total), func(from, to int) {
+		part := vector[4*from : 4*to]
+		t.take(part, 4*from)
+		addWords(c.total[from:to], part)
+	})
+	tag := t.tag()
+	if subtle.ConstantTimeCompare(tag[:], header[headSize+digestSize:][:tagSize]) == 1 {
+		return true, nil
+	}
+	subWords(c.total, vector)
+	return false, nil
 }
 
 // again takes a masked update once more that a restart has lost.
@@ -159,19 +184,6 @@ func (c *Coordinator) keep(place int, message []byte) {
 		c.got[c.step] = map[int][]byte{}
 	}
 	c.got[c.step][place] = bytes.Clone(message)
-}
-
-// matches reports whether a vector is the one that a header is of.
-func (c *Coordinator) matches(place int, header, vector []byte) bool {
-	if len(vector) != c.round.Bytes() {
-		return false
-	}
-	key, err := between(c.secrets.sealing(), c.keys[place].sealing, c.digest, fmt.Sprintf("tag %d", place))
-	if err != nil {
-		return false
-	}
-	tag := tagOf(key, vector)
-	return subtle.ConstantTimeCompare(tag[:], header[headSize+digestSize:][:tagSize]) == 1
 }
 
 // check makes sure that a message is of this step, from a site that is in it.

@@ -5,63 +5,95 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"manx/privacy/mpc/ring"
+	"manx/privacy/internal/kernel"
 )
 
-// A mask is AES-128 in counter mode, as the standard library has it, in Go and in
-// vectors, from any group on and of any length; on and off is nothing.
-func TestMasksAreAESInCounterMode(t *testing.T) {
-	var key [32]byte
-	for i := range key {
-		key[i] = byte(3 * i)
+// What is sent is the contribution in steps and the streams of AES in counter mode
+// on top, as the standard library has them; on and off is nothing; and the tag is of
+// that. Of many spans, on all processors.
+func TestHidingIsAddingStreams(t *testing.T) {
+	const n = 3*spanWords + 77
+	r := rand.New(rand.NewPCG(2, 2))
+	w := newWorld(t, 4, 3, n-1)
+	c := w.sites[0].c
+	for range n - 1 {
+		c.Noise = append(c.Noise, int64(r.IntN(2001))-1000)
 	}
-	block, err := aes.NewCipher(key[:16])
+	w.round.Noise = 1000 * (w.round.Clip + 1) / float64(w.round.limit()-2)
+	by := float64(c.Weight) / float64(w.round.Most) / w.round.Step()
+	want := []uint32{c.Weight}
+	for i, v := range c.Values {
+		want = append(want, uint32(int64(math.RoundToEven(v*by))+c.Noise[i]))
+	}
+	plain := slices.Clone(want)
+	var masks, back []mask
+	for i := range 5 {
+		var key [32]byte
+		binary.LittleEndian.PutUint64(key[3:], r.Uint64())
+		off := i%2 == 1
+		masks, back = append(masks, newMask(key, off)), append(back, newMask(key, !off))
+		block, err := aes.NewCipher(key[:16])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 4*n)
+		cipher.NewCTR(block, make([]byte, 16)).XORKeyStream(b, b)
+		for i := range want {
+			word := binary.LittleEndian.Uint32(b[4*i:])
+			if off {
+				word = -word
+			}
+			want[i] += word
+		}
+	}
+	for _, vectors := range []bool{false, kernel.Vectors()} {
+		steps, err := w.round.steps(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps.vectors = vectors
+		got, tag := make([]uint32, n), newTagging([32]byte{1}, 4*n)
+		if err := hide(got, steps, masks, tag); err != nil {
+			t.Fatal(err)
+		}
+		littleEndian(got)
+		if !slices.Equal(got, want) {
+			t.Fatalf("vectors %v: another vector", vectors)
+		}
+		littleEndian(got)
+		if tag.tag() != tagOf([32]byte{1}, bytesOf(got)) {
+			t.Errorf("vectors %v: the tag is another's", vectors)
+		}
+		littleEndian(got)
+		addMasks(got, 0, back)
+		if !slices.Equal(got, plain) {
+			t.Errorf("vectors %v: what was added does not come off", vectors)
+		}
+	}
+}
+
+// quantised returns a contribution in steps.
+func quantised(t testing.TB, r Round, c Contribution) []uint32 {
+	out := make([]uint32, 1+r.Length)
+	s, err := r.steps(c)
+	if err == nil {
+		err = s.write(out, 0)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 3*spanWords + 77
-	b := make([]byte, 4*n)
-	cipher.NewCTR(block, make([]byte, 16)).XORKeyStream(b, b)
-	want := make([]uint32, n)
-	for i := range want {
-		want[i] = 5 + binary.LittleEndian.Uint32(b[4*i:])
-	}
-	ways := []bool{false}
-	if haveVectors() {
-		ways = append(ways, true)
-	} else {
-		t.Log("this machine has no vectors of AES: in Go alone")
-	}
-	for _, vectors := range ways {
-		for _, length := range []int{1, 63, 64, 65, 200, spanWords, n} {
-			v := slices.Repeat([]uint32{5}, length)
-			addMasks(v, []*mask{maskOf(key, false, vectors)})
-			if !slices.Equal(v, want[:length]) {
-				t.Fatalf("vectors %v, length %d: another stream", vectors, length)
-			}
-			addMasks(v, []*mask{maskOf(key, true, vectors)})
-			if !slices.Equal(v, slices.Repeat([]uint32{5}, length)) {
-				t.Fatalf("vectors %v, length %d: what was added does not come off", vectors, length)
-			}
-		}
-		v := slices.Repeat([]uint32{5}, 150)
-		maskOf(key, false, vectors).add(v, 128)
-		if !slices.Equal(v, want[128:278]) {
-			t.Fatalf("vectors %v: another stream from the middle", vectors)
-		}
-	}
-	// A counter that passes 32 bits.
-	if haveVectors() {
-		a, b := make([]uint32, 256), make([]uint32, 256)
-		maskOf(key, false, true).add(a, 4<<32-128)
-		maskOf(key, false, false).add(b, 4<<32-128)
-		if !slices.Equal(a, b) {
-			t.Error("the counters part at 2^32")
-		}
-	}
+	return out
+}
+
+// tagOf returns the tag of a vector that is there.
+func tagOf(key [32]byte, vector []byte) [tagSize]byte {
+	t := newTagging(key, len(vector))
+	t.take(vector, 0)
+	return t.tag()
 }
 
 // A tag changes with every bit of the vector and of the key.
@@ -72,8 +104,14 @@ func TestTags(t *testing.T) {
 	}
 	tag := tagOf([32]byte{1}, v)
 	for _, n := range []int{0, 4, 8, 60, 64, 68, 8192, 8196, len(v)} {
-		if tagBy([32]byte{9}, v[:n], false) != tagOf([32]byte{9}, v[:n]) {
-			t.Fatalf("%d bytes: another tag in vectors than in Go", n)
+		// Cut otherwise, and at bytes that are no word's.
+		moved := append(make([]byte, 1, 1+n), v[:n]...)[1:]
+		tag := newTagging([32]byte{9}, n)
+		for at := 0; at < n; at += 8 * tagWords {
+			tag.take(moved[at:min(n, at+8*tagWords)], at)
+		}
+		if tag.tag() != tagOf([32]byte{9}, v[:n]) {
+			t.Fatalf("%d bytes: another tag part by part", n)
 		}
 	}
 	if tagOf([32]byte{2}, v) == tag {
@@ -88,14 +126,14 @@ func TestTags(t *testing.T) {
 	}
 	// By the words of the stream: of one word x the first half is x·k0 and a pad, and
 	// of a word x and one a part later, y, it is (x·k0)·z + y·k0 and the pad.
-	var r [2*tagWords + groupWords]uint32
-	newMask([32]byte{1}, false).add(r[:], 0)
+	var r [2*tagWords + kernel.GroupWords]uint32
+	kernel.NewStream([16]byte{1}).Add(r[:], 0, false)
 	k := func(i int) uint64 { return uint64(r[2*i]) | uint64(r[2*i+1])<<32 }
 	long := make([]byte, 8*tagWords+8)
 	long[0], long[8*tagWords+1] = 3, 5
 	got := tagOf([32]byte{1}, long)
 	for i := range 2 {
-		want := ring.GFMul(ring.GFMul(3, k(i)), k(tagWords+2+i)) ^ ring.GFMul(5<<8, k(i)) ^ k(tagWords+4+i)
+		want := kernel.GFMul(kernel.GFMul(3, k(i)), k(tagWords+2+i)) ^ kernel.GFMul(5<<8, k(i)) ^ k(tagWords+4+i)
 		if binary.LittleEndian.Uint64(got[8*i:]) != want {
 			t.Errorf("half %d is not the polynomial of inner products", i)
 		}
@@ -107,16 +145,16 @@ func TestTags(t *testing.T) {
 func TestRoundingInVectors(t *testing.T) {
 	values := []float64{0, 0.5, 1.5, -0.5, -1.5, 2.4999999, -2.5, 2, -2, 1e-300, 3, -3, 0.1, -0.1, 2.999, 1, 0.25, 0.75, -0.75}
 	want := []uint32{0, 0, 2, 0, ^uint32(1), 2, ^uint32(1), 2, ^uint32(1), 0, 3, ^uint32(2), 0, 0, 3, 1, 0, 1, ^uint32(0)}
-	for _, vectors := range []bool{false, haveVectors()} {
+	for _, vectors := range []bool{false, kernel.Vectors()} {
 		got := make([]uint32, len(values))
-		if n := rounded(got, values, 1, 3, vectors); n != len(values) || !slices.Equal(got, want) {
+		if n := (steps{by: 1, clip: 3, vectors: vectors}).values(got, values); n != len(values) || !slices.Equal(got, want) {
 			t.Errorf("vectors %v: %d, %d", vectors, n, got)
 		}
 		for at := range values {
 			for _, bad := range []float64{math.NaN(), math.Inf(-1), 3.0000001} {
 				v := slices.Clone(values)
 				v[at] = bad
-				if n := rounded(got, v, 1, 3, vectors); n != at {
+				if n := (steps{by: 1, clip: 3, vectors: vectors}).values(got, v); n != at {
 					t.Errorf("vectors %v: %g at %d is found at %d", vectors, bad, at, n)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"manx/privacy/internal/kernel"
 	"manx/privacy/notice"
 )
 
@@ -41,61 +42,89 @@ func (r Round) limit() int64 { return (1<<31 - 1) / int64(len(r.Sites)) }
 // Noise is counted in it.
 func (r Round) Step() float64 { return (r.Clip + r.Noise) / float64(r.limit()-2) }
 
-// quantise writes the weight and the values in steps, modulo 2^32.
-func (r Round) quantise(out []uint32, c Contribution) error {
+// steps is how a contribution is written in steps.
+type steps struct {
+	c        Contribution
+	by, clip float64 // steps to a unit; the bound of a value
+	most     int64   // of noise
+	vectors  bool
+}
+
+// steps makes sure that a contribution is one to this round, but for its values.
+func (r Round) steps(c Contribution) (steps, error) {
+	var err error
 	switch {
 	case len(c.Values) != r.Length || c.Noise != nil && len(c.Noise) != r.Length:
-		return notice.New(notice.Invalid, fmt.Sprintf("the update has %d values, the round %d", len(c.Values), r.Length), "train the model that the proposal names")
+		err = notice.New(notice.Invalid, fmt.Sprintf("the update has %d values, the round %d", len(c.Values), r.Length), "train the model that the proposal names")
 	case c.Weight < r.Minimum:
-		return notice.New(notice.Denied, "this hospital has fewer records than the round's minimum cohort", "leave this round out, or agree on a smaller minimum in a new proposal")
+		err = notice.New(notice.Denied, "this hospital has fewer records than the round's minimum cohort", "leave this round out, or agree on a smaller minimum in a new proposal")
 	case c.Weight > r.Most:
-		return notice.New(notice.Invalid, "this hospital has more records than the round allows for", "agree on a larger bound in a new proposal")
+		err = notice.New(notice.Invalid, "this hospital has more records than the round allows for", "agree on a larger bound in a new proposal")
 	}
-	out[0] = c.Weight
-	q, by := out[1:], float64(c.Weight)/float64(r.Most)/r.Step()
-	if at := rounded(q, c.Values, by, r.Clip, haveVectors()); at < r.Length {
-		return notice.New(notice.Invalid, fmt.Sprintf("value %d of the update is no number, or beyond the round's clip", at+1), "clip updates before they are sent; look at the training if they are no numbers")
+	return steps{c, float64(c.Weight) / float64(r.Most) / r.Step(), r.Clip, int64(r.Noise / r.Step()), kernel.Vectors()}, err
+}
+
+// write writes the words of the vector from `from` on, modulo 2^32: the weight, and
+// the values behind it.
+func (s steps) write(out []uint32, from int) error {
+	if from == 0 {
+		out[0] = s.c.Weight
+		out, from = out[1:], 1
 	}
-	most := int64(r.Noise / r.Step())
-	for i, v := range c.Noise {
-		if v > most || v < -most {
+	from--
+	if at := s.values(out, s.c.Values[from:][:len(out)]); at < len(out) {
+		return notice.New(notice.Invalid, fmt.Sprintf("value %d of the update is no number, or beyond the round's clip", from+at+1), "clip updates before they are sent; look at the training if they are no numbers")
+	}
+	if s.c.Noise == nil {
+		return nil
+	}
+	for i, v := range s.c.Noise[from:][:len(out)] {
+		if v > s.most || v < -s.most {
 			return notice.New(notice.Invalid, "noise beyond the round's bound", "draw it within the bound, in steps of the round")
 		}
-		q[i] += uint32(v)
+		out[i] += uint32(v)
 	}
 	return nil
 }
 
-// rounded writes values times by, to the nearest integer, half to even, modulo 2^32.
-// It returns how many there are before the first that is beyond most, or no number.
-func rounded(q []uint32, values []float64, by, most float64, vectors bool) int {
+// values writes values times by, to the nearest integer, half to even, modulo 2^32.
+// It returns how many there are before the first that is beyond the clip, or no number.
+func (s steps) values(out []uint32, values []float64) int {
 	const lanes = 8
 	done := 0
-	if whole := len(values) / lanes; vectors && whole > 0 && roundEights(&q[0], &values[0], whole, by, most) {
+	if whole := len(values) / lanes; s.vectors && whole > 0 && roundEights(&out[0], &values[0], whole, s.by, s.clip) {
 		done = whole * lanes
 	}
 	// Adding 1.5·2^52 leaves the rounded integer in the low bits.
 	const round = 3 << 51
 	for i, v := range values[done:] {
-		if !(math.Abs(v) <= most) {
+		if !(math.Abs(v) <= s.clip) {
 			return done + i
 		}
-		q[done+i] = uint32(math.Float64bits(v*by + round))
+		out[done+i] = uint32(math.Float64bits(v*s.by + round))
 	}
 	return len(values)
 }
 
-// sum reads the added vectors of sites. A weight that their weights cannot make
-// means that one of them did not keep to the rules.
-func (r Round) sum(sites []int, v []uint32) (Sum, error) {
-	s := Sum{Sites: sites, Weight: uint64(v[0]), Totals: make([]float64, r.Length)}
+// sum takes masks off the added vectors of sites, and reads them. A weight that
+// their weights cannot make means that one of them did not keep to the rules.
+func (r Round) sum(sites []int, v []uint32, masks []mask) (Sum, error) {
+	s := Sum{Sites: sites, Totals: make([]float64, r.Length)}
+	by := r.Step() * float64(r.Most)
+	spans(len(v), func(from, to int) {
+		part := v[from:to]
+		addMasks(part, from, masks)
+		if from == 0 {
+			part, from = part[1:], 1
+		}
+		for i, q := range part {
+			s.Totals[from-1+i] = float64(int32(q)) * by
+		}
+	})
+	s.Weight = uint64(v[0])
 	n := uint64(len(sites))
 	if s.Weight < n*uint64(r.Minimum) || s.Weight > n*uint64(r.Most) {
 		return Sum{}, notice.New(notice.Integrity, "the sum of weights is none that hospitals of this round can have", "do not use it; begin a new round")
-	}
-	by := r.Step() * float64(r.Most)
-	for i, q := range v[1:] {
-		s.Totals[i] = float64(int32(q)) * by
 	}
 	return s, nil
 }

@@ -131,7 +131,9 @@ func (s *Site) say(k kind, in []byte, write func() ([]byte, error)) ([]byte, err
 	if err := s.journal.Append(slices.Concat(record, in, out)); err != nil {
 		return nil, err
 	}
-	if k != keysFrom { // keys follow from the seed alone, and are the same again
+	// Keys follow from the seed alone, and what is opened from what was signed and is
+	// on the disk: lost, they are the same again.
+	if k != keysFrom && k != opened {
 		if err := s.journal.Sync(); err != nil {
 			return nil, err
 		}
@@ -392,10 +394,11 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 	const words = (headerSize + 3) / 4
 	buffer := make([]uint32, words+1+s.round.Length)
 	message, v := bytesOf(buffer)[4*words-headerSize:], buffer[words:]
-	if err := s.round.quantise(v, c); err != nil {
+	steps, err := s.round.steps(c)
+	if err != nil {
 		return nil, err
 	}
-	masks := []*mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
+	masks := []mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
 	for _, other := range s.shared.set.of(s.graph[s.place], s.place) {
 		key, err := pairKey(s.secrets.masking(), s.roster.keys[other].masking, s.digest, s.place, other)
 		if err != nil {
@@ -403,10 +406,34 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 		}
 		masks = append(masks, newMask(key, other < s.place))
 	}
-	addMasks(v, masks)
-	littleEndian(v)
-	tag := tagOf(s.roster.tagged(), message[headerSize:])
+	tag := newTagging(s.roster.tagged(), s.round.Bytes())
+	if err := hide(v, steps, masks, tag); err != nil {
+		return nil, err
+	}
+	sum := tag.tag()
 	header := append(maskedFrom.head(s.digest, s.place, headerSize), s.shared.view[:]...)
-	copy(message, signed(s.signer, append(header, tag[:]...)))
+	copy(message, signed(s.signer, append(header, sum[:]...)))
 	return message, nil
+}
+
+// hide writes a contribution into v behind masks, and takes in what it is tagged by:
+// all of it a span at a time. Of values that may not be sent the first is told of.
+func hide(v []uint32, c steps, masks []mask, tag *tagging) error {
+	wrong := make([]error, (len(v)+spanWords-1)/spanWords)
+	spans(len(v), func(from, to int) {
+		part := v[from:to]
+		if err := c.write(part, from); err != nil {
+			wrong[from/spanWords] = err
+			return
+		}
+		addMasks(part, from, masks)
+		littleEndian(part)
+		tag.take(bytesOf(part), 4*from)
+	})
+	for _, err := range wrong {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -23,7 +23,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 		return Sum{}, c.short(len(c.got[opened]), c.absent)
 	}
 	all, staying := c.sets[sharesFrom], c.sets[maskedFrom]
-	var masks []*mask
+	var masks []mask
 	for _, of := range all {
 		if !staying.has(of) && len(staying.of(c.graph[of], of)) == 0 {
 			continue // nobody who stayed has a mask with it
@@ -45,8 +45,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 			masks = append(masks, newMask(key, of > other)) // what the other did to its own update, taken back
 		}
 	}
-	addMasks(c.total, masks)
-	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total)
+	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total, masks)
 	c.complete = true
 	return c.sum, c.failed
 }

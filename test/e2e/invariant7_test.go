@@ -17,6 +17,7 @@ import (
 	"manx/ml/lungct"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
+	"manx/ml/pool/pooltest"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/web/api"
@@ -61,33 +62,19 @@ func TestInvariant7_ADiagnosisEqualsTheClearRun(t *testing.T) {
 }
 
 // lying computes what it should and then spoils it.
-type lying struct{ pool.Engine }
-
-func (l lying) Load(ctx context.Context, plan []byte) (pool.Program, error) {
-	p, err := l.Engine.Load(ctx, plan)
-	return lyingProgram{p}, err
-}
-
-type lyingProgram struct{ pool.Program }
-
-func (l lyingProgram) Bind(ctx context.Context, keys io.Reader) (pool.Evaluator, error) {
-	e, err := l.Program.Bind(ctx, keys)
-	return lyingEvaluator{e}, err
-}
-
-type lyingEvaluator struct{ pool.Evaluator }
-
-func (l lyingEvaluator) Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
-	var b bytes.Buffer
-	if err := l.Evaluator.Evaluate(ctx, in, &b, progress); err != nil {
+func lying(evaluate pooltest.Evaluate) pooltest.Evaluate {
+	return func(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
+		var b bytes.Buffer
+		if err := evaluate(ctx, in, &b, progress); err != nil {
+			return err
+		}
+		spoilt := b.Bytes()
+		for i := range 64 {
+			spoilt[len(spoilt)/2+i] ^= 0x5A
+		}
+		_, err := out.Write(spoilt)
 		return err
 	}
-	spoilt := b.Bytes()
-	for i := range 64 {
-		spoilt[len(spoilt)/2+i] ^= 0x5A
-	}
-	_, err := out.Write(spoilt)
-	return err
 }
 
 // withLiar runs f while the only worker of the network is a liar.
@@ -110,7 +97,7 @@ func lie(t *testing.T, liar *owner.Party) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		w := &pool.Worker{Ticket: ticket, Network: liar.Home.Network.Genesis.ID(), Signer: liar.Signer(), Ledger: liar.Client, Packs: liar.Vault, Engine: lying{engine.CKKS{}}}
+		w := &pool.Worker{Ticket: ticket, Network: liar.Home.Network.Genesis.ID(), Signer: liar.Signer(), Ledger: liar.Client, Packs: liar.Vault, Engine: pooltest.Instead(engine.CKKS{}, lying)}
 		if err := w.Run(ctx); err != nil {
 			t.Errorf("the liar: %v", err)
 		}

@@ -201,7 +201,7 @@ func testPostgresAwayOverHTTP(t *testing.T, source index.Source) {
 		}
 		return resp.StatusCode, string(b)
 	}
-	if code, body := ask(); code != http.StatusForbidden {
+	if code, body := ask(); code != http.StatusUnauthorized {
 		t.Errorf("an invented session: %d %s", code, body)
 	}
 	w.mute.Store(true)
@@ -215,7 +215,7 @@ func testPostgresAwayOverHTTP(t *testing.T, source index.Source) {
 		}
 	}
 	w.mute.Store(false)
-	if code, body := ask(); code != http.StatusForbidden {
+	if code, body := ask(); code != http.StatusUnauthorized {
 		t.Errorf("back again: %d %s", code, body)
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"manx/ledger/embedded"
 	"manx/ml/pool"
 	"manx/ml/pool/engine"
+	"manx/ml/pool/pooltest"
 	"manx/privacy/notice"
 	"manx/storage/disk"
 	"manx/storage/vault"
@@ -235,30 +236,16 @@ func (c client) Submit(ctx context.Context, cmd ledger.Command) (ledger.Height, 
 	return 0, err
 }
 
-// slow is an engine with so much to do that a job is often killed in the middle.
-type slow struct{ pool.Engine }
-
-func (s slow) Load(ctx context.Context, plan []byte) (pool.Program, error) {
-	p, err := s.Engine.Load(ctx, plan)
-	return slowProgram{p}, err
-}
-
-type slowProgram struct{ pool.Program }
-
-func (s slowProgram) Bind(ctx context.Context, keys io.Reader) (pool.Evaluator, error) {
-	e, err := s.Program.Bind(ctx, keys)
-	return slowEvaluator{e}, err
-}
-
-type slowEvaluator struct{ pool.Evaluator }
-
-func (s slowEvaluator) Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
+// slow has so much to do that a job is often killed in the middle.
+func slow(evaluate pooltest.Evaluate) pooltest.Evaluate {
+	return func(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Duration(rand.IntN(200)) * time.Millisecond):
+		}
+		return evaluate(ctx, in, out, progress)
 	}
-	return s.Evaluator.Evaluate(ctx, in, out, progress)
 }
 
 // worker takes jobs until it is killed.
@@ -280,7 +267,7 @@ func (p plan) worker(ctx context.Context, i int) error {
 		time.Sleep(50 * time.Millisecond)
 		ticket, err = renew(ctx)
 	}
-	w := &pool.Worker{Ticket: ticket, Renew: renew, Network: p.Genesis.ID(), Signer: me, Ledger: c, Packs: packs, Engine: slow{engine.CKKS{}}, Poll: 200 * time.Millisecond,
+	w := &pool.Worker{Ticket: ticket, Renew: renew, Network: p.Genesis.ID(), Signer: me, Ledger: c, Packs: packs, Engine: pooltest.Instead(engine.CKKS{}, slow), Poll: 200 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	return w.Run(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,9 +30,11 @@ import (
 	"manx/storage"
 	"manx/storage/memory"
 	"manx/storage/wraps"
+	"manx/test/apicheck"
 	"manx/web"
 	"manx/web/api"
 	"manx/web/index"
+	"manx/web/oidc"
 )
 
 // Nodes is how many storage nodes a network has.
@@ -40,12 +43,18 @@ const Nodes = 6
 // A Network is running until its test ends.
 type Network struct {
 	URL     string
-	Handler http.Handler // what URL serves, before Options.Front
+	Handler http.Handler // what URL serves, before Options.Front; held against the interface's description
+	Plain   http.Handler // the same without that
 	Ledger  *embedded.Ledger
 	World   ledgertest.World
 	Blobs   [Nodes]*memory.Blobs
 	Log     *Log
+
+	again func() http.Handler
 }
+
+// Again returns another node's handler on the same ledger, storage and database.
+func (n *Network) Again() http.Handler { return n.again() }
 
 // Options change a network. The zero value is a plain one.
 type Options struct {
@@ -53,7 +62,10 @@ type Options struct {
 	Index index.Source                               // of the node's lists; none means a SQLite file
 	Front func(http.Handler) http.Handler            // put before the interface, to break it
 	Serve func(l ledger.Ledger) ledger.Ledger        // put between interface and ledger
+	Staff *oidc.Issuers                              // of organisations' staff
 	Store func(n int, b storage.Blobs) storage.Blobs // put between interface and storage
+
+	PerSession, PerAddress web.Rate // of requests; zero is the node's default
 }
 
 // A Log keeps what a node logs.
@@ -136,8 +148,15 @@ func Start(t testing.TB, o Options) *Network {
 	if o.Quota == 0 {
 		o.Quota = 1 << 30
 	}
-	n.Handler = web.New(web.Node{Genesis: genesis, Kind: "embedded: a test's word", Version: "test", Ledger: served, Height: n.Ledger.Height, Stores: stores,
-		Releases: releases, Clerk: clerk{n}, Index: x, Pool: nobody{}, Ready: func(context.Context) error { return running.Err() }, Log: log, Quota: o.Quota})
+	node := web.Node{Genesis: genesis, Kind: "embedded: a test's word", Version: "test", Ledger: served, Height: n.Ledger.Height, Stores: stores,
+		Releases: releases, Clerk: clerk{n}, Index: x, Pool: nobody{}, Ready: func(context.Context) error { return running.Err() }, Log: log, Quota: o.Quota, Staff: o.Staff, PerSession: o.PerSession, PerAddress: o.PerAddress}
+	report := t.Errorf
+	if _, ok := t.(*testing.F); ok { // whose methods a target must not call
+		report = func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+	}
+	n.Plain = web.New(node)
+	n.again = func() http.Handler { return apicheck.Wrap(web.New(node), report) }
+	n.Handler = apicheck.Wrap(n.Plain, report)
 	front := n.Handler
 	if o.Front != nil {
 		front = o.Front(front)

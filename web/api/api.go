@@ -4,13 +4,10 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"strings"
 
 	"manx/ledger"
 	"manx/ml/watch"
-	"manx/privacy/notice"
 )
 
 // Paths. A node's storage is at Nodes + "/<n>/blobs/<cid>", an organisation's
@@ -35,6 +32,11 @@ const (
 	Receipts      = "/v1/receipts" // + "/<job>"
 	Nodes         = "/v1/nodes"
 	Organisations = "/v1/organisations"
+	Jobs          = "/v1/jobs"  // + "/<job>", and "/events" of it
+	Staff         = "/v1/staff" // + "/<party>/sign-ins"
+	StaffSessions = Staff + "/sessions"
+	Document      = "/v1/openapi.json"
+	Reference     = "/v1/reference" // + "/<file>"
 )
 
 // Public reports whether state under a key is read without a session: parties'
@@ -57,25 +59,15 @@ type NetworkInfo struct {
 	Version string         `json:"version"`
 }
 
-// OpenSession is the body of the signed command that opens a session. It never
-// reaches the ledger.
-type OpenSession struct{}
-
-// Command implements ledger.Body.
-func (OpenSession) Command() string { return "session.open" }
-
-// Check implements ledger.Body.
-func (OpenSession) Check() error { return nil }
-
-// Session is the answer: a bearer token.
-type Session struct {
-	Token   string      `json:"token"`
-	Expires ledger.Time `json:"expires"`
-}
-
 // Submitted is the answer to a command.
 type Submitted struct {
 	Height ledger.Height `json:"height"`
+	Job    ledger.JobID  `json:"job,omitempty"` // that begins
+}
+
+// Applied says that a command was applied.
+type Applied struct {
+	ID ledger.CommandID `json:"id"`
 }
 
 // A Ticket lets a worker reach the queue of jobs.
@@ -177,59 +169,4 @@ type Watched struct {
 	Asker  ledger.PartyID `json:"asker"`
 	Since  ledger.Time    `json:"since"`
 	Report watch.Report   `json:"report"`
-}
-
-// A Problem is an error on the wire (RFC 9457).
-type Problem struct {
-	Type      string `json:"type"` // urn:manx:notice:<kind>
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Detail    string `json:"detail"`
-	Hint      string `json:"hint,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
-}
-
-const urn = "urn:manx:notice:"
-
-// ProblemOf returns err as it may cross the wire: its notice, or "internal
-// error".
-func ProblemOf(err error, requestID string) Problem {
-	n := notice.From(err)
-	return Problem{Type: urn + n.Kind.String(), Title: n.Kind.String(), Status: status(n.Kind),
-		Detail: n.Text, Hint: n.Hint, RequestID: requestID}
-}
-
-// Notice returns the notice a problem carries.
-func (p Problem) Notice() *notice.Error {
-	kind := notice.Internal
-	if len(p.Type) > len(urn) {
-		kind = notice.KindOf(p.Type[len(urn):])
-	}
-	if kind == notice.Internal {
-		return notice.Because(errors.New("request "+p.RequestID), kind, "the exchange failed to answer (request "+p.RequestID+")",
-			"try again; if it goes on, tell the operator the request id")
-	}
-	return notice.New(kind, p.Detail, p.Hint)
-}
-
-func status(k notice.Kind) int {
-	switch k {
-	case notice.Invalid:
-		return http.StatusBadRequest
-	case notice.Denied:
-		return http.StatusForbidden
-	case notice.NotFound:
-		return http.StatusNotFound
-	case notice.Conflict:
-		return http.StatusConflict
-	case notice.Expired:
-		return http.StatusGone
-	case notice.Exhausted:
-		return http.StatusTooManyRequests
-	case notice.Unavailable:
-		return http.StatusServiceUnavailable
-	case notice.Integrity, notice.Unsupported:
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusInternalServerError
 }

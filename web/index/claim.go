@@ -30,7 +30,9 @@ import (
 
 // Claim follows the ledger until ctx ends and gives each blob that it names and
 // that is nobody's to whom it belongs. On a node whose index was never lost that
-// changes nothing. Storage that does not answer is waited for.
+// changes nothing: what somebody has uploaded stays hers when another names it, or
+// who learns of an upload before its owner's command could name it first and delete
+// it. Storage that does not answer is waited for.
 func (x *Index) Claim(ctx context.Context, l ledger.Ledger, stores []storage.Blobs) error {
 	c, err := x.claimer(l, stores)
 	if err != nil {

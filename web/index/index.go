@@ -42,13 +42,6 @@ const (
 	usesCursor   = 5
 )
 
-// session is a bearer token's hash and whose it is.
-type session struct {
-	Hash    string `gorm:"primaryKey"`
-	Party   string
-	Expires int64
-}
-
 // blob says whose a blob on a storage node is; she may delete it there.
 type blob struct {
 	Node  int    `gorm:"primaryKey;autoIncrement:false"`

@@ -42,18 +42,22 @@ type Rebuilt struct {
 // which the ledger must have reached, and from what stands on the storage nodes.
 // No node may run on it. Interrupted, it is repeated, or done by a node that runs
 // Follow and Claim. Whose an upload is that nobody has named on the ledger is
-// forgotten (see Claim), and so are sessions.
+// forgotten (see Claim), and so are sessions; how staff signs in is kept.
 func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Blobs, until ledger.Height, log *slog.Logger) (done Rebuilt, err error) {
 	at, err := s.place()
 	if err != nil {
 		return done, err
 	}
 	x, err := connect(at, log)
+	var staffs []staff
 	if err == nil {
 		if before, err := x.before(ctx, to{l, until}); err == nil {
 			done.Before, done.Sessions = &before, before.sessions
 		} else {
 			log.WarnContext(ctx, "the index as it was cannot be read", slog.Any("error", err))
+		}
+		if err := x.within(ctx, opening, func(ctx context.Context) error { return x.db.WithContext(ctx).Table("staffs").Find(&staffs).Error }); err != nil {
+			log.WarnContext(ctx, "how staff signs in cannot be read: organisations say it again", slog.Any("error", err))
 		}
 		if err = x.drop(ctx); err != nil {
 			err = errors.Join(err, x.Close())
@@ -70,6 +74,11 @@ func Rebuild(ctx context.Context, s Source, l ledger.Ledger, stores []storage.Bl
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if err := x.within(ctx, opening, x.migrate); err != nil {
 		return done, err
+	}
+	for _, s := range staffs {
+		if _, err := x.SetStaff(ctx, ledger.PartyID(s.Party), s.Command, ledger.Time(s.Until)); err != nil {
+			return done, err
+		}
 	}
 	c, err := x.claimer(l, stores)
 	if err != nil {

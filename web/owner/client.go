@@ -217,13 +217,13 @@ const (
 )
 
 // repeat is bytes, with fewer tries where the node answers "unavailable".
-func (c *Client) repeat(ctx context.Context, told int, method, path string, body []byte, limit int64, signedIn bool) ([]byte, error) {
+func (c *Client) repeat(ctx context.Context, told int, method, path string, body []byte, limit int64, signedIn bool, once ...string) ([]byte, error) {
 	var last error
 	for try := range tries {
 		if try > 0 && !pause(ctx, time.Duration(100<<try)*time.Millisecond) {
 			return nil, ctx.Err()
 		}
-		resp, err := c.send(ctx, method, path, body, signedIn)
+		resp, err := c.send(ctx, method, path, body, signedIn, once...)
 		if err == nil {
 			b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 			resp.Body.Close()
@@ -236,6 +236,12 @@ func (c *Client) repeat(ctx context.Context, told int, method, path string, body
 			last = err
 		} else {
 			last = err
+		}
+		if h, ok := errors.AsType[hurried](last); ok {
+			if try+1 == tries || !pause(ctx, h.after) {
+				return nil, h.error
+			}
+			continue
 		}
 		var n *notice.Error
 		if errors.As(last, &n) && (n.Kind != notice.Unavailable || try+1 >= told) || ctx.Err() != nil {
@@ -260,15 +266,19 @@ func (c *Client) json(ctx context.Context, method, path string, in, out any, sig
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, out); err != nil {
+	return understood(json.Unmarshal(b, out))
+}
+
+func understood(err error) error {
+	if err != nil {
 		return notice.Because(err, notice.Integrity, "the node's answer is not what its interface promises", "check the address and version of the node")
 	}
 	return nil
 }
 
 // send makes one attempt; an answer that is a problem is returned as its
-// notice. A session that has ended is opened again, once.
-func (c *Client) send(ctx context.Context, method, path string, body []byte, signedIn bool) (*http.Response, error) {
+// notice. A session that has ended is opened again, once. once is an Idempotency-Key.
+func (c *Client) send(ctx context.Context, method, path string, body []byte, signedIn bool, once ...string) (*http.Response, error) {
 	for again := false; ; again = true {
 		req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 		if err != nil {
@@ -281,6 +291,15 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, sig
 			}
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
+		switch {
+		case method == http.MethodPost || path == api.Staff && method == http.MethodPut:
+			req.Header.Set("Content-Type", "application/json")
+		case method == http.MethodPut:
+			req.Header.Set("Content-Type", "application/octet-stream")
+		}
+		for _, k := range once {
+			req.Header.Set("Idempotency-Key", k)
+		}
 		resp, err := c.http.Do(req)
 		if err != nil {
 			return nil, err
@@ -290,6 +309,10 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, sig
 		}
 		b, _ := io.ReadAll(io.LimitReader(resp.Body, api.MaxJSON))
 		resp.Body.Close()
+		if signedIn && !again && resp.StatusCode == http.StatusUnauthorized {
+			c.dropSession(token)
+			continue
+		}
 		var p api.Problem
 		if json.Unmarshal(b, &p) != nil || p.Type == "" {
 			if resp.StatusCode == http.StatusNotFound {
@@ -297,14 +320,24 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, sig
 			}
 			return nil, fmt.Errorf("answer %d", resp.StatusCode)
 		}
-		n := p.Notice()
-		if signedIn && !again && n.Kind == notice.Denied && strings.Contains(p.Detail, "session") {
-			c.dropSession(token)
-			continue
+		if after, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && resp.StatusCode == http.StatusTooManyRequests {
+			return nil, hurried{p.Notice(), min(time.Duration(after)*time.Second, patience)}
 		}
-		return nil, n
+		return nil, p.Notice()
 	}
 }
+
+// hurried is a refusal of one request too many at once: the same one is answered after
+// a while.
+type hurried struct {
+	error
+	after time.Duration
+}
+
+func (h hurried) Unwrap() error { return h.error }
+
+// patience bounds how long a node can make its client wait for one try.
+const patience = 30 * time.Second
 
 func (c *Client) session(ctx context.Context) (string, error) {
 	c.mu.Lock()
@@ -427,7 +460,11 @@ func (c *Client) Admit(ctx context.Context, cmd ledger.Command) (ledger.Command,
 // Faucet asks the node for test MAN.
 func (c *Client) Faucet(ctx context.Context) (ledger.Amount, error) {
 	var out struct{ Amount ledger.Amount }
-	err := c.json(ctx, http.MethodPost, api.Faucet, struct{}{}, &out, true)
+	id, _ := ledger.NewCommandID().MarshalText() // never fails
+	b, err := c.repeat(ctx, tries, http.MethodPost, api.Faucet, []byte("{}"), api.MaxJSON, true, string(id))
+	if err == nil {
+		err = understood(json.Unmarshal(b, &out))
+	}
 	return out.Amount, err
 }
 

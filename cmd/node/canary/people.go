@@ -229,6 +229,8 @@ func madeUp(ctx context.Context, p *owner.Party, m ledger.Model) (ledger.RecordI
 }
 
 // usual are the bounds between which amounts of a made-up chart lie.
+//
+//nolint:gochecknoglobals // a constant table
 var usual = map[string][2]float64{"age": {30, 77}, "trestbps": {95, 180}, "chol": {150, 400}, "thalach": {90, 195}, "oldpeak": {0, 4}}
 
 // someChart is measurements of nobody, one in eight not made.

@@ -10,6 +10,7 @@
 package contribution
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ type Game interface {
 // MaxSites is the most sites of a game.
 const MaxSites = 63
 
-// exactly is the most sites whose sets, 4096 at most, are all valued.
+// exactly is the most sites whose sets, 4096, are all valued where nobody says otherwise.
 const exactly = 12
 
 func full(n int) Set { return Set(1)<<n - 1 }
@@ -104,6 +105,7 @@ type Options struct {
 	Permutations int     // at most
 	Tolerance    float64 // a permutation ends where what is left to gain is less
 	Seed         uint64  // of the permutations: a public draw, so that anybody can check
+	Exact        int     // the most sites whose sets are all valued; 0 means 12
 }
 
 // Values are what Shapley returns: values of the sites that add up to the value of
@@ -115,7 +117,7 @@ type Values struct {
 }
 
 // Shapley returns each site's mean of what it adds over all orders in which the sites
-// may come: exact for up to 12 sites, else over Options.Permutations drawn orders,
+// may come: exact for up to Options.Exact sites, else over Options.Permutations drawn orders,
 // each cut where the value of all is within Tolerance (Ghorbani and Zou, algorithm 1).
 func Shapley(ctx context.Context, game Game, o Options) (Values, error) {
 	m, n, err := begin(game)
@@ -123,7 +125,7 @@ func Shapley(ctx context.Context, game Game, o Options) (Values, error) {
 		return Values{}, err
 	}
 	var v Values
-	if n <= exactly {
+	if n <= cmp.Or(o.Exact, exactly) {
 		v.Of, err = m.exact(ctx, n)
 	} else {
 		v.Of, v.Error, err = m.drawn(ctx, n, o)

@@ -3,6 +3,8 @@ package cox
 import (
 	"errors"
 	"math"
+
+	"manx/ml"
 )
 
 // A Fit is a fitted model: what a patient's curve follows from. It is sums over all
@@ -62,50 +64,21 @@ func (f Fit) Errors() []float64 {
 }
 
 // A Point is the share that survives a time, with its 95% interval.
-type Point struct {
-	Time      float64 `json:"time"`
-	Survival  float64 `json:"survival"`
-	Low, High float64
-}
-
-// z95 is the 97.5th percentile of the normal distribution.
-const z95 = 1.959963984540054
+type Point = ml.SurvivalPoint
 
 // Survival returns the share of patients with these covariates that survive the
-// time, which is cut to the grid. The interval is that of the curve, on the
-// log-log scale: of the hazards and of the coefficients (Link 1984), not of when
-// one patient dies.
+// time, which is cut to the grid: ml.Survival.At says of what its interval is.
 func (f Fit) Survival(x []float64, time float64) (Point, error) {
 	if len(x) != len(f.Beta) || math.IsNaN(time) || time < 0 {
 		return Point{}, errors.New("cox: no such patient, or no such time")
 	}
-	risk := math.Exp(dot(f.Beta, x))
-	edges := f.Grid.Edges
-	time = min(time, edges[len(edges)-1])
-	var total, variance float64
-	drift := make([]float64, len(x))
-	for k, h := range f.Hazard {
-		share := min(max((time-edges[k])/(edges[k+1]-edges[k]), 0), 1)
-		if f.Grid.Days {
-			share = math.Floor(share) // the curve steps at the end of a day
-		}
-		total += share * h
-		variance += share * share * f.Variance[k]
-		for i, v := range x {
-			drift[i] += share * h * (v - f.Mean[k][i])
-		}
-	}
-	for i, a := range drift {
-		for j, b := range drift {
-			variance += a * f.Covariance[i][j] * b
-		}
-	}
-	p := Point{Time: time, Survival: math.Exp(-total * risk), Low: 1, High: 1}
-	if total > 0 {
-		spread := math.Exp(z95 * math.Sqrt(variance) / total)
-		p.Low, p.High = math.Exp(-total*risk*spread), math.Exp(-total*risk/spread)
-	}
-	return p, nil
+	return f.Curve().At(dot(f.Beta, x), x, time), nil
+}
+
+// Curve returns what is carried by the card of a model whose output is the log
+// hazard. It has neither unit nor horizon. On a grid of days it steps at their ends.
+func (f Fit) Curve() ml.Survival {
+	return ml.Survival{Edges: f.Grid.Edges, Steps: f.Grid.Days, Hazard: f.Hazard, Variance: f.Variance, Mean: f.Mean, Covariance: f.Covariance}
 }
 
 // Median returns the first time by which half of such patients have died, with its

@@ -57,12 +57,15 @@ type request struct {
 	Inputs     int     `json:"inputs"`     // numbers of a row
 	Seed       uint64  `json:"seed"`
 	Proximal   float64 `json:"proximal,omitempty"` // FedProx
+	Score      bool    `json:"score,omitempty"`    // nothing is trained: a logit for each row is wanted
 }
 
-// answer is the line before the trained parameters.
+// answer is the line before the numbers: the trained parameters, or a logit for each
+// row.
 type answer struct {
 	Trainer    int `json:"manx_trainer"`
 	Parameters int `json:"parameters"`
+	Scores     int `json:"scores"`
 }
 
 // Bind returns the model at a site with these examples.
@@ -93,22 +96,7 @@ func (s *site) Local(ctx context.Context, r federated.Round) (federated.Update, 
 	if r.Measure {
 		return federated.Update{}, notice.New(notice.Unsupported, "rounds that measure normalisations are not in the protocol of trainers", "propose a network without normalisation")
 	}
-	if err := s.writeExamples(); err != nil {
-		return federated.Update{}, err
-	}
-	line, err := json.Marshal(request{Protocol, r.Number, s.Parameters, len(s.set.Images), len(s.set.Images[0]), r.Seed, s.Algorithm.Proximal})
-	if err != nil {
-		return federated.Update{}, err
-	}
-	in := bytes.NewBuffer(append(line, '\n'))
-	for _, p := range r.Params {
-		_ = binary.Write(in, binary.LittleEndian, float32(p))
-	}
-	out, err := s.Program.Run(ctx, in, maxHeader+4*int64(s.Parameters))
-	if err != nil {
-		return federated.Update{}, s.explain(err)
-	}
-	trained, err := decode(out, s.Parameters)
+	trained, err := s.run(ctx, request{Protocol, r.Number, s.Parameters, len(s.set.Images), len(s.set.Images[0]), r.Seed, s.Algorithm.Proximal, false}, r.Params)
 	if err != nil {
 		return federated.Update{}, err
 	}
@@ -117,6 +105,43 @@ func (s *site) Local(ctx context.Context, r federated.Round) (federated.Update, 
 		u.Delta[i] -= float64(float32(r.Params[i]))
 	}
 	return u, nil
+}
+
+// Scores has the program say of each example, with these parameters, the logit of its
+// label being 1. Its folder has no labels meanwhile.
+func (t Trainer) Scores(ctx context.Context, round int, params []float64, set train.Examples) ([]float64, error) {
+	m, err := t.Bind(set)
+	if err != nil {
+		return nil, err
+	}
+	s := m.(*site)
+	s.set.Labels = nil
+	return s.run(ctx, request{Protocol, round, s.Parameters, len(set.Images), len(set.Images[0]), 0, 0, true}, params)
+}
+
+// run starts the program once and returns the numbers that it gave: parameters, or a
+// score for each example.
+func (s *site) run(ctx context.Context, q request, params []float64) ([]float64, error) {
+	if err := s.writeExamples(); err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	in := bytes.NewBuffer(append(line, '\n'))
+	for _, p := range params {
+		_ = binary.Write(in, binary.LittleEndian, float32(p))
+	}
+	want := s.Parameters
+	if q.Score {
+		want = q.Examples
+	}
+	out, err := s.Program.Run(ctx, in, maxHeader+4*int64(want))
+	if err != nil {
+		return nil, s.explain(err, want)
+	}
+	return decode(out, want, q.Score)
 }
 
 // writeExamples writes the site's examples into the program's folder, never outside
@@ -143,33 +168,36 @@ func (s *site) writeExamples() error {
 
 // decode reads what the program wrote: a line and exactly so many numbers, none of
 // which may be NaN or infinite.
-func decode(out []byte, parameters int) ([]float64, error) {
+func decode(out []byte, want int, scores bool) ([]float64, error) {
 	const cure = "docs/training.md says what a trainer writes; look at examples/trainer"
 	end := bytes.IndexByte(out[:min(len(out), maxHeader)], '\n')
 	if end < 0 {
-		return nil, failed(nil, "it wrote no line of JSON before the parameters", cure)
+		return nil, failed(nil, "it wrote no line of JSON before its numbers", cure)
 	}
 	var a answer
 	if err := json.Unmarshal(out[:end], &a); err != nil || a.Trainer != Protocol {
 		return nil, failed(err, fmt.Sprintf("its first line is not that of a trainer of version %d", Protocol), cure)
 	}
-	body := out[end+1:]
-	if a.Parameters != parameters || len(body) != 4*parameters {
-		return nil, failed(nil, fmt.Sprintf("it names %d parameters and wrote %d bytes after its first line, not %d and %d", a.Parameters, len(body), parameters, 4*parameters), cure)
+	body, named, noun := out[end+1:], a.Parameters, "parameter"
+	if scores {
+		named, noun = a.Scores, "score"
 	}
-	trained := make([]float64, parameters)
-	for i := range trained {
+	if named != want || len(body) != 4*want {
+		return nil, failed(nil, fmt.Sprintf("it names %d %ss and wrote %d bytes after its first line, not %d and %d", named, noun, len(body), want, 4*want), cure)
+	}
+	all := make([]float64, want)
+	for i := range all {
 		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:])))
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, failed(nil, fmt.Sprintf("parameter %d is no number", i), "learn more slowly, or look for values far outside their range")
+			return nil, failed(nil, fmt.Sprintf("%s %d is no number", noun, i), "learn more slowly, or look for values far outside their range")
 		}
-		trained[i] = v
+		all[i] = v
 	}
-	return trained, nil
+	return all, nil
 }
 
 // explain says why the program gave nothing.
-func (s *site) explain(err error) error {
+func (s *site) explain(err error, want int) error {
 	const look = "its last words are in " + sandbox.Log + ", in its folder"
 	var exit *sandbox.ExitError
 	switch {
@@ -178,7 +206,7 @@ func (s *site) explain(err error) error {
 	case errors.Is(err, sandbox.ErrDisk):
 		return failed(err, "its files are larger than this site allows", "empty its folder, or allow more")
 	case errors.Is(err, sandbox.ErrOutput):
-		return failed(err, fmt.Sprintf("it wrote more than %d parameters", s.Parameters), "docs/training.md says what a trainer writes")
+		return failed(err, fmt.Sprintf("it wrote more than %d numbers", want), "docs/training.md says what a trainer writes")
 	case errors.As(err, &exit):
 		if s.strayed() {
 			return failed(err, "it tried to write outside its folder, or to read what it may not, and ended", "a trainer writes in "+sandbox.Work+" alone; "+look)

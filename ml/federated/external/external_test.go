@@ -240,10 +240,11 @@ func FuzzAnswer(f *testing.F) {
 	good := append([]byte(`{"manx_trainer":1,"parameters":2}`+"\n"), 0, 0, 128, 63, 0, 0, 0, 64)
 	f.Add(good, 2)
 	f.Add(good[:len(good)-1], 2)
+	f.Add(append([]byte(`{"manx_trainer":1,"scores":1}`+"\n"), 0, 0, 128, 63), 0x101)
 	f.Add([]byte(`{"manx_trainer":2}`+"\n"), 1)
 	f.Add([]byte("\n\n\n\n\n"), 1)
 	f.Fuzz(func(t *testing.T, out []byte, n int) {
-		v, err := decode(out, n&0xff)
+		v, err := decode(out, n&0xff, n&0x100 != 0)
 		if err != nil {
 			if !notice.Is(err, notice.Invalid) {
 				t.Fatalf("not a notice: %v", err)

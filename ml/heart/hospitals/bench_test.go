@@ -32,7 +32,11 @@ func BenchmarkTrainHeart(b *testing.B) {
 	for range b.N {
 		fmt.Println("\n| heart | out of fold | pooled test | deviation | Cleveland | Hungary | Switzerland | VA |\n|---|---|---|---|---|---|---|---|")
 		row := func(name string, recipes []Recipe, sites []federated.Table) {
-			r, cv, err := Choose(b.Context(), recipes, sites, 3)
+			choosing := 3
+			if recipes[0].Private != nil {
+				choosing = draws
+			}
+			r, cv, err := Choose(b.Context(), recipes, sites, choosing)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -46,11 +50,11 @@ func BenchmarkTrainHeart(b *testing.B) {
 		for _, a := range []string{federated.FedAvg, federated.FedProx, federated.FedAdam, federated.Scaffold} {
 			row(a, Candidates(a), train)
 		}
-		private, err := Noisy(4, 1e-5)
+		private, err := Noisy(Epsilon, len(Pooled(train).X))
 		if err != nil {
 			b.Fatal(err)
 		}
-		row("epsilon 4", []Recipe{private}, train)
+		row("epsilon 4", private, train)
 		row("pooled", Candidates(federated.FedAvg), []federated.Table{Pooled(train)})
 		for i, t := range train {
 			row("only "+Names()[i], Candidates(federated.FedAvg), []federated.Table{t})

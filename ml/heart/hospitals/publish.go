@@ -1,12 +1,10 @@
 package hospitals
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
 	"math"
-	"slices"
 
 	"manx/ml"
 	"manx/ml/bundle"
@@ -14,6 +12,7 @@ import (
 	"manx/ml/federated"
 	"manx/ml/federated/contribution"
 	"manx/ml/validation"
+	"manx/privacy/dp/rdp"
 )
 
 //go:embed model.onnx weights.bin results.json card.json
@@ -21,17 +20,21 @@ var shipped embed.FS
 
 func files() bundle.Files { return bundle.Of(shipped) }
 
-// Epsilon and Delta are what the shipped model promises each patient.
-const (
-	Epsilon = 4.0
-	Delta   = 1e-5
-)
+// Epsilon is what the shipped model promises each patient, at rdp.Delta.
+const Epsilon = 4.0
+
+// draws is how often the noise is drawn for each recipe that is chosen among.
+const draws = 5
 
 // Results are the measurements that the card quotes.
 type Results struct {
-	Epsilon float64 `json:"epsilon"`
+	Epsilon float64 `json:"epsilon"` // by the ledger's accountant
 	Delta   float64 `json:"delta"`
-	Sigma   float64 `json:"noise"` // deviation over the clip, of the sum of a step
+	Recipe  string  `json:"recipe"` // chosen among Recipes by accuracy out of fold
+	Recipes int     `json:"recipes"`
+	Chosen  float64 `json:"accuracy_out_of_fold"` // of Recipe, over the training rows
+	Sigma   float64 `json:"noise"`                // deviation over the clip, of the sum of a step
+	Clip    float64 `json:"clip"`
 	Steps   int     `json:"steps"`
 	Rows    int     `json:"rows"` // trained on
 	Sick    int     `json:"rows_of_disease"`
@@ -41,7 +44,7 @@ type Results struct {
 	Accuracy    validation.Interval `json:"accuracy"` // at one half: FLamby's metric
 	AUC         validation.Interval `json:"auc"`
 	Groups      []Group             `json:"groups"`
-	Calibration []Third             `json:"calibration"`
+	Calibration []validation.Third  `json:"calibration"`
 
 	Shapley []float64 `json:"contribution"` // of each hospital, on its rows' fifth that was held out
 	Parts   []int     `json:"parts_of_100"`
@@ -51,16 +54,8 @@ type Results struct {
 
 // A Group is how the model does on some of the test rows.
 type Group struct {
-	Name     string              `json:"name"`
-	Train    int                 `json:"training_rows"`
-	Rows     int                 `json:"rows"`
-	Accuracy validation.Interval `json:"accuracy"`
-}
-
-// A Third is of the test rows, by probability: what was expected and what came.
-type Third struct {
-	Expected float64 `json:"expected"`
-	Observed float64 `json:"observed"`
+	Train int `json:"training_rows"`
+	validation.Part
 }
 
 // Untrained returns the model's shape.
@@ -89,16 +84,22 @@ func Measured() (Results, error) {
 	return r, err
 }
 
-// Publish trains at the four hospitals of dir within Epsilon, measures the model on
-// the test rows, and writes model, weights, results and card into out. The noise is
-// drawn anew each time, so no two models are the same.
+// Publish chooses a recipe by cross-validation inside the training rows of the four
+// hospitals in dir, trains with it within Epsilon, measures the model on the test
+// rows, and writes model, weights, results and card into out. The noise is drawn anew
+// each time, so no two models are the same.
 func Publish(ctx context.Context, dir, out string) (Results, error) {
 	all, err := Load(dir)
 	if err != nil {
 		return Results{}, err
 	}
 	train, _ := Parts(all)
-	recipe, err := Noisy(Epsilon, Delta)
+	in := Pooled(train)
+	recipes, err := Noisy(Epsilon, len(in.X))
+	if err != nil {
+		return Results{}, err
+	}
+	recipe, chosen, err := Choose(ctx, recipes, train, draws)
 	if err != nil {
 		return Results{}, err
 	}
@@ -110,9 +111,15 @@ func Publish(ctx context.Context, dir, out string) (Results, error) {
 	if err != nil {
 		return Results{}, err
 	}
+	step := recipe.Private.Step
+	price, err := rdp.Of(step.Sigma, step.Rate)
+	if err != nil {
+		return Results{}, err
+	}
 	g := bundle.Quantise(float)
-	in := Pooled(train)
-	r := Results{Epsilon: Epsilon, Delta: Delta, Sigma: float64(recipe.Private.Step.Sigma) / 1000, Steps: recipe.Rounds, Rows: len(in.X), Sick: validation.Count(in.Positive)}
+	r := Results{Delta: rdp.Delta, Recipe: recipe.Name, Recipes: len(recipes), Chosen: validation.Round(chosen), Sigma: float64(step.Sigma) / rdp.Thousandth,
+		Clip: step.Clip, Steps: recipe.Rounds, Rows: len(in.X), Sick: validation.Count(in.Positive)}
+	r.Epsilon = float64(price.Times(int64(recipe.Rounds)).Epsilon()) / rdp.Million
 	if err := r.measure(g, all); err != nil {
 		return r, err
 	}
@@ -124,20 +131,6 @@ func Publish(ctx context.Context, dir, out string) (Results, error) {
 	}
 	r.Parts = contribution.Shares(r.Shapley, 100)
 	return r, bundle.Write(out, g, r, describe(r))
-}
-
-// accuracyOf returns the share right of weighted rows, for a bootstrap.
-func accuracyOf(z []float64, positive []bool) func(draws []float64) float64 {
-	return func(draws []float64) float64 {
-		right, all := 0.0, 0.0
-		for i, w := range draws {
-			all += w
-			if (z[i] > 0) == positive[i] {
-				right += w
-			}
-		}
-		return right / all
-	}
 }
 
 func (r *Results) measure(g ml.Graph, all []Hospital) error {
@@ -152,8 +145,11 @@ func (r *Results) measure(g ml.Graph, all []Hospital) error {
 		z[i] = y[0]
 	}
 	r.Test = len(z)
-	r.Accuracy = validation.Bootstrap(len(z), accuracyOf(z, rows.Positive))
+	r.Accuracy = validation.Bootstrap(len(z), func(draws []float64) float64 {
+		return validation.Weighted(draws, func(i int) bool { return (z[i] > 0) == rows.Positive[i] })
+	})
 	r.AUC = validation.Bootstrap(len(z), validation.Ranked(z, rows.Positive))
+	r.Calibration = validation.Thirds(z, rows.Positive)
 	group := func(name string, train int, in func(int) bool) {
 		var at []int
 		for i := range z {
@@ -161,7 +157,7 @@ func (r *Results) measure(g ml.Graph, all []Hospital) error {
 				at = append(at, i)
 			}
 		}
-		r.Groups = append(r.Groups, Group{name, train, len(at), validation.Bootstrap(len(at), accuracyOf(validation.Pick(z, at), validation.Pick(rows.Positive, at)))})
+		r.Groups = append(r.Groups, Group{train, validation.PartOf(name, at, z, rows.Positive, nil)})
 	}
 	from := 0
 	for _, h := range all {
@@ -188,19 +184,6 @@ func (r *Results) measure(g ml.Graph, all []Hospital) error {
 		{"under 55", func(x []float64) bool { return x[0] < 0.5 }}, {"55 and over", func(x []float64) bool { return x[0] >= 0.5 }},
 	} {
 		group(s.name, trained(s.in), func(i int) bool { return s.in(rows.X[i]) })
-	}
-	order := make([]int, len(z))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(z[a], z[b]) })
-	for k := range 3 {
-		at := order[k*len(order)/3 : (k+1)*len(order)/3]
-		sum := 0.0
-		for _, i := range at {
-			sum += validation.Probability(z[i])
-		}
-		r.Calibration = append(r.Calibration, Third{validation.Round(sum / float64(len(at))), validation.Round(float64(validation.Count(validation.Pick(rows.Positive, at))) / float64(len(at)))})
 	}
 	return nil
 }

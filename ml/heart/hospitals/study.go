@@ -9,6 +9,7 @@ import (
 	"manx/ml/federated"
 	"manx/ml/validation"
 	"manx/privacy/dp"
+	"manx/privacy/dp/rdp"
 )
 
 // A Recipe is what is trained and how.
@@ -54,23 +55,31 @@ func network(hidden []int) federated.Network {
 	return n
 }
 
-// Noisy returns the recipe for training within epsilon at delta for each patient:
-// gradient steps over all patients, the noise drawn by the hospitals. It was not
-// chosen on these data, which would have cost epsilon: a gradient of such a
-// regression has a norm of about one, and steps of 2 are what that allows. A lot is
-// FLamby's training rows.
-func Noisy(epsilon, delta float64) (Recipe, error) {
-	const rounds, clip, lot, unit = 60, 1, 486, 1 << 12
-	sigma, err := dp.Sigma(epsilon, delta, 1, rounds)
-	if err != nil {
-		return Recipe{}, err
+// Noisy returns the recipes that are chosen among for training within epsilon for
+// each patient's row, at rdp.Delta: gradient steps over all rows of all hospitals, of
+// which each draws a share of the noise. The noise is the least that a ledger prices
+// at epsilon or below (rdp.Sigma). Fewer steps have less noise each; what a gradient is
+// clipped to and how far a step goes decide what becomes of it. lot is how many rows
+// there are to train on, a public number.
+func Noisy(epsilon float64, lot int) (all []Recipe, err error) {
+	const unit = 1 << 12
+	for _, rounds := range []int{20, 60, 120} {
+		sigma, err := rdp.Sigma(int64(epsilon*rdp.Million), rdp.Million, int64(rounds))
+		if err != nil {
+			return nil, err
+		}
+		plan := dp.Plan{Bound: unit, Sigma: sigma, Sites: len(Names())}
+		for _, clip := range []float64{0.5, 1} {
+			for _, rate := range []float64{0.5, 1, 2, 4} {
+				all = append(all, Recipe{
+					Name: fmt.Sprintf("%d steps of %g, clip %g", rounds, rate, clip), Network: network(nil), Rounds: rounds,
+					Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: rate, Bounds: federated.Bounds{Clip: 1e3}},
+					Private:   &federated.Private{Step: dp.Step{Plan: plan, Rate: dp.Million, Clip: clip}, Lot: float64(lot)},
+				})
+			}
+		}
 	}
-	plan := dp.Plan{Bound: unit, Sigma: int64(math.Ceil(sigma * dp.Thousandth)), Sites: len(Names())}
-	return Recipe{
-		Name: fmt.Sprintf("logistic, %d noisy steps, epsilon %g", rounds, epsilon), Network: network(nil), Rounds: rounds,
-		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 2, Bounds: federated.Bounds{Clip: 1e3}},
-		Private:   &federated.Private{Step: dp.Step{Plan: plan, Rate: dp.Million, Clip: clip}, Lot: lot},
-	}, nil
+	return all, nil
 }
 
 // Train trains on the tables, one a site, and returns the parameters. Noise does not
@@ -198,7 +207,13 @@ func (r Recipe) CrossValidate(ctx context.Context, all []federated.Table, seed u
 			}
 			in = append(in, t.Pick(kept))
 		}
-		params, err := r.Train(ctx, in, seed)
+		fold := r
+		if r.Private != nil { // steps as long as with all rows
+			p := *r.Private
+			p.Lot *= float64(len(Pooled(in).X)) / float64(len(Pooled(all).X))
+			fold.Private = &p
+		}
+		params, err := fold.Train(ctx, in, seed)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}

@@ -54,6 +54,7 @@ func (c chart) draw(b *bytes.Buffer, at int) {
 	b.WriteString("</g>\n")
 }
 
+//nolint:gochecknoglobals // a constant list
 var colours = [Kinds]string{"#1b7837", "#e08214", "#8073ac", "#b2182b", "#2166ac"}
 
 // Curves plays the settings that the documentation shows, of so many jobs each, and

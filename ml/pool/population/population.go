@@ -86,7 +86,7 @@ type world struct {
 // Worker's part of a fee, as in escrow.ProofFee.
 const workersPart = 60
 
-var truth, lie = ledger.Hash{1}, ledger.Hash{2}
+var truth, lie = ledger.Hash{1}, ledger.Hash{2} //nolint:gochecknoglobals // constants
 
 // Run plays a setting.
 func Run(s Setting) (Outcome, error) {

@@ -83,7 +83,7 @@ func (e *Engine) start() error {
 }
 
 func (e *Engine) spawn(isolated bool) (*child, error) {
-	cmd := exec.Command(e.Command[0], e.Command[1:]...) //nolint:noctx // it outlives calls
+	cmd := exec.Command(e.Command[0], e.Command[1:]...) //nolint:noctx,gosec // it outlives calls, and is the operator's own command
 	cmd.Env, cmd.Dir = []string{fmt.Sprintf("%s=%d", memoryVariable, e.Memory)}, "/"
 	for _, name := range e.Keep {
 		if v, ok := os.LookupEnv(name); ok {
@@ -221,7 +221,7 @@ func (e *Engine) call(ctx context.Context, c *child, f frame, body io.Reader, ou
 	case ctx.Err() != nil:
 		return errors.Join(context.Cause(ctx), err)
 	case !alive:
-		e.Log.Warn("the process that evaluates jobs has ended", "err", err, "status", c.cmd.ProcessState.String())
+		e.Log.WarnContext(ctx, "the process that evaluates jobs has ended", "err", err, "status", c.cmd.ProcessState.String())
 		return notice.Because(errors.Join(err, errGone), notice.Exhausted, "the evaluation ended without a result: it may need more memory than this worker gives it", "the model's owner can publish a smaller plan")
 	case errors.Is(uploaded, errBody):
 		return uploaded // the cause of the child's complaint

@@ -61,7 +61,7 @@ func (s *servant) serve(in io.Reader) error {
 		f, err := readFrame(in)
 		if err != nil {
 			cancel(err)
-			return nil //nolint:nilerr // the parent is gone
+			return nil // the parent is gone
 		}
 		switch f.kind {
 		case load, bind, evaluate, drop:
@@ -108,7 +108,7 @@ func (s *servant) answer(err error) {
 		f = frame{kind: failed, body: b}
 	}
 	if s.write(f) != nil {
-		os.Exit(1) // the parent is gone
+		os.Exit(1) //nolint:forbidigo // the parent is gone
 	}
 }
 

@@ -1,7 +1,6 @@
 package dcf
 
 import (
-	"crypto/aes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,33 +225,6 @@ func groups(s Shape) []int {
 		all = append(all, 2, s.Values)
 	}
 	return append(all, s.Values)
-}
-
-// The machine's instructions for AES and the standard library give the same bytes.
-func TestMixIsAES(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 3))
-	for range 20 {
-		words := []uint64{r.Uint64(), r.Uint64()}
-		var key [16]byte
-		putBlock(&key, words)
-		block, err := aes.NewCipher(key[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		here, plain := newCipher(words), &cipherKey{block: block}
-		for _, n := range []int{1, 7, 8, 9, 40} {
-			a := make([]uint64, 2*n)
-			for i := range a {
-				a[i] = r.Uint64()
-			}
-			b := slices.Clone(a)
-			here.mix(a)
-			plain.mixGo(b)
-			if !slices.Equal(a, b) {
-				t.Fatalf("%d blocks differ", n)
-			}
-		}
-	}
 }
 
 // TestInvariant1_KeysDoNotPrint: no verb shows a word.

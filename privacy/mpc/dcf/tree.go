@@ -1,5 +1,7 @@
 package dcf
 
+import "manx/privacy/internal/kernel"
+
 // A seed is 128 bits as two words, the lowest two of them 0. It grows into four
 // blocks, told apart by those two bits: left and right child, and values; of one
 // value, block 2 has the left side's and the right side's, of two values blocks
@@ -49,7 +51,7 @@ func deal(s Shape, both [2][]uint64, at, below, here, above []uint64) {
 // right's are words 0 and 1 of each block of value; of two, right's are in more.
 type grown struct{ left, right, value, more [2 * lanes]uint64 }
 
-func (g *grown) grow(c *cipherKey, seeds *[2 * lanes]uint64, n, values int) {
+func (g *grown) grow(c *kernel.Permutation, seeds *[2 * lanes]uint64, n, values int) {
 	for i := range n {
 		lo, hi := seeds[2*i], seeds[2*i+1]
 		g.left[2*i], g.left[2*i+1] = lo, hi
@@ -57,11 +59,11 @@ func (g *grown) grow(c *cipherKey, seeds *[2 * lanes]uint64, n, values int) {
 		g.value[2*i], g.value[2*i+1] = lo|2, hi
 		g.more[2*i], g.more[2*i+1] = lo|3, hi
 	}
-	c.mix(g.left[:2*n])
-	c.mix(g.right[:2*n])
-	c.mix(g.value[:2*n])
+	c.Mix(g.left[:2*n])
+	c.Mix(g.right[:2*n])
+	c.Mix(g.value[:2*n])
 	if values == 2 {
-		c.mix(g.more[:2*n])
+		c.Mix(g.more[:2*n])
 	}
 }
 
@@ -74,7 +76,7 @@ func (g *grown) rights(values int) []uint64 {
 }
 
 // dealLanes makes the corrections of steps [first, end), in side 0's words.
-func dealLanes(s Shape, l layout, c *cipherKey, both [2][]uint64, at, below, here, above []uint64, first, end int) {
+func dealLanes(s Shape, l layout, c *kernel.Permutation, both [2][]uint64, at, below, here, above []uint64, first, end int) {
 	n, w := end-first, s.Values
 	var g [2]grown
 	var seeds [2][2 * lanes]uint64
@@ -140,7 +142,7 @@ func (k *keys) eval(x []uint64) []uint64 {
 }
 
 // evalLanes sets the summands of steps [first, end).
-func (k *keys) evalLanes(out []uint64, c *cipherKey, x []uint64, first, end int) {
+func (k *keys) evalLanes(out []uint64, c *kernel.Permutation, x []uint64, first, end int) {
 	l, n, w := k.layout(), end-first, k.Values
 	var seeds [2 * lanes]uint64
 	var control, side [lanes]uint64
@@ -161,8 +163,8 @@ func (k *keys) evalLanes(out []uint64, c *cipherKey, x []uint64, first, end int)
 			child[2*i], child[2*i+1] = lo|d, hi
 			value[2*i], value[2*i+1] = lo|2|d&uint64(w-1), hi
 		}
-		c.mix(child[:2*n])
-		c.mix(value[:2*n])
+		c.Mix(child[:2*n])
+		c.Mix(value[:2*n])
 		for i := range n {
 			d, t := side[i], control[i]
 			lo := child[2*i] ^ t&seedCW[2*i]
@@ -179,7 +181,7 @@ func (k *keys) evalLanes(out []uint64, c *cipherKey, x []uint64, first, end int)
 	for i := range n {
 		value[2*i], value[2*i+1] = seeds[2*i]|2, seeds[2*i+1]
 	}
-	c.mix(value[:2*n])
+	c.Mix(value[:2*n])
 	for i := range n {
 		for j := range w {
 			at := (first+i)*w + j

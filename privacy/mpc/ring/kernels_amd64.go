@@ -6,8 +6,6 @@ import "golang.org/x/sys/cpu"
 
 func haveAVX512() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ }
 
-func haveCarryless() bool { return cpu.X86.HasPCLMULQDQ && cpu.X86.HasAVX2 }
-
 // tileColumns and tileRows are what the kernel keeps of z in registers.
 const (
 	tileRows    = 6
@@ -109,56 +107,4 @@ func galoisSums(out, x, weights []uint64, rows int) {
 		sumsAVX512(&out[r*Degree], &x[r*n], &weights[0], n)
 	}
 	galoisSumsGo(out[pairs*Degree:], x[pairs*n:], weights, rows-pairs)
-}
-
-//go:noescape
-func clmulASM(a, b uint64) (lo, hi uint64)
-
-//go:noescape
-func gfDotASM(u, v *uint64, n int) (lo, hi uint64)
-
-//go:noescape
-func gfMulAddASM(out, v *uint64, n int, c uint64)
-
-//go:noescape
-func gfMulEachASM(out, v *uint64, n int)
-
-//go:noescape
-func gfCrossASM(w, a, b, c, d *uint64, n int) (lo, hi uint64)
-
-func clmul(a, b uint64) (lo, hi uint64) {
-	if !haveCarryless() {
-		return clmulGo(a, b)
-	}
-	return clmulASM(a, b)
-}
-
-func gfDot(u, v []uint64) (lo, hi uint64) {
-	if !haveCarryless() {
-		return gfDotGo(u, v)
-	}
-	return gfDotASM(&u[0], &v[0], len(u))
-}
-
-func gfMulAdd(out, v []uint64, c uint64) {
-	if !haveCarryless() {
-		gfMulAddGo(out, v, c)
-		return
-	}
-	gfMulAddASM(&out[0], &v[0], len(out), c)
-}
-
-func gfMulEach(out, v []uint64) {
-	if !haveCarryless() {
-		gfMulEachGo(out, v)
-		return
-	}
-	gfMulEachASM(&out[0], &v[0], len(out))
-}
-
-func gfCross(w, a, b, c, d []uint64) (lo, hi uint64) {
-	if !haveCarryless() {
-		return gfCrossGo(w, a, b, c, d)
-	}
-	return gfCrossASM(&w[0], &a[0], &b[0], &c[0], &d[0], len(w))
 }

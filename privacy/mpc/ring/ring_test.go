@@ -1,10 +1,11 @@
 package ring
 
 import (
-	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"manx/privacy/internal/kernel"
 )
 
 func words(r *rand.Rand, n int) []uint64 {
@@ -25,74 +26,6 @@ func TestMulAddEqualsGo(t *testing.T) {
 		MulAdd(z, x, y, m, k, n)
 		if !slices.Equal(z, want) {
 			t.Errorf("%v differ", d)
-		}
-	}
-}
-
-// gfSlow is schoolbook multiplication and division, on big integers.
-func gfSlow(a, b uint64) uint64 {
-	product := new(big.Int)
-	for i := range 64 {
-		if a>>i&1 == 1 {
-			product.Xor(product, new(big.Int).Lsh(new(big.Int).SetUint64(b), uint(i)))
-		}
-	}
-	modulus := new(big.Int).SetBit(big.NewInt(gfTail), 64, 1)
-	for product.BitLen() > 64 {
-		product.Xor(product, new(big.Int).Lsh(modulus, uint(product.BitLen()-65)))
-	}
-	return product.Uint64()
-}
-
-func TestGF(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	edge := []uint64{0, 1, 2, 1 << 63, ^uint64(0), gfTail}
-	for i := range 300 {
-		a, b := r.Uint64(), r.Uint64()
-		if i < 36 {
-			a, b = edge[i/6], edge[i%6]
-		}
-		if got, want := GFMul(a, b), gfSlow(a, b); got != want {
-			t.Fatalf("%x times %x: %x, want %x", a, b, got, want)
-		}
-		if gfReduce(clmulGo(a, b)) != GFMul(a, b) || GFTimesX(a) != GFMul(a, 2) {
-			t.Fatalf("%x and %x: Go differs", a, b)
-		}
-	}
-	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 63, 130} {
-		w, a, b, c, d := words(r, n), words(r, n), words(r, n), words(r, n), words(r, n)
-		lo, hi := gfDotGo(a, b)
-		if GFDot(a, b) != gfReduce(lo, hi) {
-			t.Errorf("dot of %d differs", n)
-		}
-		acc := [2]uint64{1, 2}
-		GFCross(&acc, w, a, b, c, d)
-		lo, hi = gfCrossGo(w, a, b, c, d)
-		if acc != [2]uint64{1 ^ lo, 2 ^ hi} {
-			t.Errorf("cross of %d differs", n)
-		}
-		out, want := slices.Clone(a), slices.Clone(a)
-		GFMulAdd(out, b, 0xdeadbeefcafef00d)
-		gfMulAddGo(want, b, 0xdeadbeefcafef00d)
-		if !slices.Equal(out, want) {
-			t.Errorf("mulAdd of %d differs", n)
-		}
-		GFMulEach(out, c)
-		gfMulEachGo(want, c)
-		if !slices.Equal(out, want) {
-			t.Errorf("mulEach of %d differs", n)
-		}
-	}
-	var images [64]uint64
-	copy(images[:], words(r, 64))
-	m := NewGFMap(&images)
-	for range 100 {
-		v, want := r.Uint64(), uint64(0)
-		for i := range 64 {
-			want ^= images[i] & -(v >> i & 1)
-		}
-		if m.Of(v) != want {
-			t.Fatal("map differs")
 		}
 	}
 }
@@ -158,7 +91,7 @@ func TestGalois(t *testing.T) {
 		for i, w := range mul(lx, ly) {
 			low |= w & 1 << i
 		}
-		if low != GFMul(x, y) {
+		if low != kernel.GFMul(x, y) {
 			t.Fatal("modulo 2 it is not the field")
 		}
 	}

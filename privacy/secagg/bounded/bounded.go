@@ -3,6 +3,7 @@ package bounded
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"manx/privacy"
 	"manx/privacy/mpc"
@@ -260,6 +261,14 @@ func (a *Admitted) places(in bool) (out []int) {
 		}
 	}
 	return out
+}
+
+// Only leaves out also those who are not among the sites, by place: what else a site
+// dealt is beyond its own bound.
+func (a *Admitted) Only(sites []int) {
+	for i := range a.in {
+		a.in[i] = a.in[i] && slices.Contains(sites, i)
+	}
 }
 
 // Output returns this party's share of the sum over all who are in, with noise: shares

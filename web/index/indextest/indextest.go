@@ -37,6 +37,9 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 		{"a stop anywhere", stops},
 		{"two nodes, one database", shares},
 		{"sessions end", sessions},
+		{"sessions end unused, by their owner, by one too many", idles},
+		{"a name is taken once", takes},
+		{"how staff signs in", staffs},
 		{"the first to upload keeps a blob", uploads},
 		{"what a party stores", stores},
 		{"many writers at once", writers},
@@ -320,13 +323,14 @@ func shares(t *testing.T, s index.Source) {
 func sessions(t *testing.T, s index.Source) {
 	x := Open(t, s)
 	now := time.Unix(1_800_000_000, 0)
-	token, until, err := x.OpenSession(t.Context(), Party(1), now)
+	token, opened, err := x.OpenSession(t.Context(), index.Who{Party: Party(1)}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := Open(t, s).Session(t.Context(), token, now); err != nil || p != Party(1) {
+	if p, err := Open(t, s).Session(t.Context(), token, now); err != nil || p.Party != Party(1) {
 		t.Errorf("Session = %v, %v", p, err)
 	}
+	until := opened.Expires
 	if _, err := x.Session(t.Context(), token, until.Add(time.Second)); !notice.Is(err, notice.Denied) {
 		t.Errorf("an ended session: %v", err)
 	}
@@ -335,7 +339,7 @@ func sessions(t *testing.T, s index.Source) {
 			t.Errorf("an invented session: %v", err)
 		}
 	}
-	if _, _, err := x.OpenSession(t.Context(), Party(2), until.Add(time.Hour)); err != nil {
+	if _, _, err := x.OpenSession(t.Context(), index.Who{Party: Party(2)}, until.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := x.Session(t.Context(), token, now); !notice.Is(err, notice.Denied) {
@@ -419,7 +423,7 @@ func writers(t *testing.T, s index.Source) {
 					return err
 				}
 				if r%10 == 0 {
-					token, _, err := x.OpenSession(ctx, Party(p), time.Unix(1_800_000_000, 0))
+					token, _, err := x.OpenSession(ctx, index.Who{Party: Party(p)}, time.Unix(1_800_000_000, 0))
 					if err != nil {
 						return err
 					}
@@ -439,7 +443,7 @@ func writers(t *testing.T, s index.Source) {
 	}
 	Same(t, x, h)
 	for token, p := range tokens {
-		if got, err := x.Session(ctx, token, time.Unix(1_800_000_000, 0)); err != nil || got != p {
+		if got, err := x.Session(ctx, token, time.Unix(1_800_000_000, 0)); err != nil || got.Party != p {
 			t.Errorf("a session is %q's, %v", got, err)
 		}
 	}
@@ -477,14 +481,14 @@ func Story(ctx context.Context, x *index.Index) error {
 	}
 	now := time.Unix(1_800_000_000, 0)
 	return again(ctx, func() error {
-		token, _, err := x.OpenSession(ctx, Party(1), now)
+		token, _, err := x.OpenSession(ctx, index.Who{Party: Party(1)}, now)
 		if err != nil {
 			return err
 		}
 		return again(ctx, func() error {
 			p, err := x.Session(ctx, token, now)
-			if err == nil && p != Party(1) {
-				err = fmt.Errorf("the session is %q's", p)
+			if err == nil && p.Party != Party(1) {
+				err = fmt.Errorf("the session is %q's", p.Party)
 			}
 			return err
 		})

@@ -194,7 +194,7 @@ func rebuilds(t *testing.T, s index.Source) {
 	x := Open(t, s)
 	n := live(t, x)
 	now := time.Unix(1_800_000_000, 0)
-	token, _, err := x.OpenSession(t.Context(), Party(1), now)
+	token, _, err := x.OpenSession(t.Context(), index.Who{Party: Party(1)}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

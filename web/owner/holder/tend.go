@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"manx/ledger"
@@ -262,9 +261,6 @@ func (h *Holder) forged(ctx context.Context, key ledger.Hash, k ledger.Committee
 	}
 	return err
 }
-
-// isKeys reports whether a key is where evaluation keys are kept.
-func isKeys(k ledger.Key) bool { return strings.Contains(string(k), "/keys/") }
 
 var errNotJoint = errors.New("no committee serves the model")
 

@@ -3,7 +3,6 @@ package holder
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"manx/privacy/notice"
@@ -34,9 +33,9 @@ func (h *Holder) beside(ctx context.Context, what, id string, try int, leads boo
 		err := do(running)
 		switch cause := context.Cause(running); {
 		case err == nil, errors.Is(cause, errOver):
-			h.Log.InfoContext(ctx, "the holder has done its part of "+what, "id", id, "took", time.Since(began).Round(time.Millisecond))
+			h.Log.InfoContext(ctx, "the holder has done its part", "of", what, "id", id, "took", time.Since(began).Round(time.Millisecond))
 		case ctx.Err() == nil:
-			h.Log.WarnContext(ctx, "the holder's part of "+what+" ended without a result", "id", id, slog.Any("err", errors.Join(err, cause)))
+			h.Log.WarnContext(ctx, "the holder's part ended without a result", "of", what, "id", id, "err", errors.Join(err, cause))
 		}
 		if leads {
 			h.forget(id, r)
@@ -67,7 +66,7 @@ func (h *Holder) again(ctx context.Context, what, id string, try func() error) e
 		if err == nil || ctx.Err() != nil || final(err) {
 			return err
 		}
-		h.Log.InfoContext(ctx, "a try of "+what+" failed", "id", id, "err", err)
+		h.Log.InfoContext(ctx, "a try failed", "of", what, "id", id, "err", err)
 		select {
 		case <-ctx.Done():
 			return err

@@ -35,6 +35,7 @@ type Diagnosis struct {
 	Record  ledger.RecordID `json:"record"`
 	Version int             `json:"version"`
 	Finding health.Finding  `json:"finding"`
+	Curve   *Curve          `json:"curve,omitempty"` // of a model of survival
 	Model   string          `json:"model"`
 	Release string          `json:"model_version"`
 	Read    string          `json:"read"`   // "8 slices"
@@ -191,6 +192,10 @@ func open(ctx context.Context, p *owner.Party, x prepared, j ledger.Job, d *Diag
 			return nil, notice.New(notice.Integrity, "a decrypted result is not what the model can give", "dispute the job: `manx job dispute "+string(j.ID)+"`")
 		}
 		logits[i] = v[0]
+	}
+	if x.card.Survival != nil {
+		d.Curve, d.Finding, err = x.survival(logits[0])
+		return logits, err
 	}
 	r := x.card.Rule
 	d.Finding, err = health.Conclude(logits, health.Rule{TopK: r.TopK, Threshold: r.Threshold, Margin: r.Margin}, x.about())

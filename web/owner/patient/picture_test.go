@@ -39,7 +39,7 @@ func read(t *testing.T) (x prepared, g ml.Graph, logits []float64) {
 	defer in.Close()
 	c := card.Input
 	x = prepared{card: card}
-	if x.slices, err = health.SelectSlices(t.Context(), &in.Studies[0], schemaOf(c), 3); err != nil {
+	if x.slices, err = health.SelectSlices(t.Context(), &in.Studies[0], SchemaOf(c), 3); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range x.slices {

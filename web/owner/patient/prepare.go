@@ -35,12 +35,12 @@ type prepared struct {
 // finding from its result: notice.Unsupported says what the card lacks or asks.
 func Reads(c ml.Card) error {
 	unsupported := func(what, hint string) error { return notice.New(notice.Unsupported, what, hint) }
-	if c.Rule == nil {
+	if c.Rule == nil && c.Survival == nil {
 		return unsupported("this model does not say how its result becomes a finding", "choose another: `manx model list`")
 	}
 	switch {
 	case c.Input != nil:
-		return schemaOf(c.Input).Check()
+		return SchemaOf(c.Input).Check()
 	case c.Chart != nil:
 		for _, f := range c.Chart.Fields {
 			if m, ok := chart.Named(f.Name); !ok || m.Name != f.Name {
@@ -93,7 +93,8 @@ func OfferOf(c ml.Card) (o owner.Offer, err error) {
 	return o, err
 }
 
-func schemaOf(i *ml.Input) health.InputSchema {
+// SchemaOf returns what a card says of pictures in words of package health.
+func SchemaOf(i *ml.Input) health.InputSchema {
 	return health.InputSchema{Modality: i.Modality, BodyPart: i.BodyPart, Center: i.Center, Width: i.Width, Size: i.Size, MinRows: i.MinRows, MinLung: i.MinLung,
 		MinAge: i.MinAge, MaxAge: i.MaxAge}
 }
@@ -147,7 +148,7 @@ func (x *prepared) scanned(ctx context.Context, p *owner.Party, id ledger.Record
 	if len(in.Studies) != 1 {
 		return notice.New(notice.Integrity, "the record does not hold one study", "add the study again: `manx study add`")
 	}
-	if x.slices, err = health.SelectSlices(ctx, &in.Studies[0], schemaOf(x.card.Input), min(x.card.Input.Slices, ledger.MaxInputs)); err != nil {
+	if x.slices, err = health.SelectSlices(ctx, &in.Studies[0], SchemaOf(x.card.Input), min(x.card.Input.Slices, ledger.MaxInputs)); err != nil {
 		return err
 	}
 	for _, s := range x.slices {

@@ -2,6 +2,7 @@ package training
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +15,13 @@ import (
 
 	"manx/ledger"
 	"manx/ml/federated"
+	"manx/privacy/mpc"
 	"manx/privacy/notice"
 	"manx/privacy/secagg"
+	"manx/privacy/secagg/trio"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // coordinate opens rounds of a training that the party proposed, one after another,
@@ -33,7 +37,7 @@ func (h *Hospital) coordinate(ctx context.Context, id ledger.TrainingID) error {
 			return err
 		}
 		waits := on.Stage == ledger.TrainingVoting && !on.Decided(info.Now)
-		done := !on.Busy && (on.Round >= on.Rounds || info.Now > on.Until)
+		done := !on.Busy && (on.Round >= on.Rounds || info.Now > on.Until || local.Still(on.Training))
 		if waits || done || on.Stage != ledger.TrainingVoting && on.Stage != ledger.TrainingRunning {
 			return nil
 		}
@@ -201,17 +205,11 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	if err != nil {
 		return err
 	}
-	round := recipe.secure(on, on.Round, roster, h.Party.Keys.Public())
-	journal, err := secagg.OpenFiles(folder(h.Dir).round(on.ID, on.Round, sideCoordinator))
+	serve, done, err := h.serve(ctx, on, recipe, roster, own)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, journal.Close()) }()
-	c, err := secagg.NewCoordinator(round, h.Party.Keys, seed(own, round.ID), journal)
-	if err != nil {
-		return err
-	}
-	serve := newServer(c)
+	defer func() { err = errors.Join(err, done()) }()
 	var begin beginning
 	for _, m := range roster {
 		begin.Roster = append(begin.Roster, m.Site)
@@ -220,21 +218,27 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	if err != nil {
 		return fmt.Errorf("encode roster: %w", err)
 	}
-	version := writeVersion(state)
+	version, judge := writeVersion(state), []byte(nil)
+	if recipe.Judge != nil {
+		if judge, err = os.ReadFile(folder(h.Dir).judge(recipe.Judge.Rows)); err != nil {
+			return notice.Because(err, notice.NotFound, "the coordinator has lost the rows that contributions are judged on", "restore the folder judges of its site's folder")
+		}
+	}
 	within, cancel := context.WithCancel(ctx)
 	var streams sync.WaitGroup
 	defer streams.Wait()
 	defer cancel()
 	for place, m := range roster {
+		give := handout{said, version, judge, func(b []byte) error { return h.keepFigures(on, m, b) }}
 		streams.Go(func() {
-			at := meeting{on.Hub, on.Terms, on.Round, own, m.Stream, mostFrame(on.Model.Parameters)}
+			at := meeting{on.Hub, on.Terms, on.Round, own, m.Stream, mostFrame(on.Model.Parameters, len(on.Sites))}
 			for {
 				s, err := at.await(within)
 				if err == nil && h.tap != nil {
 					h.tap(s)
 				}
 				if err == nil {
-					err = h.attend(within, s, serve, place, said, version)
+					err = h.attend(within, s, serve, place, give)
 				}
 				h.Log.DebugContext(within, "a site's stream has ended", "training", on.ID, "site", m.Site, "err", err)
 				if !pause(within, h.Every/4) {
@@ -243,15 +247,15 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 			}
 		})
 	}
-	sum, err := serve.run(ctx, h.Patience)
+	places, totals, err := serve.run(ctx, h.Patience)
 	if err != nil {
 		return err
 	}
 	var sites []ledger.PartyID
-	for _, place := range sum.Sites {
+	for _, place := range places {
 		sites = append(sites, roster[place].Site)
 	}
-	next, e, err := recipe.next(on, state, sum.Totals)
+	next, e, err := recipe.next(on, state, totals)
 	if err != nil {
 		serve.fail(err)
 		return err
@@ -260,12 +264,60 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 		return err
 	}
 	serve.release()
-	serve.drain(within, h.Every)
+	serve.drain(within, max(h.Every, h.Patience/4))
 	return nil
 }
 
+// serve begins the serving of a round, or goes on with it; done ends it.
+func (h *Hospital) serve(ctx context.Context, on owner.SignedTraining, recipe Recipe, roster []owner.TrainingMember, own ed25519.PrivateKey) (s serving, done func() error, err error) {
+	dir := folder(h.Dir).round(on.ID, on.Round, sideCoordinator)
+	if len(recipe.Bounded) > 0 {
+		round, err := recipe.onShares(on, roster)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := newSharing(round, recipe, dir, func(sum trio.Sum, ready [mpc.Parties][]byte) ([]measured, error) {
+			return h.shared(ctx, on, roster, sum, ready)
+		})
+		return s, func() error { return nil }, nil
+	}
+	round := recipe.secure(on, on.Round, roster, h.Party.Keys.Public())
+	journal, err := secagg.OpenFiles(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := secagg.NewCoordinator(round, h.Party.Keys, seed(own, round.ID), journal)
+	if err != nil {
+		return nil, nil, errors.Join(err, journal.Close())
+	}
+	return newServer(c), journal.Close, nil
+}
+
+// shared keeps what the three have signed of a round, and names who is left out of it.
+func (h *Hospital) shared(ctx context.Context, on owner.SignedTraining, roster []owner.TrainingMember, sum trio.Sum, ready [mpc.Parties][]byte) ([]measured, error) {
+	m := measured{Round: on.Round, Ready: ready}
+	for _, r := range roster {
+		m.Roster = append(m.Roster, r.Site)
+	}
+	for _, place := range sum.Out {
+		h.Log.WarnContext(ctx, "an update is beyond its bound", "training", on.ID, "round", on.Round, "place", place, "site", roster[place].Site)
+		h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: fmt.Sprintf("the update of hospital %d, %s, is beyond its bound and left out", place+1, roster[place].Site)})
+	}
+	if err := folder(h.Dir).keepMeasured(on.ID, m); err != nil {
+		return nil, err
+	}
+	return folder(h.Dir).allMeasured(on.ID, 0)
+}
+
+// A handout is what a site may ask for in any round, and say.
+type handout struct {
+	begin, version []byte
+	judge          []byte // rows; none where nobody judges
+	figures        func([]byte) error
+}
+
 // attend answers one site until its stream ends.
-func (h *Hospital) attend(ctx context.Context, s *stream, serve *server, place int, begin, version []byte) error {
+func (h *Hospital) attend(ctx context.Context, s *stream, serve serving, place int, give handout) error {
 	defer func() { _ = s.conn.Close() }() // its end was heard of already
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer stop()
@@ -277,11 +329,13 @@ func (h *Hospital) attend(ctx context.Context, s *stream, serve *server, place i
 		var answer []byte
 		switch step {
 		case stepBegin:
-			answer = begin
+			answer = give.begin
 		case stepVersion:
-			answer = version
-		case stepAgain:
-			err = serve.again(m)
+			answer = give.version
+		case stepRows:
+			answer = give.judge
+		case stepFigures:
+			err = give.figures(m)
 		default:
 			answer, err = serve.ask(ctx, place, step, m)
 		}

@@ -19,6 +19,7 @@ import (
 	"manx/privacy/notice"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // RecordColumn is the column of a site's table that tells which record a row is: the
@@ -45,7 +46,7 @@ func (c cover) digest() ledger.Hash {
 // covering makes the list of a round, and writes it down before the ledger has its
 // digest. The mark is read first, so that a grant that ends meanwhile makes the
 // command stale.
-func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (c cover, err error) {
+func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Recipe, j joined) (c cover, err error) {
 	if c.Mark, err = h.Party.TrainingMark(ctx, on.ID); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = notice.New(notice.Denied, "no patient has given this site a grant for this training", "patients give them: `manx grant add RECORD "+string(h.Party.ID())+" --training "+string(on.ID)+"`")
@@ -56,7 +57,7 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 	if err != nil {
 		return c, err
 	}
-	if c.Grants, _, _, err = h.rows(on, r, table, granted); err != nil {
+	if c.Grants, _, _, err = h.rows(ctx, on, r, j, granted); err != nil {
 		return c, err
 	}
 	c.Salt = make([]byte, 32)
@@ -68,7 +69,7 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 // covered returns the rows of the list that a round was covered with, those to train
 // on and those held out. Those of a record whose grant has ended since are left out
 // even now.
-func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, table string) (train, test federated.Table, err error) {
+func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, j joined) (train, test federated.Table, err error) {
 	c, err := folder(h.Dir).cover(on.ID, on.Round)
 	if err != nil {
 		return train, test, notice.Because(err, notice.Conflict, "the list that this site covered the round with is lost", "it takes part in the next round again")
@@ -82,7 +83,7 @@ func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recip
 			delete(granted, rec)
 		}
 	}
-	_, rows, records, err := h.rows(on, r, table, granted)
+	_, rows, records, err := h.rows(ctx, on, r, j, granted)
 	if err != nil {
 		return train, test, err
 	}
@@ -90,17 +91,12 @@ func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recip
 	return train, test, nil
 }
 
-// rows reads a table: its rows whose record is in granted, which record each is, and
-// by which grants. Fewer than the minimum are refused.
-func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
-	f, err := os.Open(folder(h.Dir).table(table))
-	if err != nil {
-		return nil, rows, nil, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, under the name that its policy has")
-	}
-	defer f.Close()
+// rows reads a site's table: the examples of rows whose record is in granted, which
+// record each is of, and by which grants. Fewer records than the minimum are refused.
+func (h *Hospital) rows(ctx context.Context, on owner.SignedTraining, r Recipe, j joined, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
 	seen, named, twice := map[ledger.RecordID]bool{}, false, false
 	var at []ledger.RecordID // of each line
-	rows, err = r.Schema.Read(f, func(cell func(string) string) bool {
+	rows, err = r.source().Read(ctx, h.place(on.ID, j), func(cell func(string) string) bool {
 		id := ledger.RecordID(strings.TrimSpace(cell(RecordColumn)))
 		named = named || id != ""
 		at = append(at, id)
@@ -118,13 +114,27 @@ func (h *Hospital) rows(on owner.SignedTraining, r Recipe, table string, granted
 		err = notice.Because(err, notice.Invalid, "no row of the site's table says which record it is", "give the table a column named "+RecordColumn+" with the records' ids")
 	case err == nil && twice:
 		err = notice.New(notice.Invalid, "two rows of the site's table are of one record", "keep one row a record: what it costs is counted so")
-	case err == nil && len(rows.X) < on.Minimum:
+	case err == nil && local.Rows(rows) < on.Minimum:
 		err = notice.New(notice.Denied, "this site has fewer records with a live grant than the training's minimum", "it takes part in a round once there are enough; the others learn only that it does not")
 	}
 	for _, line := range rows.Line {
 		of = append(of, at[line-1])
 	}
 	return by, rows, of, err
+}
+
+// place is where what takes part in a training lies.
+func (h *Hospital) place(id ledger.TrainingID, j joined) local.Place {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.kept == nil {
+		h.kept = map[ledger.TrainingID]*local.Kept{}
+	}
+	if h.kept[id] == nil {
+		h.kept[id] = &local.Kept{}
+	}
+	f := folder(h.Dir)
+	return local.Place{Table: f.table(j.Table), Studies: f.studies(), Kept: h.kept[id]}
 }
 
 // granted returns the live grants to this site for a training, by record.

@@ -9,8 +9,12 @@ import (
 	"time"
 
 	"manx/ledger"
+	"manx/privacy/mpc"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
+	"manx/privacy/secagg/trio"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // A Hospital is the node inside a hospital's walls. Its fields are set before Run.
@@ -19,6 +23,7 @@ type Hospital struct {
 	Dir   string       // the site's folder
 	Log   *slog.Logger // nil: none
 
+	Launcher []string      // this binary, and how it is asked to shut a program in (sandbox.Enter); none: no trainer of the site's own
 	Patience time.Duration // for the others, in a step of a round; 0 means 30 s
 	Every    time.Duration // how often the ledger is asked; 0 means a second
 	Show     func(Progress)
@@ -26,8 +31,12 @@ type Hospital struct {
 	mu   sync.Mutex      // guards what follows
 	busy map[string]bool // what is being done now: a side of a training
 	said map[string]string
+	kept map[ledger.TrainingID]*local.Kept
 
-	tap func(*stream) // of tests: sees what the coordinator is told
+	// Of tests: tap sees what the coordinator is told, deals deals in the place of a
+	// hospital that keeps to the protocol.
+	tap   func(*stream)
+	deals func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
 // Progress is what a hospital's node tells whoever watches it. Problem is nil while
@@ -159,7 +168,7 @@ func (h *Hospital) vote(ctx context.Context, on owner.SignedTraining) error {
 	if err != nil {
 		return err
 	}
-	if err := f.join(on.ID, joined{Table: rule.Table, Terms: on.Terms, Export: rule.Export}); err != nil {
+	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Lets: rule.Lets}); err != nil {
 		return err
 	}
 	return h.join(ctx, on)
@@ -186,39 +195,47 @@ func (h *Hospital) join(ctx context.Context, on owner.SignedTraining) error {
 	return nil
 }
 
-// Join decides that a table takes part in a training, or with no table that none
-// does, whatever the policy says, and votes so.
-func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table string, export bool) error {
+// Join decides that a table takes part in a training, with a trainer of the site's
+// policy or none; or with no table that none does, whatever the policy says; and votes
+// so.
+func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table, trainer string, lets Lets) error {
 	on, err := h.Party.SignedTraining(ctx, id)
 	if err != nil {
 		return err
 	}
+	j := joined{Table: table, Trainer: trainer, Terms: on.Terms, Lets: lets}
 	if table != "" {
 		if !plainName(table) {
 			return notice.New(notice.Invalid, "the table is not named by a file's name", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
 		}
-		if err := h.fits(on, table); err != nil {
+		if err := h.fits(ctx, on, j); err != nil {
 			return err
 		}
 	}
-	if err := folder(h.Dir).join(id, joined{Table: table, Terms: on.Terms, Export: export}); err != nil {
+	if err := folder(h.Dir).join(id, j); err != nil {
 		return err
 	}
 	return h.join(ctx, on)
 }
 
-// agree assents to a release, where the site has decided to by itself.
+// agree assents to a release, where the site has decided to by itself, and the release
+// shares what the model earns by what this site knows that each has contributed.
 func (h *Hospital) agree(ctx context.Context, on owner.SignedTraining) error {
 	j, _, err := folder(h.Dir).joined(on.ID)
 	if err != nil || !j.Export {
 		return err
 	}
-	return h.Assent(ctx, on)
+	return h.assent(ctx, on, true)
 }
 
 // Assent agrees to the release that is asked for, once its signature and its shares
-// are what the ledger shows.
+// are what the ledger shows. Shares that were measured on shares have to be those; others
+// a person may assent to.
 func (h *Hospital) Assent(ctx context.Context, on owner.SignedTraining) error {
+	return h.assent(ctx, on, false)
+}
+
+func (h *Hospital) assent(ctx context.Context, on owner.SignedTraining, byItself bool) error {
 	if on.Stage != ledger.TrainingAsked {
 		return notice.New(notice.Conflict, "no release of this training is asked for", "read it: `manx train status`")
 	}
@@ -228,6 +245,19 @@ func (h *Hospital) Assent(ctx context.Context, on owner.SignedTraining) error {
 	}
 	if !slices.Equal(on.Earn(b.Contributed), on.Release.Shares) || b.Model != on.Release.Model {
 		return notice.New(notice.Integrity, "the node shows another release than its author has signed", "do not assent; tell the organisations")
+	}
+	r, err := ReadRecipe(on.ProposeTraining)
+	if err != nil {
+		return err
+	}
+	if byItself || r.Judge != nil {
+		ok, err := h.agreed(ctx, on, r, b)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return notice.New(notice.Denied, "the release shares what the model earns by other contributions than this site knows", "compare them: `manx train contribute`, `manx train status`; where nothing was measured, assent by hand: `manx train release --assent`")
+		}
 	}
 	if err := h.Party.Once(ctx, "training/assent/"+string(on.ID)+"/"+on.Release.Terms.String()[:16], ledger.AssentTraining{Training: on.ID, Release: on.Release.Terms}); err != nil {
 		return err

@@ -16,17 +16,20 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage/durable"
+	"manx/web/owner/training/local"
 )
 
 // An Order is what a person asks of a hospital's node. A keyring serves one process,
 // so while the node runs orders are left in its folder, and it obeys them.
 type Order struct {
-	What     string                  `json:"what"` // propose, status, join, decline, stop, release, assent
+	What     string                  `json:"what"` // propose, status, join, decline, stop, contribute, release, assent
 	Training ledger.TrainingID       `json:"training,omitempty"`
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
-	Export   bool                    `json:"export,omitempty"`
-	Release  *Release                `json:"release,omitempty"`
+	Trainer  string                  `json:"trainer,omitempty"`
+	Lets
+	Release *Release `json:"release,omitempty"`
+	Judge   []byte   `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.
@@ -34,6 +37,8 @@ type Answer struct {
 	Training ledger.TrainingID `json:"training,omitempty"`
 	Status   []Status          `json:"status,omitempty"`
 	Released *Released         `json:"released,omitempty"`
+
+	Contributions *Contributions `json:"contributions,omitempty"`
 }
 
 // A Status is how a training stands, as the ledger and the site's folder tell.
@@ -41,12 +46,17 @@ type Status struct {
 	ledger.Training
 	Epsilon float64 `json:"epsilon,omitempty"` // what it costs a record; 0 where nothing is promised
 	Table   string  `json:"table,omitempty"`   // of this site's that takes part
+	Trainer string  `json:"trainer,omitempty"` // of this site's own that trains on it
+	Done    bool    `json:"done"`              // no round is to come
 	Granted int     `json:"granted"`           // live grants that this site has for it
 }
 
 // Do does what a person asks.
 func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 	if o.What == "propose" && o.Proposal != nil {
+		if err := errors.Join(h.goesOn(*o.Proposal), h.keepJudgeOf(*o.Proposal, o.Judge)); err != nil {
+			return a, err
+		}
 		a.Training, err = h.Party.ProposeTraining(ctx, *o.Proposal)
 		return a, err
 	}
@@ -63,13 +73,20 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		s, err := h.status(ctx, on.Training)
 		return Answer{Status: []Status{s}}, err
 	case "join":
-		return a, h.Join(ctx, on.ID, o.Table, o.Export)
+		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Lets)
 	case "decline":
-		return a, h.Join(ctx, on.ID, "", false)
+		return a, h.Join(ctx, on.ID, "", "", Lets{})
 	case "assent":
 		return a, h.Assent(ctx, on)
 	case "stop":
 		return a, h.Party.Once(ctx, "training/stop/"+string(on.ID), ledger.StopTraining{Training: on.ID})
+	case "contribute":
+		r, err := ReadRecipe(on.ProposeTraining)
+		if err != nil {
+			return a, err
+		}
+		c, err := h.Contributed(ctx, on, r)
+		return Answer{Contributions: &c}, err
 	case "release":
 		if o.Release != nil {
 			r, err := h.Release(ctx, on.ID, *o.Release)
@@ -77,6 +94,19 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		}
 	}
 	return a, notice.New(notice.Invalid, "the hospital's node knows no such order", "use a `manx` of its version")
+}
+
+// goesOn refuses to coordinate a training that goes on from a version which is not
+// here: its coordinator has it.
+func (h *Hospital) goesOn(b ledger.ProposeTraining) error {
+	if b.From.IsZero() {
+		return nil
+	}
+	v, err := os.ReadFile(folder(h.Dir).version(b.From.Training, b.From.Round))
+	if err == nil && hashOf(v) == b.Start {
+		return nil
+	}
+	return notice.Because(err, notice.NotFound, "the version that the training is to go on from is not in this site's folder", "let the hospital propose it that coordinated the other training: it has its versions")
 }
 
 // Statuses returns how all trainings stand that concern the party, newest first.
@@ -108,7 +138,8 @@ func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, er
 	if err != nil {
 		return s, err
 	}
-	s.Table = j.Table
+	s.Table, s.Trainer = j.Table, j.Trainer
+	s.Done = on.Stage.Over() || on.Stage == ledger.TrainingAsked || !on.Busy && (on.Round == on.Rounds || local.Still(on))
 	if slices.Contains(on.Sites, h.Party.ID()) {
 		granted, err := h.granted(ctx, on.ID)
 		if err != nil {

@@ -14,18 +14,21 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage/durable"
+	"manx/web/owner/training/local"
 )
 
 // A Policy is a site's own: what its node says yes to by itself. The zero policy
 // says yes to nothing.
 type Policy struct {
-	Trainings []Rule `json:"trainings"`
+	Trainings []Rule             `json:"trainings"`
+	Trainers  map[string]Program `json:"trainers,omitempty"` // programs of the site's own, by name
 }
 
 // A Rule is what a site takes part in. All of it must hold; what is not there allows
-// anything, but for Table, Epsilon and Export, which allow nothing.
+// anything, but for Table, Epsilon, Export, Groups and Figures, which allow nothing.
 type Rule struct {
 	Table     string           `json:"table"`               // of the folder tables: what takes part
+	Trainer   string           `json:"trainer,omitempty"`   // of the site's own, that trains on it
 	Proposers []ledger.PartyID `json:"proposers,omitempty"` // who may ask
 	Hubs      []string         `json:"hubs,omitempty"`      // where the site may be met
 	Kinds     []string         `json:"kinds,omitempty"`     // of models
@@ -33,7 +36,15 @@ type Rule struct {
 	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
-	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
+	Masked    bool             `json:"masked,omitempty"`    // whether only rounds under masks are taken part in
+	Lets
+}
+
+// Lets are what a site lets others have of a training.
+type Lets struct {
+	Export  bool `json:"export,omitempty"`  // whether the model may leave, and the site assents to a release
+	Groups  bool `json:"groups,omitempty"`  // whether counts of groups of its patients are in the sums
+	Figures bool `json:"figures,omitempty"` // whether the site publishes how versions do on its own held-out rows
 }
 
 const maxPolicy = 64 << 10
@@ -62,8 +73,16 @@ func ReadPolicy(dir string) (p Policy, err error) {
 		if !plainName(r.Table) {
 			return p, bad(nil, fmt.Sprintf("rule %d names no file of the folder tables", i+1))
 		}
+		if _, ok := p.Trainers[r.Trainer]; r.Trainer != "" && !ok {
+			return p, bad(nil, fmt.Sprintf("rule %d names a trainer that is not under trainers", i+1))
+		}
 		if !(r.Epsilon >= 0 && r.Epsilon <= 100) || r.Minimum < 0 || r.Rounds < 0 {
 			return p, bad(nil, fmt.Sprintf("rule %d has an epsilon outside 0 to 100, or a number below 0", i+1))
+		}
+	}
+	for name, t := range p.Trainers {
+		if what := t.check(name); what != "" {
+			return p, bad(nil, what)
 		}
 	}
 	return p, nil
@@ -106,6 +125,10 @@ func (r Rule) against(by ledger.PartyID, b ledger.ProposeTraining) (string, erro
 		return "more rounds", nil
 	case b.Export && !r.Export:
 		return "the model may leave", nil
+	case b.Model.Kind == local.Foreign && r.Trainer == "":
+		return "its steps are made by a program of each hospital's own, and the rule names no trainer", nil
+	case r.Masked && onShares(b):
+		return "its rounds are on shares", nil
 	case b.Noise.IsZero() && !r.Unbounded:
 		return "without noise, nothing bounds what the model tells of a record", nil
 	case b.Noise.IsZero():
@@ -124,9 +147,10 @@ func (r Rule) against(by ledger.PartyID, b ledger.ProposeTraining) (string, erro
 // A joined is what a site has decided about a training: which of its tables takes
 // part, or that it does not.
 type joined struct {
-	Table  string      `json:"table,omitempty"` // none: it takes no part
-	Terms  ledger.Hash `json:"terms"`
-	Export bool        `json:"export,omitempty"` // whether it assents to a release by itself
+	Table   string      `json:"table,omitempty"`   // none: it takes no part
+	Trainer string      `json:"trainer,omitempty"` // of the policy; none: this program trains
+	Terms   ledger.Hash `json:"terms"`
+	Lets
 }
 
 func (f folder) join(t ledger.TrainingID, j joined) error {

@@ -5,66 +5,95 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 
 	"manx/ledger"
+	"manx/ml"
 	"manx/ml/federated"
 	"manx/privacy/notice"
 	"manx/privacy/secagg"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // A Recipe is how a model is trained: what a proposal's ledger.TrainingModel holds as
-// JSON. A site reads its table by the schema, which the proposal tells everybody in
-// words of the ledger too.
+// JSON. A site reads its data by the schema, which the proposal tells everybody in
+// words of the ledger too. Which kind of model it is follows from what is there:
+// Survival; or Network, which Trainer has programs of the hospitals' own make steps
+// of; or Trainer alone, a model that only those programs know.
 type Recipe struct {
 	Schema    federated.Schema    `json:"schema"`
-	Network   federated.Network   `json:"network"`
-	Algorithm federated.Algorithm `json:"algorithm"`
+	Pictures  *ml.Input           `json:"pictures,omitempty"` // rows are studies, read so; of the schema is the label alone
+	Network   federated.Network   `json:"network,omitzero"`
+	Algorithm federated.Algorithm `json:"algorithm,omitzero"`
+	Survival  *local.Survival     `json:"survival,omitempty"`
+	Trainer   *local.Outside      `json:"trainer,omitempty"`
 	Private   *federated.Private  `json:"private,omitempty"` // none: without differential privacy
 	Seed      uint64              `json:"seed"`              // of the parameters that training begins with
 	HeldOut   int                 `json:"held_out"`          // percent of the records that it is tested on instead, 0 to 50
+
+	// Bounded are the hospitals that compute rounds on shares, 3 or 4 of those invited:
+	// an update beyond its bound is in no sum. None: sums are made under masks.
+	Bounded []ledger.PartyID `json:"bounded,omitempty"`
+	Judge   *Judge           `json:"judge,omitempty"` // of what each contributes; none: it is by rounds
+
+	Groups []Group `json:"groups,omitempty"` // of patients that the card tells apart, where sites allow it
 }
 
-// Check returns nil, or a notice that names what cannot be.
-func (r Recipe) Check() error {
-	for _, check := range []func() error{r.Schema.Check, r.Network.Check, r.Algorithm.Check} {
-		if err := check(); err != nil {
-			return err
-		}
+// source is what a row of a site's table is.
+func (r Recipe) source() local.Source {
+	if r.Pictures != nil {
+		return local.Pictures{Input: *r.Pictures, Label: r.Schema.Label}
 	}
-	if r.Network.Kind == federated.CNN || r.Schema.Label.Time != nil {
-		return notice.New(notice.Unsupported, "hospitals train models of tables here: a logistic regression or an mlp", "choose one of those kinds")
+	return local.Table{Schema: r.Schema}
+}
+
+// kind is what is trained.
+func (r Recipe) kind() local.Kind {
+	switch {
+	case r.Survival != nil:
+		return r.Survival.Of(r.Schema)
+	case r.Network.Kind == "" && r.Trainer != nil:
+		return local.Own{Outside: *r.Trainer, Algorithm: r.Algorithm, Seed: r.Seed}
 	}
-	if n := r.Schema.Size(); r.Network.Input != [3]int{n, 1, 1} {
-		return notice.New(notice.Invalid, fmt.Sprintf("the model reads %v numbers, and a row of the schema becomes %d", r.Network.Input, n), fmt.Sprintf("give the network the input [%d, 1, 1]", n))
+	return local.Network{Network: r.Network, Algorithm: r.Algorithm, Private: r.Private, Outside: r.Trainer, Seed: r.Seed}
+}
+
+// Check returns nil, or a notice that names what cannot be, in so many rounds; 0 of
+// any number.
+func (r Recipe) Check(rounds int) error {
+	of := r.source()
+	if err := of.Check(); err != nil {
+		return err
 	}
-	if r.HeldOut < 0 || r.HeldOut > 50 {
+	alone := r.kind().Name() == local.Cox || r.kind().Name() == local.Foreign
+	switch {
+	case r.HeldOut < 0 || r.HeldOut > 50:
 		return notice.New(notice.Invalid, "the recipe holds out less than nothing or more than half", "hold out 0 to 50 percent of the records")
+	case r.Private != nil && alone:
+		return notice.New(notice.Unsupported, "there is no noise for this kind of model", "propose a logistic regression or an mlp; or without noise, which sites have to allow")
+	case r.Pictures != nil && len(r.Schema.Columns) > 0, r.Pictures != nil && r.Survival != nil:
+		return notice.New(notice.Unsupported, "a training is on studies or on measurements, and survival on measurements", "leave pictures out of the recipe, or columns and survival")
+	case r.Survival == nil && r.Schema.Label.Time != nil:
+		return notice.New(notice.Invalid, "the schema has a time, and the recipe no survival", "say how survival is fitted: docs/training.md")
+	case r.Survival != nil && (r.Network.Kind != "" || r.Trainer != nil || r.Algorithm != federated.Algorithm{}):
+		return notice.New(notice.Invalid, "the recipe has a model of survival and another one", "leave network, algorithm and trainer out: survival has steps of its own")
 	}
-	if r.Private == nil {
-		return nil
+	if err := errors.Join(r.checkBounded(), r.checkGroups()); err != nil {
+		return err
 	}
-	if a := r.Algorithm.Name; a == federated.Scaffold || a == federated.FedProx {
-		return notice.New(notice.Invalid, "training with privacy makes one step a round, which needs neither scaffold nor a pull", "train by fedavg or fedadam")
-	}
-	return r.Private.Check()
+	return r.kind().Check(of.Shape(), rounds)
 }
 
 // Begin returns the version that the first round begins with.
-func (r Recipe) Begin() (federated.State, error) {
-	params, err := r.Network.Initial(r.Seed)
-	if err != nil {
-		return federated.State{}, err
-	}
-	return r.Algorithm.Begin(params), nil
-}
+func (r Recipe) Begin() (federated.State, error) { return r.kind().Begin() }
 
-// Propose fills what a proposal says of a recipe: model, schema, the noise that its
-// rounds have, and the parameters that they begin with. Sites, Quorum and Rounds of
-// the proposal are there before.
+// Propose fills what a proposal says of a recipe: records, model, schema, the noise
+// that its rounds have, and the parameters that they begin with. Sites, Quorum and
+// Rounds of the proposal are there before.
 func (r Recipe) Propose(b *ledger.ProposeTraining) error {
 	if r.Private != nil { // noise enough also without those who may be away, and against one who knows her own
 		p := *r.Private
@@ -72,38 +101,25 @@ func (r Recipe) Propose(b *ledger.ProposeTraining) error {
 		r.Private = &p
 		b.Noise = ledger.Noise{Sigma: p.Step.Sigma, Rate: p.Step.Rate, Sums: int64(b.Rounds)}
 	}
-	if err := r.Check(); err != nil {
+	if err := r.Check(b.Rounds); err != nil {
 		return err
 	}
 	s, err := r.Begin()
 	if err != nil {
 		return err
 	}
+	if err := r.boundedBy(b.Sites, len(s.Params)); err != nil {
+		return err
+	}
 	recipe, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode recipe: %w", err)
 	}
-	b.Model = ledger.TrainingModel{Kind: r.Network.Kind, Parameters: len(s.Params), Recipe: recipe}
-	b.Columns, b.Label = columns(r.Schema)
+	b.Kind = r.source().Accepts()
+	b.Model = ledger.TrainingModel{Kind: r.kind().Name(), Parameters: len(s.Params), Recipe: recipe}
+	b.Columns, b.Label = r.source().Tell()
 	b.Start = hashOf(writeVersion(s))
 	return nil
-}
-
-// columns tells a schema in the ledger's words.
-func columns(s federated.Schema) (all []ledger.TrainingColumn, label ledger.TrainingColumn) {
-	for _, c := range s.Columns {
-		out := ledger.TrainingColumn{Name: c.Name, Unit: c.Unit, Low: c.Min, High: c.Max}
-		for _, v := range c.Codes {
-			out.Codes = append(out.Codes, fmt.Sprintf("%g", v))
-		}
-		if out.Codes != nil {
-			out.Unit, out.Low, out.High = "", 0, 0
-		}
-		all = append(all, out)
-	}
-	label = ledger.TrainingColumn{Name: s.Label.Name}
-	label.Codes = append(append(label.Codes, s.Label.Negative...), s.Label.Positive...)
-	return all, label
 }
 
 // ReadRecipe returns the recipe of a proposal, once it says the same as the rest of
@@ -120,6 +136,8 @@ func ReadRecipe(b ledger.ProposeTraining) (r Recipe, err error) {
 		return r, err
 	}
 	switch {
+	case b.Kind != again.Kind:
+		return r, bad(nil, "it reads another kind of record than the proposal names")
 	case b.Model.Kind != again.Model.Kind || b.Model.Parameters != again.Model.Parameters:
 		return r, bad(nil, "it is of another model than the proposal names")
 	case !reflect.DeepEqual(b.Columns, again.Columns) || !reflect.DeepEqual(b.Label, again.Label):
@@ -140,11 +158,12 @@ func ReadRecipe(b ledger.ProposeTraining) (r Recipe, err error) {
 func (r Recipe) secure(on owner.SignedTraining, round int, roster []owner.TrainingMember, coordinator ed25519.PublicKey) secagg.Round {
 	h := sha256.New()
 	fmt.Fprintf(h, "manx/training-round/v1\x00%s\x00%d", on.Terms, round)
-	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: r.length(on.Model.Parameters),
-		Clip: most(len(roster)), Most: 1, Minimum: 1}
-	if r.Private == nil {
-		out.Clip = max(r.Algorithm.Clip, 1)
+	length, clip := r.kind().Bound()
+	if clip == 0 {
+		clip = most(len(roster))
 	}
+	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: length + r.cells(),
+		Clip: clip, Most: 1, Minimum: 1}
 	for _, m := range roster {
 		out.Sites = append(out.Sites, m.Account)
 	}
@@ -155,56 +174,38 @@ func (r Recipe) secure(on owner.SignedTraining, round int, roster []owner.Traini
 // its clip a round's step is 1, and integers are sent as they are.
 func most(n int) float64 { return float64((math.MaxInt32)/int64(n) - 2) }
 
-// length is how many numbers a site adds in a round: of its update, then the counts
-// of what the version that the round begins with says of its held-out rows.
-func (r Recipe) length(parameters int) int {
-	if r.Private == nil {
-		parameters = r.Algorithm.Length(parameters)
-	}
-	return parameters + cells
+// round is where a training stands for its kind, with the version that its round
+// begins with.
+func (r Recipe) round(on ledger.Training, s federated.State) local.Round {
+	return local.Round{Number: on.Round, Of: on.Rounds, Sites: len(on.Sites), Minimum: on.Minimum, State: r.resumed(on, s)}
 }
 
-// vector returns what a site adds, from its rows of a round.
-func (r Recipe) vector(ctx context.Context, in federated.Round, train, test federated.Table) (v, own []float64, err error) {
-	counts, err := r.counts(in.Params, test)
+// resumed is the version that a round begins with: the first ones of a training that
+// goes on from another begin with what follows from that one's.
+func (r Recipe) resumed(on ledger.Training, s federated.State) federated.State {
+	if len(on.Versions) == 0 && !on.From.IsZero() {
+		return r.kind().Resume(s)
+	}
+	return s
+}
+
+// vector returns what a site adds in a round: of its rows, then the counts of what the
+// version that the round begins with says of its held-out rows; and what it keeps.
+func (r Recipe) vector(ctx context.Context, in local.Round, s local.Site) (v, own []float64, err error) {
+	counts, err := r.counts(ctx, in, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.Private != nil {
-		sum, err := r.Network.Sum(*r.Private, in.Params, train.Examples())
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, x := range sum {
-			v = append(v, float64(x))
-		}
-		return append(v, counts...), nil, nil
-	}
-	model, err := r.Network.Bind(train.Examples(), r.Algorithm)
-	if err != nil {
-		return nil, nil, err
-	}
-	u, err := model.Local(ctx, in)
-	if err != nil {
-		return nil, nil, err
-	}
-	v, err = r.Algorithm.Vector(u, len(in.Params))
-	return append(v, counts...), u.Own, err
+	v, own, err = r.kind().Vector(ctx, in, s)
+	return append(v, counts...), own, err
 }
 
 // next returns the version after a round, from the sum of it, and how the one that it
 // began with did.
 func (r Recipe) next(on owner.SignedTraining, s federated.State, totals []float64) (federated.State, Evaluation, error) {
-	n := len(totals) - cells
+	n := len(totals) - r.cells()
 	e := r.evaluated(on.Round, totals[n:])
-	if r.Private == nil {
-		out, err := r.Algorithm.Next(s, totals[:n], len(on.Sites))
-		return out, e, err
-	}
-	ints := make([]int64, n)
-	for i, v := range totals[:n] {
-		ints[i] = int64(math.Round(v))
-	}
-	out, err := r.Private.Next(r.Algorithm, s, ints)
+	in := r.round(on.Training, s)
+	out, err := r.kind().Next(in, in.State, totals[:n])
 	return out, e, err
 }

@@ -1,7 +1,6 @@
 package training
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,10 +11,10 @@ import (
 	"manx/ledger"
 	"manx/ml"
 	"manx/ml/federated"
-	"manx/ml/onnx"
 	"manx/privacy/notice"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
 // A Release is what a proposer asks its sites to let go: the name, version and price
@@ -25,8 +24,8 @@ type Release struct {
 	Version string        `json:"version"` // 1.0.0
 	Price   ledger.Amount `json:"price"`   // MAN a call
 
-	// Contributed are parts of WholeShare of what the sites earn together. None: by the
-	// rounds that each one's updates are in, which the ledger shows everybody.
+	// Contributed are parts of WholeShare of what the sites earn together. None: what
+	// Hospital.Contributed says, to which sites compare it.
 	Contributed []ledger.ModelShare `json:"contributed,omitempty"`
 }
 
@@ -38,28 +37,6 @@ type Released struct {
 	File    string               `json:"file"` // the model, as ONNX
 	Card    string               `json:"card"`
 	Quality *Quality             `json:"quality,omitempty"`
-}
-
-// byRounds returns parts by the rounds that sites' updates are in, which sum to
-// WholeShare; the remainder is the first's.
-func byRounds(on ledger.Training) (all []ledger.ModelShare) {
-	count, total := map[ledger.PartyID]int{}, 0
-	for _, v := range on.Versions {
-		for _, p := range v.Sites {
-			count[p]++
-			total++
-		}
-	}
-	left := ledger.WholeShare
-	for _, p := range on.Sites {
-		if parts := count[p] * ledger.WholeShare / max(total, 1); parts > 0 {
-			all, left = append(all, ledger.ModelShare{To: p, Parts: uint32(parts)}), left-parts //nolint:gosec // at most WholeShare
-		}
-	}
-	if len(all) > 0 {
-		all[0].Parts += uint32(left) //nolint:gosec // at most WholeShare
-	}
-	return all
 }
 
 // Release writes the last version's model and card into the site's folder and asks
@@ -86,11 +63,14 @@ func (h *Hospital) Release(ctx context.Context, id ledger.TrainingID, o Release)
 	if err != nil {
 		return out, err
 	}
-	file, hash, err := modelFile(recipe, o.Name, state)
+	if err := recipe.kind().Whole(state, on.Rounds, withResult(on.Training)); err != nil {
+		return out, err
+	}
+	file, err := modelFile(recipe, o.Name, state)
 	if err != nil {
 		return out, err
 	}
-	card, quality, err := h.card(ctx, on, recipe, o, hash)
+	card, quality, err := h.card(ctx, on, recipe, o, state, file.Hash)
 	if err != nil {
 		return out, err
 	}
@@ -99,25 +79,27 @@ func (h *Hospital) Release(ctx context.Context, id ledger.TrainingID, o Release)
 	if err != nil {
 		return out, err
 	}
-	out.File, out.Card, out.Quality = filepath.Join(dir, "model.onnx"), filepath.Join(dir, "card.json"), &quality
-	if err := durable.WriteFile(out.File, file); err != nil {
+	out.File, out.Card, out.Quality = filepath.Join(dir, file.Name), filepath.Join(dir, "card.json"), &quality
+	if err := durable.WriteFile(out.File, file.Bytes); err != nil {
 		return out, err
 	}
 	if err := durable.WriteFile(out.Card, card); err != nil {
 		return out, err
 	}
 	ask := ledger.ReleaseTraining{Training: id, Round: last.Round, Version: last.Hash, Contributed: o.Contributed}
-	if err := ask.Model.UnmarshalText([]byte(hash)); err != nil {
+	if err := ask.Model.UnmarshalText([]byte(file.Hash)); err != nil {
 		return out, err
 	}
 	if ask.Contributed == nil {
-		ask.Contributed = byRounds(on.Training)
+		if ask.Contributed, err = h.shares(ctx, on, recipe); err != nil {
+			return out, err
+		}
 	}
 	if on.Release == nil || on.Release.Model != ask.Model || !slices.Equal(on.Release.Shares, on.Earn(ask.Contributed)) {
 		if on.Stage == ledger.TrainingReleased {
 			return out, notice.New(notice.Conflict, "the training has released another model", "publish that one: `manx train status`")
 		}
-		if err := h.Party.Once(ctx, "training/release/"+string(id)+"/"+strconv.Itoa(last.Round)+"/"+hash[:16], ask); err != nil {
+		if err := h.Party.Once(ctx, "training/release/"+string(id)+"/"+strconv.Itoa(last.Round)+"/"+file.Hash[:16], ask); err != nil {
 			return out, err
 		}
 	}
@@ -129,30 +111,24 @@ func (h *Hospital) Release(ctx context.Context, id ledger.TrainingID, o Release)
 	return out, nil
 }
 
-// modelFile returns a version as ONNX, whose weights have 32 bits, and the hash of
-// that model.
-func modelFile(r Recipe, name string, s federated.State) (file []byte, hash string, err error) {
+// withResult returns the rounds that made a version.
+func withResult(on ledger.Training) (rounds []int) {
+	for _, v := range on.Versions {
+		rounds = append(rounds, v.Round)
+	}
+	return rounds
+}
+
+// modelFile returns a version as a file.
+func modelFile(r Recipe, name string, s federated.State) (local.File, error) {
 	if name == "" {
-		return nil, "", notice.New(notice.Invalid, "the model has no name", "give one: `manx train release --name heart-together`")
+		return local.File{}, notice.New(notice.Invalid, "the model has no name", "give one: `manx train release --name heart-together`")
 	}
-	g, err := r.Network.Graph(name, s.Params)
-	if err != nil {
-		return nil, "", err
-	}
-	var b bytes.Buffer
-	if err := onnx.Write(&b, g); err != nil {
-		return nil, "", err
-	}
-	read, err := onnx.Read(bytes.NewReader(b.Bytes()))
-	if err != nil {
-		return nil, "", err
-	}
-	hash, err = ml.Hash(read)
-	return b.Bytes(), hash, err
+	return r.kind().File(name, s)
 }
 
 // card describes a version from what the ledger and the sums of its rounds tell.
-func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, o Release, hash string) ([]byte, Quality, error) {
+func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, o Release, s federated.State, hash string) ([]byte, Quality, error) {
 	e, over, err := h.evaluation(ctx, on.Training, r)
 	if err != nil {
 		return nil, Quality{}, err
@@ -175,20 +151,10 @@ func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, 
 	if r.Private != nil {
 		how = fmt.Sprintf("over all hospitals together, on the %d%% of records that were held out of training, counted under masks by tenths of probability, with noise, which may put figures of few records well off; mean of the versions of the last %d rounds", r.HeldOut, over)
 	}
-	chart := ml.Chart{Flags: r.Schema.Flags}
-	for _, c := range r.Schema.Columns {
-		chart.Fields = append(chart.Fields, c.Field)
-	}
 	c := ml.Card{
 		Format: 1, Name: o.Name, Version: o.Version, Vertical: string(ledger.Health), Hash: hash, Licence: "as its owner says", Price: o.Price.String(),
-		Summary:     fmt.Sprintf("%s: a model of the kind %s that %d hospitals trained together, in %d rounds, without showing each other their records.", on.Title, on.Model.Kind, len(last.Sites), len(on.Versions)),
-		IntendedUse: []string{"Research and demonstration, on measurements as the hospitals of its training have them."},
-		NotFor:      []string{"Diagnosis, screening, triage or any clinical decision: this is research software, not a medical device.", "Credit, insurance or employment decisions."},
-		Chart:       &chart,
-		Rule:        &ml.Rule{TopK: 1, Threshold: 0.5, Margin: 0.05},
-		Words: &ml.Words{Record: ml.Text{English: "these measurements", Chinese: "这组检查数据"},
-			Sign:  ml.Text{English: "what the label " + r.Schema.Label.Name + " stands for", Chinese: "标签 " + r.Schema.Label.Name + " 所指情况"},
-			Limit: ml.Text{English: "It knows only patients as the hospitals of its training have them.", Chinese: "该模型只了解参与训练的医院的患者。"}},
+		Summary: fmt.Sprintf("%s: a model of the kind %s that %d hospitals trained together, in %d rounds, without showing each other their records.", on.Title, on.Model.Kind, len(last.Sites), len(on.Versions)),
+		NotFor:  []string{"Diagnosis, screening, triage or any clinical decision: this is research software, not a medical device.", "Credit, insurance or employment decisions."},
 		Data: []ml.Source{{Name: on.Title, Licence: "stays in the hospitals", Attribution: fmt.Sprintf("%d hospitals, by their grants on training %s", len(last.Sites), on.ID),
 			Where: "inside the hospitals' walls", Rows: on.Minimum * len(last.Sites), Groups: len(last.Sites),
 			Note: fmt.Sprintf("Rows is what there are at least: each hospital has %d or more, and how many is not told. Every record has its owner's grant for this training.", on.Minimum)}},
@@ -199,6 +165,13 @@ func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, 
 		},
 		Notes:    []string{cost, fmt.Sprintf("Lineage: training %s, %d rounds opened, the last version of round %d, parameters %s, begun with %s.", on.ID, on.Round, last.Round, last.Hash, on.Start)},
 		Versions: []ml.Change{{Version: o.Version, What: "Released by its hospitals."}},
+	}
+	if err := h.describe(ctx, &c, on, r, e, how); err != nil {
+		return nil, q, err
+	}
+	r.source().Describe(&c)
+	if err := r.kind().Describe(&c, s); err != nil {
+		return nil, q, err
 	}
 	if err := c.Check(); err != nil {
 		return nil, q, err

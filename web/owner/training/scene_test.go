@@ -21,8 +21,11 @@ import (
 	"manx/ml"
 	"manx/ml/federated"
 	"manx/privacy/dp"
+	"manx/privacy/mpc"
 	"manx/privacy/mpc/hub"
+	"manx/privacy/seal"
 	"manx/privacy/seal/sealtest"
+	"manx/privacy/secagg/trio"
 	"manx/storage/durable"
 	"manx/test/webtest"
 	"manx/web/owner"
@@ -30,7 +33,7 @@ import (
 
 // A scene is a network, a hub, and hospitals in this process that can be killed.
 type scene struct {
-	t     *testing.T
+	t     testing.TB
 	n     *webtest.Network
 	hub   string
 	sites []*site
@@ -39,18 +42,22 @@ type scene struct {
 // A site is a hospital, its records, and whose they are.
 type site struct {
 	*Hospital
-	t       *testing.T
+	t       testing.TB
 	log     webtest.Log
 	patient *ledgertest.Key // of all its records, for speed
 	records []ledger.RecordID
 	grants  []ledger.GrantID
 	stop    func()
 
+	trainers string // of its policy, JSON
+
 	patience time.Duration // 0 is 3 s
 	tapped   func(*stream)
+	turned   bool // its labels are turned round
+	dealing  func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
-func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
+func begin(t testing.TB, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
 	t.Helper()
 	s := &scene{t: t, n: webtest.Start(t, o)}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -104,8 +111,8 @@ func (s *scene) party(url string) *owner.Party {
 // start runs a hospital on what its folder holds, as after a restart.
 func (h *site) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
-	h.tap = h.tapped
+		Launcher: launcher(h.t), Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
+	h.tap, h.deals = h.tapped, h.dealing
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital
@@ -123,24 +130,42 @@ func (h *site) start() {
 // sex, and registers a record for each row.
 func (h *site) table(s *scene, rows int, seed uint64, edit func(row int, cells []string)) {
 	h.t.Helper()
-	story := s.n.Story(h.t)
 	r := rand.New(rand.NewPCG(seed, 1))
-	all := [][]string{{"record", "age [years]", "sex", "disease"}}
-	for i := range rows {
-		rec := story.Chart(h.patient)
-		story.Do(h.patient, ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 50_000_000}})
-		h.records = append(h.records, rec)
+	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(i int) []string {
 		age, sex := 30+r.Float64()*50, r.IntN(2)
 		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
-		label := "0"
-		if sick {
-			label = "1"
-		}
-		cells := []string{string(rec), fmt.Sprintf("%.1f", age), fmt.Sprint(sex), label}
+		cells := []string{"", fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
 		if edit != nil {
 			edit(i, cells)
 		}
-		all = append(all, cells)
+		return cells[1:]
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+// fill writes a site's table and registers a record for each row, whose id is the
+// first cell.
+func (h *site) fill(s *scene, kind ledger.Kind, rows int, head []string, row func(i int) []string) {
+	h.t.Helper()
+	story := s.n.Story(h.t)
+	all := [][]string{append([]string{"record"}, head...)}
+	for i := range rows {
+		var rec ledger.RecordID
+		if kind == ledger.Chart {
+			rec = story.Chart(h.patient)
+		} else {
+			whole := story.Do(h.patient, ledger.RegisterRecord{Kind: ledger.Study, Manifest: ledgertest.Ref(fmt.Sprint(h.Dir, i)), Digest: ledger.Hash{1, byte(i)}})
+			rec = story.Derived(h.patient, ledger.NewRecordID(ledger.Health, whole))
+		}
+		story.Do(h.patient, ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 50_000_000}})
+		h.records = append(h.records, rec)
+		all = append(all, append([]string{string(rec)}, row(i)...))
 	}
 	f := folder(h.Dir)
 	s.check(os.MkdirAll(f.table(""), 0o700))
@@ -170,7 +195,11 @@ func (h *site) allow(s *scene, rules ...string) {
 		}
 		text += r
 	}
-	s.check(durable.WriteFile(folder(h.Dir).policy(), []byte(text+"]}")))
+	text += "]"
+	if h.trainers != "" {
+		text += `,"trainers":` + h.trainers
+	}
+	s.check(durable.WriteFile(folder(h.Dir).policy(), []byte(text+"}")))
 }
 
 // recipe is a logistic regression of age and sex.
@@ -202,6 +231,24 @@ func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
 	return b
 }
 
+// propose asks all sites of the scene, whose policies say yes to anything, and gives each
+// grants on 12 of the rows of its table.
+func (s *scene) propose(r Recipe, rounds, rows int) ledger.TrainingID {
+	s.t.Helper()
+	for i, h := range s.sites {
+		h.table(s, rows, uint64(i+1), nil)
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+	}
+	return id
+}
+
 // await waits until a training is as it should be.
 func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training) bool) ledger.Training {
 	s.t.Helper()
@@ -219,10 +266,16 @@ func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training
 	}
 }
 
-// version reads what the coordinator made.
+// version reads what the coordinator made last.
 func (s *scene) version(on ledger.Training) federated.State {
 	s.t.Helper()
-	last := on.Versions[len(on.Versions)-1]
+	return s.versionOf(on, len(on.Versions))
+}
+
+// versionOf reads what the coordinator made, the n-th from 1.
+func (s *scene) versionOf(on ledger.Training, n int) federated.State {
+	s.t.Helper()
+	last := on.Versions[n-1]
 	b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, last.Round))
 	s.check(err)
 	if hashOf(b) != last.Hash {

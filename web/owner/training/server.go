@@ -24,11 +24,35 @@ const (
 	// a masked update once more: a coordinator that was killed has none of them.
 	stepVersion byte = 6
 	stepAgain   byte = 7
+
+	// Of a round on shares: stepNext asks what to do next, and says how far the site has
+	// heard of what was measured; stepDeal deals, stepReady and stepFailed say what came of
+	// computing, stepShare tells the party's share. stepRows asks for the judge's rows.
+	stepNext   byte = 8
+	stepDeal   byte = 9
+	stepReady  byte = 10
+	stepFailed byte = 11
+	stepShare  byte = 12
+	stepRows   byte = 13
+	// stepFigures says how the site's own held-out rows did, where it publishes that.
+	stepFigures byte = 14
 )
 
-// A server is the coordinator's side of one round: it answers sites whenever they
-// ask, and ends a step when all who are in it have spoken, or its time is over and
-// enough have. It is made anew after a crash, from the journal.
+// A serving is the coordinator's side of one round, under masks or on shares: it
+// answers sites whenever they ask, and ends a step when all who are in it have spoken,
+// or its time is over and enough have. After a crash it is made anew.
+type serving interface {
+	// ask takes what a site says in a step and waits for the answer. It is errLate where
+	// the round goes on without the site.
+	ask(ctx context.Context, place int, step byte, message []byte) ([]byte, error)
+	// run waits for the sum: the places that are in it, and Recipe.vector's of all of them.
+	run(ctx context.Context, patience time.Duration) (places []int, totals []float64, err error)
+	release()                                      // what follows from the sum is kept, and sites may hear that they are done
+	fail(err error)                                // sites hear that the round goes on without them
+	drain(ctx context.Context, most time.Duration) // gives the sites a moment to hear it
+}
+
+// A server is the serving of a round under masks; its journal outlives a crash.
 type server struct {
 	mu      sync.Mutex // guards what follows
 	round   *secagg.Coordinator
@@ -56,9 +80,10 @@ func (s *server) change() {
 	s.changed = make(chan struct{})
 }
 
-// ask takes what a site says in a step and waits for the answer. It is errLate where
-// the round goes on without the site.
 func (s *server) ask(ctx context.Context, place int, step byte, message []byte) ([]byte, error) {
+	if step == stepAgain {
+		return nil, s.again(message)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if step < stepKeys || step > stepUnmask || step > s.step {
@@ -111,7 +136,7 @@ func (s *server) again(message []byte) error {
 
 // run closes steps until there is a sum. Each waits for all who are in it, at most
 // patience where enough have spoken, and ten times that where they have not.
-func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, error) {
+func (s *server) run(ctx context.Context, patience time.Duration) ([]int, []float64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	began := time.Now()
@@ -124,7 +149,7 @@ func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, e
 			if sum, err = s.round.Sum(); err == nil {
 				s.sum = &sum
 				s.change()
-				return sum, nil
+				return sum.Sites, sum.Totals, nil
 			}
 		} else if late || len(s.round.Missing()) == 0 {
 			var told map[int][]byte
@@ -142,7 +167,7 @@ func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, e
 			}
 			s.failed = err
 			s.change()
-			return secagg.Sum{}, err
+			return nil, nil, err
 		}
 		changed := s.changed
 		s.mu.Unlock()
@@ -155,12 +180,11 @@ func (s *server) run(ctx context.Context, patience time.Duration) (secagg.Sum, e
 		wait.Stop()
 		s.mu.Lock()
 		if ctx.Err() != nil {
-			return secagg.Sum{}, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 	}
 }
 
-// release lets the sites hear that their part is done.
 func (s *server) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +192,6 @@ func (s *server) release() {
 	s.change()
 }
 
-// fail tells the sites that the round goes on without them.
 func (s *server) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +199,6 @@ func (s *server) fail(err error) {
 	s.change()
 }
 
-// drain gives the sites a moment to hear that their part is done.
 func (s *server) drain(ctx context.Context, most time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()

@@ -24,23 +24,23 @@ import (
 	"manx/privacy/secagg"
 	"manx/storage/durable"
 	"manx/web/owner"
+	"manx/web/owner/training/local"
 )
 
-// fits reads a site's table as a round would, for every record that has a grant now,
-// so that a site hears of another schema before it votes. Without a grant the whole
-// table is read, and none of it is used.
-func (h *Hospital) fits(on owner.SignedTraining, table string) error {
+// fits reads what a site takes part with as a round would, for every record that has a
+// grant now, so that a site hears of another schema, or of a trainer that there is no
+// place for, before it votes. Without a grant the whole table is read, and none of it
+// is used.
+func (h *Hospital) fits(ctx context.Context, on owner.SignedTraining, j joined) error {
 	r, err := ReadRecipe(on.ProposeTraining)
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(folder(h.Dir).table(table))
-	if err != nil {
-		return notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
+	if _, err := h.program(r, j.Trainer); err != nil {
+		return err
 	}
-	defer f.Close()
-	rows, err := r.Schema.Read(f, nil)
-	if err == nil && len(rows.X) < on.Minimum {
+	rows, err := r.source().Read(ctx, h.place(on.ID, j), nil)
+	if err == nil && local.Rows(rows) < on.Minimum {
 		err = notice.New(notice.Denied, "the site's table has fewer rows than the training's minimum of records", "take no part, or add records")
 	}
 	return err
@@ -62,7 +62,7 @@ func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) (err e
 		return err
 	}
 	if !r.Covered(h.Party.ID()) {
-		if err := h.cover(ctx, on, recipe, j.Table); err != nil {
+		if err := h.cover(ctx, on, recipe, j); err != nil {
 			return err
 		}
 		h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "covers the round"})
@@ -82,7 +82,7 @@ func (h *Hospital) takePart(ctx context.Context, on owner.SignedTraining) (err e
 	defer cancel()
 	watch.Go(func() { h.whileOpen(ctx, cancel, on) })
 	for wait := h.Every / 4; ; wait = min(2*wait, 5*time.Second) {
-		err := h.converse(ctx, on, recipe, j.Table)
+		err := h.converse(ctx, on, recipe, j)
 		switch {
 		case err == nil, errors.Is(err, errLate):
 			h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: map[bool]string{true: "has done its part", false: "goes on without this site"}[err == nil]})
@@ -115,14 +115,14 @@ func (h *Hospital) whileOpen(ctx context.Context, cancel func(), on owner.Signed
 
 // cover signs the list of the round. The same again while the same grants live has
 // the same digest.
-func (h *Hospital) cover(ctx context.Context, on owner.SignedTraining, r Recipe, table string) error {
+func (h *Hospital) cover(ctx context.Context, on owner.SignedTraining, r Recipe, j joined) error {
 	mark, err := h.Party.TrainingMark(ctx, on.ID)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	c, err := folder(h.Dir).cover(on.ID, on.Round)
 	if err != nil || c.Mark != mark || mark.IsZero() {
-		if c, err = h.covering(ctx, on, r, table); err != nil {
+		if c, err = h.covering(ctx, on, r, j); err != nil {
 			return err
 		}
 	}
@@ -136,17 +136,19 @@ type beginning struct {
 }
 
 // mostFrame bounds a frame of a training's streams, in bytes: a version, or a masked
-// update, or the shares of the largest roster.
-func mostFrame(parameters int) int { return versionSize(parameters) + 1<<20 }
+// update, or what so many sites dealt to one that computes, in letters.
+func mostFrame(parameters, sites int) int {
+	return max(versionSize(parameters), 22*min(parameters, MostBounded)*sites) + 1<<20
+}
 
 // converse goes through a round with the coordinator, from where the site's journal
 // ends.
-func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe Recipe, table string) (err error) {
+func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe Recipe, j joined) (err error) {
 	own, err := h.Party.StreamKey(owner.TakesPart)
 	if err != nil {
 		return err
 	}
-	s, err := meeting{on.Hub, on.Terms, on.Round, own, on.Key, mostFrame(on.Model.Parameters)}.dial(ctx)
+	s, err := meeting{on.Hub, on.Terms, on.Round, own, on.Key, mostFrame(on.Model.Parameters, len(on.Sites))}.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,6 +163,17 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	if err != nil {
 		return err
 	}
+	d := dialogue{s, dir}
+	added := func() (secagg.Contribution, error) {
+		return d.added(func() (secagg.Contribution, error) { return h.contribution(ctx, s, on, recipe, j, len(roster)) })
+	}
+	if len(recipe.Bounded) > 0 {
+		shared, err := recipe.onShares(on, roster)
+		if err != nil {
+			return err
+		}
+		return dealer{h, d, on, recipe, shared, roster, own, added}.goThrough(ctx)
+	}
 	journal, err := secagg.OpenFiles(dir)
 	if err != nil {
 		return err
@@ -169,10 +182,6 @@ func (h *Hospital) converse(ctx context.Context, on owner.SignedTraining, recipe
 	site, err := secagg.NewSite(round, h.Party.Keys, seed(own, round.ID), journal)
 	if err != nil {
 		return err
-	}
-	d := dialogue{s, dir}
-	added := func() (secagg.Contribution, error) {
-		return d.added(func() (secagg.Contribution, error) { return h.contribution(ctx, s, on, recipe, table, len(roster)) })
 	}
 	told, err := d.say(stepKeys, site.Keys)
 	if err == nil && d.has(stepMasked) {
@@ -330,33 +339,42 @@ func (h *Hospital) beginning(ctx context.Context, s *stream, on owner.SignedTrai
 	return recipe.secure(on, on.Round, roster, boss.Key), roster, nil
 }
 
-// contribution trains on the rows of the site's list and returns what it adds.
-func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe, table string, roster int) (c secagg.Contribution, err error) {
+// given asks for the version that the round begins with.
+func (h *Hospital) given(ctx context.Context, s *stream, on owner.SignedTraining) (state federated.State, err error) {
 	open, err := h.Party.TrainingRound(ctx, on.ID, on.Round)
 	if err != nil {
-		return c, err
+		return state, err
 	}
 	b, err := s.ask(stepVersion, nil)
 	if err != nil {
-		return c, err
+		return state, err
 	}
 	if hashOf(b) != open.Parent {
-		return c, notice.New(notice.Integrity, "the coordinator gives other parameters than the ledger says the round begins with", "leave the training: `manx train stop`")
+		return state, notice.New(notice.Integrity, "the coordinator gives other parameters than the ledger says the round begins with", "leave the training: `manx train stop`")
 	}
-	state, err := readVersion(b, on.Model.Parameters)
+	if state, err = readVersion(b, on.Model.Parameters); err != nil {
+		return state, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
+	}
+	return state, nil
+}
+
+// contribution trains on the rows of the site's list and returns what it adds.
+func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedTraining, recipe Recipe, j joined, roster int) (c secagg.Contribution, err error) {
+	state, err := h.given(ctx, s, on)
 	if err != nil {
-		return c, notice.Because(err, notice.Integrity, "the parameters that the round begins with cannot be read", "leave the training: `manx train stop`")
+		return c, err
 	}
-	train, test, err := h.covered(ctx, on, recipe, table)
+	has, err := h.has(ctx, on, recipe, j)
 	if err != nil {
 		return c, err
 	}
 	h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: "trains"})
-	in := federated.Round{Number: on.Round, Params: state.Params, Control: state.Control, Seed: h.seed(recipe)}
+	in := recipe.round(on.Training, state)
+	in.Seed = h.seed(recipe)
 	if in.Own, err = h.own(on, on.Round); err != nil {
 		return c, err
 	}
-	v, own, err := recipe.vector(ctx, in, train, test)
+	v, own, err := recipe.vector(ctx, in, has)
 	if err != nil {
 		return c, err
 	}
@@ -365,11 +383,24 @@ func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedT
 			return c, err
 		}
 	}
+	if err := h.publish(ctx, s, on, recipe, j, in, has); err != nil {
+		return c, err
+	}
 	most := most(roster)
 	for i := range v { // beyond it there is next to nothing, and the sum must not wrap
 		v[i] = min(max(v[i], -most), most)
 	}
 	return secagg.Contribution{Values: v, Weight: 1}, nil
+}
+
+// has returns what the site has for a round.
+func (h *Hospital) has(ctx context.Context, on owner.SignedTraining, r Recipe, j joined) (s local.Site, err error) {
+	if s.Program, err = h.program(r, j.Trainer); err != nil {
+		return s, err
+	}
+	s.Groups = j.Groups
+	s.Train, s.Test, err = h.covered(ctx, on, r, j)
+	return s, err
 }
 
 // seed is of the site's own order of rows: another at each.

@@ -18,9 +18,9 @@ const versionMagic = "mxv\x01"
 var errVersion = errors.New("training: not a version of a model")
 
 func writeVersion(s federated.State) []byte {
-	b := binary.LittleEndian.AppendUint32([]byte(versionMagic), uint32(s.Round)) //nolint:gosec // at most MaxTrainingRounds
+	b := binary.LittleEndian.AppendUint32([]byte(versionMagic), uint32(s.Round))
 	for _, v := range [][]float64{s.Params, s.Control, s.First, s.Second} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(v))) //nolint:gosec // at most 2^28
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(v)))
 		for _, x := range v {
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
 		}

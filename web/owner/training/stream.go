@@ -39,7 +39,7 @@ var errFrame = errors.New("training: not a frame of this protocol")
 
 func (s *stream) send(what byte, body []byte) error {
 	b := make([]byte, 0, frameHead+len(body))
-	b = binary.LittleEndian.AppendUint32(append(b, what), uint32(len(body))) //nolint:gosec // bounded by the round
+	b = binary.LittleEndian.AppendUint32(append(b, what), uint32(len(body)))
 	_, err := s.conn.Write(append(b, body...))
 	return err
 }

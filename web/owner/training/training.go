@@ -28,6 +28,8 @@ import (
 //
 //	policy.json                    the site's policy
 //	tables/                        its tables, as the policy names them
+//	studies/                       studies and pictures that a table names
+//	trainers/<name>/               programs of its own, each with the folder it works in
 //	trainings/<id>/joined.json     which table takes part
 //	trainings/<id>/<round>/        a round's journal, as a site and as coordinator
 //	trainings/<id>/versions/<n>    parameters after a round, as coordinator
@@ -39,8 +41,10 @@ const (
 	sideCoordinator = "coordinator"
 )
 
-func (f folder) policy() string           { return filepath.Join(string(f), "policy.json") }
-func (f folder) table(name string) string { return filepath.Join(string(f), "tables", name) }
+func (f folder) policy() string             { return filepath.Join(string(f), "policy.json") }
+func (f folder) table(name string) string   { return filepath.Join(string(f), "tables", name) }
+func (f folder) studies() string            { return filepath.Join(string(f), "studies") }
+func (f folder) trainer(name string) string { return filepath.Join(string(f), "trainers", name) }
 func (f folder) of(t ledger.TrainingID) string {
 	return filepath.Join(string(f), "trainings", string(t))
 }

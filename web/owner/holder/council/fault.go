@@ -37,6 +37,7 @@ const (
 	codes  code = 7
 )
 
+//nolint:gochecknoglobals // a constant list
 var sayings = [codes]string{
 	silent: "sent nothing in time", hungUp: "hung up", lied: "sent what it must not", gaveUp: "gave up",
 	misfit: "found shares that do not fit together", absent: "was not reached",

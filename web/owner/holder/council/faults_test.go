@@ -233,7 +233,7 @@ func TestACouncilSharesItsKeyAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	y, hand := x.successor(t)
-	errs := h.meet(held(t), 20, upTo(6), y.reshared(x, hand))
+	errs := h.meet(held(t), 20, upTo(6), x.reshared(y, hand))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
@@ -284,9 +284,9 @@ func (x *house) successor(t *testing.T) (*house, council.Handover) {
 	}
 }
 
-// reshared is each place's part in a handover from x to y, which has no member
+// reshared is each place's part in a handover from x to next, which has no member
 // that was not kept.
-func (y *house) reshared(x *house, h council.Handover) func(context.Context, *council.Table) error {
+func (x *house) reshared(next *house, h council.Handover) func(context.Context, *council.Table) error {
 	return func(ctx context.Context, t *council.Table) error {
 		h := h
 		var old *committee.Member
@@ -297,9 +297,9 @@ func (y *house) reshared(x *house, h council.Handover) func(context.Context, *co
 		}
 		at := slices.Index(h.Members, t.Self())
 		if at >= 0 {
-			as = y.identities[at]
+			as = next.identities[at]
 		}
-		h.Keep = func(m *committee.Member) error { y.members[at] = m; return nil }
+		h.Keep = func(m *committee.Member) error { next.members[at] = m; return nil }
 		m, err := council.Reshare(ctx, t, h, old, as, j)
 		if err == nil && (m != nil) != (at >= 0) {
 			return errors.New("a member where none is, or none where one is")
@@ -320,7 +320,7 @@ func TestAHandoverNamesWhoStopsIt(t *testing.T) {
 		t.Run(fmt.Sprint("place ", liar), func(t *testing.T) {
 			trials(t, 6, liar, frames, liar != 2, func(t *testing.T, ctx context.Context, h *hall) []error {
 				y, hand := x.successor(t)
-				errs := h.meet(ctx, 1, upTo(6), y.reshared(x, hand))
+				errs := h.meet(ctx, 1, upTo(6), x.reshared(y, hand))
 				over := slices.ContainsFunc(append(errs[:liar:liar], errs[liar+1:]...), func(err error) bool { return err == nil })
 				for i, err := range errs {
 					if over && i != liar && err != nil && !errors.Is(err, council.ErrUnsure) {

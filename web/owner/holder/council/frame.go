@@ -72,7 +72,6 @@ func readFrame(r io.Reader, want [tagSize]byte, most int) ([]byte, error) {
 	case bye && (n > named*maxNamed || n%named != 0 || n == 0):
 		return nil, lie("sent a farewell that is none")
 	case bye:
-		most = int(n)
 	case got != want:
 		return nil, lie("sent a message of another step")
 	case n > int64(most):

@@ -240,7 +240,7 @@ func (t *Table) linger(place int) error {
 		head = append(head, b[:n]...)
 		t.ahead[place] = head
 		if err != nil {
-			return nil // it is heard of when something is waited for
+			return nil //nolint:nilerr // it is heard of when something is waited for
 		}
 	}
 	if [tagSize]byte(head) != farewellTag() {

@@ -4,7 +4,7 @@ import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../parts/par
 import type { Finding } from "../parts/shapes";
 import { type Word, readWords, useWords } from "../words/words";
 
-const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)" };
+const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)", estimate: "light-dark(#0b6e6e, #6fe0d5)" };
 
 export default function FindingPage({ id: job }: { id: string }) {
   const say = useWords();

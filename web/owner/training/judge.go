@@ -1,0 +1,241 @@
+package training
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"manx/ledger"
+	"manx/ml/federated"
+	"manx/ml/federated/contribution"
+	"manx/privacy/mpc"
+	"manx/privacy/notice"
+	"manx/privacy/secagg/bounded"
+	"manx/storage/durable"
+)
+
+// A Judge is what hospitals' contributions are measured on: rows that everybody in the
+// training may see, such as those of a public data set, since a hospital that judged by
+// its own rows could praise itself. In every round three hospitals compute on shares what
+// the logarithmic loss of a logistic model on these rows is with the updates of each set
+// of hospitals, and open what each one contributes.
+type Judge struct {
+	Rows ledger.Hash `json:"rows"` // of the table, a CSV file by the schema
+	By   string      `json:"by"`   // what the sites share by: shapley, or leave-one-out
+}
+
+// What sites share by.
+const (
+	ByShapley     = "shapley"
+	ByLeaveOneOut = "leave-one-out"
+	ByRounds      = "rounds" // that a site's updates are in
+)
+
+// Bounds of judging. The sets of six hospitals, 63, are all valued on shares and only
+// contributions are opened; of more, sets are drawn (contribution.Shapley), and the value
+// of each is opened to the three.
+const (
+	maxJudgeRows  = 500
+	maxJudgeBytes = 1 << 20
+	allSets       = 6
+	orders        = 24
+	tolerance     = 1e-3
+)
+
+func (r Recipe) checkJudge() error {
+	bad := func(what, cure string) error {
+		return notice.New(notice.Invalid, "contributions to this training cannot be measured: "+what, cure)
+	}
+	switch {
+	case r.Judge.By != ByShapley && r.Judge.By != ByLeaveOneOut:
+		return bad("it does not say by what", "propose shapley, or leave-one-out")
+	case r.Network.Kind != federated.Logistic:
+		return bad("on shares there is the loss of a logistic model alone", "propose one, or leave the judge out")
+	case r.Algorithm.Name == federated.FedAdam:
+		return bad("fedadam's step is not the mean of the updates", "train by another algorithm, or leave the judge out")
+	case r.Private != nil:
+		return bad("what one hospital changes has only its own part of the noise", "leave the judge out where training is with noise")
+	}
+	return nil
+}
+
+// readJudge reads a judge's rows.
+func (r Recipe) readJudge(b []byte) (t federated.Table, err error) {
+	bad := func(cause error, what, cure string) error {
+		return notice.Because(cause, notice.Invalid, "the judge's rows cannot be used: "+what, cure)
+	}
+	if len(b) > maxJudgeBytes {
+		return t, bad(nil, "they are larger than 1 MiB", "choose fewer")
+	}
+	if ledger.Hash(sha256.Sum256(b)) != r.Judge.Rows {
+		return t, bad(nil, "they are not those of the proposal", "ask the proposer")
+	}
+	if t, err = r.Schema.Read(bytes.NewReader(b), nil); err != nil {
+		return t, err
+	}
+	sick := 0
+	for _, p := range t.Positive {
+		if p {
+			sick++
+		}
+	}
+	if len(t.X) > maxJudgeRows || sick == 0 || sick == len(t.X) {
+		return t, bad(nil, fmt.Sprintf("they are more than %d, or all of one label", maxJudgeRows), "choose others")
+	}
+	return t, nil
+}
+
+// SetJudge has contributions judged on rows, which go to the coordinator with the proposal.
+func (r *Recipe) SetJudge(by string, rows []byte) error {
+	r.Judge = &Judge{Rows: sha256.Sum256(rows), By: by}
+	if err := r.checkJudge(); err != nil {
+		return err
+	}
+	_, err := r.readJudge(rows)
+	return err
+}
+
+// keepJudgeOf keeps the rows that a proposal's recipe names.
+func (h *Hospital) keepJudgeOf(b ledger.ProposeTraining, rows []byte) error {
+	r, err := ReadRecipe(b)
+	if err != nil || r.Judge == nil {
+		return err
+	}
+	if _, err := r.readJudge(rows); err != nil {
+		return err
+	}
+	return folder(h.Dir).keepJudge(r.Judge.Rows, rows)
+}
+
+func (f folder) judge(h ledger.Hash) string {
+	return filepath.Join(string(f), "judges", h.String()+".csv")
+}
+
+func (f folder) keepJudge(h ledger.Hash, rows []byte) error {
+	if _, err := made(filepath.Dir(f.judge(h))); err != nil {
+		return err
+	}
+	return durable.WriteFile(f.judge(h), rows)
+}
+
+// model is the judge's: a logistic model at some parameters, whose margin at a row moves
+// by rate times the row's product with an update.
+func (r Recipe) model(params []float64, rate float64, t federated.Table) (m bounded.Logistic) {
+	for _, p := range params {
+		m.Params = append(m.Params, p/rate)
+	}
+	for _, x := range t.X {
+		row := make([]float64, 0, len(x)+1)
+		for _, v := range append(slices.Clone(x), 1) { // the last parameter stands alone
+			row = append(row, v*rate)
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	m.Labels = t.Positive
+	return m
+}
+
+// measure returns what the three measure in a round, nil where nobody judges.
+func (d dealer) measure(ctx context.Context) (func(*mpc.Session, *bounded.Admitted) ([]float64, error), error) {
+	if d.recipe.Judge == nil {
+		return nil, nil
+	}
+	h := d.recipe.Judge.Rows
+	rows, err := os.ReadFile(folder(d.Hospital.Dir).judge(h))
+	if errors.Is(err, fs.ErrNotExist) {
+		rows, err = d.s.ask(stepRows, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := d.recipe.readJudge(rows)
+	if err != nil {
+		return nil, err
+	}
+	if err := folder(d.Hospital.Dir).keepJudge(h, rows); err != nil {
+		return nil, err
+	}
+	state, err := d.given(ctx, d.s, d.on)
+	if err != nil {
+		return nil, err
+	}
+	state = d.recipe.resumed(d.on.Training, state)
+	m := d.recipe.model(state.Params, d.recipe.Algorithm.RateIn(state.Round+1), t)
+	return measuring(ctx, m, uint64(d.on.Round)), nil //nolint:gosec // above 0
+}
+
+// measuring measures by a judge's model: leave one out, then Shapley's values, in the
+// order of who is in.
+func measuring(ctx context.Context, m bounded.Logistic, seed uint64) func(*mpc.Session, *bounded.Admitted) ([]float64, error) {
+	return func(s *mpc.Session, a *bounded.Admitted) ([]float64, error) {
+		if len(a.In()) > allSets {
+			return drawn(ctx, s, a, m, seed)
+		}
+		return contributed(s, a, m)
+	}
+}
+
+// contributed opens what leaving each site out loses, and Shapley's values, of what the
+// updates save of the loss: in the order of a.In, the one after the other.
+func contributed(s *mpc.Session, a *bounded.Admitted, m bounded.Logistic) ([]float64, error) {
+	in := a.In()
+	sets, rows, err := bounded.Shapley(in)
+	if err != nil {
+		return nil, err
+	}
+	full := len(sets) - 1
+	var leave [][]float64
+	for i := range in {
+		row := make([]float64, len(sets)+1)
+		row[full], row[full-1<<i] = -1, 1 // sets are by their bits, from 1
+		leave = append(leave, row)
+	}
+	values, err := a.Losses(s, sets, m)
+	if err != nil {
+		return nil, err
+	}
+	none, err := a.Loss(s, nil, m)
+	if err != nil {
+		return nil, err
+	}
+	fixed, err := mpc.Fixed(none)
+	if err != nil {
+		return nil, err
+	}
+	c := s.Chain()
+	values = c.Concat(values, c.Public([]uint64{fixed}))
+	if c.Err() != nil {
+		return nil, c.Err()
+	}
+	x, err := bounded.Combine(s, values, append(leave, rows...))
+	if err != nil {
+		return nil, err
+	}
+	opened, err := s.OpenValues(x)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(opened))
+	for i, v := range opened {
+		out[i] = mpc.Real(v)
+	}
+	return out, nil
+}
+
+// drawn is contributed for more sites: Shapley's values by orders that are drawn, and
+// cut, from a seed that everybody knows.
+func drawn(ctx context.Context, s *mpc.Session, a *bounded.Admitted, m bounded.Logistic, seed uint64) ([]float64, error) {
+	game := contribution.Shared{Session: s, Updates: a, Model: m}
+	out, err := contribution.LeaveOneOut(ctx, game)
+	if err != nil {
+		return nil, err
+	}
+	v, err := contribution.Shapley(ctx, game, contribution.Options{Permutations: orders, Tolerance: tolerance, Seed: seed, Exact: allSets})
+	return append(out, v.Of...), err
+}

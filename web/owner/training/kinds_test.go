@@ -1,0 +1,208 @@
+package training
+
+import (
+	"fmt"
+	"image"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"manx/ledger"
+	"manx/ml"
+	"manx/ml/federated"
+	"manx/ml/pool/sandbox"
+	"manx/test/webtest"
+	"manx/web/owner/training/local"
+)
+
+// TestMain is the launcher of trainers too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "launch" {
+		status, err := sandbox.Enter()
+		_, _ = os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(status)
+	}
+	os.Exit(m.Run())
+}
+
+func launcher(t testing.TB) []string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{self, "launch"}
+}
+
+// A kit is a kind of training in a scene: its recipe, how many rounds it takes, and
+// what its sites have.
+type kit struct {
+	recipe Recipe
+	rounds int
+	policy string
+	fill   func(h *site, s *scene, rows int, seed uint64)
+}
+
+// tables is rows of measurements.
+func tables(r Recipe) kit {
+	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *site, s *scene, rows int, seed uint64) { h.table(s, rows, seed, nil) }}
+}
+
+// survival is patients whose hazard rises with age and falls with sex, by months.
+func survival() kit {
+	r := recipe(false)
+	age := r.Schema.Columns[0]
+	sex := federated.Column{Field: ml.Field{Name: "sex", Meaning: "sex: 0 female, 1 male", Min: 0, Max: 1, Spread: 1, Required: true}}
+	time := federated.Column{Field: ml.Field{Name: "days", Meaning: "days to death or to the last visit", Min: 1, Max: 600, Spread: 1, Required: true}, Unit: "days"}
+	label := federated.Label{Name: "dead", Negative: []string{"0"}, Positive: []string{"1"}, Time: &time}
+	return kit{
+		recipe: Recipe{Schema: federated.Schema{Columns: []federated.Column{age, sex}, Label: label}, HeldOut: 25,
+			Survival: &local.Survival{Edges: []float64{0, 100, 250, 600}, Horizon: 250, MostRows: 200}},
+		rounds: 15, policy: anything,
+		fill: func(h *site, s *scene, rows int, seed uint64) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "days [days]", "dead"}, func(int) []string {
+				age, sex := 30+r.Float64()*50, r.IntN(2)
+				t := 300 * r.ExpFloat64() / math.Exp(0.8*(age-55)/15-0.7*float64(sex))
+				seen := 100 + 500*r.Float64()
+				return []string{fmt.Sprintf("%.1f", age), fmt.Sprint(sex), fmt.Sprintf("%.0f", math.Ceil(min(t, seen))), yes(t <= seen)}
+			})
+		},
+	}
+}
+
+// pictures is studies of three small pictures each, with a bright disc in those of who
+// is ill.
+func pictures() kit {
+	return kit{
+		recipe: Recipe{Schema: federated.Schema{Label: federated.Label{Name: "nodule", Negative: []string{"no"}, Positive: []string{"yes"}}}, HeldOut: 25, Seed: 3,
+			Pictures:  &ml.Input{Modality: "CT", BodyPart: "CHEST", Center: -500, Width: 1500, Size: 16, MinRows: 128, Slices: 2, Windowing: "as lung-ct's"},
+			Network:   federated.Network{Kind: federated.CNN, Input: [3]int{1, 16, 16}, Hidden: []int{3, 4}, Steps: 6, Batch: 8, Rate: 0.02, Adam: true, MostRows: 100},
+			Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}},
+		rounds: 20, policy: anything,
+		fill: func(h *site, s *scene, rows int, seed uint64) {
+			r := rand.New(rand.NewPCG(seed, 4))
+			h.fill(s, ledger.Deidentified, rows, []string{"study", "nodule"}, func(i int) []string {
+				name, ill := fmt.Sprintf("case-%03d", i), i%2 == 1
+				dir := filepath.Join(folder(h.Dir).studies(), name)
+				s.check(os.MkdirAll(dir, 0o700))
+				for k := range 3 {
+					s.check(draw(filepath.Join(dir, fmt.Sprintf("%d.png", k)), r, ill))
+				}
+				return []string{name, map[bool]string{true: "yes", false: "no"}[ill]}
+			})
+		},
+	}
+}
+
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(9, 9)) }
+
+// draw writes a picture of 32 x 32 pixels of noise, with a disc.
+func draw(file string, r *rand.Rand, disc bool) error {
+	im := image.NewGray(image.Rect(0, 0, 32, 32))
+	cx, cy := 8+r.Float64()*16, 8+r.Float64()*16
+	for i := range im.Pix {
+		v := 60 + 50*r.Float64()
+		if disc && math.Hypot(float64(i%32)-cx, float64(i/32)-cy) < 6 {
+			v += 120
+		}
+		im.Pix[i] = uint8(v)
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return png.Encode(f, im)
+}
+
+// trained is what a table is, by a program of each site's own that alone knows the
+// model.
+func trained(t *testing.T) kit {
+	t.Helper()
+	program, err := os.ReadFile("../../../examples/trainer/trainer.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const python = "/usr/bin/python3"
+	if _, err := os.Stat(python); err != nil {
+		t.Skip("there is no " + python)
+	}
+	r := recipe(false)
+	r.Network, r.Trainer = federated.Network{}, &local.Outside{Parameters: r.Schema.Size() + 1, MostRows: 100}
+	return kit{recipe: r, rounds: 4, policy: `{"table":"patients.csv","unbounded":true,"export":true,"trainer":"python"}`,
+		fill: func(h *site, s *scene, rows int, seed uint64) {
+			h.table(s, rows, seed, nil)
+			dir := folder(h.Dir).trainer("python")
+			s.check(os.MkdirAll(dir, 0o700))
+			s.check(os.WriteFile(filepath.Join(dir, "trainer.py"), program, 0o600))
+			h.trainers = `{"python":{"command":["` + python + `","-I","trainer.py"],"memory_gib":1,"minutes":1}}`
+		}}
+}
+
+// set proposes a kit's training at sites of so many records each, and starts them.
+func (k kit) set(s *scene, rows int) ledger.TrainingID {
+	s.t.Helper()
+	for i, h := range s.sites {
+		k.fill(h, s, rows, uint64(i+1))
+		h.allow(s, k.policy)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(k.recipe, k.rounds))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, h := range s.sites {
+		h.permit(s, id, rows)
+	}
+	return id
+}
+
+// Every kind trains at four hospitals to its end, by sums alone, and what it has
+// become is good on what was held out; its release is a file and a card.
+func TestEveryKindTrains(t *testing.T) {
+	for name, of := range map[string]struct {
+		kit   func(*testing.T) kit
+		rows  int
+		auc   float64
+		exact float64 // of what sums under masks resolve
+	}{
+		"survival": {func(*testing.T) kit { return survival() }, 40, 0.6, 1e-3},
+		"pictures": {func(*testing.T) kit { return pictures() }, 16, 0.8, 1e-5},
+		"standardised pictures": {func(t *testing.T) kit {
+			k := pictures()
+			k.recipe.Network.Standard = true // measured in the first rounds, not in the last
+			// Sums are rounded to a step of theirs, and variances are small beside it.
+			return k
+		}, 16, 0.8, 1e-4},
+		"program": {trained, 25, 0.7, 1e-5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := of.kit(t)
+			s := begin(t, 4, webtest.Options{}, nil)
+			id := k.set(s, of.rows)
+			for _, h := range s.sites {
+				h.start()
+			}
+			on := s.await(id, "all rounds", func(on ledger.Training) bool { return !on.Busy && (on.Round == k.rounds || local.Still(on)) })
+			s.same(t, on, k.recipe, of.exact)
+			out, err := s.sites[0].Release(t.Context(), id, Release{Name: "together", Version: "1.0.0", Price: ledger.MAN(1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.Quality == nil || out.Quality.AUC < of.auc {
+				t.Errorf("on held-out records: %+v", out.Quality)
+			}
+			f, err := os.Open(out.Card)
+			s.check(err)
+			defer f.Close()
+			card, err := ml.ReadCard(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("round %d of %d, %+v, card of %d metrics", on.Round, on.Rounds, *out.Quality, len(card.Metrics))
+		})
+	}
+}

@@ -1,0 +1,380 @@
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"manx/ledger"
+	"manx/privacy/mpc"
+	"manx/privacy/notice"
+	"manx/privacy/secagg/trio"
+	"manx/storage/durable"
+)
+
+// What a site is told to do next in a round on shares.
+const (
+	toDeal    = "deal"
+	toCompute = "compute"
+	toTell    = "tell"
+	toEnd     = "end"
+)
+
+// An instruction is what a site is told to do next.
+type instruction struct {
+	What string `json:"what"`
+	trio.Try
+	Work     []byte              `json:"work,omitempty"`     // to compute
+	Ready    [mpc.Parties][]byte `json:"ready"`              // what the three have signed, to tell
+	Measured []measured          `json:"measured,omitempty"` // at the end: of the rounds that the site has not heard of
+}
+
+// A failure is why one of the three has no sum in a try.
+type failure struct {
+	Try   int   `json:"try"`
+	Bad   []int `json:"bad,omitempty"`   // places whose dealings cannot be opened
+	Bound []int `json:"bound,omitempty"` // whose sum alone the site is ready to tell in this round
+	Few   bool  `json:"few,omitempty"`   // too few are within the bounds
+}
+
+// A sharing is the serving of a round on shares. What it says of a try it says again
+// after a crash, for sites deal the same and answer the same.
+type sharing struct {
+	round  trio.Round
+	recipe Recipe
+	dir    string // of the coordinator's round
+	closed func(trio.Sum, [mpc.Parties][]byte) ([]measured, error)
+
+	mu      sync.Mutex // guards what follows
+	try     trio.Try
+	what    string               // what sites are told to do
+	there   map[int]int          // places that wait to be told, and how many of their streams
+	unfit   map[int]bool         // places whose dealings cannot be opened
+	bound   []int                // the set that somebody has signed
+	dealt   map[int]trio.Dealing // in this try, by place
+	work    map[int][]byte       // of the three
+	ready   [mpc.Parties][]byte  // what they signed
+	failed  bool                 // one of them has no sum
+	shares  [mpc.Parties][]byte  // what they told
+	told    []measured           // of all rounds so far
+	kept    bool                 // what follows from the sum is kept
+	heard   map[int]bool         // places that heard that their part is done
+	err     error                // why there is none
+	changed chan struct{}        // closed, and made anew, when anything of this changes
+}
+
+func newSharing(round trio.Round, recipe Recipe, dir string, closed func(trio.Sum, [mpc.Parties][]byte) ([]measured, error)) *sharing {
+	return &sharing{round: round, recipe: recipe, dir: dir, closed: closed, there: map[int]int{}, unfit: map[int]bool{}, heard: map[int]bool{}, changed: make(chan struct{})}
+}
+
+func (s *sharing) change() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *sharing) ask(ctx context.Context, place int, step byte, message []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.change()
+	party := slices.Index(s.try.Trio[:], place)
+	switch {
+	case step == stepNext:
+		since, err := strconv.Atoi(string(message))
+		if err != nil {
+			return nil, errFrame
+		}
+		return s.next(ctx, place, since)
+	case step == stepDeal:
+		d, err := s.round.ReadDealing(message, s.try, place)
+		if s.what != toDeal {
+			return nil, nil // too late: it is told what to do next
+		}
+		if err == nil {
+			s.dealt[place] = d
+		}
+		return nil, err
+	case party < 0 || s.what != toCompute && s.what != toTell:
+		return nil, nil
+	case step == stepReady:
+		p, err := s.round.Ready(message, s.try, place)
+		if err != nil {
+			return nil, err
+		}
+		s.ready[p] = message
+		s.bound, err = s.round.Bound(message)
+		return nil, err
+	case step == stepFailed:
+		var f failure
+		if err := ledger.Decode(message, &f); err != nil || f.Try != s.try.Number || s.ready[party] != nil {
+			return nil, err
+		}
+		for _, p := range f.Bad {
+			s.unfit[p] = true
+		}
+		if len(f.Bound) > 0 {
+			s.bound = f.Bound
+		}
+		if f.Few {
+			s.err = notice.New(notice.Denied, "of too few hospitals the update is within the round's bounds", "see who was left out: `manx train status`; propose a wider clip")
+		}
+		s.failed = true
+		return nil, nil
+	case step == stepShare && s.what == toTell:
+		s.shares[party] = message
+		return nil, nil
+	}
+	return nil, errFrame
+}
+
+// next waits until there is something to do for a place.
+func (s *sharing) next(ctx context.Context, place, since int) ([]byte, error) {
+	s.there[place]++
+	defer func() { s.there[place]-- }()
+	s.change()
+	for {
+		if s.err != nil {
+			return nil, errLate
+		}
+		if i, ok := s.instruct(place, since); ok {
+			return json.Marshal(i)
+		}
+		if err := s.wait(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *sharing) instruct(place, since int) (i instruction, ok bool) {
+	i.What, i.Try = s.what, s.try
+	party := slices.Index(s.try.Trio[:], place)
+	switch {
+	case s.kept:
+		s.heard[place] = true
+		i.What = toEnd
+		for _, m := range s.told {
+			if m.Round > since && len(i.Measured) < mostMeasured {
+				i.Measured = append(i.Measured, m)
+			}
+		}
+		return i, true
+	case s.what == toDeal:
+		_, has := s.dealt[place]
+		return i, !has && s.wanted(place)
+	case s.what == toCompute:
+		i.Work = s.work[place]
+		return i, party >= 0 && s.ready[party] == nil && !s.failed
+	case s.what == toTell:
+		i.Ready = s.ready
+		return i, party >= 0 && s.shares[party] == nil
+	}
+	return i, false
+}
+
+// wanted reports whether a site's dealing is computed with.
+func (s *sharing) wanted(place int) bool {
+	return !s.unfit[place] && (s.bound == nil || slices.Contains(s.bound, place))
+}
+
+// wait waits for a change, or for a timer.
+func (s *sharing) wait(ctx context.Context, timer <-chan time.Time) error {
+	changed := s.changed
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-changed:
+	case <-timer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// until waits until all is done, or patience is over and enough is, or ten times that.
+func (s *sharing) until(ctx context.Context, patience time.Duration, done, enough func() bool) (bool, error) {
+	for began := time.Now(); ; {
+		waited := time.Since(began)
+		switch {
+		case s.err != nil:
+			return false, s.err
+		case done() || waited >= patience && enough():
+			return true, nil
+		case waited >= 10*patience:
+			return false, nil
+		}
+		t := time.NewTimer(max(patience-waited, patience/20))
+		err := s.wait(ctx, t.C)
+		t.Stop()
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+func (s *sharing) run(ctx context.Context, patience time.Duration) ([]int, []float64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum, err := s.tries(ctx, patience)
+	if err == nil {
+		s.told, err = s.closed(sum, s.ready)
+	}
+	if err != nil {
+		s.err = err
+		s.change()
+		return nil, nil, err
+	}
+	return sum.Sites, s.recipe.totals(sum), nil
+}
+
+// tries makes tries until one has a sum. That which a coordinator was killed in comes
+// first.
+func (s *sharing) tries(ctx context.Context, patience time.Duration) (sum trio.Sum, err error) {
+	t, err := s.began()
+	if err != nil {
+		return sum, err
+	}
+	short := notice.New(notice.Unavailable, "too few hospitals answered in time", "the next round begins again")
+	there := func(p int) bool { return s.there[p] > 0 }
+	for again := t.Number > 0; ; again = false {
+		if !again {
+			all := func() bool { return !slices.ContainsFunc(s.round.Pool, func(p int) bool { return !there(p) }) }
+			ok, err := s.until(ctx, patience, all, func() bool { _, ok := s.round.Trio(1, there); return ok })
+			if err != nil {
+				return sum, err
+			}
+			if t, _ = s.round.Trio(t.Number+1, there); !ok || t.Number > trio.MaxTries {
+				return sum, short
+			}
+			if err := s.keep(t); err != nil {
+				return sum, err
+			}
+		}
+		s.begin(t)
+		ok, err := s.until(ctx, patience, s.allDealt, s.enoughDealt)
+		if err != nil {
+			return sum, err
+		}
+		if !ok {
+			return sum, short
+		}
+		if err := s.compute(); err != nil {
+			return sum, err
+		}
+		done := func() bool {
+			return s.failed || !slices.ContainsFunc(s.ready[:], func(b []byte) bool { return b == nil })
+		}
+		if ok, err = s.until(ctx, patience, done, func() bool { return false }); err != nil {
+			return sum, err
+		}
+		if !ok || s.failed {
+			continue
+		}
+		s.what = toTell
+		s.change()
+		has := func(n int) func() bool { return func() bool { return s.toldBy() >= n } }
+		if ok, err = s.until(ctx, patience, has(mpc.Parties), has(mpc.Parties-1)); err != nil {
+			return sum, err
+		}
+		if !ok {
+			return sum, short
+		}
+		sum, err = s.round.Join(s.ready, s.shares)
+		if err != nil {
+			err = notice.Because(err, notice.Integrity, "what the three hospitals that compute have signed and told does not fit together", "the next round begins again; exclude whom the cause names")
+		}
+		return sum, err
+	}
+}
+
+// toldBy is how many of the three have told their share.
+func (s *sharing) toldBy() (n int) {
+	for _, b := range s.shares {
+		if b != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *sharing) begin(t trio.Try) {
+	s.try, s.what, s.failed = t, toDeal, false
+	s.dealt, s.work = map[int]trio.Dealing{}, map[int][]byte{}
+	s.ready, s.shares = [mpc.Parties][]byte{}, [mpc.Parties][]byte{}
+	s.change()
+}
+
+func (s *sharing) allDealt() bool {
+	for place := range s.round.Sites {
+		if _, ok := s.dealt[place]; !ok && s.wanted(place) {
+			return false
+		}
+	}
+	return s.enoughDealt()
+}
+
+func (s *sharing) enoughDealt() bool { return len(s.dealt) >= max(s.round.Threshold, len(s.bound)) }
+
+// compute hands out what the three compute with.
+func (s *sharing) compute() (err error) {
+	for _, place := range s.try.Trio {
+		if s.work[place], err = s.round.Work(s.try, place, s.dealt); err != nil {
+			return err
+		}
+	}
+	s.what = toCompute
+	s.change()
+	return nil
+}
+
+func (s *sharing) file() string { return filepath.Join(s.dir, "try.json") }
+
+func (s *sharing) keep(t trio.Try) error {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("encode try: %w", err)
+	}
+	return durable.WriteFile(s.file(), b)
+}
+
+// began returns the try under way, the zero Try where there is none.
+func (s *sharing) began() (t trio.Try, err error) {
+	b, err := os.ReadFile(s.file())
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, nil
+	}
+	if err == nil {
+		err = ledger.Decode(b, &t)
+	}
+	return t, err
+}
+
+func (s *sharing) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = true
+	s.change()
+}
+
+func (s *sharing) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+	s.change()
+}
+
+func (s *sharing) drain(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.heard) < len(s.dealt) && s.wait(ctx, nil) == nil {
+		continue
+	}
+}
