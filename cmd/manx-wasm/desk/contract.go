@@ -9,6 +9,7 @@ import (
 
 	"manx/escrow"
 	"manx/escrow/tell"
+	"manx/escrow/template"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -21,7 +22,7 @@ type ofContract struct {
 // A Standing is where a contract stands: one line of a list.
 type Standing struct {
 	ID      ledger.EscrowID `json:"id"`
-	Title   string          `json:"title"`
+	Title   Both            `json:"title"`
 	Opened  ledger.Time     `json:"opened"`
 	Last    ledger.Time     `json:"last"`
 	Opener  string          `json:"opener"`            // public name
@@ -63,6 +64,16 @@ func (d *Desk) contracts(ctx context.Context, _ none, _ Show) (any, error) {
 	return out, nil
 }
 
+// titled tells a title that is a template's in both languages, and any other as it is.
+func titled(title string) Both {
+	for _, n := range template.Names() {
+		if t, _ := template.Named(n); slices.Contains(t.Title[:], title) {
+			return t.Title
+		}
+	}
+	return Both{title, title}
+}
+
 // begun returns a contract as it was opened.
 func begun(c owner.Contract) (escrow.State, error) {
 	s, err := escrow.Open(c.Read, owner.Parts(c.Players), nil, c.Opened, c.Last)
@@ -73,7 +84,7 @@ func begun(c owner.Contract) (escrow.State, error) {
 }
 
 func standing(ctx context.Context, p *owner.Party, c owner.Contract) (l Standing, err error) {
-	l = Standing{ID: c.ID, Title: c.Title, Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
+	l = Standing{ID: c.ID, Title: titled(c.Title), Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
 	if l.Opener, err = nameOf(ctx, p, c.Opener); err != nil {
 		return l, err
 	}

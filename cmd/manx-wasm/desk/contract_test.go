@@ -62,7 +62,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	bank.must("contract.open", map[string]any{"draft": h.Draft, "hash": m.Hash}, &opened)
 
 	var list []desk.Standing
-	if her.must("contracts", nil, &list); len(list) != 1 || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
+	if her.must("contracts", nil, &list); len(list) != 1 || list[0].Title[1] != "分期贷款" || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
 		t.Fatalf("her offers: %+v", list)
 	}
 	var c desk.Contract

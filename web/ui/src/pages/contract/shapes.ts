@@ -16,7 +16,7 @@ export interface Heard {
   refused?: { understood: string; rest: string; text: string };
 }
 export interface Listed {
-  id: string; title: string; opened: number; last: number; opener: string; mine: boolean; over: boolean; outcome: Both; off: boolean; begun: boolean; held: string;
+  id: string; title: Both; opened: number; last: number; opener: string; mine: boolean; over: boolean; outcome: Both; off: boolean; begun: boolean; held: string;
   until?: number; turn: boolean; players: Played[]; cost: Cost[]; left: string; comes: string;
 }
 export interface Act {

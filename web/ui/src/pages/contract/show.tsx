@@ -21,7 +21,7 @@ export default function ContractPage({ id }: { id: string }) {
   const due = dues(c.course.filter((m) => !mine || m.mine));
   const lines = pick(language, c.means.text).split("\n\n");
   return (
-    <Page title={c.title} text={t("contract.page.text")} aside={<Stage of={c} />}>
+    <Page title={pick(language, c.title)} text={t("contract.page.text")} aside={<Stage of={c} />}>
       {stepped && <Alert color="teal" variant="light" role="status">{t("contract.stepped")}</Alert>}
       {!c.over && <Card title={t("contract.next")}><Text className="faint" size="sm" mb="xs">{t("contract.next.text", { n: c.at + 1 })}</Text><Acts key={c.at} contract={c} changed={setStepped} /></Card>}
       <div className="beside">
@@ -47,7 +47,7 @@ export default function ContractPage({ id }: { id: string }) {
             </table>
           </div>
         )}
-        <Group mt="md"><Button size="xs" variant="default" onClick={() => save(c.id + ".json", JSON.stringify({ contract: c.id, title: c.title, hash: c.means.hash, terms: c.terms, players: c.players, payments: c.payments }, null, 1))}>{t("contract.save")}</Button></Group>
+        <Group mt="md"><Button size="xs" variant="default" onClick={() => save(c.id + ".json", JSON.stringify({ contract: c.id, title: c.title[0], hash: c.means.hash, terms: c.terms, players: c.players, payments: c.payments }, null, 1))}>{t("contract.save")}</Button></Group>
       </Card>
       {c.shown && c.shown.length > 0 && <Card title={t("contract.shown")}>{c.shown.map((s) => <Text key={s.digest} size="sm">{t("contract.clause", { n: s.clause + 1 })} <span className="id">{s.digest}</span></Text>)}</Card>}
       <Card title={t("contract.drawing")}>{drawn ? <Drawing of={c.means.drawing} /> : <Button variant="default" size="xs" onClick={() => setDrawn(true)}>{t("contract.drawing.show")}</Button>}</Card>
