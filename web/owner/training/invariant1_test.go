@@ -66,7 +66,7 @@ func TestInvariant1_NoRowLeavesAHospital(t *testing.T) {
 		rounds int
 	}{
 		"measurements": {func(*testing.T) kit { return tables(recipe(false)) }, 2},
-		"survival":     {func(*testing.T) kit { return survival() }, 8},
+		"survival":     {func(*testing.T) kit { return survival() }, 24},
 		"pictures":     {func(*testing.T) kit { return pictures() }, 5},
 		"program":      {trained, 2},
 	} {
