@@ -218,6 +218,8 @@ func trainJoin(t *terminal) *cobra.Command {
 	c.Flags().StringVar(&o.Table, "table", "", "name of a file in hospital/tables")
 	c.Flags().StringVar(&o.Trainer, "trainer", "", "name of a program under trainers of hospital/policy.json, which makes the steps")
 	c.Flags().BoolVar(&o.Export, "export", false, "assent to the release of its model without being asked")
+	c.Flags().BoolVar(&o.Groups, "groups", false, "counts of groups of your patients, as its recipe names them, are in the sums")
+	c.Flags().BoolVar(&o.Figures, "figures", false, "publish how versions do on your own held-out records, under your name")
 	c.Flags().BoolVar(&no, "no", false, "take no part")
 	return c
 }

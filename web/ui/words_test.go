@@ -77,3 +77,25 @@ func TestWordsAreWholeInBothLanguages(t *testing.T) {
 		}
 	}
 }
+
+// TestPagesAreThoseOfRooms: the paths that a node answers with the portal are those at
+// which the portal has something to show.
+func TestPagesAreThoseOfRooms(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("src", "pages", "*", "rooms.ts"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	shown := map[string]bool{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`path: "([^"]*)"`).FindAllStringSubmatch(string(b), -1) {
+			shown[m[1]] = true
+		}
+	}
+	if want := slices.Sorted(maps.Keys(shown)); !slices.Equal(want, slices.Sorted(slices.Values(pages))) {
+		t.Errorf("pages are %q, rooms %q", pages, want)
+	}
+}

@@ -2,19 +2,15 @@ package contribution_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"manx/ml/federated/contribution"
 	"manx/privacy"
 	"manx/privacy/mpc"
-	"manx/privacy/mpc/link"
+	"manx/privacy/mpc/mpctest"
 	"manx/privacy/secagg/bounded"
 )
 
@@ -110,31 +106,18 @@ func TestContributionsOnShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := link.Memory()
 	var got [mpc.Parties]played
-	var parties errgroup.Group
-	for i := range mpc.Parties {
-		parties.Go(func() error {
-			var updates []mpc.Share
-			for _, b := range dealt {
-				u, err := mpc.ReadSeeds(b[i], i, l.Values())
-				if err != nil {
-					return err
-				}
-				updates = append(updates, u)
-			}
-			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: mpc.WithAbort, Patience: time.Minute})
-			if err != nil {
-				return err
-			}
-			in, err := l.Admit(s, updates)
-			if err == nil {
-				got[i], err = play(contribution.Shared{Session: s, Updates: in, Model: g.model})
-			}
-			return errors.Join(err, s.Close())
-		})
-	}
-	if err := parties.Wait(); err != nil {
+	if _, err := mpctest.Parties(t, mpc.WithAbort, func(s *mpc.Session) (mpc.Share, error) {
+		updates, err := mpctest.Dealt(s.Party(), l.Values(), dealt)
+		if err != nil {
+			return mpc.Share{}, err
+		}
+		in, err := l.Admit(s, updates)
+		if err == nil {
+			got[s.Party()], err = play(contribution.Shared{Session: s, Updates: in, Model: g.model})
+		}
+		return s.Public([]uint64{0}), err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if want.stay != 0b1011 {

@@ -167,12 +167,18 @@ func (d dealer) measure(ctx context.Context) (func(*mpc.Session, *bounded.Admitt
 	}
 	state = d.recipe.resumed(d.on.Training, state)
 	m := d.recipe.model(state.Params, d.recipe.Algorithm.RateIn(state.Round+1), t)
+	return measuring(ctx, m, uint64(d.on.Round)), nil //nolint:gosec // above 0
+}
+
+// measuring measures by a judge's model: leave one out, then Shapley's values, in the
+// order of who is in.
+func measuring(ctx context.Context, m bounded.Logistic, seed uint64) func(*mpc.Session, *bounded.Admitted) ([]float64, error) {
 	return func(s *mpc.Session, a *bounded.Admitted) ([]float64, error) {
 		if len(a.In()) > allSets {
-			return drawn(ctx, s, a, m, uint64(d.on.Round)) //nolint:gosec // above 0
+			return drawn(ctx, s, a, m, seed)
 		}
 		return contributed(s, a, m)
-	}, nil
+	}
 }
 
 // contributed opens what leaving each site out loses, and Shapley's values, of what the

@@ -27,9 +27,9 @@ type Order struct {
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
 	Trainer  string                  `json:"trainer,omitempty"`
-	Export   bool                    `json:"export,omitempty"`
-	Release  *Release                `json:"release,omitempty"`
-	Judge    []byte                  `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
+	Lets
+	Release *Release `json:"release,omitempty"`
+	Judge   []byte   `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.
@@ -73,9 +73,9 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		s, err := h.status(ctx, on.Training)
 		return Answer{Status: []Status{s}}, err
 	case "join":
-		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Export)
+		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Lets)
 	case "decline":
-		return a, h.Join(ctx, on.ID, "", "", false)
+		return a, h.Join(ctx, on.ID, "", "", Lets{})
 	case "assent":
 		return a, h.Assent(ctx, on)
 	case "stop":

@@ -39,13 +39,19 @@ func (r Recipe) checkBounded() error {
 	}
 	switch {
 	case r.Survival != nil && len(r.Bounded) > 0:
-		return bad("what hospitals add of survival are counts, not an update with a norm", "leave bounded out: sums are made under masks")
+		return bad("a step of survival has no bound of its own", "leave bounded out: sums are made under masks")
 	case r.Judge != nil && len(r.Bounded) == 0:
 		return bad("what each hospital contributes is measured on shares, and nobody computes", "name hospitals in bounded, or leave the judge out")
 	case r.Judge != nil:
 		return r.checkJudge()
 	}
 	return nil
+}
+
+// onShares reports whether a proposal's rounds are on shares, or cannot be read.
+func onShares(b ledger.ProposeTraining) bool {
+	r, err := ReadRecipe(b)
+	return err != nil || len(r.Bounded) > 0
 }
 
 // SmallEnough reports whether rounds of the recipe are on shares where nobody says

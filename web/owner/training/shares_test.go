@@ -152,21 +152,27 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 	}
 }
 
+// judgeRows are made-up patients that everybody may see.
+func judgeRows(n int) []byte {
+	var rows strings.Builder
+	rows.WriteString("age [years],sex,disease\n")
+	for i := range n {
+		age, sex := 32+float64(i%20)*2.4, i%2
+		fmt.Fprintf(&rows, "%.1f,%d,%s\n", age, sex, yes((age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))))
+	}
+	return []byte(rows.String())
+}
+
 // What each hospital contributes is measured on shares in every round, the same at all of
 // them, and what the clear gives; the release shares by it.
 func TestContributionsAreMeasuredOnShares(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
 	r := s.onShares(recipe(false))
-	var rows strings.Builder
-	rows.WriteString("age [years],sex,disease\n")
-	for i := range 60 {
-		age, sex := 32+float64(i%20)*2.4, i%2
-		fmt.Fprintf(&rows, "%.1f,%d,%d\n", age, sex, map[bool]int{true: 1}[(age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))])
-	}
-	if err := r.SetJudge(ByShapley, []byte(rows.String())); err != nil {
+	rows := judgeRows(60)
+	if err := r.SetJudge(ByShapley, rows); err != nil {
 		t.Fatal(err)
 	}
-	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, []byte(rows.String())))
+	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, rows))
 	// One hospital's labels are turned round: what it brings is below nought.
 	s.sites[2].turned = true
 	id := s.run(r, 3)
@@ -238,7 +244,9 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 			}
 			return sum / float64(len(m.Rows)), nil
 		}}
-		for _, x := range s.vectors(t, signed, v, r, state) {
+		for _, h := range s.sites {
+			signed.Round = v.Round
+			x := h.again(signed, r, state)
 			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})

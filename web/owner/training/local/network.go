@@ -185,7 +185,7 @@ func (n Network) Next(r Round, from federated.State, sum []float64) (federated.S
 	case at == measures:
 		return n.Algorithm.Measure(from, sum, r.Sites)
 	}
-	return n.Algorithm.Next(from, sum, r.Sites)
+	return n.Network.Next(n.Algorithm, from, sum, r.Sites)
 }
 
 // Outcomes implements Kind.
