@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -99,7 +98,10 @@ func (s *server) log(c *gin.Context) {
 		}
 		page.Items = append(page.Items, b)
 	}
-	c.JSON(http.StatusOK, page)
+	if page.Next != 0 {
+		next(c, map[string]string{"before": strconv.FormatUint(uint64(page.Next), 10)})
+	}
+	s.json(c, page)
 }
 
 // upTo shows the events of heights from one to another, with their place in theirs.
@@ -167,7 +169,7 @@ func (s *server) logged(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, b)
+	s.json(c, b)
 }
 
 // chainOf returns the commands that gave a party its keys; none of an organisation.

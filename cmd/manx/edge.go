@@ -142,7 +142,7 @@ func (e *edge) desk() (*desk.Desk, error) {
 	}
 	do := func(what string) desk.Call {
 		return desk.CallOf(func(ctx context.Context, a order) (any, error) {
-			return e.hospital.Do(ctx, training.Order{What: what, Training: a.Training, Table: a.Table, Export: a.Export})
+			return e.hospital.Do(ctx, training.Order{What: what, Training: a.Training, Table: a.Table, Lets: training.Lets{Export: a.Export}})
 		})
 	}
 	return desk.At(e.party, "hospital", map[string]desk.Call{
