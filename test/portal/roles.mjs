@@ -6,6 +6,7 @@ import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const { page, seen, w, wait, step, check: look, button, go } = await begin(job);
+page.setDefaultTimeout(30000); wait.timeout = 90000;
 Object.assign(seen, { wider: [], tried: [], stages: [], found: "", rounds: 0, gauge: "", files: [], verdict: "" });
 
 async function check(name) {
@@ -222,4 +223,6 @@ async function verify() {
   step("verify");
 }
 
-await go({ demo, provider, gateway, held, people, vote, rounds, models, publish, earnings, budget, auditor, event, verify });
+const all = { demo, provider, gateway, held, people, vote, rounds, models, publish, earnings, budget, auditor, event, verify };
+seen.bad = [];
+await go(Object.fromEntries(Object.entries(all).map(([k, f]) => [k, async () => { try { await f(); } catch (e) { seen.bad.push(k + ": " + String(e).slice(0, 400)); console.error(k, String(e)); await page.screenshot({ path: join(job.out, `bad-${k}-${job.label}.png`), fullPage: true }).catch(() => {}); } }])));
