@@ -44,6 +44,7 @@ type kit struct {
 	rounds int
 	policy string
 	fill   func(h *site, s *scene, rows int, seed uint64)
+	shares bool // rounds are on shares
 }
 
 // tables is rows of measurements.
@@ -61,7 +62,7 @@ func survival() kit {
 	return kit{
 		recipe: Recipe{Schema: federated.Schema{Columns: []federated.Column{age, sex}, Label: label}, HeldOut: 25,
 			Survival: &local.Survival{Edges: []float64{0, 100, 250, 600}, Horizon: 250, MostRows: 200}},
-		rounds: 15, policy: anything,
+		rounds: 24, policy: anything,
 		fill: func(h *site, s *scene, rows int, seed uint64) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "days [days]", "dead"}, func(int) []string {
