@@ -9,7 +9,7 @@ export interface Overview {
   names: Record<string, string>; models: Record<string, string>; opened: string[];
 }
 export interface Event {
-  at: number; what: string; record?: string; kind?: string; version?: number; party?: string; name?: string; purpose?: string; until?: number; job?: string; model?: string; fee: string;
+  at: number; what: string; record?: string; kind?: string; version?: number; party?: string; name?: string; purpose?: string; until?: number; job?: string; model?: string; fee: string; epsilon?: number; title?: string;
 }
 export interface Left { path: string; reason: string }
 export interface Found { name: string; born: string; date: string; description: string; modalities: string[] | null; series: number; instances: number; bytes: number }
