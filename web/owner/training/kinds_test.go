@@ -44,6 +44,7 @@ type kit struct {
 	rounds int
 	policy string
 	fill   func(h *site, s *scene, rows int, seed uint64)
+	shares bool // rounds are on shares
 }
 
 // tables is rows of measurements.
@@ -99,13 +100,6 @@ func pictures() kit {
 }
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(9, 9)) }
-
-// standard is pictures to a network that is measured before the first step, as lung-ct's.
-func standard() kit {
-	k := pictures()
-	k.recipe.Network.Standard, k.recipe.Network.Adam, k.recipe.Network.Rate = true, false, 0.1
-	return k
-}
 
 // draw writes a picture of 32 x 32 pixels of noise, with a disc.
 func draw(file string, r *rand.Rand, disc bool) error {
@@ -176,10 +170,15 @@ func TestEveryKindTrains(t *testing.T) {
 		auc   float64
 		exact float64 // of what sums under masks resolve
 	}{
-		"survival":          {func(*testing.T) kit { return survival() }, 40, 0.6, 1e-3},
-		"pictures":          {func(*testing.T) kit { return pictures() }, 16, 0.8, 1e-5},
-		"standard pictures": {func(*testing.T) kit { return standard() }, 16, 0.8, 1e-5},
-		"program":           {trained, 25, 0.7, 1e-5},
+		"survival": {func(*testing.T) kit { return survival() }, 40, 0.6, 1e-3},
+		"pictures": {func(*testing.T) kit { return pictures() }, 16, 0.8, 1e-5},
+		"standardised pictures": {func(t *testing.T) kit {
+			k := pictures()
+			k.recipe.Network.Standard = true // measured in the first rounds, not in the last
+			// Sums are rounded to a step of theirs, and variances are small beside it.
+			return k
+		}, 16, 0.8, 1e-4},
+		"program": {trained, 25, 0.7, 1e-5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := of.kit(t)
