@@ -2,7 +2,6 @@ package training
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -63,7 +62,7 @@ func (r Recipe) SmallEnough(sites []ledger.PartyID) bool {
 		return false
 	}
 	r.Bounded = Computing(sites)
-	return errors.Join(r.checkBounded(), r.boundedBy(sites, len(s.Params))) == nil
+	return r.checkBounded() == nil && r.boundedBy(sites, len(s.Params)) == nil
 }
 
 // boundedBy refuses what cannot be on shares of a proposal: others than are invited
