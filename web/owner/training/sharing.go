@@ -157,12 +157,14 @@ func (s *sharing) instruct(place, since int) (i instruction, ok bool) {
 	party := slices.Index(s.try.Trio[:], place)
 	switch {
 	case s.kept:
-		s.heard[place] = true
 		i.What = toEnd
 		for _, m := range s.told {
 			if m.Round > since && len(i.Measured) < mostMeasured {
 				i.Measured = append(i.Measured, m)
 			}
+		}
+		if len(i.Measured) == 0 { // it has kept all that it was told
+			s.heard[place] = true
 		}
 		return i, true
 	case s.what == toDeal:
