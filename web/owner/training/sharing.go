@@ -132,6 +132,9 @@ func (s *sharing) ask(ctx context.Context, place int, step byte, message []byte)
 		s.failed = true
 		return nil, nil
 	case step == stepShare && s.what == toTell:
+		if err := s.round.Share(s.ready[party], message); err != nil {
+			return nil, err
+		}
 		s.shares[party] = message
 		return nil, nil
 	}
