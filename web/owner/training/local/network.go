@@ -199,7 +199,7 @@ func (n Network) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, er
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Outcome{logistic(y[0]), s.Test.Positive[i]})
+		all = append(all, Outcome{i, logistic(y[0]), s.Test.Positive[i]})
 	}
 	return all, nil
 }
