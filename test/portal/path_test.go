@@ -35,7 +35,7 @@ const (
 
 // needs returns the browser and the folder of the page's packages, or skips where
 // test/setup.sh could not install them.
-func needs(t *testing.T) (chromium, uiDir string) {
+func needs(t testing.TB) (chromium, uiDir string) {
 	t.Helper()
 	chromium, uiDir = browser(t)
 	if !ui.Built() {
@@ -69,14 +69,15 @@ type network struct {
 	party   func(name string, role ledger.Role) *owner.Party
 }
 
-func start(t *testing.T, dir string) network {
+func start(t testing.TB, dir string, flags ...string) network {
 	t.Helper()
 	manx := filepath.Join(dir, "manx")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", manx, "manx/cmd/manx")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build manx: %v\n%s", err, out)
 	}
-	c := exec.Command(manx, "up", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--workers", "1", "--parties=false", "--json")
+	c := exec.Command(manx, "up", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--parties=false", "--json")
+	c.Args = append(c.Args, flags...)
 	log, err := os.Create(filepath.Join(dir, "node.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,7 @@ func start(t *testing.T, dir string) network {
 }
 
 // series writes slices from the middle of a made-up chest CT into a folder.
-func series(t *testing.T, dir string, seed uint64, name, id string, count int) {
+func series(t testing.TB, dir string, seed uint64, name, id string, count int) {
 	t.Helper()
 	s, err := phantom.New(phantom.Options{Seed: seed, Slices: 40, PatientName: name, PatientID: id, BirthDate: "19470811", Sex: "F", StudyDate: "20261103",
 		Nodule: phantom.Nodule{Diameter: 24, HU: 40, X: -70, Y: 10, Z: 5}})
@@ -128,7 +129,7 @@ func series(t *testing.T, dir string, seed uint64, name, id string, count int) {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err == nil {
-		err = s.WriteFolder(t.Context(), dir, 20-count/2, count)
+		err = s.WriteFolder(t.Context(), dir, max(0, 20-count/2), count)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ const (
 // public keys and seats, and who holds the network's key for CKKS together.
 func Public(key string) bool {
 	part := strings.Split(key, "/")
-	return key == string(ledger.CommitteeNow) || len(part) > 2 && (part[1] == "p" || part[1] == "committee")
+	return key == string(ledger.CommitteeNow) || key == string(ledger.PortalKey) || strings.HasPrefix(key, string(ledger.PortalKey)+"/") || len(part) > 2 && (part[1] == "p" || part[1] == "committee")
 }
 
 // MaxJSON bounds a JSON body in either direction.

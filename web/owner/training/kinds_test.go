@@ -44,6 +44,7 @@ type kit struct {
 	rounds int
 	policy string
 	fill   func(h *site, s *scene, rows int, seed uint64)
+	shares bool // rounds are on shares
 }
 
 // tables is rows of measurements.

@@ -15,9 +15,9 @@ import (
 )
 
 // BoundedByDefault is up to how many parameters rounds are on shares where nobody says
-// otherwise, and MostBounded up to how many they may be: of ten hospitals the three that
-// compute need 0.4 s of processor time together for the one, 2.6 s for the other
-// (docs/benchmarks.md, sums of updates).
+// otherwise, and MostBounded up to how many they may be: a whole round of four hospitals
+// takes 1.0 s of processor time, all sides together, for the one and 2.9 s for the other
+// (docs/benchmarks.md, a round of the product).
 const BoundedByDefault, MostBounded = 10_000, 100_000
 
 // Computing returns who computes where a proposal does not say: the first four
