@@ -428,7 +428,7 @@ func (w visiting) run(t *testing.T) (s visitedAll) {
 		t.Fatalf("%s: %v\n%s%s", w.Label, err, out, warn.String())
 	}
 	t.Logf("%s: seconds %v, %d requests, %d bytes sent", w.Label, s.Steps, s.Requests, s.Sent)
-	t.Log("DEVBAD", warn.String())
+	t.Log(warn.String())
 	if !s.OK {
 		t.Fatalf("%s: %s\nconsole: %v", w.Label, s.Failed, s.Console)
 	}
