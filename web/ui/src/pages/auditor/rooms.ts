@@ -6,5 +6,5 @@ export const rooms: Room[] = [
   { path: "verify", word: "nav.verify", page: lazy(() => import("./verify")) },
   { path: "builds", word: "nav.builds", page: lazy(() => import("./builds")) },
   { path: "keys", word: "nav.keys", page: lazy(() => import("../keys")) },
-  { path: "event", page: lazy(() => import("./event")) },
+  { path: "event", under: "", page: lazy(() => import("./event")) },
 ];
