@@ -44,10 +44,9 @@ type Gateway struct {
 	Settle  time.Duration // how long nothing more comes of a study before it is taken; 0 means 5 s
 	Options deid.Options
 
-	mu    sync.Mutex
-	kept  kept
-	wake  chan struct{}
-	tests int // test instances that came
+	mu   sync.Mutex
+	kept kept
+	wake chan struct{}
 }
 
 // kept is what the gateway remembers, sealed.
