@@ -2,7 +2,6 @@ package web
 
 import (
 	"embed"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -26,6 +25,8 @@ var pages embed.FS
 // else.
 const referencePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+var kinds = map[string]string{".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"} //nolint:gochecknoglobals // a constant table
+
 func (s *server) document(c *gin.Context) { s.data(c, "application/json; charset=utf-8", description) }
 
 func reference(c *gin.Context) { page(c, "index.html") }
@@ -44,6 +45,6 @@ func page(c *gin.Context, name string) bool {
 	}
 	c.Header("Content-Security-Policy", referencePolicy)
 	c.Header("Cross-Origin-Opener-Policy", "same-origin")
-	c.Data(http.StatusOK, mime.TypeByExtension(path.Ext(name)), b)
+	c.Data(http.StatusOK, kinds[path.Ext(name)], b)
 	return true
 }

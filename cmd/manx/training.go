@@ -289,6 +289,12 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 	}
 	fmt.Fprintf(w, "privacy\t%s\n", costText(s.Noise))
 	fmt.Fprintf(w, "needs\t%s, each with %s or more\n", count(s.Quorum, "site"), count(s.Minimum, "record"))
+	if n := len(s.Bounded); n > 0 {
+		fmt.Fprintf(w, "sums\ton shares of three of %s: %s\n", count(n, "hospital"), strings.Join(texts(s.Bounded), ", "))
+	} else {
+		fmt.Fprintln(w, "sums\tunder masks, which hold no update to a bound")
+	}
+	fmt.Fprintf(w, "earnings\tby %s\n", s.SharedBy)
 	for _, p := range s.Sites {
 		said := "has not voted"
 		if i := slices.IndexFunc(s.Votes, func(v ledger.TrainingVote) bool { return v.Site == p }); i >= 0 {
@@ -317,6 +323,13 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 		}
 	}
 	fmt.Fprintf(w, "until\t%s\n", when(s.Until))
+}
+
+func texts[T ~string](all []T) (out []string) {
+	for _, x := range all {
+		out = append(out, string(x))
+	}
+	return out
 }
 
 func trainStop(t *terminal) *cobra.Command {

@@ -37,6 +37,16 @@ const (
 // test/setup.sh could not install them.
 func needs(t *testing.T) (chromium, uiDir string) {
 	t.Helper()
+	chromium, uiDir = browser(t)
+	if !ui.Built() {
+		t.Skip("the portal is not built into this binary: make portal")
+	}
+	return chromium, uiDir
+}
+
+// browser is needs, for a page that is in every binary.
+func browser(t *testing.T) (chromium, uiDir string) {
+	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
 			chromium = p
@@ -49,9 +59,6 @@ func needs(t *testing.T) (chromium, uiDir string) {
 	}
 	if _, err := os.Stat(filepath.Join(uiDir, "node_modules", "playwright-core")); err != nil || chromium == "" {
 		t.Skip("no browser or no npm packages: test/setup.sh and make portal install them")
-	}
-	if !ui.Built() {
-		t.Skip("the portal is not built into this binary: make portal")
 	}
 	return chromium, uiDir
 }

@@ -49,7 +49,12 @@ type Network struct {
 	World   ledgertest.World
 	Blobs   [Nodes]*memory.Blobs
 	Log     *Log
+
+	again func() http.Handler
 }
+
+// Again returns another node's handler on the same ledger, storage and database.
+func (n *Network) Again() http.Handler { return n.again() }
 
 // Options change a network. The zero value is a plain one.
 type Options struct {
@@ -150,6 +155,7 @@ func Start(t testing.TB, o Options) *Network {
 		report = func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 	}
 	n.Plain = web.New(node)
+	n.again = func() http.Handler { return apicheck.Wrap(web.New(node), report) }
 	n.Handler = apicheck.Wrap(n.Plain, report)
 	front := n.Handler
 	if o.Front != nil {

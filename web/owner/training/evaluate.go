@@ -73,28 +73,30 @@ func heldOut(t federated.Table, records []ledger.RecordID, terms ledger.Hash, pe
 	return t.Pick(in), t.Pick(out)
 }
 
-// cell returns which count each held-out row adds one to, by what the version that a
-// round begins with says of it.
-func (r Recipe) cell(ctx context.Context, in local.Round, s local.Site) ([]int, error) {
+// cell returns which count held-out rows add one to, by what the version that a round
+// begins with says of them, and which rows those are.
+func (r Recipe) cell(ctx context.Context, in local.Round, s local.Site) (out, rows []int, err error) {
 	all, err := r.kind().Outcomes(ctx, in, s)
-	out := make([]int, len(all))
+	out = make([]int, len(all))
 	for i, x := range all {
+		rows = append(rows, x.Row)
 		out[i] = min(int(bins*x.Probability), bins-1)
 		if x.Positive {
 			out[i] += bins
 		}
 	}
-	return out, err
+	return out, rows, err
 }
 
 // counts returns what a site adds of its held-out rows: parts of Most, or whole
 // numbers with noise that has the price of a training step, for records that pay for
 // no other.
 func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]float64, error) {
-	at, err := r.cell(ctx, in, s)
+	at, rows, err := r.cell(ctx, in, s)
 	if err != nil {
 		return nil, err
 	}
+	s.Test = s.Test.Pick(rows)
 	each := r.grouped(s, at)
 	out := make([]float64, r.cells())
 	if r.Private == nil {

@@ -118,12 +118,12 @@ func TestInvariant8_KilledAtEveryMessageOfPictures(t *testing.T) {
 }
 
 // The same of rounds on shares, whose hospitals say some hundred messages to each other
-// while they compute: every thirtieth (MANX_LONG=1: every fourth) of a hospital's is the one.
+// while they compute: every fortieth (MANX_LONG=1: every fifth) of a hospital's is the one.
 func TestInvariant8_KilledAtEveryMessageOfARoundOnShares(t *testing.T) {
 	r := recipe(false)
 	r.Network.Steps = 5
-	killed, s, on := killing(t, tables(r), 24, []int{30, 8}, func(s *scene, r *Recipe) { *r = s.onShares(*r) })
-	if !testing.Short() && (killed["a hospital"] < 5 || killed["the coordinator"] < 4) {
+	killed, s, on := killing(t, tables(r), 18, []int{40, 10}, func(s *scene, r *Recipe) { *r = s.onShares(*r) })
+	if !testing.Short() && (killed["a hospital"] < 4 || killed["the coordinator"] < 3) {
 		t.Errorf("killed before so many messages: %v", killed)
 	}
 	signed, err := s.sites[0].Party.SignedTraining(t.Context(), on.ID)

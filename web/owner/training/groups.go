@@ -133,7 +133,7 @@ func (h *Hospital) publish(ctx context.Context, s *stream, on owner.SignedTraini
 	if !j.Figures || r.Private != nil {
 		return nil
 	}
-	at, err := r.cell(ctx, in, has)
+	at, _, err := r.cell(ctx, in, has)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func TestCardsTellOfGroupsAndOfHospitalsThatPublish(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := r.cell(t.Context(), r.round(on.Training, state), has)
+		at, _, err := r.cell(t.Context(), r.round(on.Training, state), has)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -195,6 +195,11 @@ func TestRecipesThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v", what, n)
 		}
 	}
+	on := survival().recipe
+	on.Bounded = []ledger.PartyID{"a", "b", "c"}
+	if err := on.Check(20); err == nil || !strings.Contains(err.Error(), "no bound of its own") || survival().recipe.SmallEnough(on.Bounded) {
+		t.Errorf("survival on shares: %v", err)
+	}
 	for rounds, says := range map[int]string{2: "there are 2 rounds", 3: "there are 3 rounds"} {
 		b := ledger.ProposeTraining{Sites: make([]ledger.PartyID, 4), Quorum: 3, Rounds: rounds, Minimum: 10}
 		if err := pictures().recipe.Propose(&b); err == nil || !strings.Contains(err.Error(), says) {

@@ -49,6 +49,9 @@ type Status struct {
 	Trainer string  `json:"trainer,omitempty"` // of this site's own that trains on it
 	Done    bool    `json:"done"`              // no round is to come
 	Granted int     `json:"granted"`           // live grants that this site has for it
+
+	Bounded  []ledger.PartyID `json:"bounded,omitempty"`   // who computes its rounds on shares; none: sums are under masks
+	SharedBy string           `json:"shared_by,omitempty"` // what sites share its earnings by
 }
 
 // Do does what a person asks.
@@ -133,6 +136,9 @@ func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, er
 			return s, err
 		}
 		s.Epsilon = float64(price.Epsilon()) / 1e6
+	}
+	if r, err := ReadRecipe(on.ProposeTraining); err == nil { // else nobody takes part in it
+		s.Bounded, s.SharedBy = r.Bounded, r.sharedBy()
 	}
 	j, _, err := folder(h.Dir).joined(on.ID)
 	if err != nil {

@@ -37,6 +37,7 @@ type Rule struct {
 	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
+	Masked    bool             `json:"masked,omitempty"`    // whether only rounds under masks are taken part in
 	Lets
 }
 
@@ -127,6 +128,8 @@ func (r Rule) against(by ledger.PartyID, b ledger.ProposeTraining) (string, erro
 		return "the model may leave", nil
 	case b.Model.Kind == local.Foreign && r.Trainer == "":
 		return "its steps are made by a program of each hospital's own, and the rule names no trainer", nil
+	case r.Masked && onShares(b):
+		return "its rounds are on shares", nil
 	case b.Noise.IsZero() && !r.Unbounded:
 		return "without noise, nothing bounds what the model tells of a record", nil
 	case b.Noise.IsZero():

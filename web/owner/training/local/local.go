@@ -72,6 +72,7 @@ type Site struct {
 
 // An Outcome is what a version says of an example, and what was.
 type Outcome struct {
+	Row         int // of Site.Test
 	Probability float64
 	Positive    bool
 }

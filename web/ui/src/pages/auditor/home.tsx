@@ -6,7 +6,7 @@ import { useWords } from "../../words/words";
 import { save } from "../../parts/save";
 import type { Extract, Found } from "./shapes";
 
-const families = ["", "party", "record", "grant", "budget", "job", "receipt", "model", "training", "escrow", "coin", "credit", "sum", "holding"];
+const families = ["", "party", "record", "grant", "budget", "job", "receipt", "model", "training", "escrow", "coin", "credit", "sum", "holding", "worker", "time", "beacon"];
 
 // Search is the ledger of one side, read only, newest first.
 export default function Search() {
@@ -33,7 +33,7 @@ export default function Search() {
       <Card quiet>
         <form onSubmit={look}>
           <Group align="flex-end" gap="md">
-            <NativeSelect label={t("audit.what")} value={name} onChange={(e) => setName(e.currentTarget.value)} data={families.map((f) => ({ value: f, label: f ? known("event." + f) : t("activity.all") }))} />
+            <NativeSelect label={t("audit.what")} value={name} onChange={(e) => setName(e.currentTarget.value)} data={families.map((f) => ({ value: f, label: f ? known("event." + f) : t("audit.all") }))} />
             <TextInput label={t("audit.about")} description={t("audit.about.help")} value={about} onChange={(e) => setAbout(e.currentTarget.value)} style={{ flex: "1 1 260px" }} spellCheck={false} autoComplete="off" />
             <Button type="submit">{t("audit.search")}</Button>
           </Group>
