@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"manx/ledger"
 	"manx/privacy"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
