@@ -16,6 +16,7 @@ const (
 	RecordErased        = "record.erased"
 	FileCommitted       = "credit.committed" // Commitment
 	FieldDisputed       = "credit.disputed"
+	MemberChanged       = "member.changed" // Member
 	BudgetChanged       = "budget.changed" // Budget
 	GrantGiven          = "grant.given"    // Grant
 	GrantRevoked        = "grant.revoked"

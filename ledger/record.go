@@ -16,13 +16,14 @@ const (
 	Study        Kind = "health/study"              // identified; leaves its owner for care alone
 	Deidentified Kind = "health/study-deidentified" // derived from a Study by PS3.15
 	Chart        Kind = "health/chart"              // measurements of one person; leaves its owner for care alone
+	Annotation   Kind = "health/annotation"         // what its author says of another's record; leaves it for the hospital where it was made
 	File         Kind = "credit/file"               // backed by a furnisher's Commitment
 )
 
 // Vertical returns the side a kind stands on, or "" where there is no such kind.
 func (k Kind) Vertical() Vertical {
 	switch k {
-	case Study, Deidentified, Chart:
+	case Study, Deidentified, Chart, Annotation:
 		return Health
 	case File:
 		return Credit
@@ -38,8 +39,11 @@ type Record struct {
 	ID         RecordID   `json:"id"`
 	Owner      PartyID    `json:"owner"`
 	Kind       Kind       `json:"kind"`
-	Versions   []Version  `json:"versions"`          // oldest first
-	Derived    RecordID   `json:"derived,omitempty"` // lineage
+	Versions   []Version  `json:"versions"`             // oldest first
+	Derived    RecordID   `json:"derived,omitempty"`    // lineage
+	About      RecordID   `json:"about,omitempty"`      // of an annotation: lineage, the record that it speaks of
+	At         PartyID    `json:"at,omitempty"`         // of an annotation: the hospital
+	Supersedes RecordID   `json:"supersedes,omitempty"` // of an annotation: whose word it corrects
 	Commitment Commitment `json:"commitment,omitzero"`
 	Erased     bool       `json:"erased,omitempty"`
 }
@@ -71,6 +75,11 @@ type RegisterRecord struct {
 	Derived  RecordID    `json:"derived,omitempty"` // for Deidentified: the Study
 	// Furnisher names whose latest commitment a credit file opens.
 	Furnisher PartyID `json:"furnisher,omitempty"`
+	// Of an annotation: what it speaks of, the hospital that may see that, and another's
+	// that it corrects.
+	About      RecordID `json:"about,omitempty"`
+	At         PartyID  `json:"at,omitempty"`
+	Supersedes RecordID `json:"supersedes,omitempty"`
 }
 
 // Command implements Body.
@@ -88,7 +97,7 @@ func (b RegisterRecord) Check() error {
 	case (b.Kind == File) != (b.Furnisher != ""):
 		return errors.New("a credit file, and nothing else, names its furnisher")
 	}
-	return nil
+	return b.checkAnnotation()
 }
 
 // AmendRecord adds a version. Version is the new one's number: one more than

@@ -86,7 +86,11 @@ func diagnoseCommand(t *terminal) *cobra.Command {
 					if d.Curve != nil {
 						writeCurve(w, d.Curve.Unit, d.Curve.Points)
 					}
-					sayMoved(w, shown.Moved)
+					moved := "it"
+					if d.Curve != nil {
+						moved = "the hazard"
+					}
+					sayMoved(w, shown.Moved, moved)
 					switch {
 					case shown.Without != "":
 						fmt.Fprintf(w, "pictures\tnone: %s\n", shown.Without)
@@ -122,15 +126,15 @@ func usualModel(ctx context.Context, p *owner.Party, id ledger.RecordID) (string
 const mostMoved, barWide = 6, 12
 
 // sayMoved lists the measurements that moved a finding on a chart most.
-func sayMoved(w io.Writer, all []patient.Moved) {
+func sayMoved(w io.Writer, all []patient.Moved, what string) {
 	for i, m := range all[:min(len(all), mostMoved)] {
 		word := ""
 		if i == 0 {
 			word = "moved by"
 		}
-		way, sign := "raised it", "+"
+		way, sign := "raised "+what, "+"
 		if m.Share < 0 {
-			way, sign = "lowered it", "-"
+			way, sign = "lowered "+what, "-"
 		}
 		if m.Share == 0 {
 			continue

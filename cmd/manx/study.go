@@ -150,6 +150,9 @@ func studyShow(t *terminal) *cobra.Command {
 				if r.Derived != "" {
 					fmt.Fprintf(w, "derived from\t%s\n", r.Derived)
 				}
+				if r.About != "" {
+					fmt.Fprintf(w, "speaks of\t%s\n", r.About)
+				}
 				fmt.Fprintf(w, "storage\t%d of %d shards whole\n", h.Shards-len(h.Faults), h.Shards)
 			})
 			return nil

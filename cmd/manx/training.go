@@ -218,6 +218,8 @@ func trainJoin(t *terminal) *cobra.Command {
 	c.Flags().StringVar(&o.Table, "table", "", "name of a file in hospital/tables")
 	c.Flags().StringVar(&o.Trainer, "trainer", "", "name of a program under trainers of hospital/policy.json, which makes the steps")
 	c.Flags().BoolVar(&o.Export, "export", false, "assent to the release of its model without being asked")
+	c.Flags().BoolVar(&o.Groups, "groups", false, "counts of groups of your patients, as its recipe names them, are in the sums")
+	c.Flags().BoolVar(&o.Figures, "figures", false, "publish how versions do on your own held-out records, under your name")
 	c.Flags().BoolVar(&no, "no", false, "take no part")
 	return c
 }
@@ -287,6 +289,12 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 	}
 	fmt.Fprintf(w, "privacy\t%s\n", costText(s.Noise))
 	fmt.Fprintf(w, "needs\t%s, each with %s or more\n", count(s.Quorum, "site"), count(s.Minimum, "record"))
+	if n := len(s.Bounded); n > 0 {
+		fmt.Fprintf(w, "sums\ton shares of three of %s: %s\n", count(n, "hospital"), strings.Join(texts(s.Bounded), ", "))
+	} else {
+		fmt.Fprintln(w, "sums\tunder masks, which hold no update to a bound")
+	}
+	fmt.Fprintf(w, "earnings\tby %s\n", s.SharedBy)
 	for _, p := range s.Sites {
 		said := "has not voted"
 		if i := slices.IndexFunc(s.Votes, func(v ledger.TrainingVote) bool { return v.Site == p }); i >= 0 {
@@ -315,6 +323,13 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 		}
 	}
 	fmt.Fprintf(w, "until\t%s\n", when(s.Until))
+}
+
+func texts[T ~string](all []T) (out []string) {
+	for _, x := range all {
+		out = append(out, string(x))
+	}
+	return out
 }
 
 func trainStop(t *terminal) *cobra.Command {

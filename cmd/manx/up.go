@@ -150,7 +150,13 @@ func (t *terminal) up(ctx context.Context, o node.Options, demo bool) error {
 			v.say(w)
 		}
 	})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	err = t.serve(ctx, n)
+	stop()
+	if verr := v.wait(); err == nil {
+		err = verr
+	}
 	if cerr := n.Close(); err == nil {
 		err = cerr
 	}

@@ -32,8 +32,10 @@ type visit struct {
 	Hospital ledger.PartyID `json:"hospital"` // who can be given permission
 	Accounts []visitor      `json:"accounts"`
 
-	dir string
-	mu  sync.Mutex // guards Accounts once the node serves
+	dir     string
+	mu      sync.Mutex     // guards Accounts once the node serves
+	running sync.WaitGroup // of the hospital's gateway
+	ended   error          // how that ended
 }
 
 // A visitor is one account, and the link that opens it.
@@ -76,10 +78,10 @@ func (v *visit) prepare(ctx context.Context, n *node.Node) error {
 			return err
 		}
 	}
-	var err error
-	if v.Hospital, err = v.admit(ctx, n, "hospital", visitHospital); err != nil {
+	if err := v.edge(ctx, n); err != nil {
 		return err
 	}
+	var err error
 	for _, a := range visitors() {
 		if a.Party, err = v.admit(ctx, n, a.Account, a.Name); err != nil {
 			return err
@@ -101,35 +103,65 @@ func (v *visit) add(a visitor) {
 func (v *visit) home(account string) string { return filepath.Join(v.dir, account) }
 
 // admit makes an account's keys, once, and registers it.
-func (v *visit) admit(ctx context.Context, n *node.Node, account, name string) (id ledger.PartyID, err error) {
+func (v *visit) admit(ctx context.Context, n *node.Node, account, name string) (ledger.PartyID, error) {
+	p, shut, err := v.sit(ctx, n, account, name)
+	if err != nil {
+		return "", err
+	}
+	return p.ID(), shut()
+}
+
+// sit is admit for who stays.
+func (v *visit) sit(ctx context.Context, n *node.Node, account, name string) (p *owner.Party, shut func() error, err error) {
 	side, role, err := desk.Stands(account)
 	if err != nil {
-		return id, err
+		return nil, nil, err
 	}
 	pass, err := seal.NewPassphrase(visitPassphrase)
 	if err != nil {
-		return id, err
+		return nil, nil, err
 	}
 	h, err := owner.Open(v.home(account), pass, n.Address)
 	if notice.Is(err, notice.NotFound) {
 		h, err = owner.Join(ctx, v.home(account), pass, n.Address, string(side))
 	}
 	if err != nil {
-		return id, err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	p, err := h.As(side)
+	if p, err = h.As(side); err == nil {
+		shut = func() error { p.Close(); return h.Close() }
+		if err = p.Register(ctx, role, name); err == nil {
+			if _, err = p.Faucet(ctx); notice.Is(err, notice.Conflict) { // it has had some
+				err = nil
+			}
+		}
+	}
 	if err != nil {
-		return id, err
+		return nil, nil, errors.Join(err, h.Close())
 	}
-	defer p.Close()
-	if err := p.Register(ctx, role, name); err != nil {
-		return id, err
+	return p, shut, nil
+}
+
+// edge runs the demo hospital's gateway until ctx ends; the visit's wait waits for it.
+func (v *visit) edge(ctx context.Context, n *node.Node) error {
+	p, shut, err := v.sit(ctx, n, "hospital", visitHospital)
+	if err != nil {
+		return err
 	}
-	if _, err := p.Faucet(ctx); err != nil && !notice.Is(err, notice.Conflict) {
-		return id, err
+	v.Hospital = p.ID()
+	e, err := newEdge(ctx, p, "127.0.0.1:0", 30*time.Second)
+	if err != nil {
+		return errors.Join(err, shut())
 	}
-	return p.ID(), nil
+	v.add(visitor{Account: "hospital", Name: visitHospital, Link: e.page(), Party: p.ID()})
+	v.running.Go(func() { v.ended = errors.Join(e.run(ctx), shut()) })
+	return nil
+}
+
+// wait returns when the gateway has ended, after ctx has.
+func (v *visit) wait() error {
+	v.running.Wait()
+	return v.ended
 }
 
 // ServeHTTP serves the list of accounts, and each with its sealed keys.

@@ -23,6 +23,9 @@ import (
 	"manx/privacy/reveal"
 )
 
+// Version names the profile and its edition.
+const Version = "DICOM PS3.15 2025a Basic Profile"
+
 // KeySize is the least number of bytes of a key.
 const KeySize = 32
 

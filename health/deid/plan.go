@@ -66,7 +66,7 @@ func (pl *plan) dataset(reviewed bool) ([]node, error) {
 	text := func(t dicom.Tag, vr dicom.VR, values ...string) node {
 		return node{tag: t, vr: vr, data: []byte(strings.Join(values, `\`))}
 	}
-	method, moved := []string{"DICOM PS3.15 2025a Basic Profile"}, "REMOVED"
+	method, moved := []string{Version}, "REMOVED"
 	codes := [][3]string{{"113100", "DCM", "Basic Application Confidentiality Profile"}}
 	if pl.p.opt.ModifiedDates {
 		method, moved = append(method, "Dates moved"), "MODIFIED"

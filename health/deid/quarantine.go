@@ -24,6 +24,10 @@ func (p *Profile) Quarantine(f *dicom.File) (reason string, held bool) {
 	return h.reason, h.reason != ""
 }
 
+// Reviewable reports whether a person who has looked at the pixels may release f, for
+// Reviewed.
+func (p *Profile) Reviewable(f *dicom.File) bool { return holdReason(f).reviewable }
+
 const (
 	recognizable    dicom.Tag = 0x00280302
 	conversionType  dicom.Tag = 0x00080064

@@ -15,8 +15,8 @@
 // organisation (ledger.SeatKey), what was spent of a record's privacy budget and on
 // what (ledger.BudgetKey, ledger.BudgetMarkKey), the owner's signature on a grant given
 // beforehand (ledger.SignedKey) and the holders' word that its shares are
-// destroyed (ledger.DestroyedKey), commitments (ledger.CommitmentKey), applied
-// commands ("common/command/…"), digests of keys in use ("common/seen/…"),
+// destroyed (ledger.DestroyedKey), who annotates for a hospital (ledger.MemberKey),
+// commitments (ledger.CommitmentKey), applied commands ("common/command/…"), digests of keys in use ("common/seen/…"),
 // payments and periods of rewards that were issued for (ledger.PaymentKey,
 // ledger.Granted), the schedule, the supply, the clock, the receipt tree
 // (receipt.SizeKey, receipt.HashKey), the network's committee
@@ -118,6 +118,10 @@ func (t *txn) dispatch() error {
 		return run(t, amendRecord)
 	case "record.erase":
 		return run(t, eraseRecord)
+	case "member.admit":
+		return run(t, admitMember)
+	case "member.dismiss":
+		return run(t, dismissMember)
 	case "credit.commit":
 		return run(t, commitFile)
 	case "credit.dispute":

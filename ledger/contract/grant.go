@@ -25,6 +25,8 @@ func giveGrant(t *txn, b ledger.GiveGrant) error {
 		return refuse(notice.Denied, "a study or chart is granted to an admitted hospital only", "name a hospital: `manx grant add RECORD PARTY`")
 	case r.Kind == ledger.File && to.Role != ledger.Lender:
 		return refuse(notice.Denied, "a credit file is granted to an admitted lender only", "name the lender that asked: `manx credit consent`")
+	case r.Kind == ledger.Annotation && (b.To != r.At || b.Purpose != ledger.Care || b.Access != ledger.Read):
+		return refuse(notice.Denied, "an annotation is read by its author and by the hospital where it was made", "`manx annotate add` lets that hospital read it")
 	case r.Kind == ledger.Chart && (b.Purpose != ledger.Care || b.Access != ledger.Read) && b.Access != ledger.Train:
 		return refuse(notice.Denied, "a chart is granted for care, or to train where it is", "grant it so: `manx grant add RECORD PARTY --purpose care`")
 	case r.Kind == ledger.Study && (b.Purpose != ledger.Care || b.Access != ledger.Read):

@@ -32,6 +32,10 @@ func registerRecord(t *txn, b ledger.RegisterRecord) error {
 		if src.Kind != ledger.Study {
 			return refuse(notice.Invalid, "a de-identified study derives from an identified study", "name the study: `manx study list`")
 		}
+	case ledger.Annotation:
+		if err := t.annotate(&r, b); err != nil {
+			return err
+		}
 	case ledger.File:
 		c, err := t.commitment(b.Furnisher, t.cmd.Author)
 		if err != nil {
@@ -49,6 +53,11 @@ func amendRecord(t *txn, b ledger.AmendRecord) error {
 	}
 	if _, n := r.Latest(); b.Version != n+1 {
 		return refuse(notice.Conflict, "the record has other versions than this one follows", "read the record and try again: `manx study show`")
+	}
+	if r.Kind == ledger.Annotation {
+		if err := t.annotates(r.About, r.At); err != nil {
+			return err
+		}
 	}
 	if r.Kind == ledger.File {
 		if r.Commitment, err = t.commitment(r.Commitment.Furnisher, r.Owner); err != nil {

@@ -25,6 +25,8 @@ type Recipe struct {
 	// Federation is how Sites hospitals train a member together, each with the groups
 	// dealt to it; nil trains on all rows in one place.
 	Federation *Federation
+	// Beside, where it is not nil, is cross-validated on the same folds, for comparison.
+	Beside *Recipe
 
 	// Describe makes the card of what was measured.
 	Describe func(Results) ml.Card

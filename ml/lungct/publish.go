@@ -34,13 +34,13 @@ func (r Recipe) Train(ctx context.Context, dir string, o Options, progress train
 
 // Publish trains and cross-validates on the pictures in dir, and writes the
 // model, its integer weights, the results and the card into out. progress is
-// called from two goroutines.
+// called from several goroutines.
 func (r Recipe) Publish(ctx context.Context, dir, out string, o Options, progress train.Progress) (Results, error) {
 	all, err := load(dir)
 	if err != nil {
 		return Results{}, err
 	}
-	var results Results
+	var results, beside Results
 	var trained Trained
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -51,8 +51,17 @@ func (r Recipe) Publish(ctx context.Context, dir, out string, o Options, progres
 		trained, err = r.Train(inner, dir, o, progress)
 		return err
 	})
+	if r.Beside != nil {
+		group.Go(func() (err error) {
+			beside, err = r.Beside.CrossValidate(inner, dir, o, progress)
+			return err
+		})
+	}
 	if err := group.Wait(); err != nil {
 		return Results{}, err
+	}
+	if r.Beside != nil {
+		results.beside(beside, all)
 	}
 	if err := results.measure(ctx, trained.Graph, trained.Float, all); err != nil {
 		return Results{}, err

@@ -56,6 +56,9 @@ type Results struct {
 	Parts       []validation.Part  `json:"parts"`
 	Calibration []validation.Third `json:"calibration"`
 
+	Beside *Beside `json:"beside,omitempty"`
+	Sites  *Cost   `json:"sites,omitempty"`
+
 	// The shipped network over all rows (that it was trained on: no accuracy).
 	validation.Shipped
 	ShippedAUC float64   `json:"auc_shipped_on_its_training_rows"`
@@ -63,6 +66,32 @@ type Results struct {
 	LogitHigh  float64   `json:"logit_high"`
 	OutOfFold  []float64 `json:"out_of_fold_logits"` // a row each, in the order of labels.csv
 	FoldOfRow  []int     `json:"fold_of_row"`
+}
+
+// Beside are the figures of another recipe on the same folds.
+type Beside struct {
+	MemberAUC  []float64 `json:"auc_of_each_network"`
+	AverageAUC []float64 `json:"auc_of_the_first_networks"`
+	AUC        Interval  `json:"auc_out_of_fold"`
+	SplitAUC   Interval  `json:"auc_given_split"`
+	More       Interval  `json:"auc_out_of_fold_more"` // this recipe's minus the other's
+}
+
+// beside compares with another recipe's results.
+func (r *Results) beside(other Results, all []slice) {
+	of, n := validation.Groups(groupsOf(all))
+	ours, theirs := validation.Ranked(r.OutOfFold, positives(all)), validation.Ranked(other.OutOfFold, positives(all))
+	r.Beside = &Beside{other.MemberAUC, other.AverageAUC, other.AUC, other.SplitAUC, validation.Bootstrap(n, func(draws []float64) float64 {
+		rows := validation.PerRow(of, draws)
+		return ours(rows) - theirs(rows)
+	})}
+}
+
+// A Cost is what training a network at sites asks of each.
+type Cost struct {
+	Sites   int `json:"sites"`
+	Rounds  int `json:"rounds"`
+	Numbers int `json:"numbers_a_round"` // that a site adds to a sum
 }
 
 // CrossValidate measures the recipe on the pictures in dir: grouped 5-fold
@@ -121,6 +150,13 @@ func (r Recipe) CrossValidate(ctx context.Context, dir string, o Options, progre
 	}
 	out.studies(all)
 	out.parts(all, r.Federation != nil)
+	if f := r.Federation; f != nil {
+		params, err := f.Network.Initial(0)
+		if err != nil {
+			return out, err
+		}
+		out.Sites = &Cost{Sites, f.Rounds, f.Algorithm.Length(len(params))}
+	}
 	return out, nil
 }
 

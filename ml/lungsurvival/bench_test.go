@@ -59,7 +59,7 @@ func BenchmarkTrainSurvival(b *testing.B) {
 			row(fmt.Sprintf("sites, cells of %g days", width), s.Best)
 		}
 		row("sites, a baseline of each", r.Strata)
-		fmt.Printf("\nconcordance, institution left out: %.4f (%.4f to %.4f); men %.4f, women %.4f\n", r.Concordance.Value, r.Concordance.Low, r.Concordance.High, r.Men.Value, r.Women.Value)
+		fmt.Printf("\nconcordance, institution left out: %.4f (%.4f to %.4f); men %.4f, women %.4f\n", r.Concordance.Value, r.Concordance.Low, r.Concordance.High, r.Groups[0].Concordance.Value, r.Groups[1].Concordance.Value)
 		b.ReportMetric(100*r.Difference, "%-from-pooled")
 	}
 }

@@ -38,12 +38,12 @@ func describe(f cox.Fit, r Results, hash string) ml.Card {
 			"Privacy: no noise was added, so no epsilon is promised; what was opened are 9 numbers a round over all patients, and the sums of the cells.",
 			"A fit with a baseline hazard of each institution's own is another model: its coefficients are in results.json.",
 			"The interval is that of the curve, not of when one patient dies: it is the uncertainty of the fit (log-log scale; Link 1984).",
+			fmt.Sprintf("Institutions of fewer than %d patients are measured together.", Minimum),
 			"Age counts in decades from 60 on; sex is 1 for men and 2 for women; performance is 0 (without symptoms) to 4 (bedbound). One patient had a performance of 3, and none of 4.",
 		},
-		Versions: []ml.Change{{Version: "1.0.0", What: "First release."}},
+		Versions: []ml.Change{{Version: "1.0.0", What: "First release. Figures of more groups and of institutions were added later; the model is the same."}},
 	}
-	card.Metrics = append(card.Metrics, r.Concordance.Metric("concordance, institution left out", left+rows),
-		r.Men.Metric("concordance, men", left+rows), r.Women.Metric("concordance, women", left+rows))
+	card.Metrics = append(card.Metrics, r.Concordance.Metric("concordance, institution left out", left+rows))
 	for i, e := range f.Errors() {
 		b := f.Beta[i]
 		low, high := round(math.Exp(b-1.96*e)), round(math.Exp(b+1.96*e))
@@ -53,6 +53,11 @@ func describe(f cox.Fit, r Results, hash string) ml.Card {
 	for _, k := range r.Calibration {
 		card.Metrics = append(card.Metrics, ml.Metric{Name: fmt.Sprintf("survival of a year, third %d of risk", k.Third), Value: k.Observed,
 			Method: fmt.Sprintf("Kaplan-Meier; expected with the institution left out: %.4f", k.Expected)})
+	}
+	for _, g := range r.Groups {
+		of := fmt.Sprintf("%d patients, %d of whom died", g.Patients, g.Deaths)
+		card.Metrics = append(card.Metrics, g.Concordance.Metric("concordance, "+g.Name, of+"; "+left+rows),
+			ml.Metric{Name: "survival of a year, " + g.Name, Value: g.Observed, Method: fmt.Sprintf("%s; Kaplan-Meier; expected with the institution left out: %.4f", of, g.Expected)})
 	}
 	return card
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,17 +38,8 @@ type Results struct {
 
 	// Every institution's patients scored by a model that saw the others only.
 	Concordance validation.Interval `json:"concordance_left_out"`
-	Men         validation.Interval `json:"concordance_men"`
-	Women       validation.Interval `json:"concordance_women"`
+	Groups      []Group             `json:"groups"`
 	Calibration []Calibration       `json:"calibration"`
-}
-
-// Calibration is what was expected of a third of the patients, by risk, and what came.
-type Calibration struct {
-	Days     float64 `json:"days"`
-	Third    int     `json:"third"` // 1 has the least risk
-	Expected float64 `json:"expected"`
-	Observed float64 `json:"observed"` // Kaplan and Meier's
 }
 
 // Train fits the model over the sites: coefficients on the shares of three parties,
@@ -199,60 +189,4 @@ func Measure(ctx context.Context, sites []Site, left int) (cox.Fit, Results, err
 		return f, r, err
 	}
 	return f, r, r.leaveOut(sites)
-}
-
-// horizon is when survival is compared with what was seen, in days.
-const horizon = 365
-
-// leaveOut scores every institution's patients by a fit over the others.
-func (r *Results) leaveOut(sites []Site) error {
-	var all cox.Patients
-	var risk, expected []float64
-	for i, out := range sites {
-		f, err := exact(slices.Concat(sites[:i], sites[i+1:]))
-		if err != nil {
-			return err
-		}
-		for _, x := range out.Patients.X {
-			p, err := f.Survival(x, horizon)
-			if err != nil {
-				return err
-			}
-			risk, expected = append(risk, -p.Survival), append(expected, p.Survival)
-		}
-		all = Pooled([]Site{{Patients: all}, out})
-	}
-	c := func(at []int) validation.Interval {
-		p, z := pick(all, at), validation.Pick(risk, at)
-		return validation.Bootstrap(len(at), func(draws []float64) float64 { return cox.Concordance(z, p, draws) })
-	}
-	order := make([]int, len(risk))
-	var sex [2][]int
-	for i := range order {
-		order[i] = i
-		sex[int(all.X[i][1])] = append(sex[int(all.X[i][1])], i)
-	}
-	r.Concordance, r.Men, r.Women = c(order), c(sex[0]), c(sex[1])
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case risk[a] < risk[b]:
-			return -1
-		case risk[a] > risk[b]:
-			return 1
-		}
-		return 0
-	})
-	for k := range 3 {
-		at := order[k*len(order)/3 : (k+1)*len(order)/3]
-		mean := 0.0
-		for _, i := range at {
-			mean += expected[i] / float64(len(at))
-		}
-		r.Calibration = append(r.Calibration, Calibration{horizon, k + 1, validation.Round(mean), validation.Round(cox.KaplanMeier(pick(all, at), horizon))})
-	}
-	return nil
-}
-
-func pick(p cox.Patients, at []int) cox.Patients {
-	return cox.Patients{X: validation.Pick(p.X, at), Time: validation.Pick(p.Time, at), Event: validation.Pick(p.Event, at)}
 }

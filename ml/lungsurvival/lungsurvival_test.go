@@ -139,3 +139,29 @@ func TestGraphIsTheLogHazard(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The figures of groups, institutions and calibration are what the data give.
+func TestGroupsAreAsMeasured(t *testing.T) {
+	sites, _, err := Load(filepath.Dir(realdata.Path(t, "health", File)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Results
+	if err := got.leaveOut(sites); err != nil {
+		t.Fatal(err)
+	}
+	if got.Concordance != want.Concordance || !reflect.DeepEqual(got.Groups, want.Groups) || !reflect.DeepEqual(got.Calibration, want.Calibration) {
+		t.Errorf("measured %+v, the results say %+v", got, want)
+	}
+	patients := map[string]int{}
+	for _, g := range got.Groups {
+		patients[g.Name] = g.Patients
+	}
+	if n := len(Pooled(sites).X); patients["men"]+patients["women"] != n || patients["under 65"]+patients["65 and over"] != n {
+		t.Errorf("of %d patients: %v", n, patients)
+	}
+}

@@ -3,7 +3,6 @@ package membership
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,6 +11,8 @@ import (
 	"manx/ml/heart/hospitals"
 	"manx/ml/train"
 	"manx/privacy/dp"
+	"manx/privacy/dp/rdp"
+	"manx/test/realdata"
 )
 
 // A pool is made-up records of 12 numbers, whose label a plane through most of them
@@ -77,19 +78,25 @@ func plainly(tb testing.TB, n federated.Network, set train.Examples) Training {
 }
 
 // privately trains as four hospitals do: each adds its clipped gradients and its
-// share of the noise, and only the sum goes on.
+// share of the noise, and only the sum goes on. The noise is what a ledger prices at
+// epsilon.
 func privately(tb testing.TB, n federated.Network, set train.Examples, epsilon float64) Training {
-	const sites, clip, steps, rate, learning = 4, 1, 60, 100_000, 1
-	sigma, err := dp.Sigma(epsilon, 1e-5, float64(rate)/dp.Million, steps)
+	const clip, steps, rate, learning = 1, 60, 100_000, 1
+	sigma, err := rdp.Sigma(int64(epsilon*rdp.Million), rate, steps)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	thousandths := int64(math.Round(sigma * dp.Thousandth))
 	p := federated.Private{
-		Step: dp.Step{Plan: dp.Plan{Bound: dp.Bound(len(set.Images), thousandths), Sigma: thousandths, Sites: sites, Away: 1}, Rate: rate, Clip: clip},
+		Step: dp.Step{Plan: dp.Plan{Bound: dp.Bound(len(set.Images), sigma), Sigma: sigma, Sites: 4, Away: 1}, Rate: rate, Clip: clip},
 		Lot:  float64(len(set.Images)) / 2 * float64(rate) / dp.Million,
 	}
 	a := federated.Algorithm{Name: federated.FedAvg, Rate: learning, Bounds: federated.Bounds{Clip: 1e6}}
+	return noisily(tb, n, set, p, a, steps)
+}
+
+// noisily makes so many steps with noise over the members, who are at four sites.
+func noisily(tb testing.TB, n federated.Network, set train.Examples, p federated.Private, a federated.Algorithm, steps int) Training {
+	const sites = 4
 	return func(_ context.Context, model int, member []bool) ([]float64, error) {
 		first, err := n.Initial(uint64(model))
 		if err != nil {
@@ -117,6 +124,39 @@ func privately(tb testing.TB, n federated.Network, set train.Examples, epsilon f
 		}
 		return logits(tb, n, state.Params, set), nil
 	}
+}
+
+// heart is the recipe of heart-hospitals with its noise, and the same steps without.
+func heart(tb testing.TB, set train.Examples) (with, without Training) {
+	measured, err := hospitals.Measured()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	recipes, err := hospitals.Noisy(hospitals.Epsilon, len(set.Images)/2)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, r := range recipes {
+		if r.Name == measured.Recipe {
+			with = noisily(tb, r.Network, set, *r.Private, r.Algorithm, r.Rounds)
+			return with, func(ctx context.Context, model int, member []bool) ([]float64, error) {
+				net, err := train.New(r.Network.Input, r.Network.Layers(), train.Options{Seed: uint64(model)})
+				if err != nil {
+					return nil, err
+				}
+				if err := net.SetValues(make([]float64, net.Size())); err != nil {
+					return nil, err
+				}
+				own := pick(set, func(i int) bool { return member[i] })
+				if _, err := net.Step(ctx, own, train.Steps{Count: r.Rounds, Batch: len(own.Images), Rate: r.Algorithm.Rate}); err != nil {
+					return nil, err
+				}
+				return logits(tb, r.Network, net.Values(), set), nil
+			}
+		}
+	}
+	tb.Fatal("what ships is none of the recipes")
+	return nil, nil
 }
 
 func network() federated.Network {
@@ -193,35 +233,51 @@ func TestAttackIsRightAtBothEnds(t *testing.T) {
 	}
 }
 
-// The figures of docs/benchmarks.md: the four hospitals' rows, 32 models a line.
-func BenchmarkMembership(b *testing.B) {
-	sites, err := hospitals.Load("../../../shared/data/health/heart-disease")
-	if errors.Is(err, fs.ErrNotExist) {
-		b.Skip("the rows of the four hospitals are not beside the repository")
-	}
+// patients are the rows of the four hospitals.
+func patients(tb testing.TB) (set train.Examples) {
+	tb.Helper()
+	sites, err := hospitals.Load(realdata.Path(tb, "health", "heart-disease"))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	var set train.Examples
 	for _, h := range sites {
 		for _, t := range []federated.Table{h.Train, h.Test} {
-			for i, row := range t.X {
-				x := make([]float32, len(row))
-				for j, v := range row {
-					x[j] = float32(v)
-				}
-				set.Add(x, t.Positive[i])
-			}
+			more := t.Examples()
+			set.Images, set.Labels = append(set.Images, more.Images...), append(set.Labels, more.Labels...)
 		}
 	}
+	return set
+}
+
+// Of the patients of the four hospitals, what heart-hospitals' recipe makes tells
+// nobody who was in it.
+func TestMembershipInHeartIsHidden(t *testing.T) {
+	set := patients(t)
+	with, _ := heart(t, set)
+	r, err := Attack(t.Context(), len(set.Images), 8, 1, with)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", r)
+	if r.Loss > 0.55 || r.Likelihood > 0.55 || r.Others < 0.74 {
+		t.Errorf("at epsilon 4: %+v", r)
+	}
+}
+
+// The figures of docs/benchmarks.md: the four hospitals' rows, 32 models a line.
+func BenchmarkMembership(b *testing.B) {
+	set := patients(b)
 	n := network()
 	n.Input[0] = len(set.Images[0])
 	line := n
 	line.Kind, line.Hidden = federated.Logistic, nil
+	with, without := heart(b, set)
 	for _, c := range []struct {
 		name  string
 		train Training
 	}{
+		{"heart-hospitals/epsilon=none", without},
+		{"heart-hospitals/epsilon=4", with},
 		{"mlp/epsilon=none", plainly(b, n, set)},
 		{"mlp/epsilon=4", privately(b, n, set, 4)},
 		{"mlp/epsilon=1", privately(b, n, set, 1)},

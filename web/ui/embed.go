@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,13 +37,12 @@ func Built() bool {
 	return err == nil
 }
 
-// Serves reports whether a path is the portal's: one of its files, or a page, whose
-// names are plain words (src/pages/*/rooms.ts) and never those of the interface.
+// Serves reports whether a path is the portal's: one of its files, or one of its pages.
 func Serves(p string) bool {
 	name := clean(p)
-	room, _, _ := strings.Cut(name, "/")
+	page, _, _ := strings.Cut(name, "/")
 	_, err := fs.Stat(dist, "dist/portal/"+name+".gz")
-	return err == nil || room != "v1" && room != "assets" && strings.Trim(room, "abcdefghijklmnopqrstuvwxyz-") == ""
+	return err == nil || slices.Contains(pages, page)
 }
 
 func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }

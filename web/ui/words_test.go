@@ -70,10 +70,32 @@ func TestWordsAreWholeInBothLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Those of these families are looked up by what the module says.
-	made := regexp.MustCompile(`^(stage|kind|role|read|purpose|problem|hint|activity|finding\.level|credit\.\w+|contract\.state|lender\.(state|way|action|did|role|deed))\.`)
+	made := regexp.MustCompile(`^(stage|kind|role|read|purpose|problem|hint|activity|use|event|gate\.stage|train\.stage|train\.vote|work\.stage|models\.reads|finding\.level|credit\.\w+|contract\.state|lender\.(state|way|action|did|role|deed))\.`)
 	for key := range en {
 		if !made.MatchString(key) && !strings.Contains(all.String(), `"`+key+`"`) {
 			t.Errorf("%s: no page uses it", key)
 		}
+	}
+}
+
+// TestPagesAreThoseOfRooms: the paths that a node answers with the portal are those at
+// which the portal has something to show.
+func TestPagesAreThoseOfRooms(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("src", "pages", "*", "rooms.ts"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	shown := map[string]bool{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`path: "([^"]*)"`).FindAllStringSubmatch(string(b), -1) {
+			shown[m[1]] = true
+		}
+	}
+	if want := slices.Sorted(maps.Keys(shown)); !slices.Equal(want, slices.Sorted(slices.Values(pages))) {
+		t.Errorf("pages are %q, rooms %q", pages, want)
 	}
 }

@@ -117,7 +117,7 @@ func (d *Desk) preview(ctx context.Context, a what, show Show) (any, error) {
 		if err := out.differences(profile, middle); err != nil {
 			return nil, err
 		}
-		if out.PNG, err = drawn(middle, health.Window{Center: 40, Width: 400}); err != nil && !notice.Is(err, notice.Unsupported) {
+		if out.PNG, err = Draw(middle, health.Window{Center: 40, Width: 400}); err != nil && !notice.Is(err, notice.Unsupported) {
 			return nil, err
 		}
 	}
@@ -240,13 +240,14 @@ func (d *Desk) slice(_ context.Context, a struct {
 	if v == nil || v.record != a.Record || a.Index < 0 || a.Index >= len(v.images) {
 		return nil, notice.New(notice.Invalid, "there is no such picture in the viewer", "open the study again")
 	}
-	b, err := drawn(v.images[a.Index], a.Window)
+	b, err := Draw(v.images[a.Index], a.Window)
 	return struct {
 		PNG []byte `json:"png"`
 	}{b}, err
 }
 
-func drawn(in *health.Instance, w health.Window) ([]byte, error) {
+// Draw returns a picture of an instance as PNG, for its owner's eyes.
+func Draw(in *health.Instance, w health.Window) ([]byte, error) {
 	im, err := in.Show(w)
 	if err != nil {
 		return nil, err

@@ -2,19 +2,15 @@ package contribution_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"manx/ml/federated/contribution"
 	"manx/privacy"
 	"manx/privacy/mpc"
-	"manx/privacy/mpc/link"
+	"manx/privacy/mpc/mpctest"
 	"manx/privacy/secagg/bounded"
 )
 
@@ -110,31 +106,18 @@ func TestContributionsOnShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := link.Memory()
 	var got [mpc.Parties]played
-	var parties errgroup.Group
-	for i := range mpc.Parties {
-		parties.Go(func() error {
-			var updates []mpc.Share
-			for _, b := range dealt {
-				u, err := mpc.ReadSeeds(b[i], i, l.Values())
-				if err != nil {
-					return err
-				}
-				updates = append(updates, u)
-			}
-			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: mpc.WithAbort, Patience: time.Minute})
-			if err != nil {
-				return err
-			}
-			in, err := l.Admit(s, updates)
-			if err == nil {
-				got[i], err = play(contribution.Shared{Session: s, Updates: in, Model: g.model})
-			}
-			return errors.Join(err, s.Close())
-		})
-	}
-	if err := parties.Wait(); err != nil {
+	if _, err := mpctest.Parties(t, mpc.WithAbort, func(s *mpc.Session) (mpc.Share, error) {
+		updates, err := mpctest.Dealt(s.Party(), l.Values(), dealt)
+		if err != nil {
+			return mpc.Share{}, err
+		}
+		in, err := l.Admit(s, updates)
+		if err == nil {
+			got[s.Party()], err = play(contribution.Shared{Session: s, Updates: in, Model: g.model})
+		}
+		return s.Public([]uint64{0}), err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if want.stay != 0b1011 {
@@ -148,6 +131,73 @@ func TestContributionsOnShares(t *testing.T) {
 			if len(p.leave) != 4 || math.Abs(p.leave[k]-want.leave[k]) > 1e-3 || math.Abs(p.shapley[k]-want.shapley[k]) > 1e-3 || p.shapley[k] != got[0].shapley[k] {
 				t.Errorf("party %d, site %d: %v and %v, not %v and %v", i, k, p.leave, p.shapley, want.leave, want.shapley)
 			}
+		}
+	}
+}
+
+// What is opened of contributions is what the clear gives: exactly for up to six sites,
+// and for more Shapley's values by drawn orders, which add up to what all save.
+func TestContributionsOfFewAndOfMany(t *testing.T) {
+	for _, sites := range []int{3, 7} {
+		rnd := rand.New(rand.NewPCG(uint64(sites), 2))
+		l := bounded.Layout{Sites: sites, Length: 3, Bound: 1, Most: 50, Minimum: 1, Least: 3}
+		m := bounded.Logistic{Params: []float64{0.2, -0.1, 0}}
+		for i := range 20 {
+			row := []float64{rnd.NormFloat64(), rnd.NormFloat64(), 1}
+			m.Rows, m.Labels = append(m.Rows, row), append(m.Labels, row[0]-row[1]+0.3*rnd.NormFloat64() > 0 || i == 0)
+		}
+		var dealt [][mpc.Parties][]byte
+		var all []bounded.Update
+		for i := range sites {
+			u := bounded.Update{Values: []float64{0.5 * rnd.Float64(), -0.5 * rnd.Float64(), 0.1}, Weight: uint32(10 + i)}
+			if i == 1 { // who harms
+				u.Values[0], u.Values[1] = -0.6, 0.6
+			}
+			shares, _, err := l.Deal(privacy.Hide(u))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dealt, all = append(dealt, shares), append(all, u)
+		}
+		g := clear{all, m}
+		loss := func(s contribution.Set) float64 {
+			v, err := g.Value(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return -v
+		}
+		var got, other [mpc.Parties][]float64 // leave one out, Shapley's
+		if _, err := mpctest.Parties(t, mpc.WithAbort, func(s *mpc.Session) (mpc.Share, error) {
+			updates, err := mpctest.Dealt(s.Party(), l.Values(), dealt)
+			if err != nil {
+				return mpc.Share{}, err
+			}
+			a, err := l.Admit(s, updates)
+			if err == nil {
+				got[s.Party()], other[s.Party()], err = contribution.Measure(t.Context(), s, a, m, 1)
+			}
+			return s.Public([]uint64{0}), err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		v, w := got[0], other[0]
+		if len(v) != sites || len(w) != sites {
+			t.Fatalf("%d and %d values of %d sites", len(v), len(w), sites)
+		}
+		everybody, nobody := loss(1<<sites-1), loss(0)
+		sum := 0.0
+		for i := range sites {
+			if want := loss((1<<sites-1)&^(1<<i)) - everybody; math.Abs(v[i]-want) > 2e-3 {
+				t.Errorf("%d sites: without %d %g is lost, not %g", sites, i, v[i], want)
+			}
+			sum += w[i]
+			if v[i] != got[1][i] || w[i] != other[2][i] {
+				t.Error("the three do not come to the same")
+			}
+		}
+		if math.Abs(sum-(nobody-everybody)) > 5e-3 || w[1] >= 0 {
+			t.Errorf("%d sites: Shapley's values are %v, and all save %g", sites, w, nobody-everybody)
 		}
 	}
 }

@@ -133,13 +133,13 @@ func (s *site) run(ctx context.Context, q request, params []float64) ([]float64,
 	for _, p := range params {
 		_ = binary.Write(in, binary.LittleEndian, float32(p))
 	}
-	want := s.Parameters
+	want, noun := s.Parameters, "parameter"
 	if q.Score {
-		want = q.Examples
+		want, noun = q.Examples, "score"
 	}
 	out, err := s.Program.Run(ctx, in, maxHeader+4*int64(want))
 	if err != nil {
-		return nil, s.explain(err, want)
+		return nil, s.explain(err, want, noun)
 	}
 	return decode(out, want, q.Score)
 }
@@ -197,7 +197,7 @@ func decode(out []byte, want int, scores bool) ([]float64, error) {
 }
 
 // explain says why the program gave nothing.
-func (s *site) explain(err error, want int) error {
+func (s *site) explain(err error, want int, noun string) error {
 	const look = "its last words are in " + sandbox.Log + ", in its folder"
 	var exit *sandbox.ExitError
 	switch {
@@ -206,7 +206,7 @@ func (s *site) explain(err error, want int) error {
 	case errors.Is(err, sandbox.ErrDisk):
 		return failed(err, "its files are larger than this site allows", "empty its folder, or allow more")
 	case errors.Is(err, sandbox.ErrOutput):
-		return failed(err, fmt.Sprintf("it wrote more than %d numbers", want), "docs/training.md says what a trainer writes")
+		return failed(err, fmt.Sprintf("it wrote more than %d %ss", want, noun), "docs/training.md says what a trainer writes")
 	case errors.As(err, &exit):
 		if s.strayed() {
 			return failed(err, "it tried to write outside its folder, or to read what it may not, and ended", "a trainer writes in "+sandbox.Work+" alone; "+look)

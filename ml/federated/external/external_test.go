@@ -110,6 +110,40 @@ func TestTheExampleTrains(t *testing.T) {
 	}
 }
 
+// Scored by the example, rows have the logits that its parameters give, and their
+// labels are not in its folder meanwhile.
+func TestTheExampleScores(t *testing.T) {
+	program, err := os.ReadFile("../../../examples/trainer/trainer.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, set, params := trainer(t, string(program)), rows(4, 20), []float64{0.5, -2, 0.25}
+	scores, err := tr.Scores(t.Context(), 3, params, set)
+	if notice.Is(err, notice.Unsupported) {
+		t.Skipf("this system does not let a program be shut in: %v", errors.Unwrap(err))
+	}
+	if err != nil || len(scores) != 20 {
+		t.Fatalf("%d scores: %v", len(scores), err)
+	}
+	for i, x := range set.Images {
+		if z := 0.5*float64(x[0]) - 2*float64(x[1]) + 0.25; math.Abs(z-scores[i]) > 1e-5 {
+			t.Errorf("row %d: %g, not %g", i, scores[i], z)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(tr.Program.Folder, LabelsFile)); err != nil || info.Size() != 0 {
+		t.Errorf("the labels lie beside the rows that are scored: %v", err)
+	}
+	for what, program := range map[string]string{
+		"a score too few": head + `answer(0, b"")`,
+		"parameters":      head + `answer(20, b"\0" * 80)`,
+		"no number":       head + `sys.stdout.buffer.write(json.dumps({"manx_trainer": 1, "scores": 20}).encode() + b"\n" + struct.pack("<20f", *([float("nan")] * 20)))`,
+	} {
+		if _, err := trainer(t, program).Scores(t.Context(), 3, params, set); !notice.Is(err, notice.Invalid) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // head reads the request, tail gives the parameters back.
 const head = `import json, os, struct, sys
 asked = json.loads(sys.stdin.buffer.readline())

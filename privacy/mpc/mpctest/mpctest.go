@@ -27,6 +27,22 @@ func Run(t testing.TB, security mpc.Security, f func(s *mpc.Session, in []mpc.Sh
 			in[i] = append(in[i], s)
 		}
 	}
+	values, err := Parties(t, security, func(s *mpc.Session) (mpc.Share, error) {
+		z, err := f(s, in[s.Party()])
+		if err != nil {
+			return mpc.Share{}, err
+		}
+		return s.Output(z)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// Parties runs f at three parties in memory and joins the shares that it returns.
+func Parties(t testing.TB, security mpc.Security, f func(s *mpc.Session) (mpc.Share, error)) ([]uint64, error) {
+	t.Helper()
 	links := link.Memory()
 	out := make([]mpc.Share, mpc.Parties)
 	var g errgroup.Group
@@ -36,19 +52,24 @@ func Run(t testing.TB, security mpc.Security, f func(s *mpc.Session, in []mpc.Sh
 			if err != nil {
 				return err
 			}
-			z, err := f(s, in[i])
-			if err == nil {
-				out[i], err = s.Output(z)
-			}
+			out[i], err = f(s)
 			return errors.Join(err, s.Close())
 		})
 	}
 	if err := g.Wait(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	values, err := mpc.Join(out...)
-	if err != nil {
-		t.Fatal(err)
+	return mpc.Join(out...)
+}
+
+// Dealt reads a party's shares of what several dealt with seeds, n values each.
+func Dealt(party, n int, all [][mpc.Parties][]byte) (shares []mpc.Share, err error) {
+	for _, b := range all {
+		s, err := mpc.ReadSeeds(b[party], party, n)
+		if err != nil {
+			return nil, err
+		}
+		shares = append(shares, s)
 	}
-	return values
+	return shares, nil
 }

@@ -1,18 +1,14 @@
 package bounded
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"manx/privacy"
 	"manx/privacy/mpc"
-	"manx/privacy/mpc/link"
+	"manx/privacy/mpc/mpctest"
 )
 
 // dealt returns what a site sends to each party.
@@ -29,31 +25,13 @@ func dealt(t testing.TB, l Layout, u Update) [mpc.Parties][]byte {
 // returns.
 func parties(t testing.TB, l Layout, sites [][mpc.Parties][]byte, f func(s *mpc.Session, updates []mpc.Share) (mpc.Share, error)) ([]uint64, error) {
 	t.Helper()
-	links := link.Memory()
-	out := make([]mpc.Share, mpc.Parties)
-	var g errgroup.Group
-	for i := range mpc.Parties {
-		g.Go(func() error {
-			var updates []mpc.Share
-			for _, b := range sites {
-				u, err := mpc.ReadSeeds(b[i], i, l.Values())
-				if err != nil {
-					return err
-				}
-				updates = append(updates, u)
-			}
-			s, err := mpc.Open(t.Context(), mpc.Config{Session: [32]byte{1}, Party: i, Next: links[i].Next, Previous: links[i].Previous, Security: mpc.WithAbort, Patience: time.Minute})
-			if err != nil {
-				return err
-			}
-			out[i], err = f(s, updates)
-			return errors.Join(err, s.Close())
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return mpc.Join(out...)
+	return mpctest.Parties(t, mpc.WithAbort, func(s *mpc.Session) (mpc.Share, error) {
+		updates, err := mpctest.Dealt(s.Party(), l.Values(), sites)
+		if err != nil {
+			return mpc.Share{}, err
+		}
+		return f(s, updates)
+	})
 }
 
 func random(rnd *rand.Rand, length int, norm float64) []float64 {

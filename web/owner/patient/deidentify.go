@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"manx/health"
 	"manx/health/deid"
@@ -24,12 +25,28 @@ type Derived struct {
 	Warnings []string      `json:"warnings"` // of the whole study, each once
 	Changes  int           `json:"changes"`  // elements removed, emptied, replaced or moved
 	Sample   []deid.Change `json:"sample"`   // those of the first file
+
+	Patient   string   `json:"patient,omitempty"` // the pseudonym in it
+	ForReview []OnHold `json:"-"`                 // of Held, where a person's look may release one
+}
+
+// OnHold is a file that was held back.
+type OnHold struct {
+	ID     string // of the object in the record: its SOP instance UID
+	Reason string
+	May    bool // a person who sees no text in it may release it
 }
 
 // Deidentify makes a de-identified derivative of a study of the patient's own,
 // on this device, and registers it as a record with lineage. Repeated after
 // late slices, it adds them to the same derivative under the same new UIDs.
 func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts deid.Options, show Progress) (d Derived, err error) {
+	return DeidentifyReviewed(ctx, p, id, opts, nil, show)
+}
+
+// DeidentifyReviewed is Deidentify after a person has looked at files that were held
+// and released some, by their ids. What a look cannot release stays held.
+func DeidentifyReviewed(ctx context.Context, p *owner.Party, id ledger.RecordID, opts deid.Options, released []string, show Progress) (d Derived, err error) {
 	d.Held, d.Warnings, d.Rejected = []health.Left{}, []string{}, []health.Left{}
 	study, r, err := p.OpenOwn(ctx, id, 0)
 	if err != nil {
@@ -70,14 +87,20 @@ func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts de
 	var total int64
 	warned := map[string]bool{}
 	for _, o := range study.Objects() {
-		size, rep, why, err := measure(ctx, study, o, profile)
+		write := profile.File
+		if slices.Contains(released, o.ID) {
+			write = profile.Reviewed
+		}
+		size, rep, hold, err := measure(ctx, study, o, profile, write)
 		switch {
 		case err != nil:
 			return d, err
-		case why != "":
-			d.Held = append(d.Held, health.Left{Path: o.Name, Reason: why})
+		case hold.Reason != "":
+			d.Held = append(d.Held, health.Left{Path: o.Name, Reason: hold.Reason})
+			d.ForReview = append(d.ForReview, hold)
 			continue
 		}
+		d.Patient = rep.Patient
 		if len(d.Sample) == 0 {
 			d.Sample = rep.Changes
 		}
@@ -93,7 +116,7 @@ func Deidentify(ctx context.Context, p *owner.Party, id ledger.RecordID, opts de
 		}
 		total += size
 		objects = append(objects, vault.Object{ID: rep.SOPInstanceUID, Name: rep.SOPInstanceUID + ".dcm", Size: size,
-			Open: func() (io.ReadCloser, error) { return derive(ctx, study, o, profile) }})
+			Open: func() (io.ReadCloser, error) { return derive(ctx, study, o, write) }})
 	}
 	if len(objects) == 0 && prev == nil {
 		return d, notice.New(notice.Denied, fmt.Sprintf("all %d files of the study are held back for a human look", len(d.Held)),
@@ -130,19 +153,22 @@ func scan(ctx context.Context, r *vault.Record, o vault.Info) (*dicom.File, *vau
 
 // measure de-identifies an object without keeping the output: how long it is,
 // and what changed; or why it is held.
-func measure(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile) (size int64, rep deid.Report, held string, err error) {
+func measure(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile, write writing) (size int64, rep deid.Report, held OnHold, err error) {
 	f, src, err := scan(ctx, r, o)
 	if err != nil {
-		return 0, rep, "", err
+		return 0, rep, held, err
 	}
 	defer src.Close()
-	if why, hold := p.Quarantine(f); hold {
-		return 0, rep, why, nil
-	}
 	var n counter
-	rep, err = p.File(&n, f)
-	return int64(n), rep, "", err
+	rep, err = write(&n, f)
+	if why, hold := p.Quarantine(f); hold && notice.Is(err, notice.Denied) {
+		return 0, rep, OnHold{o.ID, why, p.Reviewable(f)}, nil
+	}
+	return int64(n), rep, held, err
 }
+
+// writing writes a file's de-identified copy: Profile.File or Profile.Reviewed.
+type writing = func(w io.Writer, f *dicom.File) (deid.Report, error)
 
 type counter int64
 
@@ -152,7 +178,7 @@ func (c *counter) Write(b []byte) (int, error) {
 }
 
 // derive streams an object's de-identified copy; nothing of it touches a disk.
-func derive(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile) (io.ReadCloser, error) {
+func derive(ctx context.Context, r *vault.Record, o vault.Info, write writing) (io.ReadCloser, error) {
 	f, src, err := scan(ctx, r, o)
 	if err != nil {
 		return nil, err
@@ -161,7 +187,7 @@ func derive(ctx context.Context, r *vault.Record, o vault.Info, p *deid.Profile)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, err := p.File(in, f)
+		_, err := write(in, f)
 		_ = in.CloseWithError(err)
 	}()
 	return struct {

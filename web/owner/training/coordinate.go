@@ -229,6 +229,7 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 	defer streams.Wait()
 	defer cancel()
 	for place, m := range roster {
+		give := handout{said, version, judge, func(b []byte) error { return h.keepFigures(on, m, b) }}
 		streams.Go(func() {
 			at := meeting{on.Hub, on.Terms, on.Round, own, m.Stream, mostFrame(on.Model.Parameters, len(on.Sites))}
 			for {
@@ -237,7 +238,7 @@ func (h *Hospital) gather(ctx context.Context, on owner.SignedTraining, recipe R
 					h.tap(s)
 				}
 				if err == nil {
-					err = h.attend(within, s, serve, place, said, version, judge)
+					err = h.attend(within, s, serve, place, give)
 				}
 				h.Log.DebugContext(within, "a site's stream has ended", "training", on.ID, "site", m.Site, "err", err)
 				if !pause(within, h.Every/4) {
@@ -308,8 +309,15 @@ func (h *Hospital) shared(ctx context.Context, on owner.SignedTraining, roster [
 	return folder(h.Dir).allMeasured(on.ID, 0)
 }
 
+// A handout is what a site may ask for in any round, and say.
+type handout struct {
+	begin, version []byte
+	judge          []byte // rows; none where nobody judges
+	figures        func([]byte) error
+}
+
 // attend answers one site until its stream ends.
-func (h *Hospital) attend(ctx context.Context, s *stream, serve serving, place int, begin, version, judge []byte) error {
+func (h *Hospital) attend(ctx context.Context, s *stream, serve serving, place int, give handout) error {
 	defer func() { _ = s.conn.Close() }() // its end was heard of already
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer stop()
@@ -321,11 +329,13 @@ func (h *Hospital) attend(ctx context.Context, s *stream, serve serving, place i
 		var answer []byte
 		switch step {
 		case stepBegin:
-			answer = begin
+			answer = give.begin
 		case stepVersion:
-			answer = version
+			answer = give.version
 		case stepRows:
-			answer = judge
+			answer = give.judge
+		case stepFigures:
+			err = give.figures(m)
 		default:
 			answer, err = serve.ask(ctx, place, step, m)
 		}

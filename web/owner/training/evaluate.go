@@ -25,16 +25,37 @@ const bins = 10
 // is learned, then by bin those with.
 const cells = 2 * bins
 
-// cells is how many counts a site adds.
-func (r Recipe) cells() int { return cells }
-
 // An Evaluation is how a version did on rows that it was not trained on, over all
 // sites together: how many had each probability, by tenths. Where training is with
 // noise, these counts have the same, and may lie below 0.
 type Evaluation struct {
-	Round    int           `json:"round"` // that began with the version
+	Round int `json:"round"` // that began with the version
+	Tenths
+	Groups []Tenths `json:"groups,omitempty"` // of the recipe, over the sites that tell of them
+}
+
+// Tenths are how many rows had each probability, by tenths, without and with what is
+// learned.
+type Tenths struct {
 	Negative [bins]float64 `json:"negative"`
 	Positive [bins]float64 `json:"positive"`
+}
+
+// add adds to the count at a cell.
+func (t *Tenths) add(cell int, v float64) {
+	if cell < bins {
+		t.Negative[cell] += v
+	} else {
+		t.Positive[cell-bins] += v
+	}
+}
+
+// rows are how many there are of each kind.
+func (t Tenths) rows() (negative, positive float64) {
+	for i := range bins {
+		negative, positive = negative+t.Negative[i], positive+t.Positive[i]
+	}
+	return negative, positive
 }
 
 // heldOut parts a site's rows: a record is held out of all rounds of a training, or of
@@ -52,32 +73,37 @@ func heldOut(t federated.Table, records []ledger.RecordID, terms ledger.Hash, pe
 	return t.Pick(in), t.Pick(out)
 }
 
-// cell returns which count each held-out row adds one to, by what the version that a
-// round begins with says of it.
-func (r Recipe) cell(ctx context.Context, in local.Round, s local.Site) ([]int, error) {
+// cell returns which count held-out rows add one to, by what the version that a round
+// begins with says of them, and which rows those are.
+func (r Recipe) cell(ctx context.Context, in local.Round, s local.Site) (out, rows []int, err error) {
 	all, err := r.kind().Outcomes(ctx, in, s)
-	out := make([]int, len(all))
+	out = make([]int, len(all))
 	for i, x := range all {
+		rows = append(rows, x.Row)
 		out[i] = min(int(bins*x.Probability), bins-1)
 		if x.Positive {
 			out[i] += bins
 		}
 	}
-	return out, err
+	return out, rows, err
 }
 
 // counts returns what a site adds of its held-out rows: parts of Most, or whole
 // numbers with noise that has the price of a training step, for records that pay for
 // no other.
 func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]float64, error) {
-	at, err := r.cell(ctx, in, s)
+	at, rows, err := r.cell(ctx, in, s)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, cells)
+	s.Test = s.Test.Pick(rows)
+	each := r.grouped(s, at)
+	out := make([]float64, r.cells())
 	if r.Private == nil {
-		for _, c := range at {
-			out[c] += 1 / float64(r.kind().Most())
+		for _, all := range each {
+			for _, c := range all {
+				out[c] += 1 / float64(r.kind().Most())
+			}
 		}
 		for i := range out {
 			out[i] = min(out[i], 1)
@@ -85,9 +111,11 @@ func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]flo
 		return out, nil
 	}
 	step := r.Private.Step
-	step.Clip = 1
-	sum, err := step.Sum(cells, len(at), func(record int, into []float64) error {
-		into[at[record]] = 1
+	step.Clip = r.most()
+	sum, err := step.Sum(len(out), len(each), func(record int, into []float64) error {
+		for _, c := range each[record] {
+			into[c] = 1
+		}
 		return nil
 	})
 	for i, v := range sum {
@@ -96,30 +124,54 @@ func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]flo
 	return out, err
 }
 
+// most is the norm of what one record adds to the counts at most, where it is in all groups.
+func (r Recipe) most() float64 { return math.Sqrt(float64(1 + len(r.Groups))) }
+
 // evaluated reads the counts of a round's sum.
 func (r Recipe) evaluated(round int, sum []float64) Evaluation {
 	e := Evaluation{Round: round}
 	scale := float64(r.kind().Most())
 	if r.Private != nil { // of the rows that were drawn
-		scale = 1 / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
+		scale = r.most() / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
 	}
+	e.Groups = make([]Tenths, len(r.Groups))
 	for i, v := range sum {
-		if v *= scale; i < bins {
-			e.Negative[i] = v
-		} else {
-			e.Positive[i-bins] = v
+		to := &e.Tenths
+		if k := i / cells; k > 0 {
+			to = &e.Groups[k-1]
 		}
+		to.add(i%cells, v*scale)
 	}
 	return e
 }
 
-// plus adds the counts of another evaluation.
+// plus adds the counts of another evaluation of the same groups.
 func (e Evaluation) plus(o Evaluation) Evaluation {
-	for i := range bins {
-		e.Negative[i] += o.Negative[i]
-		e.Positive[i] += o.Positive[i]
+	e.Tenths = e.Tenths.plus(o.Tenths, 1)
+	groups := make([]Tenths, len(o.Groups))
+	copy(groups, e.Groups)
+	for k, g := range o.Groups {
+		groups[k] = groups[k].plus(g, 1)
+	}
+	e.Groups = groups
+	return e
+}
+
+// over divides the counts.
+func (e Evaluation) over(n float64) Evaluation {
+	e.Tenths = Tenths{}.plus(e.Tenths, 1/n)
+	for k, g := range e.Groups {
+		e.Groups[k] = Tenths{}.plus(g, 1/n)
 	}
 	return e
+}
+
+func (t Tenths) plus(o Tenths, times float64) Tenths {
+	for i := range bins {
+		t.Negative[i] += times * o.Negative[i]
+		t.Positive[i] += times * o.Positive[i]
+	}
+	return t
 }
 
 // A Quality is what an Evaluation comes to.
@@ -134,7 +186,7 @@ type Quality struct {
 
 // Quality returns the figures of counts; false where there are too few rows of either
 // kind for them to mean anything.
-func (e Evaluation) Quality() (q Quality, ok bool) {
+func (e Tenths) Quality() (q Quality, ok bool) {
 	var n, p, tn, tp, wins float64
 	for i := range bins {
 		if i < bins/2 {
@@ -201,9 +253,5 @@ func (h *Hospital) evaluation(ctx context.Context, on ledger.Training, r Recipe)
 			sum, over = sum.plus(e), over+1
 		}
 	}
-	for i := range bins {
-		sum.Negative[i] /= float64(max(over, 1))
-		sum.Positive[i] /= float64(max(over, 1))
-	}
-	return sum, over, ctx.Err()
+	return sum.over(float64(max(over, 1))), over, ctx.Err()
 }

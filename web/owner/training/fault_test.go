@@ -118,12 +118,12 @@ func TestInvariant8_KilledAtEveryMessageOfPictures(t *testing.T) {
 }
 
 // The same of rounds on shares, whose hospitals say some hundred messages to each other
-// while they compute: every thirtieth (MANX_LONG=1: every fourth) of a hospital's is the one.
+// while they compute: every fortieth (MANX_LONG=1: every fifth) of a hospital's is the one.
 func TestInvariant8_KilledAtEveryMessageOfARoundOnShares(t *testing.T) {
 	r := recipe(false)
 	r.Network.Steps = 5
-	killed, s, on := killing(t, tables(r), 24, []int{30, 8}, func(s *scene, r *Recipe) { *r = s.onShares(*r) })
-	if !testing.Short() && (killed["a hospital"] < 5 || killed["the coordinator"] < 4) {
+	killed, s, on := killing(t, tables(r), 18, []int{40, 10}, func(s *scene, r *Recipe) { *r = s.onShares(*r) })
+	if !testing.Short() && (killed["a hospital"] < 4 || killed["the coordinator"] < 3) {
 		t.Errorf("killed before so many messages: %v", killed)
 	}
 	signed, err := s.sites[0].Party.SignedTraining(t.Context(), on.ID)
@@ -204,6 +204,26 @@ func killing(t *testing.T, k kit, rounds int, steps []int, change ...func(*scene
 	return killed, s, s.await(id, "the end of the last round", func(on ledger.Training) bool { return !on.Busy })
 }
 
+// again returns what a site adds in a round, from its data in the clear.
+func (h *site) again(on owner.SignedTraining, r Recipe, state federated.State) []float64 {
+	h.t.Helper()
+	j, _, err := folder(h.Dir).joined(on.ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	has, err := h.has(h.t.Context(), on, r, j)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	in := r.round(on.Training, state)
+	in.Seed = h.seed(r)
+	v, _, err := r.vector(h.t.Context(), in, has)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v
+}
+
 // same makes every version again from the sites' tables in the clear, each from the
 // one before, to so many parts of one or of a parameter's size.
 func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) {
@@ -217,7 +237,15 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) 
 		t.Fatal(err)
 	}
 	for _, v := range on.Versions {
-		sum, err := federated.Sum(s.vectors(t, signed, v, r, state))
+		var vectors [][]float64
+		for _, h := range s.sites {
+			if !slices.Contains(v.Sites, h.Party.ID()) {
+				continue
+			}
+			signed.Round = v.Round
+			vectors = append(vectors, h.again(signed, r, state))
+		}
+		sum, err := federated.Sum(vectors)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,33 +267,6 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) 
 			}
 		}
 	}
-}
-
-// vectors are what the sites of a version added in its round, from their tables.
-func (s *scene) vectors(t *testing.T, on owner.SignedTraining, v ledger.TrainedVersion, r Recipe, from federated.State) (all [][]float64) {
-	t.Helper()
-	on.Round = v.Round
-	for _, h := range s.sites {
-		if !slices.Contains(v.Sites, h.Party.ID()) {
-			continue
-		}
-		j, _, err := folder(h.Dir).joined(on.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		has, err := h.has(t.Context(), on, r, j)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := r.round(on.Training, from)
-		in.Seed = h.seed(r)
-		x, _, err := r.vector(t.Context(), in, has)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, x)
-	}
-	return all
 }
 
 // A hospital that vanishes for good stops no round, and is in none; one that is back

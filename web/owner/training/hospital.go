@@ -168,7 +168,7 @@ func (h *Hospital) vote(ctx context.Context, on owner.SignedTraining) error {
 	if err != nil {
 		return err
 	}
-	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Export: rule.Export}); err != nil {
+	if err := f.join(on.ID, joined{Table: rule.Table, Trainer: rule.Trainer, Terms: on.Terms, Lets: rule.Lets}); err != nil {
 		return err
 	}
 	return h.join(ctx, on)
@@ -198,12 +198,12 @@ func (h *Hospital) join(ctx context.Context, on owner.SignedTraining) error {
 // Join decides that a table takes part in a training, with a trainer of the site's
 // policy or none; or with no table that none does, whatever the policy says; and votes
 // so.
-func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table, trainer string, export bool) error {
+func (h *Hospital) Join(ctx context.Context, id ledger.TrainingID, table, trainer string, lets Lets) error {
 	on, err := h.Party.SignedTraining(ctx, id)
 	if err != nil {
 		return err
 	}
-	j := joined{Table: table, Trainer: trainer, Terms: on.Terms, Export: export}
+	j := joined{Table: table, Trainer: trainer, Terms: on.Terms, Lets: lets}
 	if table != "" {
 		if !plainName(table) {
 			return notice.New(notice.Invalid, "the table is not named by a file's name", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")

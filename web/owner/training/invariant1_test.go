@@ -66,9 +66,10 @@ func TestInvariant1_NoRowLeavesAHospital(t *testing.T) {
 		rounds int
 	}{
 		"measurements": {func(*testing.T) kit { return tables(recipe(false)) }, 2},
-		"survival":     {func(*testing.T) kit { return survival() }, 8},
+		"survival":     {func(*testing.T) kit { return survival() }, 24},
 		"pictures":     {func(*testing.T) kit { return pictures() }, 5},
 		"program":      {trained, 2},
+		"on shares":    {func(*testing.T) kit { k := tables(recipe(false)); k.shares = true; return k }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := of.kit(t)
@@ -130,6 +131,9 @@ func noRowLeaves(t *testing.T, k kit) {
 	})
 	const age = 61.73491
 	greys := []byte("MANX planted row") // of a picture that is read as it is
+	if k.shares {
+		k.recipe = s.onShares(k.recipe)
+	}
 	id := k.set(s, 24)
 	for _, h := range s.sites {
 		h.plant(s, name, note, "61.73491", greys)

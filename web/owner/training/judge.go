@@ -37,16 +37,16 @@ const (
 	ByRounds      = "rounds" // that a site's updates are in
 )
 
-// Bounds of judging. The sets of six hospitals, 63, are all valued on shares and only
-// contributions are opened; of more, sets are drawn (contribution.Shapley), and the value
-// of each is opened to the three.
-const (
-	maxJudgeRows  = 500
-	maxJudgeBytes = 1 << 20
-	allSets       = 6
-	orders        = 24
-	tolerance     = 1e-3
-)
+// Bounds of judging.
+const maxJudgeRows, maxJudgeBytes = 500, 1 << 20
+
+// sharedBy is what sites share by.
+func (r Recipe) sharedBy() string {
+	if r.Judge == nil {
+		return ByRounds
+	}
+	return r.Judge.By
+}
 
 func (r Recipe) checkJudge() error {
 	bad := func(what, cure string) error {
@@ -168,68 +168,7 @@ func (d dealer) measure(ctx context.Context) (func(*mpc.Session, *bounded.Admitt
 	state = d.recipe.resumed(d.on.Training, state)
 	m := d.recipe.model(state.Params, d.recipe.Algorithm.RateIn(state.Round+1), t)
 	return func(s *mpc.Session, a *bounded.Admitted) ([]float64, error) {
-		if len(a.In()) > allSets {
-			return drawn(ctx, s, a, m, uint64(d.on.Round)) //nolint:gosec // above 0
-		}
-		return contributed(s, a, m)
+		leave, shapley, err := contribution.Measure(ctx, s, a, m, uint64(d.on.Round)) //nolint:gosec // above 0
+		return append(leave, shapley...), err
 	}, nil
-}
-
-// contributed opens what leaving each site out loses, and Shapley's values, of what the
-// updates save of the loss: in the order of a.In, the one after the other.
-func contributed(s *mpc.Session, a *bounded.Admitted, m bounded.Logistic) ([]float64, error) {
-	in := a.In()
-	sets, rows, err := bounded.Shapley(in)
-	if err != nil {
-		return nil, err
-	}
-	full := len(sets) - 1
-	var leave [][]float64
-	for i := range in {
-		row := make([]float64, len(sets)+1)
-		row[full], row[full-1<<i] = -1, 1 // sets are by their bits, from 1
-		leave = append(leave, row)
-	}
-	values, err := a.Losses(s, sets, m)
-	if err != nil {
-		return nil, err
-	}
-	none, err := a.Loss(s, nil, m)
-	if err != nil {
-		return nil, err
-	}
-	fixed, err := mpc.Fixed(none)
-	if err != nil {
-		return nil, err
-	}
-	c := s.Chain()
-	values = c.Concat(values, c.Public([]uint64{fixed}))
-	if c.Err() != nil {
-		return nil, c.Err()
-	}
-	x, err := bounded.Combine(s, values, append(leave, rows...))
-	if err != nil {
-		return nil, err
-	}
-	opened, err := s.OpenValues(x)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float64, len(opened))
-	for i, v := range opened {
-		out[i] = mpc.Real(v)
-	}
-	return out, nil
-}
-
-// drawn is contributed for more sites: Shapley's values by orders that are drawn, and
-// cut, from a seed that everybody knows.
-func drawn(ctx context.Context, s *mpc.Session, a *bounded.Admitted, m bounded.Logistic, seed uint64) ([]float64, error) {
-	game := contribution.Shared{Session: s, Updates: a, Model: m}
-	out, err := contribution.LeaveOneOut(ctx, game)
-	if err != nil {
-		return nil, err
-	}
-	v, err := contribution.Shapley(ctx, game, contribution.Options{Permutations: orders, Tolerance: tolerance, Seed: seed, Exact: allSets})
-	return append(out, v.Of...), err
 }

@@ -152,10 +152,7 @@ func (c Contributions) shares() (all []ledger.ModelShare) {
 // the proposal says, or by the rounds that its updates are in. It is of rounds with a
 // result alone; everybody who has heard of all of them comes to the same.
 func (h *Hospital) Contributed(ctx context.Context, on owner.SignedTraining, r Recipe) (c Contributions, err error) {
-	c.By = ByRounds
-	if r.Judge != nil {
-		c.By = r.Judge.By
-	}
+	c.By = r.sharedBy()
 	at := map[ledger.PartyID]int{}
 	for i, p := range on.Sites {
 		at[p] = i

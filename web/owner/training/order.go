@@ -27,9 +27,9 @@ type Order struct {
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
 	Trainer  string                  `json:"trainer,omitempty"`
-	Export   bool                    `json:"export,omitempty"`
-	Release  *Release                `json:"release,omitempty"`
-	Judge    []byte                  `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
+	Lets
+	Release *Release `json:"release,omitempty"`
+	Judge   []byte   `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.
@@ -49,6 +49,9 @@ type Status struct {
 	Trainer string  `json:"trainer,omitempty"` // of this site's own that trains on it
 	Done    bool    `json:"done"`              // no round is to come
 	Granted int     `json:"granted"`           // live grants that this site has for it
+
+	Bounded  []ledger.PartyID `json:"bounded,omitempty"`   // who computes its rounds on shares; none: sums are under masks
+	SharedBy string           `json:"shared_by,omitempty"` // what sites share its earnings by
 }
 
 // Do does what a person asks.
@@ -73,9 +76,9 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 		s, err := h.status(ctx, on.Training)
 		return Answer{Status: []Status{s}}, err
 	case "join":
-		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Export)
+		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Lets)
 	case "decline":
-		return a, h.Join(ctx, on.ID, "", "", false)
+		return a, h.Join(ctx, on.ID, "", "", Lets{})
 	case "assent":
 		return a, h.Assent(ctx, on)
 	case "stop":
@@ -133,6 +136,9 @@ func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, er
 			return s, err
 		}
 		s.Epsilon = float64(price.Epsilon()) / 1e6
+	}
+	if r, err := ReadRecipe(on.ProposeTraining); err == nil { // else nobody takes part in it
+		s.Bounded, s.SharedBy = r.Bounded, r.sharedBy()
 	}
 	j, _, err := folder(h.Dir).joined(on.ID)
 	if err != nil {

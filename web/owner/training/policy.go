@@ -25,7 +25,7 @@ type Policy struct {
 }
 
 // A Rule is what a site takes part in. All of it must hold; what is not there allows
-// anything, but for Table, Epsilon and Export, which allow nothing.
+// anything, but for Table, Epsilon, Export, Groups and Figures, which allow nothing.
 type Rule struct {
 	Table     string           `json:"table"`               // of the folder tables: what takes part
 	Trainer   string           `json:"trainer,omitempty"`   // of the site's own, that trains on it
@@ -36,7 +36,15 @@ type Rule struct {
 	Unbounded bool             `json:"unbounded,omitempty"` // whether a training without noise is taken part in
 	Minimum   int              `json:"minimum,omitempty"`   // the least minimum of records
 	Rounds    int              `json:"rounds,omitempty"`    // the most
-	Export    bool             `json:"export,omitempty"`    // whether the model may leave, and the site assents to a release
+	Masked    bool             `json:"masked,omitempty"`    // whether only rounds under masks are taken part in
+	Lets
+}
+
+// Lets are what a site lets others have of a training.
+type Lets struct {
+	Export  bool `json:"export,omitempty"`  // whether the model may leave, and the site assents to a release
+	Groups  bool `json:"groups,omitempty"`  // whether counts of groups of its patients are in the sums
+	Figures bool `json:"figures,omitempty"` // whether the site publishes how versions do on its own held-out rows
 }
 
 const maxPolicy = 64 << 10
@@ -119,6 +127,8 @@ func (r Rule) against(by ledger.PartyID, b ledger.ProposeTraining) (string, erro
 		return "the model may leave", nil
 	case b.Model.Kind == local.Foreign && r.Trainer == "":
 		return "its steps are made by a program of each hospital's own, and the rule names no trainer", nil
+	case r.Masked && onShares(b):
+		return "its rounds are on shares", nil
 	case b.Noise.IsZero() && !r.Unbounded:
 		return "without noise, nothing bounds what the model tells of a record", nil
 	case b.Noise.IsZero():
@@ -140,7 +150,7 @@ type joined struct {
 	Table   string      `json:"table,omitempty"`   // none: it takes no part
 	Trainer string      `json:"trainer,omitempty"` // of the policy; none: this program trains
 	Terms   ledger.Hash `json:"terms"`
-	Export  bool        `json:"export,omitempty"` // whether it assents to a release by itself
+	Lets
 }
 
 func (f folder) join(t ledger.TrainingID, j joined) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -38,6 +39,8 @@ type Recipe struct {
 	// an update beyond its bound is in no sum. None: sums are made under masks.
 	Bounded []ledger.PartyID `json:"bounded,omitempty"`
 	Judge   *Judge           `json:"judge,omitempty"` // of what each contributes; none: it is by rounds
+
+	Groups []Group `json:"groups,omitempty"` // of patients that the card tells apart, where sites allow it
 }
 
 // source is what a row of a site's table is.
@@ -79,7 +82,7 @@ func (r Recipe) Check(rounds int) error {
 	case r.Survival != nil && (r.Network.Kind != "" || r.Trainer != nil || r.Algorithm != federated.Algorithm{}):
 		return notice.New(notice.Invalid, "the recipe has a model of survival and another one", "leave network, algorithm and trainer out: survival has steps of its own")
 	}
-	if err := r.checkBounded(); err != nil {
+	if err := errors.Join(r.checkBounded(), r.checkGroups()); err != nil {
 		return err
 	}
 	return r.kind().Check(of.Shape(), rounds)
@@ -159,7 +162,7 @@ func (r Recipe) secure(on owner.SignedTraining, round int, roster []owner.Traini
 	if clip == 0 {
 		clip = most(len(roster))
 	}
-	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: length + cells,
+	out := secagg.Round{ID: [32]byte(h.Sum(nil)), Coordinator: coordinator, Threshold: on.Quorum, Length: length + r.cells(),
 		Clip: clip, Most: 1, Minimum: 1}
 	for _, m := range roster {
 		out.Sites = append(out.Sites, m.Account)
@@ -200,7 +203,7 @@ func (r Recipe) vector(ctx context.Context, in local.Round, s local.Site) (v, ow
 // next returns the version after a round, from the sum of it, and how the one that it
 // began with did.
 func (r Recipe) next(on owner.SignedTraining, s federated.State, totals []float64) (federated.State, Evaluation, error) {
-	n := len(totals) - cells
+	n := len(totals) - r.cells()
 	e := r.evaluated(on.Round, totals[n:])
 	in := r.round(on.Training, s)
 	out, err := r.kind().Next(in, in.State, totals[:n])

@@ -60,17 +60,17 @@ func TestTablesThatDoNotFit(t *testing.T) {
 			name = "absent.csv"
 		}
 		s.check(os.WriteFile(file, []byte(c.table), 0o600))
-		err := bad.Join(t.Context(), id, name, "", true)
+		err := bad.Join(t.Context(), id, name, "", Lets{Export: true})
 		if n := notice.From(err); err == nil || n.Kind != c.kind || !strings.Contains(n.Text, c.says) || n.Hint == "" || strings.Contains(n.Text+n.Hint, "999") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := bad.Join(t.Context(), id, "../patients.csv", "", true); !notice.Is(err, notice.Invalid) {
+	if err := bad.Join(t.Context(), id, "../patients.csv", "", Lets{Export: true}); !notice.Is(err, notice.Invalid) {
 		t.Errorf("a table outside the folder: %v", err)
 	}
 	s.check(os.WriteFile(file, good, 0o600))
 	for _, h := range s.sites {
-		if err := h.Join(t.Context(), id, "patients.csv", "", true); err != nil {
+		if err := h.Join(t.Context(), id, "patients.csv", "", Lets{Export: true}); err != nil {
 			t.Fatal(err)
 		}
 		h.permit(s, id, 12)
@@ -186,7 +186,7 @@ func TestQualityOfCounts(t *testing.T) {
 			t.Errorf("figure %d of %+v, want %+v", i, q, want)
 		}
 	}
-	if _, ok := (Evaluation{Positive: e.Positive}).Quality(); ok {
+	if _, ok := (Tenths{Positive: e.Positive}).Quality(); ok {
 		t.Error("a quality without anybody who is well")
 	}
 }

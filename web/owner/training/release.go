@@ -166,6 +166,9 @@ func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, 
 		Notes:    []string{cost, fmt.Sprintf("Lineage: training %s, %d rounds opened, the last version of round %d, parameters %s, begun with %s.", on.ID, on.Round, last.Round, last.Hash, on.Start)},
 		Versions: []ml.Change{{Version: o.Version, What: "Released by its hospitals."}},
 	}
+	if err := h.describe(ctx, &c, on, r, e, how); err != nil {
+		return nil, q, err
+	}
 	r.source().Describe(&c)
 	if err := r.kind().Describe(&c, s); err != nil {
 		return nil, q, err

@@ -33,7 +33,7 @@ import (
 
 // A scene is a network, a hub, and hospitals in this process that can be killed.
 type scene struct {
-	t     *testing.T
+	t     testing.TB
 	n     *webtest.Network
 	hub   string
 	sites []*site
@@ -42,7 +42,7 @@ type scene struct {
 // A site is a hospital, its records, and whose they are.
 type site struct {
 	*Hospital
-	t       *testing.T
+	t       testing.TB
 	log     webtest.Log
 	patient *ledgertest.Key // of all its records, for speed
 	records []ledger.RecordID
@@ -57,7 +57,7 @@ type site struct {
 	dealing  func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
 
-func begin(t *testing.T, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
+func begin(t testing.TB, sites int, o webtest.Options, wrap func(net.Listener) net.Listener) *scene {
 	t.Helper()
 	s := &scene{t: t, n: webtest.Start(t, o)}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -266,10 +266,16 @@ func (s *scene) await(id ledger.TrainingID, what string, ok func(ledger.Training
 	}
 }
 
-// version reads what the coordinator made.
+// version reads what the coordinator made last.
 func (s *scene) version(on ledger.Training) federated.State {
 	s.t.Helper()
-	last := on.Versions[len(on.Versions)-1]
+	return s.versionOf(on, len(on.Versions))
+}
+
+// versionOf reads what the coordinator made, the n-th from 1.
+func (s *scene) versionOf(on ledger.Training, n int) federated.State {
+	s.t.Helper()
+	last := on.Versions[n-1]
 	b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, last.Round))
 	s.check(err)
 	if hashOf(b) != last.Hash {

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -39,21 +40,69 @@ func (s *scene) run(r Recipe, rounds int) ledger.TrainingID {
 // Rounds on shares make the versions that plain sums make, by every algorithm, and with
 // noise integers come through whole.
 func TestRoundsOnShares(t *testing.T) {
-	for _, name := range []string{federated.FedAvg, federated.Scaffold} {
+	for _, name := range []string{federated.FedAvg, federated.Scaffold, "noise"} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, 4, webtest.Options{}, nil)
-			r := recipe(false)
-			r.Algorithm.Name = name
+			r := recipe(name == "noise")
+			if name != "noise" {
+				r.Algorithm.Name = name
+			}
 			r = s.onShares(r)
 			id := s.run(r, 2)
 			on := s.await(id, "all rounds", func(on ledger.Training) bool { return on.Round == 2 && !on.Busy })
 			if len(on.Versions) != 2 || len(on.Versions[1].Sites) != 4 {
 				t.Fatalf("%d versions", len(on.Versions))
 			}
-			if name == federated.FedAvg {
+			switch name {
+			case federated.FedAvg:
 				s.same(t, on, r, 1e-5)
+			case "noise": // what was opened are integers: one step moves a parameter by whole units
+				first, last := s.versionOf(on, 1).Params, s.versionOf(on, 2).Params
+				for i, x := range first {
+					unit := r.Algorithm.Rate * r.Private.Step.Clip / float64(r.Private.Step.Bound) / r.Private.Lot
+					if n := (last[i] - x) / unit; math.Abs(n-math.Round(n)) > 1e-3 || n == 0 {
+						t.Errorf("parameter %d moves by %g units", i, n)
+					}
+				}
 			}
 		})
+	}
+}
+
+// Small models are on shares where nobody says otherwise; what cannot be is refused with
+// its cure, before anybody votes. With noise a step is 1 or a half of it, or less, so that
+// integers are whole numbers of steps.
+func TestWhatIsOnShares(t *testing.T) {
+	sites := []ledger.PartyID{"health-p-a", "health-p-b", "health-p-c", "health-p-d", "health-p-e"}
+	large := recipe(false)
+	large.Network.Kind, large.Network.Hidden = federated.MLP, []int{100, 100}
+	fine := recipe(true)
+	fine.Private.Lot = 1e9
+	died := survival().recipe
+	for what, c := range map[string]struct {
+		recipe Recipe
+		small  bool
+	}{"a table": {recipe(false), true}, "noise": {recipe(true), true}, "a large model": {large, false}, "noise too fine": {fine, false}, "survival": {died, false}} {
+		if got := c.recipe.SmallEnough(sites); got != c.small {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	for what, by := range map[string][]ledger.PartyID{"one who is not invited": {"health-p-x", "health-p-a", "health-p-b"}, "two": sites[:2], "five": sites, "one twice": {sites[0], sites[0], sites[1]}} {
+		b := ledger.ProposeTraining{Sites: sites, Quorum: 4, Rounds: 5, Minimum: 10}
+		r := recipe(false)
+		if r.Bounded = by; r.Propose(&b) == nil {
+			t.Errorf("%s may compute", what)
+		}
+	}
+	for _, n := range []int{4, 20, 2000} {
+		bound, err := recipe(true).noisy(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		round := trio.Round{Sites: make([]ed25519.PublicKey, 4), Threshold: 3, Parts: []trio.Part{{Length: n, Bound: bound, Minimum: 1, Most: 1}}}
+		if log := math.Log2(round.Step(0)); log > 0 || log != math.Trunc(log) || bound < recipe(true).Private.Lot*float64(recipe(true).Private.Step.Bound) {
+			t.Errorf("%d integers: a step of 2^%g, a bound of %g", n, log, bound)
+		}
 	}
 }
 
@@ -152,21 +201,27 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 	}
 }
 
+// judgeRows are made-up patients that everybody may see.
+func judgeRows(n int) []byte {
+	var rows strings.Builder
+	rows.WriteString("age [years],sex,disease\n")
+	for i := range n {
+		age, sex := 32+float64(i%20)*2.4, i%2
+		fmt.Fprintf(&rows, "%.1f,%d,%s\n", age, sex, yes((age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))))
+	}
+	return []byte(rows.String())
+}
+
 // What each hospital contributes is measured on shares in every round, the same at all of
 // them, and what the clear gives; the release shares by it.
 func TestContributionsAreMeasuredOnShares(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
 	r := s.onShares(recipe(false))
-	var rows strings.Builder
-	rows.WriteString("age [years],sex,disease\n")
-	for i := range 60 {
-		age, sex := 32+float64(i%20)*2.4, i%2
-		fmt.Fprintf(&rows, "%.1f,%d,%d\n", age, sex, map[bool]int{true: 1}[(age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))])
-	}
-	if err := r.SetJudge(ByShapley, []byte(rows.String())); err != nil {
+	rows := judgeRows(60)
+	if err := r.SetJudge(ByShapley, rows); err != nil {
 		t.Fatal(err)
 	}
-	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, []byte(rows.String())))
+	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, rows))
 	// One hospital's labels are turned round: what it brings is below nought.
 	s.sites[2].turned = true
 	id := s.run(r, 3)
@@ -238,7 +293,9 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 			}
 			return sum / float64(len(m.Rows)), nil
 		}}
-		for _, x := range s.vectors(t, signed, v, r, state) {
+		for _, h := range s.sites {
+			signed.Round = v.Round
+			x := h.again(signed, r, state)
 			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})

@@ -383,6 +383,9 @@ func (h *Hospital) contribution(ctx context.Context, s *stream, on owner.SignedT
 			return c, err
 		}
 	}
+	if err := h.publish(ctx, s, on, recipe, j, in, has); err != nil {
+		return c, err
+	}
 	most := most(roster)
 	for i := range v { // beyond it there is next to nothing, and the sum must not wrap
 		v[i] = min(max(v[i], -most), most)
@@ -395,6 +398,7 @@ func (h *Hospital) has(ctx context.Context, on owner.SignedTraining, r Recipe, j
 	if s.Program, err = h.program(r, j.Trainer); err != nil {
 		return s, err
 	}
+	s.Groups = j.Groups
 	s.Train, s.Test, err = h.covered(ctx, on, r, j)
 	return s, err
 }

@@ -14,7 +14,8 @@ export function Rooms({ status, leave }: { status: Status; leave: () => void }) 
   const { t } = useWords();
   const [here = "", id = ""] = useWay();
   const [shown, { toggle, close }] = useDisclosure(false);
-  const { rooms, word } = kinds[roleOf(status.account ?? "")];
+  const { rooms: all, word } = kinds[roleOf(status.account ?? "")];
+  const rooms = all.filter((r) => (status.local ? !r.own : !r.local));
   const room = rooms.find((r) => r.path === here) ?? rooms[0];
   return (
     <AppShell header={{ height: 60 }} navbar={{ width: 220, breakpoint: "sm", collapsed: { mobile: !shown } }} padding="lg">

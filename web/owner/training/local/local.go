@@ -67,10 +67,12 @@ type Round struct {
 type Site struct {
 	Train, Test federated.Table
 	Program     *sandbox.Program // that trains in the place of this one; nil: none
+	Groups      bool             // whether counts of groups of its patients are in the sums
 }
 
 // An Outcome is what a version says of an example, and what was.
 type Outcome struct {
+	Row         int // of Site.Test
 	Probability float64
 	Positive    bool
 }

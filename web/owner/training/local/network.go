@@ -185,7 +185,7 @@ func (n Network) Next(r Round, from federated.State, sum []float64) (federated.S
 	case at == measures:
 		return n.Algorithm.Measure(from, sum, r.Sites)
 	}
-	return n.Algorithm.Next(from, sum, r.Sites)
+	return n.Network.Next(n.Algorithm, from, sum, r.Sites)
 }
 
 // Outcomes implements Kind.
@@ -199,7 +199,7 @@ func (n Network) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, er
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Outcome{logistic(y[0]), s.Test.Positive[i]})
+		all = append(all, Outcome{i, logistic(y[0]), s.Test.Positive[i]})
 	}
 	return all, nil
 }

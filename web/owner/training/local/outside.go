@@ -171,7 +171,7 @@ func (o Own) Outcomes(ctx context.Context, r Round, s Site) (all []Outcome, err 
 		return nil, err
 	}
 	for i, z := range scores {
-		all = append(all, Outcome{logistic(z), s.Test.Positive[i]})
+		all = append(all, Outcome{i, logistic(z), s.Test.Positive[i]})
 	}
 	return all, nil
 }

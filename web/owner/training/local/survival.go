@@ -12,11 +12,12 @@ import (
 	"manx/privacy/notice"
 )
 
-// Survival is Cox's proportional hazards by Newton's method, from sums over who is at
-// risk in cells of time (ml/federated/cox). The first round counts who leaves in each
-// cell, and nothing is opened where those are too few; then every round is a step,
-// until the coefficients settle; then one tests what they have become. A round that
-// follows changes nothing.
+// Survival is Cox's proportional hazards by Newton's method over masked sums
+// (cox.Smooth). The first round counts who leaves in each cell of time, and nothing is
+// opened where those are too few. Then each step takes two rounds: the sums over who is
+// at risk, and with all sites' the gradient over each site's own events. When the
+// coefficients have settled a last round tests what they have become; one that followed
+// would change nothing.
 type Survival struct {
 	Edges    []float64 `json:"edges"`          // of the cells, rising from 0, the last past the longest time; 2 to 65
 	Horizon  float64   `json:"horizon"`        // the time that survival is tested at, and told of in a sentence
@@ -41,13 +42,14 @@ const maxCells, maxCovariates = 64, 32
 // The stages of a version, its first number.
 const (
 	counts  = iota // nobody has been counted
-	steps          // Newton's
-	settled        // the sums are those at the coefficients
+	risks          // at these coefficients there are no sums yet
+	scores         // there are those over who is at risk
+	settled        // there are all, and nothing moves
 )
 
-func (k Survival) grid() cox.Grid { return cox.Grid{Edges: k.Edges} }
-func (k Survival) cells() int     { return len(k.Edges) - 1 }
-func (k Survival) size() int      { return k.schema.Size() }
+func (k Survival) grid() cox.Smooth { return cox.Smooth{Grid: cox.Grid{Edges: k.Edges}} }
+func (k Survival) cells() int       { return len(k.Edges) - 1 }
+func (k Survival) size() int        { return k.schema.Size() }
 
 // Name implements Kind.
 func (Survival) Name() string { return Cox }
@@ -71,8 +73,8 @@ func (k Survival) Check(_ [3]int, rounds int) error {
 		return bad("most_rows is not 1 to a million", "give the most patients that a site has")
 	case (k.Event.English == "") != (k.Event.Chinese == "") || len(k.Event.English) > 300 || len(k.Event.Chinese) > 300:
 		return bad("its event is not named in both languages, in 300 bytes each", "name it in both, or leave it out")
-	case rounds > 0 && rounds < 6:
-		return bad("it takes rounds to count, to step until nothing moves, and to test", "propose 15 rounds or more; those that are not needed are not opened")
+	case rounds > 0 && rounds < 8:
+		return bad("it takes rounds to count, to step until nothing moves, and to test", "propose 30 rounds or more; those that are not needed are not opened")
 	}
 	for _, c := range k.schema.Columns {
 		if c.Codes == nil && !(math.Max(math.Abs(c.Min-c.Centre), math.Abs(c.Max-c.Centre)) <= 100*c.Spread) {
@@ -84,39 +86,44 @@ func (k Survival) Check(_ [3]int, rounds int) error {
 
 // Begin implements Kind: coefficients of nought.
 func (k Survival) Begin() (federated.State, error) {
-	return federated.State{Params: k.version(counts, make([]float64, k.size()), nil)}, nil
+	return federated.State{Params: k.version(counts, make([]float64, k.size()), nil, nil)}, nil
 }
 
-// A version is its stage, the coefficients, and, once they have settled, the sums of
-// all sites at them, from which hazards and intervals follow.
-func (k Survival) version(stage int, at, sums []float64) []float64 {
+// A version is its stage, the coefficients, and all sites' sums at them as far as there
+// are any: over who is at risk, and over events.
+func (k Survival) version(stage int, at, risk, score []float64) []float64 {
 	v := append([]float64{float64(stage)}, at...)
-	if sums == nil {
-		sums = make([]float64, k.grid().Length(k.size()))
+	if risk == nil {
+		risk = make([]float64, k.grid().Length(k.size()))
 	}
-	return append(v, sums...)
+	if score == nil {
+		score = make([]float64, k.grid().Scores(k.size()))
+	}
+	return slices.Concat(v, risk, score)
 }
 
 // Resume implements Kind: it steps on from the coefficients, over the patients of now.
 func (k Survival) Resume(s federated.State) federated.State {
-	_, at, _ := k.read(s)
-	return federated.State{Params: k.version(counts, at, nil)}
+	_, at, _, _ := k.read(s)
+	return federated.State{Params: k.version(counts, at, nil, nil)}
 }
 
-func (k Survival) read(s federated.State) (stage int, at, sums []float64) {
-	return int(s.Params[0]), s.Params[1 : 1+k.size()], s.Params[1+k.size():]
+func (k Survival) read(s federated.State) (stage int, at, risk, score []float64) {
+	n := 1 + k.size()
+	end := n + k.grid().Length(k.size())
+	return int(s.Params[0]), s.Params[1:n], s.Params[n:end], s.Params[end:]
 }
 
 // Fit returns the model of a version that has settled.
 func (k Survival) Fit(s federated.State) (cox.Fit, error) {
-	_, at, sums := k.read(s)
-	return k.grid().Fit(cox.State{Best: slices.Clone(at)}, sums)
+	_, at, risk, score := k.read(s)
+	return k.grid().Fit(at, risk, score)
 }
 
 // Bound implements Kind: who leaves, and the sums, each in parts of the most that it
 // may come to.
 func (k Survival) Bound() (length int, clip float64) {
-	return k.cells() + k.grid().Length(k.size()), 1
+	return k.cells() + k.grid().Length(k.size()) + k.grid().Scores(k.size()), 1
 }
 
 // Most implements Kind.
@@ -144,21 +151,22 @@ func (k Survival) scale(at []float64) []float64 {
 		risk += math.Abs(b) * reach[i]
 	}
 	rows := float64(k.MostRows)
-	moments := []float64{rows * math.Exp(risk)}
-	for _, r := range reach {
-		moments = append(moments, moments[0]*r)
-	}
+	moments := append([]float64{1}, reach...)
+	var gradient, information []float64
 	for i, r := range reach {
+		gradient = append(gradient, 2*r*rows) // from one end of the range to the other
 		for _, q := range reach[:i+1] {
-			moments = append(moments, moments[0]*r*q)
+			moments, information = append(moments, r*q), append(information, 4*r*q*rows)
 		}
 	}
-	cell := []float64{rows}
-	for _, r := range reach {
-		cell = append(cell, rows*r)
+	var cell []float64
+	for _, m := range moments {
+		for degree := range k.grid().Length(k.size()) / k.cells() / len(moments) {
+			cell = append(cell, m*rows*math.Exp(risk)*float64(2*degree+1))
+		}
 	}
-	cell = append(cell, moments...)
-	return slices.Concat(slices.Repeat([]float64{rows}, k.cells()), slices.Repeat(cell, k.cells()))
+	counted := slices.Repeat([]float64{rows}, k.cells())
+	return slices.Concat(counted, slices.Repeat(cell, k.cells()), gradient, information, counted)
 }
 
 // Vector implements Kind.
@@ -169,18 +177,22 @@ func (k Survival) Vector(_ context.Context, r Round, s Site) (v, _ []float64, er
 		return nil, nil, notice.New(notice.Invalid, fmt.Sprintf("this site has more patients than the %d that the proposal counts", k.MostRows), "take part with fewer, or ask for a proposal with a larger most_rows")
 	}
 	patients := cox.Patients{X: s.Train.X, Time: s.Train.Time, Event: s.Train.Positive}
-	stage, at, _ := k.read(r.State)
+	stage, at, risk, _ := k.read(r.State)
 	var part []float64
+	from := 0
 	switch stage {
 	case counts:
 		part, err = k.grid().Leaving(patients)
-		copy(v, part)
-	case steps:
-		part, err = k.grid().Sums(at, patients)
-		copy(v[k.cells():], part)
+	case risks:
+		from = k.cells()
+		part, err = k.grid().Risks(at, patients)
+	case scores:
+		from = k.cells() + len(risk)
+		part, err = k.grid().Score(at, risk, patients)
 	}
+	copy(v[from:], part)
 	for i, most := range k.scale(at) {
-		v[i] /= most
+		v[i] = min(max(v[i]/most, -1), 1)
 	}
 	return v, nil, err
 }
@@ -192,7 +204,7 @@ const still = 1e-3
 // Next implements Kind. There is no likelihood to compare, since rounds may be of
 // other sites: a step is never halved.
 func (k Survival) Next(r Round, from federated.State, sum []float64) (federated.State, error) {
-	stage, at, _ := k.read(from)
+	stage, at, risk, _ := k.read(from)
 	if stage == settled {
 		return from, nil
 	}
@@ -201,30 +213,27 @@ func (k Survival) Next(r Round, from federated.State, sum []float64) (federated.
 		sum[i] *= most
 	}
 	out := federated.State{Round: from.Round + 1}
-	if stage == counts {
-		leaving := sum[:k.cells()]
+	leaving, sum := sum[:k.cells()], sum[k.cells():]
+	switch stage {
+	case counts:
 		for i, n := range leaving {
 			leaving[i] = math.Round(n)
 		}
-		if err := k.grid().Check(leaving, r.Minimum); err != nil {
-			return federated.State{}, err
-		}
-		out.Params = k.version(steps, at, nil)
+		out.Params = k.version(risks, at, nil, nil)
+		return out, k.grid().Check(leaving, r.Minimum)
+	case risks:
+		out.Params = k.version(scores, at, sum[:len(risk)], nil)
 		return out, nil
 	}
-	sums := sum[k.cells():]
-	next, err := k.grid().Next(cox.Begin(at), sums)
+	score := sum[len(risk):]
+	next, errors, err := k.grid().Next(at, score)
 	if err != nil {
 		return federated.State{}, err
 	}
-	out.Params = k.version(settled, at, sums)
-	fit, err := k.Fit(out)
-	if err != nil {
-		return federated.State{}, err
-	}
-	for i, e := range fit.Errors() {
-		if math.Abs(next.At[i]-at[i]) > still*e {
-			out.Params = k.version(steps, next.At, nil)
+	out.Params = k.version(settled, at, risk, score)
+	for i, e := range errors {
+		if math.Abs(next[i]-at[i]) > still*e {
+			out.Params = k.version(risks, next, nil, nil)
 		}
 	}
 	return out, nil
@@ -233,7 +242,7 @@ func (k Survival) Next(r Round, from federated.State, sum []float64) (federated.
 // Outcomes implements Kind: the event before the horizon, of those of whom it is known
 // whether it was.
 func (k Survival) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, err error) {
-	if stage, _, _ := k.read(r.State); stage != settled {
+	if stage, _, _, _ := k.read(r.State); stage != settled {
 		return nil, nil
 	}
 	f, err := k.Fit(r.State)
@@ -249,14 +258,14 @@ func (k Survival) Outcomes(_ context.Context, r Round, s Site) (all []Outcome, e
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Outcome{1 - p.Survival, died})
+		all = append(all, Outcome{i, 1 - p.Survival, died})
 	}
 	return all, nil
 }
 
 // Whole implements Kind.
 func (k Survival) Whole(s federated.State, _ int, _ []int) error {
-	if stage, _, _ := k.read(s); stage != settled {
+	if stage, _, _, _ := k.read(s); stage != settled {
 		return notice.New(notice.Conflict, "the coefficients of the survival model have not settled", "wait for more rounds, or go on from this training: `manx train propose --from TRAINING`")
 	}
 	return nil
@@ -265,7 +274,7 @@ func (k Survival) Whole(s federated.State, _ int, _ []int) error {
 // File implements Kind: the log of a patient's hazard over that of one whose inputs
 // are 0, as ONNX. The card has the rest of the curve.
 func (k Survival) File(name string, s federated.State) (File, error) {
-	_, at, _ := k.read(s)
+	_, at, _, _ := k.read(s)
 	return graphFile(ml.Graph{Name: name, Input: []int{len(at)}, Nodes: []ml.Node{{Op: ml.Linear{Out: 1, In: len(at), Weights: slices.Clone(at), Bias: []float64{0}}, Args: []int{0}}}, Output: 1})
 }
 
@@ -299,7 +308,7 @@ func (k Survival) Describe(c *ml.Card, s federated.State) error {
 	}
 	c.Notes = append(c.Notes,
 		fmt.Sprintf("Tested is whether the event comes within %g %s, of those held out of whom it is known.", k.Horizon, curve.Unit),
-		fmt.Sprintf("Cox's proportional hazards by Newton's method over masked sums of %d cells of time, the hazard constant in each (Friedman 1982). When they were counted, as many patients of all sites left in each cell as a site's minimum, or more; %.0f events. What was opened: these sums at the coefficients of every round.", k.cells(), deaths),
+		fmt.Sprintf("Cox's proportional hazards by Newton's method over masked sums: who is at risk, as cubics of time in each of %d cells, and gradient and information over all events; the hazard is constant in each cell. When they were counted, as many patients of all sites left in each cell as a site's minimum, or more; %.0f events. What was opened: these sums, at the coefficients of every step.", k.cells(), deaths),
 		"The interval is that of the curve, not of when one patient dies: it is the uncertainty of the fit (log-log scale; Link 1984).")
 	return nil
 }

@@ -145,6 +145,27 @@ export type Event = {
   /** The last event of its height. */
   last?: boolean;
 };
+export type Logged = {
+  height: Height;
+  name: string;
+  key: string;
+  body?: Base64;
+  cause: CommandID;
+  last?: boolean;
+  /** Its place among those of its height. */
+  n: number;
+};
+export type LogPage = {
+  items: Logged[];
+  next?: Height;
+};
+export type Evidence = {
+  format: string;
+  genesis: Genesis;
+  event: Event;
+  command: Command;
+  chain?: Command[];
+};
 /** The state of the ledger (`ledger.Job`). */
 export type Job = {
   id: JobID;
@@ -365,6 +386,16 @@ export class Client {
   /** Events from a height on, then as they come. GET /v1/events */
   events(p: { from?: number } = {}): Promise<Answer<ReadableStream<Uint8Array>>> {
     return this.call({ method: "GET", path: `/v1/events`, open: false, query: { from: p.from }, as: "stream" }) as Promise<Answer<ReadableStream<Uint8Array>>>;
+  }
+
+  /** The events of an auditor's side, newest first. GET /v1/log */
+  log(p: { before?: Height; limit?: number; name?: string; about?: string; ifNoneMatch?: string } = {}): Promise<Answer<LogPage>> {
+    return this.call({ method: "GET", path: `/v1/log`, open: false, query: { before: p.before, limit: p.limit, name: p.name, about: p.about }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<LogPage>>;
+  }
+
+  /** One event with what was signed, which verifies offline. GET /v1/log/{height}/{n} */
+  logged(height: Height, n: number, p: { ifNoneMatch?: string } = {}): Promise<Answer<Evidence>> {
+    return this.call({ method: "GET", path: `/v1/log/${segment(height)}/${segment(n)}`, open: false, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<Evidence>>;
   }
 
   /** What verifies a job's receipt offline. GET /v1/receipts/{job} */

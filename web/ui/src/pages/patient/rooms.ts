@@ -6,6 +6,7 @@ export const rooms: Room[] = [
   { path: "upload", word: "nav.upload", page: lazy(() => import("../upload")) },
   { path: "consent", word: "nav.consent", page: lazy(() => import("../consent")) },
   { path: "activity", word: "nav.activity", page: lazy(() => import("../activity")) },
+  { path: "budget", word: "nav.budget", page: lazy(() => import("./budget")) },
   { path: "keys", word: "nav.keys", page: lazy(() => import("../keys")) },
   { path: "ask", page: lazy(() => import("../ask")) },
   { path: "finding", page: lazy(() => import("../finding")) },

@@ -1,0 +1,110 @@
+import { Alert, Button, Group, Text } from "@mantine/core";
+import { useEffect } from "react";
+import { Bars } from "../../parts/chart";
+import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { useWords } from "../../words/words";
+import { localToken } from "../../worker/local";
+import type { Machine, Pool, Worker } from "./shapes";
+
+const often = 3000; // milliseconds between looks
+
+const rate = (x: number) => (x >= 1e9 ? `${(x / 1e9).toFixed(2)} G` : `${(x / 1e6).toFixed(0)} M`);
+const fastest = (w: Worker) => Math.max(0, ...Object.values(w.rates ?? {}));
+
+// Queue is what waits, who works, and this machine.
+export default function Queue() {
+  const { t } = useWords();
+  const pool = useCall<Pool>("pool");
+  const { reload } = pool;
+  useEffect(() => {
+    const timer = setInterval(reload, often);
+    return () => clearInterval(timer);
+  }, [reload]);
+  if (!pool.data) return pool.problem ? <Trouble problem={pool.problem} again={reload} /> : <Loading />;
+  const { data } = pool;
+  const workers = data.workers.filter((w) => !w.holder);
+  const depth = Object.entries(data.queue_depth ?? {});
+  return (
+    <Page title={t("queue.title")} text={t("queue.text")}>
+      {pool.problem && <Trouble problem={pool.problem} again={reload} />}
+      {localToken() ? <Here /> : <Elsewhere />}
+      <Card title={t("queue.now")}>
+        <div className="figures">
+          <div><b>{data.waiting}</b><span>{t("queue.waiting")}</span></div>
+          <div><b>{data.running}</b><span>{t("queue.running")}</span></div>
+          <div><b>{workers.length}</b><span>{t("queue.workers")}</span></div>
+        </div>
+        {depth.length > 0 && <Facts of={depth.map(([c, n]) => [c, data.expected_wait_seconds?.[c] !== undefined ? t("queue.wait", { n, s: Math.round(data.expected_wait_seconds[c]) }) : t("queue.nobody", { n })])} />}
+      </Card>
+      <Card title={t("queue.who")}>
+        {workers.length === 0 && <Text>{t("queue.none")}</Text>}
+        {workers.length > 1 && <Bars title={t("queue.speed")} first={t("queue.worker")} second={t("queue.ops")} bars={workers.map((w) => ({ label: data.names[w.worker] || w.worker.slice(-6), value: fastest(w), text: rate(fastest(w)), quiet: w.worker !== data.me }))} />}
+        {workers.length > 0 && (
+          <div className="scroll"><table className="changes">
+            <thead><tr><th scope="col">{t("queue.worker")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("queue.ops")}</th><th scope="col">{t("queue.line")}</th><th scope="col">{t("queue.done")}</th><th scope="col">{t("queue.failed")}</th><th scope="col">{t("queue.trust")}</th></tr></thead>
+            <tbody>{workers.map((w) => (
+              <tr key={w.worker}><td>{data.names[w.worker] || w.worker.slice(-6)} {w.worker === data.me && <span className="pill good">{t("queue.you")}</span>}</td><td><State of={w} /></td>
+                <td>{rate(fastest(w))}</td><td>{w.given}</td><td>{w.done}</td><td>{w.failed}</td><td>{(100 * w.trust).toFixed(0)} %</td></tr>
+            ))}</tbody>
+          </table></div>
+        )}
+      </Card>
+    </Page>
+  );
+}
+
+function State({ of: w }: { of: Worker }) {
+  const { t } = useWords();
+  if (w.draining) return <span className="pill wait">{t("queue.draining")}</span>;
+  return <span className={w.running > 0 ? "pill good" : "pill"}>{t(w.running > 0 ? "queue.working" : "queue.free")}</span>;
+}
+
+// Here is the machine that serves this page.
+function Here() {
+  const { t, bytes } = useWords();
+  const { data: m, problem, reload } = useCall<Machine>("machine");
+  const work = useWork();
+  useEffect(() => {
+    const timer = setInterval(reload, often);
+    return () => clearInterval(timer);
+  }, [reload]);
+  if (!m) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
+  const draining = m.counts.draining ?? false;
+  const drain = async () => {
+    if (await work.run("machine.drain", { on: !draining })) reload();
+  };
+  const bench = async () => {
+    if (await work.run("machine.bench")) reload();
+  };
+  return (
+    <Card title={t("machine.title")}>
+      <Group justify="space-between" mb="md">
+        <Text>{draining ? <span className="pill wait">{t(m.idle ? "machine.drained" : "queue.draining")}</span> : <span className={m.idle ? "pill" : "pill good"}>{t(m.idle ? "queue.free" : "queue.working")}</span>}</Text>
+        <Group gap={8}>
+          <Button size="xs" variant="default" loading={work.busy} onClick={bench}>{t("machine.bench")}</Button>
+          <Button size="xs" variant={draining ? "filled" : "default"} loading={work.busy} onClick={drain}>{t(draining ? "machine.resume" : "machine.drain")}</Button>
+        </Group>
+      </Group>
+      {draining && <Alert color="orange" mb="md">{t(m.idle ? "machine.drained.text" : "machine.draining.text")}</Alert>}
+      <div className="figures" style={{ marginBottom: 16 }}>
+        <div><b>{m.counts.done}</b><span>{t("machine.done")}</span></div>
+        <div><b>{m.counts.failed}</b><span>{t("queue.failed")}</span></div>
+        <div><b>{rate(Math.max(0, ...Object.values(m.rates)))}</b><span>{t("queue.ops")}</span></div>
+        <div><b>{bytes(m.counts.cache)}</b><span>{t("machine.cache", { n: m.counts.keys?.length ?? 0 })}</span></div>
+      </div>
+      <Facts of={[[t("machine.class"), m.bench.class], [t("machine.measured"), `${rate(m.bench.rate)} · ${m.bench.at.replace("T", " ").replace("Z", " UTC")}`], [t("machine.price"), t("machine.price.of", { n: m.price })], [t("machine.pid"), String(m.pid)]]} />
+      {work.problem && <Trouble problem={work.problem} />}
+    </Card>
+  );
+}
+
+// Elsewhere tells how a machine shows itself.
+function Elsewhere() {
+  const { t } = useWords();
+  return (
+    <Card title={t("machine.title")}>
+      <Text className="faint" mb="sm">{t("machine.elsewhere")}</Text>
+      <div className="command"><code>manx worker run{"\n"}manx worker page</code></div>
+    </Card>
+  );
+}

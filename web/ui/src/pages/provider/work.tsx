@@ -1,0 +1,47 @@
+import { NativeSelect, Text } from "@mantine/core";
+import { useState } from "react";
+import { Card, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { useWords } from "../../words/words";
+import { localToken } from "../../worker/local";
+import type { Machine, Work } from "./shapes";
+
+const tone = (w: Work) => (w.wrong || w.stage === "refunded" || w.stage === "disputed" ? "pill bad" : w.stage === "settled" ? "pill good" : "pill wait");
+
+// Jobs are what this worker computed, with what failed, and the last of its log.
+export default function Jobs() {
+  const { t, known } = useWords();
+  const { data, problem, reload } = useCall<Work[]>("work");
+  const [only, setOnly] = useState("all");
+  if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
+  const shown = data.filter((w) => only === "all" || (only === "failed") === (tone(w) === "pill bad"));
+  return (
+    <Page title={t("work.title")}>
+      <Card>
+        <NativeSelect label={t("activity.filter")} value={only} onChange={(e) => setOnly(e.currentTarget.value)} maw={260} mb="md" data={[{ value: "all", label: t("activity.all") }, { value: "failed", label: t("work.failed") }]} />
+        {shown.length === 0 ? <Text>{t(data.length === 0 ? "work.none" : "work.none.failed")}</Text> : (
+          <div className="scroll"><table className="changes">
+            <thead><tr><th scope="col">{t("work.when")}</th><th scope="col">{t("earn.model")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("work.took")}</th><th scope="col">{t("work.fee")}</th><th scope="col">{t("work.job")}</th></tr></thead>
+            <tbody>{shown.map((w) => (
+              <tr key={w.job}><td>{w.at > 0 && <Time at={w.at} />}</td><td>{w.model}</td><td><span className={tone(w)}>{w.wrong ? t("work.wrong") : known("work.stage." + w.stage) || w.stage}</span></td><td>{w.took > 0 ? t("try.seconds", { n: w.took }) : "–"}</td><td>{t("word.man", { n: w.fee })}</td><td className="id">…{w.job.slice(-8)}</td></tr>
+            ))}</tbody>
+          </table></div>
+        )}
+      </Card>
+      {localToken() && <Log />}
+    </Page>
+  );
+}
+
+function Log() {
+  const { t } = useWords();
+  const { data } = useCall<Machine>("machine");
+  const [only, setOnly] = useState("all");
+  const lines = (data?.log ?? []).filter((l) => only === "all" || /level=(WARN|ERROR)/.test(l));
+  return (
+    <Card title={t("work.log")}>
+      <NativeSelect label={t("activity.filter")} value={only} onChange={(e) => setOnly(e.currentTarget.value)} maw={260} mb="md" data={[{ value: "all", label: t("activity.all") }, { value: "bad", label: t("work.log.bad") }]} />
+      {lines.length === 0 ? <Text>{t("work.log.none")}</Text> : <pre className="log" lang="en" tabIndex={0} aria-label={t("work.log")}>{lines.join("\n")}</pre>}
+      <Text size="sm" className="faint" mt="sm">{t("work.log.text")}</Text>
+    </Card>
+  );
+}
