@@ -283,9 +283,10 @@ func asked(b *testing.B, s index.Source) {
 					at, when := place(i)
 					return pages[which(i)].ask(ctx, n.client, at, when)
 				})
-				if len(failed) > 0 {
-					b.Fatalf("%d failed: %v", len(failed), failed[0])
+				if len(failed) > 0 { // counted with the time that they took
+					b.Logf("%d of %d failed: %v", len(failed), requests, failed[0])
 				}
+				b.ReportMetric(float64(len(failed)), "failed")
 				for _, p := range []struct {
 					name string
 					part float64
