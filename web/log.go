@@ -66,12 +66,16 @@ func (s *server) log(c *gin.Context) {
 	}
 	// The last of them, with those of one height together.
 	var found []api.Logged
+	var clock ledger.Clock
 	err = s.upTo(c, 1, head, func(e ledger.Event, n int) {
+		if e.Name == ledger.TimeTicked {
+			_ = json.Unmarshal(e.Body, &clock) // the contract's own
+		}
 		if name == "" && (e.Name == ledger.TimeTicked || e.Name == ledger.BeaconMoved) {
 			return // most of any ledger; asked for by name
 		}
 		if may(e) && (name == "" || e.Name == name || strings.HasPrefix(e.Name, name+".")) && (about == "" || bytes.Contains([]byte(e.Key), []byte(about)) || bytes.Contains(e.Body, []byte(about))) {
-			found = append(found, api.Logged{Event: e, N: n})
+			found = append(found, api.Logged{Event: e, N: n, At: clock.Now})
 			if len(found) > 4*limit {
 				found = append([]api.Logged{}, found[len(found)-limit:]...)
 			}

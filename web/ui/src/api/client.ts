@@ -145,27 +145,6 @@ export type Event = {
   /** The last event of its height. */
   last?: boolean;
 };
-export type Logged = {
-  height: Height;
-  name: string;
-  key: string;
-  body?: Base64;
-  cause: CommandID;
-  last?: boolean;
-  /** Its place among those of its height. */
-  n: number;
-};
-export type LogPage = {
-  items: Logged[];
-  next?: Height;
-};
-export type Evidence = {
-  format: string;
-  genesis: Genesis;
-  event: Event;
-  command: Command;
-  chain?: Command[];
-};
 /** The state of the ledger (`ledger.Job`). */
 export type Job = {
   id: JobID;
@@ -275,6 +254,28 @@ export type Watched = {
     at: number;
     reasons?: string[];
   };
+};
+export type LogPage = {
+  items: Logged[];
+  next?: Height;
+};
+export type Logged = {
+  height: Height;
+  name: string;
+  key: string;
+  body?: Base64;
+  cause: CommandID;
+  last?: boolean;
+  /** Its place among those of its height. */
+  n: number;
+  at?: Time;
+};
+export type EventEvidence = {
+  format: "manx-event/1";
+  genesis: Genesis;
+  event: Event;
+  command: Command;
+  chain?: Command[];
 };
 export type Given = {
   amount: Amount;
@@ -388,16 +389,6 @@ export class Client {
     return this.call({ method: "GET", path: `/v1/events`, open: false, query: { from: p.from }, as: "stream" }) as Promise<Answer<ReadableStream<Uint8Array>>>;
   }
 
-  /** The events of an auditor's side, newest first. GET /v1/log */
-  log(p: { before?: Height; limit?: number; name?: string; about?: string; ifNoneMatch?: string } = {}): Promise<Answer<LogPage>> {
-    return this.call({ method: "GET", path: `/v1/log`, open: false, query: { before: p.before, limit: p.limit, name: p.name, about: p.about }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<LogPage>>;
-  }
-
-  /** One event with what was signed, which verifies offline. GET /v1/log/{height}/{n} */
-  logged(height: Height, n: number, p: { ifNoneMatch?: string } = {}): Promise<Answer<Evidence>> {
-    return this.call({ method: "GET", path: `/v1/log/${segment(height)}/${segment(n)}`, open: false, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<Evidence>>;
-  }
-
   /** What verifies a job's receipt offline. GET /v1/receipts/{job} */
   receipt(job: JobID, p: { ifNoneMatch?: string } = {}): Promise<Answer<ReceiptBundle>> {
     return this.call({ method: "GET", path: `/v1/receipts/${segment(job)}`, open: false, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<ReceiptBundle>>;
@@ -441,6 +432,16 @@ export class Client {
   /** How each asker called a model of the caller's in the last 90 days. GET /v1/watch */
   watch(p: { model?: string; skip?: number; limit?: number; ifNoneMatch?: string } = {}): Promise<Answer<Watched[]>> {
     return this.call({ method: "GET", path: `/v1/watch`, open: false, query: { model: p.model, skip: p.skip, limit: p.limit }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<Watched[]>>;
+  }
+
+  /** The events of a side, for its auditor, newest first. GET /v1/log */
+  log(p: { before?: Height; limit?: number; name?: string; about?: string; ifNoneMatch?: string } = {}): Promise<Answer<LogPage>> {
+    return this.call({ method: "GET", path: `/v1/log`, open: false, query: { before: p.before, limit: p.limit, name: p.name, about: p.about }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<LogPage>>;
+  }
+
+  /** An event with what was signed, to be verified offline. GET /v1/log/{height}/{n} */
+  logged(height: Height, n: number, p: { ifNoneMatch?: string } = {}): Promise<Answer<EventEvidence>> {
+    return this.call({ method: "GET", path: `/v1/log/${segment(height)}/${segment(n)}`, open: false, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<EventEvidence>>;
   }
 
   /** Store a blob of at most 1 MiB. PUT /v1/nodes/{node}/blobs/{cid} */
