@@ -134,6 +134,9 @@ type pending struct {
 }
 
 func (s *server) beginStaff(c *gin.Context) {
+	if !s.charge(c, s.bySignIn, addressOf(c.Request)) {
+		return
+	}
 	party := ledger.PartyID(c.Param("party"))
 	b, err := s.staffOf(c, party)
 	if err == nil && s.Staff == nil {
