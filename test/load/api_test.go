@@ -194,7 +194,7 @@ type node struct {
 
 func start(b *testing.B, s index.Source) node {
 	b.Helper()
-	c := exec.CommandContext(b.Context(), os.Args[0])
+	c := exec.CommandContext(context.WithoutCancel(b.Context()), os.Args[0]) // ended by its input, once the benchmark is over
 	c.Env = append(os.Environ(), serveFile+"="+s.File, serveDSN+"="+s.DSN)
 	c.Stderr = os.Stderr
 	in, err1 := c.StdinPipe()
