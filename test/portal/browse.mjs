@@ -3,13 +3,14 @@
 import { createRequire } from "node:module";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { faulty } from "./faults.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const load = createRequire(join(job.ui, "package.json"));
 const { chromium } = load("playwright-core");
 const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
-const words = JSON.parse(readFileSync(join(job.ui, "src", "words", job.language + ".json"), "utf8"));
-const w = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values?.[name] ?? "");
+const tables = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
+const w = (key, values) => tables[job.language][key].replace(/\{(\w+)\}/g, (_, name) => values?.[name] ?? "");
 const wait = { timeout: 240_000 };
 
 const browser = await chromium.launchPersistentContext(job.profile, {
@@ -23,7 +24,7 @@ const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {
 const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
 writeFileSync(watched, "");
 // A request that the test itself cuts off is told by the browser, not by the page.
-browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED")) seen.console.push(m.text()); });
+browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED") && !m.text().includes("status of 503")) seen.console.push(m.text()); });
 page.on("pageerror", (e) => seen.console.push(String(e)));
 const origins = new Set();
 browser.on("request", (q) => {
@@ -220,7 +221,7 @@ async function twoTabs() {
   step("two tabs");
 }
 
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload };
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step }) };
 try {
   for (const name of job.steps) await steps[name]();
   seen.ok = true;
