@@ -61,8 +61,8 @@ async function room(key) {
   await page.waitForTimeout(300);
 }
 
-async function signUp() {
-  await page.goto(job.address);
+async function signUp(address = job.address) {
+  await page.goto(address);
   await page.getByRole("heading", { level: 1 }).waitFor();
   step("first page");
   seen.integrity = await page.locator("script[integrity]").count();
@@ -221,7 +221,7 @@ async function twoTabs() {
   step("two tabs");
 }
 
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step }) };
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step, signUp }) };
 try {
   for (const name of job.steps) await steps[name]();
   seen.ok = true;

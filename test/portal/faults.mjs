@@ -2,13 +2,13 @@
 // languages, and nothing is lost.
 import { join } from "node:path";
 
-export function faulty({ page, browser, job, seen, w, words, button, room, wait, step }) {
+export function faulty({ page, browser, job, seen, w, words, button, room, wait, step, signUp }) {
   // inBoth looks for words in the language of the walk, then in the other.
   async function inBoth(name, ...keys) {
     const shown = async (table) => {
       for (const key of keys) {
         const start = table[key].split("{")[0];
-        await page.getByText(start, { exact: false }).first().waitFor(wait);
+        await page.getByText(start, { exact: false }).first().waitFor(wait).catch((e) => { throw new Error(`${name}: ${e}`); });
       }
     };
     await shown(words[job.language]);
@@ -75,5 +75,26 @@ export function faulty({ page, browser, job, seen, w, words, button, room, wait,
     await inBoth("consent", "consent.link.over", "consent.link.again");
     step("run out");
   }
-  return { badFolders, undrawn, busy, runOut };
+  // The device's authenticator unlocks instead of the passphrase. Chromium has a virtual
+  // one with PRF, for names of hosts only.
+  async function device() {
+    const cdp = await browser.newCDPSession(page);
+    await cdp.send("WebAuthn.enable");
+    await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf: true, automaticPresenceSimulation: true } });
+    const address = job.address.replace("127.0.0.1", "localhost");
+    await signUp(address);
+    await page.goto(address);
+    await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
+    await page.getByLabel(w("door.device.next")).check();
+    await button("door.open.do").click();
+    await page.getByRole("heading", { name: w("home.scans") }).waitFor(wait);
+    await page.goto(address);
+    await button("door.device.do").click();
+    await page.getByRole("heading", { name: w("home.scans") }).waitFor(wait);
+    const kept = await page.evaluate(() => JSON.stringify(localStorage));
+    if (kept.includes(job.passphrase)) throw new Error("the passphrase lies open");
+    seen.faults.push("device");
+    step("device");
+  }
+  return { badFolders, undrawn, busy, runOut, device };
 }
