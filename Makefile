@@ -74,6 +74,10 @@ bench-escrow: ## contracts: the step function, the checker's growth, both ledger
 	./test/setup.sh
 	$(GO) test -run '^$$' -bench FabricEscrowStep -benchtime 500x -timeout 20m ./test/real
 
+bench-portal: ## a study of 500 slices through a tab of Chromium: rate and memory, stage by stage
+	./web/ui/scripts/build.sh
+	$(GO) test -run '^$$' -v -bench Tab -benchtime 1x -timeout 40m ./test/portal
+
 bench-pool: ## the pool: overhead, jobs a second to their settlement, two workers, growth to a million waiting, the machine's limits, the sandbox
 	$(GO) test -run '^$$' -bench Overhead -benchtime 7x -timeout 20m ./ml/pool
 	$(GO) test -run '^$$' -bench 'Jobs|Scale|Away' -benchtime 3x -timeout 20m ./ml/pool
@@ -102,4 +106,4 @@ train: ## train lung-ct again from DATA=…/iq-oth-nccd
 clean: ## what build and demo made
 	rm -rf bin web/ui/dist/portal web/ui/src/made demo-data demo-real-data
 
-.PHONY: help build generate bench-api demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal
+.PHONY: bench-portal help build generate bench-api demo real real-down demo-real test lint bench bench-gpu bench-he bench-mpc bench-real bench-escrow bench-pool fuzz ptx train clean bench-train portal

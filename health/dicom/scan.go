@@ -201,8 +201,14 @@ func (s *scanner) elements(end int64, enc Encoding, depth, charset uint8, undefi
 	return out, nil
 }
 
+// maxPadding bounds a tail of zeros: a file of gigabytes of them is not read through.
+const maxPadding = 16 << 20
+
 // padding accepts a tail of zeros after the last element.
 func (s *scanner) padding(end int64) bool {
+	if end-s.at > maxPadding {
+		return false
+	}
 	b := s.peek(s.at, 8)
 	if len(b) == 0 || len(bytes.Trim(b, "\x00")) > 0 {
 		return false

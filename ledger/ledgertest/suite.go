@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"Invariant3_4_8_contracts at random":            agreement,
 		"a call pays by recorded shares and is counted": attributed,
 		"holding is shown and paid for":                 held,
+		"the portal is published":                       published,
 		"replicas prove a result":                       proved,
 		"Invariant8_the same command again":             again,
 		"Invariant8_lost":                               func(s *Story) { broken(s, faulty.Lost) },

@@ -2,13 +2,14 @@
 // what the browser saw. Go starts it (path_test.go) with one JSON argument.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { faulty } from "./faults.mjs";
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { browser, page, seen, w, wait, step, check, button, room, go } = await begin(job);
+const { browser, page, seen, tables, w, wait, step, check, button, room, go } = await begin(job);
 
-async function signUp() {
-  await page.goto(job.address);
+async function signUp(address = job.address) {
+  await page.goto(address);
   await page.getByRole("heading", { level: 1 }).waitFor();
   step("first page");
   seen.integrity = await page.locator("script[integrity]").count();
@@ -167,5 +168,5 @@ async function twoTabs() {
   step("two tabs");
 }
 
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload };
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step, signUp }) };
 await go(steps);

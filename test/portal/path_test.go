@@ -153,6 +153,7 @@ type walk struct {
 	Study      string   `json:"study"`
 	Mixed      string   `json:"mixed,omitempty"`
 	Hospital   string   `json:"hospital"`
+	Faults     string   `json:"faults,omitempty"` // folders that are no good
 	Steps      []string `json:"steps"`
 }
 
@@ -174,6 +175,7 @@ type seen struct {
 	Wide      int
 	First     int // shards that arrived before the connection went
 	Twice     int // of those, sent again after it had come back
+	Faults    []string
 }
 
 func (w walk) run(t *testing.T) (s seen) {

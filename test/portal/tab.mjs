@@ -11,7 +11,8 @@ export async function begin(job) {
   const load = createRequire(join(job.ui, "package.json"));
   const { chromium } = load("playwright-core");
   const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
-  const words = JSON.parse(readFileSync(join(job.ui, "src", "words", job.language + ".json"), "utf8"));
+  const tables = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
+  const words = tables[job.language];
   const w = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values?.[name] ?? "");
 
   const browser = await chromium.launchPersistentContext(job.profile, {
@@ -25,7 +26,8 @@ export async function begin(job) {
   const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
   writeFileSync(watched, "");
   // A request that the test itself cuts off is told by the browser, not by the page.
-  browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED")) seen.console.push(m.text()); });
+  const cut = ["ERR_INTERNET_DISCONNECTED", ...(job.steps.includes("busy") ? ["status of 503"] : [])];
+  browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !cut.some((c) => m.text().includes(c))) seen.console.push(m.text()); });
   page.on("pageerror", (e) => seen.console.push(String(e)));
   const origins = new Set();
   browser.on("request", (q) => {
@@ -78,5 +80,5 @@ export async function begin(job) {
       await browser.close();
     }
   }
-  return { browser, page, seen, words, w, wait, step, shot, check, button, room, go };
+  return { browser, page, seen, tables, words, w, wait, step, shot, check, button, room, go };
 }

@@ -48,7 +48,7 @@ func Serves(p string) bool {
 
 func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
 
-// Sums returns the paths of the portal's files, sorted, and the SHA-384 of each in
+// Sums returns the paths of the portal's files and the SHA-384 of each in
 // base64; nothing where the binary carries none. The page's is of index.html as it is
 // kept, before a nonce is put in (Page).
 func Sums() (paths, sums []string, err error) { return sumsOf(dist) }

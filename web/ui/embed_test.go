@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -107,5 +108,29 @@ func TestServes(t *testing.T) {
 		if Serves(path) != want {
 			t.Errorf("%s: %v", path, !want)
 		}
+	}
+}
+
+// What is published of a portal is every file as it was before it was compressed, and
+// the page as it is kept, whatever nonce a visit drew.
+func TestSums(t *testing.T) {
+	files := fstest.MapFS{
+		"dist/portal/index.html.gz":  packed(t, `<meta name="style-nonce" content="__NONCE__"><style nonce="__NONCE__">`),
+		"dist/portal/assets/a.js.gz": packed(t, "let a"),
+		"dist/README":                {Data: []byte("not the portal's")},
+	}
+	paths, sums, err := sumsOf(files)
+	if err != nil || !slices.Equal(paths, []string{"assets/a.js", "index.html"}) || sums[0] != Sum([]byte("let a")) || len(sums[0]) != 64 {
+		t.Fatalf("%q %q %v", paths, sums, err)
+	}
+	page := get(handler(files), "GET", "/", "").Body.Bytes()
+	if bytes.Contains(page, []byte("__NONCE__")) || Sum(Page(page)) != sums[1] {
+		t.Errorf("the served page %q is not known again", page)
+	}
+	if other := bytes.Replace(page, []byte("<style"), []byte("<script"), 1); Sum(Page(other)) == sums[1] {
+		t.Error("another page passes for the published one")
+	}
+	if paths, _, err := sumsOf(fstest.MapFS{"dist/README": {}}); err != nil || len(paths) != 0 {
+		t.Errorf("without a portal: %q %v", paths, err)
 	}
 }

@@ -1,22 +1,32 @@
-import { Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
 import type { Grant, Overview } from "../parts/shapes";
 import { type Word, useWords } from "../words/words";
 
+// asked is a hospital's link to this page: /consent?to=ITS-ID&until=SECONDS, the second
+// until which it is good.
+function asked(): { to: string; until: number } {
+  const q = new URLSearchParams(location.search);
+  return { to: q.get("to") ?? "", until: Number(q.get("until")) || 0 };
+}
+
 export default function Consent({ id: record }: { id: string }) {
-  const { t } = useWords();
+  const { t, time } = useWords();
   const { data, problem, reload } = useCall<Overview>("home");
+  const [link] = useState(asked);
   const [said, setSaid] = useState<Word>();
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
   const mine = (data.grants ?? []).filter((g) => g.owner === data.party);
+  const over = link.until > 0 && link.until <= data.now;
   return (
     <Page title={t("consent.title")}>
+      {over && <Alert color="orange" role="alert" title={t("consent.link.over", { time: time(link.until) })}><Text size="sm">{t("consent.link.again")}</Text></Alert>}
       {said && <Text role="status" fw={600}>{t(said)}</Text>}
       <Card>
         {mine.length === 0 ? <Text>{t("consent.none")}</Text> : mine.map((g) => <Row key={g.id} grant={g} now={data.now} name={data.names[g.to] || g.to} changed={() => { setSaid("consent.revoked.now"); reload(); }} />)}
       </Card>
-      {(data.records ?? []).some((r) => !r.erased) && <Give data={data} record={record} done={(w) => { setSaid(w); reload(); }} />}
+      {(data.records ?? []).some((r) => !r.erased) && <Give data={data} record={record} by={over ? "" : link.to} done={(w) => { setSaid(w); reload(); }} />}
     </Page>
   );
 }
@@ -58,12 +68,12 @@ function Stamp({ word, at }: { word: Word; at: number }) {
 
 // Give is the consent page: who, what, purpose, end and price first; then allow and
 // deny, as large as each other.
-function Give({ data, record, done }: { data: Overview; record: string; done: (w: Word) => void }) {
+function Give({ data, record, by, done }: { data: Overview; record: string; by: string; done: (w: Word) => void }) {
   const { t, known, time } = useWords();
   const work = useWork();
   const records = (data.records ?? []).filter((r) => !r.erased);
   const [what, setWhat] = useState(record || records[0].id);
-  const [to, setTo] = useState("");
+  const [to, setTo] = useState(by);
   const [who, setWho] = useState<{ name: string; role: string }>();
   const [days, setDays] = useState("30");
   const kind = records.find((r) => r.id === what)?.kind ?? "";

@@ -1,6 +1,7 @@
-import { Anchor, Button, Group, Stack, Text, TextInput, Textarea, Title } from "@mantine/core";
+import { Anchor, Button, Checkbox, Group, Stack, Text, TextInput, Textarea, Title } from "@mantine/core";
 import { type FormEvent, useEffect, useState } from "react";
 import { Choices, Mark } from "../parts/bar";
+import { canAsk, forget, isKept, unwrap, wrap } from "../parts/device";
 import { Passphrase, Stage, Trouble, useWork } from "../parts/parts";
 import { Who, lastAccount } from "../parts/who";
 import { kinds, roleOf } from "../roles";
@@ -49,17 +50,34 @@ function Unlock({ account, enter }: { account: string; enter: () => void }) {
   const { t } = useWords();
   const work = useWork();
   const [pass, setPass] = useState("");
+  const [next, setNext] = useState(false);
+  const [silent, setSilent] = useState(false);
+  const kept = canAsk() && isKept(account);
   const submit = async (e: FormEvent) => {
     e.preventDefault();
-    if (await work.run("unlock", { account, passphrase: pass })) enter();
+    setSilent(false);
+    // Asked for while the click counts; kept once the passphrase has proved right.
+    const keep = next ? await wrap(account, pass).catch(() => null) : undefined;
+    if (keep === null) { setNext(false); setSilent(true); return; }
+    if (await work.run("unlock", { account, passphrase: pass })) { keep?.(); enter(); }
+  };
+  const byDevice = async () => {
+    setSilent(false);
+    const found = await unwrap(account).catch(() => { setSilent(true); return ""; });
+    if (!found) return;
+    if (await work.run("unlock", { account, passphrase: found })) enter();
+    else forget(account); // the passphrase was changed elsewhere
   };
   return (
     <form onSubmit={submit}>
       <Stack>
+        {kept && <Button onClick={byDevice} loading={work.busy}>{t("door.device.do")}</Button>}
         <Passphrase label={t("door.passphrase")} value={pass} onChange={(e) => setPass(e.currentTarget.value)} autoComplete="current-password" autoFocus required disabled={work.busy} />
         {work.problem && <Trouble problem={work.problem} />}
         {work.busy && <Text size="sm" role="status">{t("door.open.doing")}</Text>}
-        <Button type="submit" loading={work.busy}>{t("door.open.do")}</Button>
+        {canAsk() && !kept && <Checkbox checked={next} onChange={(e) => setNext(e.currentTarget.checked)} label={t("door.device.next")} description={t("door.device.help")} />}
+        {silent && <Text size="sm" role="alert">{t("door.device.silent")}</Text>}
+        <Button type="submit" variant={kept ? "default" : "filled"} loading={work.busy}>{t("door.open.do")}</Button>
       </Stack>
     </form>
   );

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { forget } from "../parts/device";
 import { Card, Copy, Page, Passphrase, Trouble, useCall, useWork } from "../parts/parts";
 import type { Status } from "../parts/shapes";
 import { useWords } from "../words/words";
@@ -79,7 +80,7 @@ function Change() {
   const change = async (e: FormEvent) => {
     e.preventDefault();
     setDone(false);
-    if (await work.run("passphrase", { passphrase: pass })) { setDone(true); setPass(""); setAgain(""); }
+    if (await work.run("passphrase", { passphrase: pass })) { forget(localStorage.getItem("account") ?? "patient"); setDone(true); setPass(""); setAgain(""); }
   };
   return (
     <Card title={t("keys.passphrase")}>

@@ -2,7 +2,7 @@ import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { type Chosen, dropped, listed } from "../parts/chosen";
 import { Card, Page, Stage, Trouble, useWork } from "../parts/parts";
-import type { Added, Preview, Scan } from "../parts/shapes";
+import type { Added, Left, Preview, Scan } from "../parts/shapes";
 import { go } from "../parts/way";
 import { useWords } from "../words/words";
 import { desk } from "../worker/desk";
@@ -54,7 +54,7 @@ export default function Upload() {
         </Alert>
       )}
       {scan && !scan.mixed && scan.studies.length === 0 && (
-        <Alert color="orange" role="alert"><Text size="sm" mb="sm">{t("upload.nothing")}</Text><Button onClick={other}>{t("upload.other")}</Button></Alert>
+        <Alert color="orange" role="alert"><Text size="sm" mb="sm">{t("upload.nothing")}</Text><Unusable rejected={scan.rejected} /><Button onClick={other}>{t("upload.other")}</Button></Alert>
       )}
       {study && (
         <Card title={t("upload.found")}>
@@ -68,7 +68,7 @@ export default function Upload() {
             </div>
           ))}
           {scan.ignored > 0 && <Text size="sm" className="faint">{t("upload.ignored", { n: scan.ignored })}</Text>}
-          {scan.rejected.length > 0 && <details><summary>{t("upload.rejected", { n: scan.rejected.length })}</summary><ul>{scan.rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <span lang="en">{r.reason}</span></li>)}</ul></details>}
+          <Unusable rejected={scan.rejected} />
           {!work.busy && !paused && (
             <Group mt="lg">
               <Button onClick={store}>{t("upload.store")}</Button>
@@ -93,6 +93,18 @@ export default function Upload() {
       {work.problem && <Trouble problem={work.problem} again={scan ? store : other} />}
       {preview && <Before preview={preview} />}
     </Page>
+  );
+}
+
+// Unusable lists what was meant to be part of a scan, and says what to do about it.
+function Unusable({ rejected }: { rejected: Left[] }) {
+  const { t } = useWords();
+  if (rejected.length === 0) return null;
+  return (
+    <div>
+      <details><summary>{t("upload.rejected", { n: rejected.length })}</summary><ul>{rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <span lang="en">{r.reason}</span></li>)}</ul></details>
+      <Text size="sm" mb="sm">{t("upload.rejected.help")}</Text>
+    </div>
   );
 }
 

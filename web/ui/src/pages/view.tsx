@@ -1,4 +1,4 @@
-import { Button, Group, NativeSelect, Text } from "@mantine/core";
+import { Alert, Button, Group, NativeSelect, Text } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { Loading, Page, Trouble, asProblem, useCall } from "../parts/parts";
 import type { Slice } from "../parts/shapes";
@@ -25,7 +25,7 @@ export default function View({ id: record }: { id: string }) {
     const mine = ++asked.current;
     desk().call<{ png: string }>("slice", { record, index: at, window: windows[preset] }).then(
       (d) => { if (mine === asked.current) { setShown(d.png); setFailed(undefined); } },
-      (e) => { if (mine === asked.current) setFailed(asProblem(e)); });
+      (e) => { if (mine === asked.current) { setShown(""); setFailed(asProblem(e)); } });
   }, [slices, record, at, preset]);
   const move = (by: number) => setAt((n) => Math.max(0, Math.min((slices?.length ?? 1) - 1, n + by)));
   useEffect(() => {
@@ -39,10 +39,10 @@ export default function View({ id: record }: { id: string }) {
   const label = t("view.slice", { n: at + 1, all: slices.length });
   return (
     <Page title={t("view.title")} text={t("view.not")}>
-      {failed && <Trouble problem={failed} />}
+      {failed?.kind === "unsupported" ? <Alert color="orange" role="alert">{t("view.undrawn")}</Alert> : failed && <Trouble problem={failed} />}
       <div className="viewer" ref={wheel} tabIndex={0} role="group" aria-label={t("view.title")}
         onKeyDown={(e) => { if (e.key === "ArrowDown" || e.key === "ArrowRight") move(1); if (e.key === "ArrowUp" || e.key === "ArrowLeft") move(-1); }}>
-        {shown ? <img src={"data:image/png;base64," + shown} alt={label} /> : <Text>{t("word.loading")}</Text>}
+        {shown ? <img src={"data:image/png;base64," + shown} alt={label} /> : !failed && <Text>{t("word.loading")}</Text>}
       </div>
       <Group justify="space-between">
         <Group gap={8}>
