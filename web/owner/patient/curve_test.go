@@ -15,7 +15,7 @@ import (
 func TestALogHazardBecomesACurve(t *testing.T) {
 	chart := ml.Chart{Fields: []ml.Field{{Name: "age", Meaning: "age", Max: 110, Centre: 60, Spread: 10}}}
 	x := prepared{known: 1, inputs: []privacy.Secret[[]float64]{privacy.Hide([]float64{1})}, card: ml.Card{Chart: &chart,
-		Words: &ml.Words{Record: ml.Text{English: "these measurements", Chinese: "这组检查数据"}, Sign: ml.Text{English: "death", Chinese: "死亡"}, Limit: ml.Text{English: "Nobody else.", Chinese: "无。"}},
+		Words:    &ml.Words{Record: ml.Text{English: "these measurements", Chinese: "这组检查数据"}, Sign: ml.Text{English: "death", Chinese: "死亡"}, Limit: ml.Text{English: "Nobody else.", Chinese: "无。"}},
 		Survival: &ml.Survival{Unit: "days", Horizon: 365, Edges: []float64{0, 365, 1100}, Hazard: []float64{0.5, 1}, Variance: []float64{0.01, 0.05}, Mean: [][]float64{{0}, {0}}, Covariance: [][]float64{{0.01}}}}}
 	if err := Reads(x.card); err != nil {
 		t.Fatal(err)
