@@ -21,6 +21,13 @@ type Ref [sha256.Size]byte
 // RefOf returns the name of b.
 func RefOf(b []byte) Ref { return sha256.Sum256(b) }
 
+// refsHere is RefsOf on this goroutine.
+func refsHere(refs []Ref, blobs [][]byte) {
+	for i, b := range blobs {
+		refs[i] = RefOf(b)
+	}
+}
+
 var cidEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // cidPrefix is CIDv1, codec raw, multihash sha2-256 of 32 bytes.

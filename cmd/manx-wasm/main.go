@@ -2,18 +2,22 @@
 
 // Manx-wasm is the owner's side of the exchange in a browser's worker. It sets one
 // global, manx, by which web/ui/src/worker calls the desk; files are those of the
-// global fs that the worker made before it started the module.
+// global fs that the worker made before it started the module. Started with the
+// argument "apart" it does one thing under a passphrase instead (seal.ServeApart): the
+// 256 MiB which that takes go with the instance.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"runtime/debug"
 	"sync"
 	"syscall/js"
 
 	"manx/cmd/manx-wasm/desk"
 	"manx/privacy/notice"
+	"manx/privacy/seal"
 )
 
 // The tab's memory grows to the largest heap there ever was and never shrinks, so
@@ -21,6 +25,11 @@ import (
 const collectAt = 40
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "apart" {
+		q := js.Global().Get("asked")
+		js.Global().Call("answer", seal.ServeApart(q.Get("do").String(), q.Get("text").String(), q.Get("bytes")))
+		return
+	}
 	debug.SetGCPercent(collectAt)
 	node := js.Global().Get("location").Get("origin").String()
 	b := bridge{desk: desk.Of("/home", node, desk.Shared, calls), stop: map[int]context.CancelFunc{}}

@@ -58,7 +58,8 @@ func auditCommand(t *terminal) *cobra.Command {
 			})
 		}}
 	c.AddCommand(auditVerify(t))
-	c.Flags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
+	c.AddCommand(auditBuild(t, &as))
+	c.PersistentFlags().StringVar(&as, "as", "", "which persona (default: the keyring's first)")
 	c.Flags().BoolVar(&verify, "verify", false, "check every receipt")
 	return c
 }

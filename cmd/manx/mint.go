@@ -187,6 +187,8 @@ func sayProposal(w io.Writer, p owner.Proposal, g ledger.Genesis) {
 		if b.Payment != nil {
 			fmt.Fprintf(w, "payment\t%s MAN, %s\tof %s, attested by %s\n", b.Payment.Amount, b.Payment.Digest(), when(b.Payment.At), attesters(*b.Payment))
 		}
+	case ledger.PublishPortal:
+		fmt.Fprintf(w, "portal\tversion %d\trelease %s, %d files\n", b.Version, b.Release, len(b.Files))
 	case ledger.SetSchedule:
 		saySchedule(w, b.Schedule)
 	}

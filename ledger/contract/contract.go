@@ -146,6 +146,8 @@ func (t *txn) dispatch() error {
 		return run(t, publishModel)
 	case "model.retire":
 		return run(t, retireModel)
+	case "portal.publish":
+		return run(t, publishPortal)
 	case "time.tick":
 		return run(t, tick)
 	case "receipt.checkpoint":

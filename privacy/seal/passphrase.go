@@ -38,6 +38,13 @@ func WithWork(text string, factor work.Factor) (Passphrase, error) {
 
 // Seal returns an age file that only the passphrase opens.
 func (p Passphrase) Seal(plain []byte) ([]byte, error) {
+	if out, done, err := p.apart("seal", plain); done {
+		return out, err
+	}
+	return p.seal(plain)
+}
+
+func (p Passphrase) seal(plain []byte) ([]byte, error) {
 	r, err := age.NewScryptRecipient(p.text.Reveal(reveal.Token{}))
 	if err != nil {
 		return nil, errors.New("seal under a passphrase: no passphrase")
@@ -63,6 +70,13 @@ func (p Passphrase) Seal(plain []byte) ([]byte, error) {
 // Open opens what Seal sealed. A wrong passphrase is a Denied notice. A file
 // that asks for more work than Seal's is refused before any work is done.
 func (p Passphrase) Open(sealed []byte) ([]byte, error) {
+	if out, done, err := p.apart("open", sealed); done {
+		return out, err
+	}
+	return p.open(sealed)
+}
+
+func (p Passphrase) open(sealed []byte) ([]byte, error) {
 	id, err := age.NewScryptIdentity(p.text.Reveal(reveal.Token{}))
 	if err != nil {
 		return nil, errors.New("open under a passphrase: no passphrase")
@@ -70,9 +84,13 @@ func (p Passphrase) Open(sealed []byte) ([]byte, error) {
 	id.SetMaxWorkFactor(work.Production().LogN())
 	plain, err := openFile(sealed, id)
 	if notice.Is(err, notice.Denied) {
-		return nil, notice.Because(err, notice.Denied, "wrong passphrase", "try again, or restore the keyring: `manx keys recover`")
+		return nil, errWrong(err)
 	}
 	return plain, err
+}
+
+func errWrong(cause error) error {
+	return notice.Because(cause, notice.Denied, "wrong passphrase", "try again, or restore the keyring: `manx keys recover`")
 }
 
 // Format implements fmt.Formatter: it prints "[passphrase]".

@@ -132,6 +132,11 @@ type ReaderAt struct {
 	size   int64
 	chunks int64
 	bufs   sync.Pool
+
+	mu   sync.Mutex
+	kept *[SealedChunk]byte // chunk number at, opened, for who reads a few bytes at a time
+	have []byte             // its plaintext, nil where there is none
+	at   int64
 }
 
 // NewReaderAt checks the length by opening the last chunk, then serves ranges.
@@ -166,6 +171,10 @@ func (r *ReaderAt) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at offset %d", off)
 	}
+	if len(p) < Chunk && r.mu.TryLock() {
+		defer r.mu.Unlock()
+		return r.few(p, off)
+	}
 	buf := r.bufs.Get().(*[SealedChunk]byte)
 	defer r.bufs.Put(buf)
 	for n < len(p) && off < r.size {
@@ -174,6 +183,28 @@ func (r *ReaderAt) ReadAt(p []byte, off int64) (n int, err error) {
 			return n, err
 		}
 		m := copy(p[n:], plain[off%Chunk:])
+		n, off = n+m, off+int64(m)
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// few is ReadAt that keeps the last chunk it opened. The caller holds the lock.
+func (r *ReaderAt) few(p []byte, off int64) (n int, err error) {
+	for n < len(p) && off < r.size {
+		if index := off / Chunk; r.have == nil || r.at != index {
+			if r.kept == nil {
+				r.kept = new([SealedChunk]byte)
+			}
+			r.have = nil
+			if r.have, err = r.chunk(r.kept, index); err != nil {
+				return n, err
+			}
+			r.at = index
+		}
+		m := copy(p[n:], r.have[off%Chunk:])
 		n, off = n+m, off+int64(m)
 	}
 	if n < len(p) {

@@ -238,7 +238,11 @@ func (p *packer) process(ctx context.Context, s *stripe) error {
 	if err := p.rs.Encode(s.shards[:]); err != nil {
 		return fmt.Errorf("erasure code: %w", err)
 	}
-	p.spread(Nodes, func(j int) { s.refs[j] = storage.RefOf(s.shards[j]) })
+	if p.width == 1 {
+		storage.RefsOf(s.refs[:], s.shards[:])
+	} else {
+		p.spread(Nodes, func(j int) { storage.RefsOf(s.refs[j:j+1], s.shards[j:j+1]) })
+	}
 	p.report(Sealed, n)
 	if err := p.place(ctx, s); err != nil {
 		return err

@@ -35,7 +35,7 @@ const (
 
 // needs returns the browser and the folder of the page's packages, or skips where
 // test/setup.sh could not install them.
-func needs(t *testing.T) (chromium, uiDir string) {
+func needs(t testing.TB) (chromium, uiDir string) {
 	t.Helper()
 	chromium, uiDir = browser(t)
 	if !ui.Built() {
@@ -45,7 +45,7 @@ func needs(t *testing.T) (chromium, uiDir string) {
 }
 
 // browser is needs, for a page that is in every binary.
-func browser(t *testing.T) (chromium, uiDir string) {
+func browser(t testing.TB) (chromium, uiDir string) {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
@@ -69,14 +69,15 @@ type network struct {
 	party   func(name string, role ledger.Role) *owner.Party
 }
 
-func start(t *testing.T, dir string) network {
+func start(t testing.TB, dir string, flags ...string) network {
 	t.Helper()
 	manx := filepath.Join(dir, "manx")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", manx, "manx/cmd/manx")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build manx: %v\n%s", err, out)
 	}
-	c := exec.Command(manx, "up", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--workers", "1", "--parties=false", "--json")
+	c := exec.Command(manx, "up", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--parties=false", "--json")
+	c.Args = append(c.Args, flags...)
 	log, err := os.Create(filepath.Join(dir, "node.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -119,25 +120,8 @@ func start(t *testing.T, dir string) network {
 	}}
 }
 
-// awaitModel returns when the model that the patient asks is on offer.
-func awaitModel(t *testing.T, p *owner.Party) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer stop()
-	for {
-		if _, err := p.ModelNamed(ctx, lungct.Name); err == nil {
-			return
-		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatal("the node's models are not on offer")
-		}
-	}
-}
-
 // series writes slices from the middle of a made-up chest CT into a folder.
-func series(t *testing.T, dir string, seed uint64, name, id string, count int) {
+func series(t testing.TB, dir string, seed uint64, name, id string, count int) {
 	t.Helper()
 	s, err := phantom.New(phantom.Options{Seed: seed, Slices: 40, PatientName: name, PatientID: id, BirthDate: "19470811", Sex: "F", StudyDate: "20261103",
 		Nodule: phantom.Nodule{Diameter: 24, HU: 40, X: -70, Y: 10, Z: 5}})
@@ -145,7 +129,7 @@ func series(t *testing.T, dir string, seed uint64, name, id string, count int) {
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err == nil {
-		err = s.WriteFolder(t.Context(), dir, 20-count/2, count)
+		err = s.WriteFolder(t.Context(), dir, max(0, 20-count/2), count)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +212,7 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 	series(t, study, 7, markName, markID, 24)
 	series(t, filepath.Join(mixed, "a"), 8, markName, markID, 3)
 	series(t, filepath.Join(mixed, "b"), 9, "Other^Person", "ZQX-2", 2)
-	awaitModel(t, hospital)
+	awaitNamed(t, hospital, lungct.Name)
 	shots := dir
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
 		shots = to

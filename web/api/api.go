@@ -43,7 +43,7 @@ const (
 // public keys and seats, and who holds the network's key for CKKS together.
 func Public(key string) bool {
 	part := strings.Split(key, "/")
-	return key == string(ledger.CommitteeNow) || len(part) > 2 && (part[1] == "p" || part[1] == "committee")
+	return key == string(ledger.CommitteeNow) || key == string(ledger.PortalKey) || strings.HasPrefix(key, string(ledger.PortalKey)+"/") || len(part) > 2 && (part[1] == "p" || part[1] == "committee")
 }
 
 // MaxJSON bounds a JSON body in either direction.
@@ -112,7 +112,8 @@ type Page struct {
 // A Logged event has its place among those of its height, from 0.
 type Logged struct {
 	ledger.Event
-	N int `json:"n"`
+	N  int         `json:"n"`
+	At ledger.Time `json:"at,omitempty"` // contract time when it happened
 }
 
 // A Statement is what moved a party's coins, who held Opening before; Next, where

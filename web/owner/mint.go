@@ -99,7 +99,7 @@ func (p *Party) Attest(ctx context.Context, a Attestation) (Attestation, error) 
 // A Proposal is what a majority of the organisations is to sign.
 type Proposal struct {
 	Command ledger.Command
-	Body    ledger.Body // ledger.IssueCoins, BurnCoins or SetSchedule
+	Body    ledger.Body // ledger.IssueCoins, BurnCoins, SetSchedule or PublishPortal
 	By      []ledger.PartyID
 	Need    int
 }
@@ -107,7 +107,7 @@ type Proposal struct {
 // ReadProposal reads a proposal from outside, for a network.
 func ReadProposal(b []byte, g ledger.Genesis) (p Proposal, err error) {
 	malformed := func(err error) error {
-		return notice.Because(err, notice.Invalid, "the file is no proposal of the organisations'", "an organisation makes one: `manx coin issue`, `manx coin burn` or `manx coin schedule --set FILE`")
+		return notice.Because(err, notice.Invalid, "the file is no proposal of the organisations'", "an organisation makes one: `manx coin issue`, `manx coin burn`, `manx coin schedule --set FILE` or `manx portal publish`")
 	}
 	if err := ledger.Decode(b, &p.Command); err != nil {
 		return p, malformed(err)
@@ -120,6 +120,8 @@ func ReadProposal(b []byte, g ledger.Genesis) (p Proposal, err error) {
 		p.Body, err = decoded[ledger.IssueCoins](p.Command.Body)
 	case ledger.BurnCoins{}.Command():
 		p.Body, err = decoded[ledger.BurnCoins](p.Command.Body)
+	case ledger.PublishPortal{}.Command():
+		p.Body, err = decoded[ledger.PublishPortal](p.Command.Body)
 	case ledger.SetSchedule{}.Command():
 		p.Body, err = decoded[ledger.SetSchedule](p.Command.Body)
 	default:

@@ -1,7 +1,64 @@
 package owner
 
-import "net/http"
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"syscall/js"
+
+	"manx/privacy/promise"
+)
 
 // transport lets the browser fetch: a transport that dials would not, and a tab has
 // nothing to dial with.
-func transport() *http.Transport { return &http.Transport{} }
+func transport() http.RoundTripper { return sender{&http.Transport{}} }
+
+// A sender is net/http's transport, but that what is long goes by JavaScript's global
+// carry (web/ui/src/worker/carry.ts), where there is one. net/http reads a body into
+// memory that grows as it goes, five times what is sent, and hands JavaScript bytes that
+// it keeps until Go's collector has run: in a tab either stays.
+type sender struct{ *http.Transport }
+
+// long is from how many bytes on a body is sent so. The answers to such requests are
+// short, and are read whole.
+const long = 32 << 10
+
+// RoundTrip implements http.RoundTripper.
+func (s sender) RoundTrip(q *http.Request) (*http.Response, error) {
+	carry := js.Global().Get("carry")
+	if q.Body == nil || q.ContentLength < long || carry.Type() != js.TypeFunction {
+		return s.Transport.RoundTrip(q)
+	}
+	body, err := s.body(q)
+	if err != nil {
+		return nil, err
+	}
+	headers := map[string]any{}
+	for key := range q.Header {
+		headers[key] = q.Header.Get(key)
+	}
+	sent := carry.Invoke(q.Method, q.URL.String(), headers, body)
+	answer, err := promise.Await(q.Context(), sent.Get("answer"), func() { sent.Call("stop") })
+	if err != nil {
+		return nil, err
+	}
+	b := promise.FromJS(answer.Get("bytes"))
+	return &http.Response{StatusCode: answer.Get("status").Int(), Header: http.Header{"Content-Type": {answer.Get("type").String()}}, Body: io.NopCloser(bytes.NewReader(b)),
+		ContentLength: int64(len(b)), Request: q}, nil
+}
+
+// body copies a request's body to JavaScript, piece by piece.
+func (sender) body(q *http.Request) (js.Value, error) {
+	defer func() { _ = q.Body.Close() }() // only read from
+	out := js.Global().Get("Uint8Array").New(int(q.ContentLength))
+	piece := make([]byte, long)
+	for at := int64(0); at < q.ContentLength; {
+		n, err := q.Body.Read(piece[:min(long, q.ContentLength-at)])
+		js.CopyBytesToJS(out.Call("subarray", int(at)), piece[:n])
+		if at += int64(n); err != nil && at < q.ContentLength {
+			return out, fmt.Errorf("body of a request: %w", err)
+		}
+	}
+	return out, nil
+}

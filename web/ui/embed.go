@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/rand"
+	"crypto/sha512"
 	"embed"
 	"encoding/base64"
 	"errors"
@@ -47,6 +48,45 @@ func Serves(p string) bool {
 
 func clean(p string) string { return strings.TrimPrefix(path.Clean("/"+p), "/") }
 
+// Sums returns the paths of the portal's files, sorted, and the SHA-384 of each in
+// base64; nothing where the binary carries none. The page's is of index.html as it is
+// kept, before a nonce is put in (Page).
+func Sums() (paths, sums []string, err error) { return sumsOf(dist) }
+
+func sumsOf(files fs.FS) (paths, sums []string, err error) {
+	err = fs.WalkDir(files, "dist/portal", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".gz" {
+			return err
+		}
+		b, err := fs.ReadFile(files, name)
+		if err == nil {
+			b, err = unpack(b)
+		}
+		paths, sums = append(paths, strings.TrimSuffix(strings.TrimPrefix(name, "dist/portal/"), ".gz")), append(sums, Sum(b))
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	return paths, sums, err
+}
+
+// Sum is the SHA-384 of a file as integrity attributes have it, without its prefix.
+func Sum(b []byte) string {
+	h := sha512.Sum384(b)
+	return base64.StdEncoding.EncodeToString(h[:])
+}
+
+// Page returns the page as it is kept, of the page as a visitor got it.
+func Page(served []byte) []byte {
+	_, rest, ok := bytes.Cut(served, []byte(`name="style-nonce" content="`))
+	nonce, _, end := bytes.Cut(rest, []byte(`"`))
+	if !ok || !end || len(nonce) == 0 {
+		return served
+	}
+	return bytes.ReplaceAll(served, nonce, []byte("__NONCE__"))
+}
+
 // Handler serves the portal: files under their names, and the page under every other
 // path, which the page reads itself.
 func Handler() http.Handler { return handler(dist) }
@@ -62,6 +102,7 @@ func handler(files fs.FS) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Embedder-Policy", "require-corp") // a process of its own
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()")
 		name := clean(r.URL.Path)

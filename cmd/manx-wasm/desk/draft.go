@@ -138,7 +138,7 @@ func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
 			h.Refused = r.Refused
 			return h, nil
 		}
-		h.Values, h.Ask = r.Values, r.Ask
+		h.Values, h.Ask = r.Values, append(h.Ask, r.Ask...)
 		switch {
 		case r.Template != "":
 			h.Template = r.Template

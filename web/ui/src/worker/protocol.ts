@@ -14,3 +14,6 @@ export type Said =
   | { id: number; progress: Progress }
   | { id: number; done: unknown }
   | { id: number; failed: Problem };
+
+// What Go's wasm_exec.js gives.
+export interface Go { argv: string[]; importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> }

@@ -6,15 +6,17 @@ import { integrity as hashes } from "../made/integrity";
 import credit from "../made/credit.wasm?url";
 import health from "../made/manx.wasm?url";
 import { Files } from "./files";
-import type { Asked, Problem, Said } from "./protocol";
+import type { Work } from "./apart";
+import { carry } from "./carry";
+import type { Asked, Go, Problem, Said } from "./protocol";
 import { homeStore } from "./store";
 
 interface Manx {
   call(id: number, name: string, args: string, progress: (stage: string, done: number, total: number) => void, done: (json?: string, problem?: Problem) => void): void;
   stop(id: number): void;
 }
-interface Go { importObject: WebAssembly.Imports; run(instance: WebAssembly.Instance): Promise<void> }
-declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go };
+type Apart = (what: string, text: string, bytes: Uint8Array) => Promise<object>;
+declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go; apart: Apart; carry: typeof carry };
 
 // The page says by the worker's name which module it wants.
 const [module, integrity] = self.name === "credit" ? [credit, hashes.credit] : [health, hashes.health];
@@ -40,6 +42,15 @@ async function aloneSoon(): Promise<boolean> {
   return false;
 }
 
+// apart has another instance of the module do what takes much memory.
+const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
+  new Promise((resolve, reject) => {
+    const other = new Worker(new URL("./apart.ts", import.meta.url), { type: "module" });
+    other.onerror = () => { other.terminate(); reject(new Error("the other instance has stopped")); };
+    other.onmessage = ({ data }) => { other.terminate(); resolve(data); };
+    other.postMessage({ module, do: what, text, bytes } satisfies Work);
+  });
+
 async function start(): Promise<Files> {
   if (!(await aloneSoon())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
   const files = new Files(await homeStore());
@@ -47,7 +58,10 @@ async function start(): Promise<Files> {
   self.fs = files;
   self.process = { pid: 1, ppid: 0, umask: () => 0o077, cwd: () => "/home", chdir() {}, getuid: () => 0, getgid: () => 0, geteuid: () => 0, getegid: () => 0, getgroups: () => [] };
   const go = new self.Go();
-  const { instance } = await WebAssembly.instantiateStreaming(fetch(module, { integrity }), go.importObject);
+  const compiled = await WebAssembly.compileStreaming(fetch(module, { integrity }));
+  const instance = await WebAssembly.instantiate(compiled, go.importObject);
+  self.apart = apart(compiled);
+  self.carry = carry;
   const ready = new Promise<void>((resolve) => (self.ready = resolve));
   go.run(instance).then(() => say({ broken: { kind: "internal", text: "the module has stopped", hint: "" } }), (e) => say({ broken: problem(e) }));
   await ready;
