@@ -45,7 +45,7 @@ func needs(t testing.TB) (chromium, uiDir string) {
 }
 
 // browser is needs, for a page that is in every binary.
-func browser(t *testing.T) (chromium, uiDir string) {
+func browser(t testing.TB) (chromium, uiDir string) {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if p, err := exec.LookPath(name); err == nil {

@@ -1,5 +1,5 @@
 import { Alert, Badge, Button, Group, Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { save } from "../../parts/save";
 import { useWords } from "../../words/words";
@@ -32,8 +32,8 @@ export default function ContractPage({ id }: { id: string }) {
         </Card>
         <Card title={t("contract.course")}>
           <Text size="sm" className="faint" mb="md">{t("contract.course.text")}</Text>
-          <div className="long" tabIndex={0} role="group" aria-label={t("contract.course")}><ol className="timeline">{c.course.map((m, i) => <Step key={i} of={m} />)}
-            <li data-state={c.over && !c.off ? "done" : c.over ? "missed" : "later"}><Text fw={600}>{c.over ? t("contract.over", { how: pick(language, c.outcome) }) : t("contract.over.by")}</Text>{!c.over && <Text size="sm" className="faint"><Time at={c.last} /></Text>}</li></ol></div>
+          <Long label={t("contract.course")}><ol className="timeline">{c.course.map((m, i) => <Step key={i} of={m} />)}
+            <li data-state={c.over && !c.off ? "done" : c.over ? "missed" : "later"}><Text fw={600}>{c.over ? t("contract.over", { how: pick(language, c.outcome) }) : t("contract.over.by")}</Text>{!c.over && <Text size="sm" className="faint"><Time at={c.last} /></Text>}</li></ol></Long>
         </Card>
       </div>
       {due.length > 1 && <Card title={t("contract.calendar")}><Calendar of={due} /></Card>}
@@ -69,11 +69,21 @@ export function Stage({ of: c }: { of: { over: boolean; off: boolean; turn: bool
   return <Badge color={color} variant="light" size="lg" tt="none">{word}</Badge>;
 }
 
+// Long scrolls what is long by itself, to where the contract stands.
+function Long({ label, children }: { label: string; children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const here = box.current?.querySelector<HTMLElement>(".here, [data-state=now], [data-state=late]");
+    if (box.current && here) box.current.scrollTop = here.offsetTop - 60;
+  });
+  return <div ref={box} className="long" tabIndex={0} role="group" aria-label={label}>{children}</div>;
+}
+
 // Clauses are the numbered paragraphs; the one that waits is marked.
 function Clauses({ text, at }: { text: string; at: number }) {
   const { t } = useWords();
   const parts = text.split(/\n(?=\d+\. )/);
-  return <div className="terms long" tabIndex={0} role="group" aria-label={t("contract.plain")}>{parts.map((p, i) => <p key={i} className={i === at ? "here" : undefined} aria-current={i === at ? "step" : undefined}>{i === at && <b>{t("contract.here")} </b>}{p}</p>)}</div>;
+  return <Long label={t("contract.plain")}><div className="terms">{parts.map((p, i) => <p key={i} className={i === at ? "here" : undefined} aria-current={i === at ? "step" : undefined}>{i === at && <b>{t("contract.here")} </b>}{p}</p>)}</div></Long>;
 }
 
 function Step({ of: m }: { of: Mark }) {
