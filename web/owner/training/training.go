@@ -6,7 +6,9 @@
 // A hospital only dials out: to its exchange node and to the hub that the proposal
 // names, where coordinator and sites meet on streams of their own TLS. What crosses
 // its door is signed commands, digests with a salt, and the messages of privacy/secagg,
-// in which its update is masked. Its tables stay in its folder.
+// in which its update is masked, or of privacy/secagg/trio, in which it is on shares that
+// three hospitals hold; and, where the site's policy says so, how a version did on its
+// held-out rows. Its tables stay in its folder.
 //
 // It trusts the exchange node to carry bytes, and to tell of revoked grants: what
 // was proposed and who takes part it takes from signatures. It does not choose what
@@ -33,6 +35,9 @@ import (
 //	trainings/<id>/joined.json     which table takes part
 //	trainings/<id>/<round>/        a round's journal, as a site and as coordinator
 //	trainings/<id>/versions/<n>    parameters after a round, as coordinator
+//	trainings/<id>/measured/<n>.json   what three hospitals signed of a round on shares
+//	trainings/<id>/figures/<site>.json what a site publishes, as coordinator
+//	judges/<hash>.csv                  rows that contributions are judged on
 type folder string
 
 // The sides of a round; a hospital may be both.
