@@ -40,6 +40,7 @@ export async function begin(job) {
   let at = performance.now();
   const step = (name) => { seen.steps[name] = Math.round(performance.now() - at) / 1000; at = performance.now(); };
   async function shot(name) {
+    await page.evaluate(() => scrollTo(0, 0)); // or the page's head is drawn in its middle
     await page.waitForTimeout(250);
     await page.screenshot({ path: join(job.out, `${name}-${job.label}.png`), fullPage: true });
   }

@@ -184,7 +184,11 @@ func (h *Hospital) join(ctx context.Context, on owner.SignedTraining) error {
 		return notice.New(notice.Integrity, "the training has other terms than when this site joined it", "read it again: `manx train status`")
 	}
 	if j.Table != "" {
-		if _, err := ReadRecipe(on.ProposeTraining); err != nil {
+		r, err := ReadRecipe(on.ProposeTraining)
+		if err != nil {
+			return err
+		}
+		if _, err := h.program(r, j.Trainer); err != nil {
 			return err
 		}
 	}
