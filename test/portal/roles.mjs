@@ -6,10 +6,10 @@ import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const { page, seen, w, wait, step, check: look, button, go } = await begin(job);
-page.setDefaultTimeout(30000); wait.timeout = 90000;
 Object.assign(seen, { wider: [], tried: [], stages: [], found: "", rounds: 0, gauge: "", files: [], verdict: "" });
 
 async function check(name) {
+  await page.evaluate(() => window.scrollTo(0, 0));
   await look(name);
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (over > 0) seen.wider.push(`${name}: ${over}`);
@@ -220,9 +220,9 @@ async function verify() {
   await check("auditor-verify");
   await page.locator('input[data-for="evidence"]').setInputFiles(join(job.model, "card.json")); // no evidence at all
   await page.getByRole("alert").filter({ hasText: w("problem.invalid") }).waitFor(wait);
+  await to("nav.builds", "builds.title");
+  await check("auditor-builds");
   step("verify");
 }
 
-const all = { demo, provider, gateway, held, people, vote, rounds, models, publish, earnings, budget, auditor, event, verify };
-seen.bad = [];
-await go(Object.fromEntries(Object.entries(all).map(([k, f]) => [k, async () => { try { await f(); } catch (e) { seen.bad.push(k + ": " + String(e).slice(0, 400)); console.error(k, String(e)); await page.screenshot({ path: join(job.out, `bad-${k}-${job.label}.png`), fullPage: true }).catch(() => {}); } }])));
+await go({ demo, provider, gateway, held, people, vote, rounds, models, publish, earnings, budget, auditor, event, verify });

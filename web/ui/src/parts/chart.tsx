@@ -9,14 +9,15 @@ export interface Bar { label: string; value: number; text: string; quiet?: boole
 export function Bars({ title, bars, first, second }: { title: string; bars: Bar[]; first: string; second: string }) {
   const { t } = useWords();
   const top = Math.max(...bars.map((b) => b.value), 1e-9);
+  const few = bars.length <= 8; // then each has its label
   const highest = bars.find((b) => b.value === top);
   return (
-    <figure className="chart">
+    <figure className={few ? "chart few" : "chart"}>
       <figcaption><Text size="sm" fw={600}>{title}</Text>{highest && <Text size="xs" className="faint">{t("chart.most", { n: highest.text })}</Text>}</figcaption>
       <div className="bars" aria-hidden="true">
         {bars.map((b, i) => <div key={i} className={b.quiet ? "bar quiet" : "bar"} title={`${b.label}: ${b.text}`}><span style={{ height: `${Math.max(1.5, (100 * b.value) / top)}%` }} /></div>)}
       </div>
-      <div className="ends" aria-hidden="true"><span>{bars[0]?.label}</span>{bars.length > 1 && <span>{bars[bars.length - 1].label}</span>}</div>
+      <div className="ends" aria-hidden="true">{(few ? bars : [bars[0], bars[bars.length - 1]]).map((b, i) => <span key={i}>{b.label}</span>)}</div>
       <details><summary>{t("chart.table")}</summary>
         <table className="changes"><thead><tr><th scope="col">{first}</th><th scope="col">{second}</th></tr></thead>
           <tbody>{bars.map((b, i) => <tr key={i}><td>{b.label}</td><td>{b.text}</td></tr>)}</tbody></table>

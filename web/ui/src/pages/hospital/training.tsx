@@ -54,7 +54,7 @@ export default function Training({ id }: { id: string }) {
         {x.rounded.length === 0 ? <Text>{t("train.rounds.none")}</Text> : (
           <>
             <Bars title={t("train.records")} first={t("train.round")} second={t("train.records.short")} bars={x.rounded.map((r) => ({ label: String(r.round), value: r.records ?? 0, text: String(r.records ?? 0), quiet: r.failed }))} />
-            <div className="scroll"><table className="changes">
+            <div className="scroll" tabIndex={0}><table className="changes">
               <thead><tr><th scope="col">{t("train.round")}</th><th scope="col">{t("train.opened")}</th><th scope="col">{t("train.covered")}</th><th scope="col">{t("train.result")}</th><th scope="col">{t("train.records.short")}</th></tr></thead>
               <tbody>{[...x.rounded].reverse().map((r) => (
                 <tr key={r.round}><td>{r.round}</td><td><Time at={r.opened} /></td><td>{(r.covers ?? []).map((c) => name(c.site)).join(", ") || "–"}</td>

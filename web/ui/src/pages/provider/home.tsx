@@ -40,7 +40,7 @@ export default function Queue() {
         {workers.length === 0 && <Text>{t("queue.none")}</Text>}
         {workers.length > 1 && <Bars title={t("queue.speed")} first={t("queue.worker")} second={t("queue.ops")} bars={workers.map((w) => ({ label: data.names[w.worker] || w.worker.slice(-6), value: fastest(w), text: rate(fastest(w)), quiet: w.worker !== data.me }))} />}
         {workers.length > 0 && (
-          <div className="scroll"><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes">
             <thead><tr><th scope="col">{t("queue.worker")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("queue.ops")}</th><th scope="col">{t("queue.line")}</th><th scope="col">{t("queue.done")}</th><th scope="col">{t("queue.failed")}</th><th scope="col">{t("queue.trust")}</th></tr></thead>
             <tbody>{workers.map((w) => (
               <tr key={w.worker}><td>{data.names[w.worker] || w.worker.slice(-6)} {w.worker === data.me && <span className="pill good">{t("queue.you")}</span>}</td><td><State of={w} /></td>

@@ -29,7 +29,7 @@ export default function Earnings() {
         : <Card><Text>{t("earn.none")}</Text></Card>}
       {months.length > 0 && (
         <Card title={t("earn.runs")}>
-          <div className="scroll"><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes">
             <thead><tr><th scope="col">{t("earn.month")}</th><th scope="col">{t("earn.model")}</th><th scope="col">{t("earn.as")}</th><th scope="col">{t("earn.calls")}</th><th scope="col">{t("earn.refunded")}</th><th scope="col">{t("earn.earned")}</th></tr></thead>
             <tbody>{months.map((m) => (
               <tr key={m.month + m.model + m.role}><td>{m.month}</td><td>{data.models[m.model] ?? `…${m.model.slice(-6)}`}</td><td>{known("role." + m.role) || m.role}</td><td>{m.calls}</td><td>{m.calls - m.settled}</td><td>{t("word.man", { n: m.earned })}

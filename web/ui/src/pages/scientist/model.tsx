@@ -36,7 +36,7 @@ export default function ModelCard({ id }: { id: string }) {
       </Card>
       {c.metrics && c.metrics.length > 0 && (
         <Card title={t("model.metrics")}>
-          <div className="scroll"><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes">
             <thead><tr><th scope="col">{t("model.metric")}</th><th scope="col">{t("model.value")}</th><th scope="col">{t("model.interval")}</th><th scope="col">{t("model.method")}</th></tr></thead>
             <tbody lang="en">{c.metrics.map((x) => <tr key={x.name}><td>{x.name}</td><td><b>{number(x.value)}</b></td><td>{x.low !== undefined && x.high !== undefined ? `${number(x.low)} – ${number(x.high)}` : "–"}</td><td>{x.method}</td></tr>)}</tbody>
           </table></div>
@@ -47,7 +47,7 @@ export default function ModelCard({ id }: { id: string }) {
           ...(c.precision.seen ? [[t("model.seen"), t("model.seen.of", { d: c.precision.seen.toExponential(1), n: c.precision.inputs ?? 0 })] as [string, string]] : [])]} />}
         {!c.precision && <Text className="faint">{t("model.shares")}</Text>}
         {c.comparison && c.comparison.length > 0 && (
-          <div className="scroll"><table className="changes" style={{ marginTop: 14 }}>
+          <div className="scroll" tabIndex={0}><table className="changes" style={{ marginTop: 14 }}>
             <thead><tr><th scope="col">{t("model.metric")}</th><th scope="col">{t("model.clear")}</th><th scope="col">{t("model.cipher")}</th><th scope="col">{t("model.inputs")}</th></tr></thead>
             <tbody lang="en">{c.comparison.map((x) => <tr key={x.name}><td>{x.name}</td><td>{x.clear.toFixed(4)}</td><td>{x.encrypted.toFixed(4)}</td><td>{x.inputs}</td></tr>)}</tbody>
           </table></div>
@@ -57,7 +57,7 @@ export default function ModelCard({ id }: { id: string }) {
         {c.input && <Facts of={[[t("model.modality"), `${c.input.modality}, ${c.input.body_part}`], [t("model.size"), `${c.input.size} × ${c.input.size}`], [t("model.slices"), String(c.input.slices)], [t("model.window"), <span lang="en">{c.input.windowing}</span>],
           ...(c.input.max_age ? [[t("model.ages"), `${c.input.min_age ?? 0} – ${c.input.max_age}`] as [string, string]] : [])]} />}
         {c.chart && (
-          <div className="scroll"><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes">
             <thead><tr><th scope="col">{t("model.field")}</th><th scope="col">{t("model.meaning")}</th><th scope="col">{t("model.range")}</th></tr></thead>
             <tbody>{c.chart.fields.map((f) => <tr key={f.name}><td className="id">{f.name}{f.required && " *"}</td><td lang="en">{f.meaning}</td><td>{f.codes?.length ? f.codes.join(", ") : `${f.min} – ${f.max}`}</td></tr>)}</tbody>
           </table></div>
