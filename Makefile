@@ -86,7 +86,7 @@ bench-pool: ## the pool: overhead, jobs a second to their settlement, two worker
 
 bench-train: ## training together: whole rounds, masked sums beside plain averaging, heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
 	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
-	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
+	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct/sites
 	$(GO) test -run '^$$' -bench TrainRound -benchtime 1x -timeout 30m ./web/owner/training
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
 	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded

@@ -201,8 +201,10 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(desk.Demo{Account: all[i].Account, Name: all[i].Name, Passphrase: visitPassphrase, Keyring: ring})
 }
 
-// workerPage waits for the node's first worker and adds its page.
+// workerPage waits a while for the node's first worker and adds its page.
 func (v *visit) workerPage(ctx context.Context, dir string) {
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
 	for {
 		if c, err := readControl(filepath.Join(dir, "children", "worker-0")); err == nil {
 			v.add(visitor{Account: "provider", Link: pageAt(c.Address, c.Token)})

@@ -250,3 +250,17 @@ func table(all []FoundEvent) (string, error) {
 	err := w.WriteAll(rows)
 	return b.String(), err
 }
+
+// builds lists the portals that the organisations have published, newest first: what a
+// page is compared with.
+func (d *Desk) builds(ctx context.Context, _ none, _ Show) (any, error) {
+	p, err := d.as()
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Portals(ctx)
+	if all == nil {
+		all = []ledger.Portal{}
+	}
+	return all, err
+}
