@@ -9,17 +9,34 @@ interface Waiting { resolve(v: unknown): void; reject(p: Problem): void; progres
 type Side = "health" | "credit";
 const sideOf = (account: string): Side => (account === "borrower" || account === "lender" ? "credit" : "health");
 
+// One tab at a time has the homes: two would overwrite each other's keyrings. A tab has
+// the lock as long as it lives, over workers that follow one another.
+let held: Promise<boolean> | undefined;
+const alone = () => (held ??= take(8));
+
+// take tries some times: the page that this tab showed before may only just have gone.
+async function take(times: number): Promise<boolean> {
+  const got = await new Promise<boolean>((resolve) => {
+    void navigator.locks.request("manx-home", { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock ? new Promise<void>(() => {}) : undefined;
+    });
+  });
+  if (got || times <= 1) return got;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return take(times - 1);
+}
+
 export class Desk {
-  private worker: Worker;
+  private worker?: Worker;
+  private begun: Promise<void>;
+  private gone = false;
   private waiting = new Map<number, Waiting>();
   private next = 1;
   private broken?: Problem;
   ready: Promise<void>;
 
   constructor(readonly side: Side) {
-    this.worker = side === "credit"
-      ? new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "credit" })
-      : new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "health" });
     let up!: () => void, down!: (p: Problem) => void;
     this.ready = new Promise((resolve, reject) => ([up, down] = [resolve, reject]));
     this.ready.catch(() => {}); // whoever calls is told
@@ -30,8 +47,7 @@ export class Desk {
       for (const w of this.waiting.values()) w.reject(p);
       this.waiting.clear();
     };
-    this.worker.onerror = (e) => fail({ kind: "internal", text: "the worker could not be started", hint: "", cause: e.message });
-    this.worker.onmessage = ({ data }: MessageEvent<Said>) => {
+    const heard = ({ data }: MessageEvent<Said>) => {
       if ("ready" in data) return up();
       if ("broken" in data) return fail(data.broken);
       const w = this.waiting.get(data.id);
@@ -43,14 +59,24 @@ export class Desk {
         w.reject(data.failed);
       } else w.resolve(data.done);
     };
+    this.begun = alone().then((ok) => {
+      if (this.gone) return;
+      if (!ok) return fail({ kind: "two-tabs", text: "Manx is open in another tab", hint: "" });
+      this.worker = side === "credit"
+        ? new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "credit" })
+        : new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "health" });
+      this.worker.onerror = (e) => fail({ kind: "internal", text: "the worker could not be started", hint: "", cause: e.message });
+      this.worker.onmessage = heard;
+    });
   }
 
-  private ask(m: Asked & { id: number }, progress?: (p: Progress) => void, signal?: AbortSignal): Promise<unknown> {
-    if (this.broken) return Promise.reject(this.broken);
+  private async ask(m: Asked & { id: number }, progress?: (p: Progress) => void, signal?: AbortSignal): Promise<unknown> {
+    await this.begun;
+    if (this.broken) throw this.broken;
     return new Promise((resolve, reject) => {
       this.waiting.set(m.id, { resolve, reject, progress });
-      signal?.addEventListener("abort", () => this.worker.postMessage({ stop: m.id } satisfies Asked));
-      this.worker.postMessage(m);
+      signal?.addEventListener("abort", () => this.worker?.postMessage({ stop: m.id } satisfies Asked));
+      this.worker?.postMessage(m);
     });
   }
 
@@ -71,7 +97,8 @@ export class Desk {
 
   // close ends the worker, and with it all that it holds in memory.
   close() {
-    this.worker.terminate();
+    this.gone = true;
+    this.worker?.terminate();
   }
 }
 

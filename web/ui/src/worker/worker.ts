@@ -23,25 +23,6 @@ const [module, integrity] = self.name === "credit" ? [credit, hashes.credit] : [
 
 const say = (m: Said) => self.postMessage(m);
 
-// One tab at a time has the home: two would overwrite each other's keyring.
-function alone(): Promise<boolean> {
-  return new Promise((resolve) => {
-    void navigator.locks.request("manx-home", { ifAvailable: true }, (lock) => {
-      resolve(lock !== null);
-      return lock ? new Promise<void>(() => {}) : undefined;
-    });
-  });
-}
-
-// Another worker of this tab, for the other side, may only just have gone.
-async function aloneSoon(): Promise<boolean> {
-  for (let n = 0; n < 8; n++) {
-    if (await alone()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
-}
-
 // apart has another instance of the module do what takes much memory.
 const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
   new Promise((resolve, reject) => {
@@ -52,7 +33,6 @@ const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
   });
 
 async function start(): Promise<Files> {
-  if (!(await aloneSoon())) throw { kind: "two-tabs", text: "Manx is open in another tab", hint: "" } satisfies Problem;
   const files = new Files(await homeStore());
   await files.start();
   self.fs = files;
