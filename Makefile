@@ -54,6 +54,9 @@ bench-gpu: ## this machine's GPU beside its processor; first that it gives the s
 	MANX_LIBCUDA=libcuda.so.1 $(GO) test -count=1 -run 'GPU|Accelerator' -v -bench GPU -benchtime 9x -timeout 20m ./privacy/ckks
 	MANX_LIBCUDA=libcuda.so.1 $(GO) test -run '^$$' -v -bench OnGPU -benchtime 9x -timeout 20m ./ml/ckks
 
+bench-api: ## pages of lists of 100,000 at 200 requests a second, on SQLite and PostgreSQL
+	$(GO) test -run '^$$' -bench API -benchtime 1x -timeout 30m ./test/load
+
 ptx: ## the GPU's kernels again, by CLANG (clang); it commits nothing
 	./privacy/ckks/gpu/kernels/ptx.sh $(or $(CLANG),clang) >kernels.ptx.new
 	mv kernels.ptx.new privacy/ckks/gpu/kernels/kernels.ptx
@@ -87,7 +90,7 @@ bench-pool: ## the pool: overhead, jobs a second to their settlement, two worker
 
 bench-train: ## training together: whole rounds, masked sums beside plain averaging, heart, survival, poison, contribution, lung-ct, noise, who was in it (a quarter of an hour of one core)
 	$(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 60m ./ml/heart/hospitals ./ml/lungsurvival
-	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct
+	MANX_LONG=1 $(GO) test -run '^$$' -bench Train -benchtime 1x -timeout 120m ./ml/lungct/sites
 	$(GO) test -run '^$$' -bench TrainRound -benchtime 1x -timeout 30m ./web/owner/training
 	$(GO) test -run '^$$' -bench . -benchtime 15x -timeout 30m ./privacy/secagg
 	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 30m ./privacy/secagg/bounded

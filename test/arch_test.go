@@ -82,7 +82,7 @@ var adapters = []string{"storage/disk", "storage/ipfs", "storage/memory", "ledge
 // sides are Invariant 5's wall in code: nothing on one side reaches the other,
 // neither directly nor through others.
 var sides = [2][]string{
-	{"health", "ml/heart", "ml/lungct", "ml/lungsurvival", "ml/pneumonia", "web/owner/patient", "web/owner/training"},
+	{"health", "ml/heart", "ml/lungct", "ml/lungsurvival", "ml/pneumonia", "web/owner/gateway", "web/owner/patient", "web/owner/training"},
 	{"credit", "ml/consumerrisk", "ml/consumertrees", "ml/scorecard", "ml/sharedscore", "web/owner/score"},
 }
 

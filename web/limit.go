@@ -28,6 +28,7 @@ type Rate struct {
 var (
 	sessionRate = Rate{1000, 10_000} //nolint:gochecknoglobals // constants
 	addressRate = Rate{1000, 10_000} //nolint:gochecknoglobals // constants
+	signInRate  = Rate{1, 60}        //nolint:gochecknoglobals // of staff: each is kept for ten minutes
 )
 
 func (r Rate) or(other Rate) Rate {
@@ -74,11 +75,11 @@ func (l *limiter) take(who string, n float64) (ok bool, left float64, wait time.
 	if now.Sub(l.turned) > time.Duration(l.rate.window())*time.Second {
 		l.new, l.old, l.turned = map[string]*bucket{}, l.new, now
 	}
+	if l.new[who] == nil && len(l.new) >= maxBuckets {
+		who = "" // what comes beyond them
+	}
 	b := l.new[who]
 	if b == nil {
-		if len(l.new) >= maxBuckets {
-			who = ""
-		}
 		if b = l.old[who]; b == nil {
 			b = &bucket{float64(l.rate.Burst), now}
 		}

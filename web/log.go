@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -67,12 +66,16 @@ func (s *server) log(c *gin.Context) {
 	}
 	// The last of them, with those of one height together.
 	var found []api.Logged
+	var clock ledger.Clock
 	err = s.upTo(c, 1, head, func(e ledger.Event, n int) {
+		if e.Name == ledger.TimeTicked {
+			_ = json.Unmarshal(e.Body, &clock) // the contract's own
+		}
 		if name == "" && (e.Name == ledger.TimeTicked || e.Name == ledger.BeaconMoved) {
 			return // most of any ledger; asked for by name
 		}
 		if may(e) && (name == "" || e.Name == name || strings.HasPrefix(e.Name, name+".")) && (about == "" || bytes.Contains([]byte(e.Key), []byte(about)) || bytes.Contains(e.Body, []byte(about))) {
-			found = append(found, api.Logged{Event: e, N: n})
+			found = append(found, api.Logged{Event: e, N: n, At: clock.Now})
 			if len(found) > 4*limit {
 				found = append([]api.Logged{}, found[len(found)-limit:]...)
 			}
@@ -95,7 +98,10 @@ func (s *server) log(c *gin.Context) {
 		}
 		page.Items = append(page.Items, b)
 	}
-	c.JSON(http.StatusOK, page)
+	if page.Next != 0 {
+		next(c, map[string]string{"before": strconv.FormatUint(uint64(page.Next), 10)})
+	}
+	s.json(c, page)
 }
 
 // upTo shows the events of heights from one to another, with their place in theirs.
@@ -163,7 +169,7 @@ func (s *server) logged(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, b)
+	s.json(c, b)
 }
 
 // chainOf returns the commands that gave a party its keys; none of an organisation.

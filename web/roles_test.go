@@ -139,7 +139,7 @@ func TestInvariant2_StaffReadsByRoleAndSignsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	blob := storage.RefOf([]byte("sealed bytes")).String()
-	fill := strings.NewReplacer("{job}", "health-job-00000000000000000000000000000000", "{session}", "0123456789abcdef", "{node}", "0", "{cid}", blob)
+	fill := strings.NewReplacer("{job}", "health-job-00000000000000000000000000000000", "{session}", "0123456789abcdef", "{node}", "0", "{cid}", blob, "{height}", "1", "{n}", "0")
 	tried := 0
 	for role, group := range map[string]string{"auditor": "audit", "accounts": "finance", "operations": "ward"} {
 		c.at.As(user(group), oidctest.Lie{})

@@ -133,6 +133,8 @@ var staffReads = map[string][]api.StaffRole{ //nolint:gochecknoglobals // a cons
 	"DELETE " + api.Sessions + "/:session":    {api.Auditor, api.Accounts, api.Operations},
 	"GET " + api.State:                        {api.Auditor, api.Operations},
 	"GET " + api.Events:                       {api.Auditor, api.Operations},
+	"GET " + api.Log:                          {api.Auditor},
+	"GET " + api.Log + "/:height/:n":          {api.Auditor},
 	"GET " + api.Receipts + "/:job":           {api.Auditor, api.Operations, api.Accounts},
 	"GET " + api.Jobs + "/:job":               {api.Auditor, api.Operations},
 	"GET " + api.Jobs + "/:job/events":        {api.Auditor, api.Operations},

@@ -116,7 +116,7 @@ func (s *server) settle(c *gin.Context, cmd ledger.Command) (b api.SetStaff, err
 		return b, errUnknown
 	}
 	switch p.Role {
-	case ledger.Hospital, ledger.Lender, ledger.Furnisher, ledger.Scientist, ledger.Governor:
+	case ledger.Hospital, ledger.Lender, ledger.Furnisher, ledger.Scientist, ledger.Auditor, ledger.Governor:
 	default:
 		return b, notice.New(notice.Denied, "only an organisation has staff that signs in", "a person signs in with her own key")
 	}
@@ -134,6 +134,9 @@ type pending struct {
 }
 
 func (s *server) beginStaff(c *gin.Context) {
+	if !s.charge(c, s.bySignIn, addressOf(c.Request)) {
+		return
+	}
 	party := ledger.PartyID(c.Param("party"))
 	b, err := s.staffOf(c, party)
 	if err == nil && s.Staff == nil {

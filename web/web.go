@@ -76,7 +76,7 @@ type Node struct {
 
 type server struct {
 	Node
-	bySession, byAddress *limiter
+	bySession, byAddress, bySignIn *limiter
 
 	mu    sync.Mutex
 	doing map[string]struct{}      // Idempotency-Keys of requests under way, with their party
@@ -87,7 +87,7 @@ type server struct {
 func New(n Node) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	s := &server{Node: n, doing: map[string]struct{}{}, used: map[ledger.PartyID]int64{},
-		bySession: newLimiter("session", n.PerSession.or(sessionRate)), byAddress: newLimiter("address", n.PerAddress.or(addressRate))}
+		bySession: newLimiter("session", n.PerSession.or(sessionRate)), byAddress: newLimiter("address", n.PerAddress.or(addressRate)), bySignIn: newLimiter("sign-in", signInRate)}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.ContextWithFallback = true

@@ -140,7 +140,7 @@ func TestAddresses(t *testing.T) {
 		{"ready", "GET", "/readyz", "", nil, 200, []string{"ready"}, nil, nil},
 		{"network", "GET", api.Network, "", nil, 200, []string{`"nodes":6`, "a test's word", "age1test"}, nil, map[string]string{"Cache-Control": "no-store"}},
 		{"nowhere", "GET", "/v1/nowhere", "", nil, 404, []string{"not-found", "nothing at this address"}, nil, nil},
-		{"nowhere deep", "GET", "/../../etc/passwd", mine, nil, 404, []string{"not-found"}, []string{"root:"}, nil},
+		{"nowhere deep", "GET", "/v1/%2e%2e/%2e%2e/etc/passwd", mine, nil, 404, []string{"not-found"}, []string{"root:"}, nil},
 		{"wrong method", "DELETE", api.Network, "", nil, 405, nil, nil, nil},
 
 		{"state without a session", "GET", key(ledger.KeyOf(coin)), "", nil, 401, []string{"denied", "session"}, nil, map[string]string{"Www-Authenticate": "Bearer"}},

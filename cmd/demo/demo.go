@@ -102,7 +102,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, r := range s.Receipts {
 		_, err = fmt.Fprintf(t.Out, "  %s\n", r)
 	}
-	fmt.Fprintf(t.Out, "\nTo see it in a browser: %s up --demo, then open http://127.0.0.1:8420\n", t.Manx)
+	fmt.Fprintf(t.Out, "\nTo see it in a browser, with an account of every role ready to click: %s up --demo, then open http://127.0.0.1:8420/#demo\n", t.Manx)
+	for _, role := range []string{"patient", "borrower", "lender", "scientist", "auditor"} {
+		fmt.Fprintf(t.Out, "  %-10s http://127.0.0.1:8420/#demo=%s\n", role, role)
+	}
+	fmt.Fprintln(t.Out, "  hospital and provider have pages of their own, which `up --demo` prints")
 	return err
 }
 

@@ -80,8 +80,8 @@ func newRoot(t *terminal) *cobra.Command {
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&t.yes, "yes", "y", false, "do not ask before what cannot be undone")
 	root.AddCommand(
-		demoCommand(t), upCommand(t), downCommand(t), keysCommand(t), studyCommand(t), chartCommand(t), grantCommand(t), budgetCommand(t), diagnoseCommand(t), creditCommand(t), overlapCommand(t), sumCommand(t), escrowCommand(t),
-		hospitalCommand(t), edgeCommand(t), trainCommand(t), walletCommand(t), coinCommand(t), usageCommand(t), jobCommand(t), receiptCommand(t), modelCommand(t), withStakes(t, workerCommand(t)), partyCommand(t), auditCommand(t), portalCommand(t), storageCommand(t), indexCommand(t),
+		demoCommand(t), upCommand(t), downCommand(t), keysCommand(t), studyCommand(t), chartCommand(t), annotateCommand(t), grantCommand(t), budgetCommand(t), diagnoseCommand(t), creditCommand(t), overlapCommand(t), sumCommand(t), escrowCommand(t),
+		hospitalCommand(t), edgeCommand(t), trainCommand(t), walletCommand(t), coinCommand(t), usageCommand(t), jobCommand(t), receiptCommand(t), modelCommand(t), withStakes(t, workerCommand(t)), partyCommand(t), auditCommand(t), sessionCommand(t), staffCommand(t), portalCommand(t), storageCommand(t), indexCommand(t),
 	)
 	root.InitDefaultCompletionCmd()
 	strict(t, root)

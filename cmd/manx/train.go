@@ -16,6 +16,7 @@ import (
 	"manx/ml/heart/hospitals"
 	"manx/ml/lungct"
 	"manx/ml/lungct/relu"
+	"manx/ml/lungct/sites"
 	"manx/ml/lungsurvival"
 	"manx/ml/pneumonia"
 	"manx/ml/train"
@@ -34,6 +35,9 @@ func recipes() map[string]recipe {
 		},
 		relu.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return relu.Recipe().Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
+		},
+		sites.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
+			return sites.Recipe().Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
 		},
 		consumerrisk.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return consumerrisk.Publish(ctx, data, out, consumerrisk.Options{Seed: seed}, p)

@@ -34,6 +34,8 @@ type nodeFlags struct {
 	canariesWithin time.Duration
 	detach         bool
 	parties        bool
+	staffIssuers   []string
+	staffCA        string
 	demo           bool
 }
 
@@ -76,6 +78,8 @@ parts outlive the node: ` + "`manx down`" + ` stops them. The folder remembers w
 	f.IntVar(&n.natsReplicas, "nats-replicas", 1, "servers of the cluster that keep each stream, for --nats: 1, 3 or 5")
 	f.Float64Var(&n.canaries, "canaries", 0, "jobs with known results that are asked for each that a person asks, to find workers that lie: a share, such as 0.02")
 	f.DurationVar(&n.canariesWithin, "canaries-within", 10*time.Minute, "how long after such a job, on the mean")
+	f.StringArrayVar(&n.staffIssuers, "staff-issuer", nil, "an OpenID issuer, https://…, at which organisations may let their staff sign in; may be given again")
+	f.StringVar(&n.staffCA, "staff-ca", "", "file with the certificates that issuers' own are signed by, where this machine does not know them")
 	f.BoolVar(&n.detach, "detach", false, "return once the node serves, and leave it running until `manx down`")
 	f.BoolVar(&n.demo, "demo", false, "make a scan to try the portal with, and an account of every role, for trying only")
 	return c
@@ -105,7 +109,7 @@ func (t *terminal) nodeOptions(n nodeFlags) (node.Options, error) {
 		return node.Options{}, fmt.Errorf("data folder: %w", err)
 	}
 	return node.Options{
-		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, QueueAuthority: n.natsAuthority, QueueRoots: n.natsCA, QueueReplicas: n.natsReplicas, NoParties: !n.parties, Canaries: n.canaries, CanariesWithin: n.canariesWithin, Version: version, Choice: n.choice,
+		Dir: dir, Addr: n.listen, Manx: self, Workers: n.workers, Queue: n.nats, QueueFile: n.natsFile, QueueAuthority: n.natsAuthority, QueueRoots: n.natsCA, QueueReplicas: n.natsReplicas, NoParties: !n.parties, Canaries: n.canaries, CanariesWithin: n.canariesWithin, Version: version, Choice: n.choice, StaffIssuers: n.staffIssuers, StaffCA: n.staffCA,
 		Log:      slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: l})),
 		Progress: t.tell,
 	}, nil
@@ -175,7 +179,10 @@ func (t *terminal) upDetached(ctx context.Context, o node.Options, n nodeFlags) 
 	t.tell("starting the node")
 	s.Path, s.Env, s.Patience = o.Manx, os.Environ(), 2*time.Minute
 	s.Args = []string{"up", "--data", o.Dir, "--listen", o.Addr, "--log", n.level, "--workers", strconv.Itoa(n.workers), "--parties=" + strconv.FormatBool(n.parties), "--quiet",
-		"--nats", n.nats, "--nats-file", n.natsFile, "--nats-authority", n.natsAuthority, "--nats-ca", n.natsCA, "--nats-replicas", strconv.Itoa(n.natsReplicas), "--canaries", strconv.FormatFloat(n.canaries, 'g', -1, 64), "--canaries-within", n.canariesWithin.String(), "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB}
+		"--nats", n.nats, "--nats-file", n.natsFile, "--nats-authority", n.natsAuthority, "--nats-ca", n.natsCA, "--nats-replicas", strconv.Itoa(n.natsReplicas), "--canaries", strconv.FormatFloat(n.canaries, 'g', -1, 64), "--canaries-within", n.canariesWithin.String(), "--ledger", choice.Ledger, "--storage", choice.Storage, "--db", choice.DB, "--staff-ca", n.staffCA}
+	for _, issuer := range n.staffIssuers {
+		s.Args = append(s.Args, "--staff-issuer", issuer)
+	}
 	address := ""
 	s.Ready = func(ctx context.Context) error {
 		b, err := os.ReadFile(filepath.Join(o.Dir, "address"))

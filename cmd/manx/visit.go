@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,23 +66,22 @@ func visitors() []visitor {
 // prepare makes what is missing of a visit, under the node's folder.
 func (v *visit) prepare(ctx context.Context, n *node.Node) error {
 	v.Portal, v.Study = n.Address, filepath.Join(v.dir, "ct")
-	if _, err := os.Stat(v.Study); err != nil {
-		s, err := phantom.New(phantom.Options{Seed: 7, Slices: visitSlices, PatientName: "Doe^Jane", PatientID: "DEMO-1", BirthDate: "19610412", Sex: "F", StudyDate: "20261103",
-			Nodule: phantom.Nodule{Diameter: 24, HU: 40, X: -70, Y: 10, Z: 5}})
-		if err == nil {
-			err = os.MkdirAll(v.Study, 0o700)
-		}
-		if err == nil {
-			err = s.WriteFolder(ctx, v.Study, 0, visitSlices)
-		}
-		if err != nil {
+	_, err := os.Stat(v.Study)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if fresh {
+		if err := study(ctx, v.Study, 7, "Doe^Jane", "DEMO-1", 0, visitSlices); err != nil {
 			return err
 		}
 	}
 	if err := v.edge(ctx, n); err != nil {
 		return err
 	}
-	var err error
+	if fresh { // one that the hospital's PACS has sent
+		at := filepath.Join(v.home("hospital"), gatewayFolder, "in", "ct")
+		if err := study(ctx, at, 11, "Roe^Richard", "DEMO-2", 18, 6); err != nil {
+			return err
+		}
+	}
 	for _, a := range visitors() {
 		if a.Party, err = v.admit(ctx, n, a.Account, a.Name); err != nil {
 			return err
@@ -90,6 +90,19 @@ func (v *visit) prepare(ctx context.Context, n *node.Node) error {
 		v.add(a)
 	}
 	return nil
+}
+
+// study writes slices of a made-up chest CT into a folder.
+func study(ctx context.Context, dir string, seed uint64, name, id string, from, count int) error {
+	s, err := phantom.New(phantom.Options{Seed: seed, Slices: visitSlices, PatientName: name, PatientID: id, BirthDate: "19610412", Sex: "F", StudyDate: "20261103",
+		Nodule: phantom.Nodule{Diameter: 24, HU: 40, X: -70, Y: 10, Z: 5}})
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = s.WriteFolder(ctx, dir, from, count)
+	}
+	return err
 }
 
 func (v *visit) add(a visitor) {
@@ -188,8 +201,10 @@ func (v *visit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(desk.Demo{Account: all[i].Account, Name: all[i].Name, Passphrase: visitPassphrase, Keyring: ring})
 }
 
-// workerPage waits for the node's first worker and adds its page.
+// workerPage waits a while for the node's first worker and adds its page.
 func (v *visit) workerPage(ctx context.Context, dir string) {
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
 	for {
 		if c, err := readControl(filepath.Join(dir, "children", "worker-0")); err == nil {
 			v.add(visitor{Account: "provider", Link: pageAt(c.Address, c.Token)})

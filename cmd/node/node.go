@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"manx/storage/vault"
 	"manx/storage/wraps"
 	"manx/web"
+	"manx/web/oidc"
 )
 
 // Options are how a node is started. The zero value of a field is a sensible
@@ -42,6 +44,9 @@ type Options struct {
 	// 0 to 1, and CanariesWithin how long after it, on the mean; 0 means 10 minutes.
 	Canaries       float64
 	CanariesWithin time.Duration
+
+	StaffIssuers []string // of OpenID, at which organisations may let their staff sign in
+	StaffCA      string   // file of certificates that theirs are signed by; "" means those this machine knows
 
 	NoParties bool         // without the organisations' holders of shares
 	Demo      http.Handler // answers paths under /demo/, for `manx up --demo`; nil: none
@@ -83,6 +88,22 @@ func (o *Options) queue(h pool.Host) pool.Config {
 		return pool.Config{Dir: filepath.Join(o.Dir, "queue"), Host: h, Classes: Runtimes().Classes(), Log: o.Log}
 	}
 	return pool.Config{URL: o.Queue, Credentials: o.QueueFile, Authority: o.QueueAuthority, Roots: o.QueueRoots, Replicas: o.QueueReplicas, Host: h, Classes: Runtimes().Classes(), Log: o.Log}
+}
+
+// staff returns the issuers at which staff may sign in, nil for none.
+func (o *Options) staff() (*oidc.Issuers, error) {
+	if len(o.StaffIssuers) == 0 {
+		return nil, nil //nolint:nilnil // nowhere
+	}
+	var roots *x509.CertPool
+	if o.StaffCA != "" {
+		b, err := os.ReadFile(o.StaffCA)
+		roots = x509.NewCertPool()
+		if err != nil || !roots.AppendCertsFromPEM(b) {
+			return nil, notice.Because(err, notice.Invalid, "the certificates of issuers cannot be read", "give --staff-ca a file in PEM")
+		}
+	}
+	return oidc.New(o.StaffIssuers, roots)
 }
 
 // A Node is running until Close.
@@ -189,6 +210,10 @@ func (n *Node) start(ctx, running context.Context) error {
 	keeper := &keeper{k, mark{file: filepath.Join(dir, "keeper.mark")}}
 	watcher := &watcher{k, mark{file: filepath.Join(dir, "watcher.mark")}}
 	prover := &prover{k, stores, mark{file: filepath.Join(dir, "prover.mark")}}
+	staff, err := n.opts.staff()
+	if err != nil {
+		return err
+	}
 	r, err := newRouter(l, stores, log)
 	if err != nil {
 		return err
@@ -205,7 +230,7 @@ func (n *Node) start(ctx, running context.Context) error {
 	n.group.Go(func() error { return prover.run(running) })
 	if err := n.serve(running, web.New(web.Node{
 		Genesis: g, Kind: n.Kind, Version: n.opts.Version, Ledger: l, Height: l.Height, Stores: stores, Releases: releases,
-		Clerk: k, Index: x, Pool: workers{d}, Log: log, Quota: quota, Ready: func(context.Context) error { return running.Err() },
+		Clerk: k, Index: x, Pool: workers{d}, Log: log, Quota: quota, Staff: staff, Ready: func(context.Context) error { return running.Err() },
 	})); err != nil {
 		return err
 	}

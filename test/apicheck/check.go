@@ -91,8 +91,8 @@ func (t *tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 var (
 	requestID = regexp.MustCompile(`^[0-9a-f]{16}$`)
-	rateLimit = regexp.MustCompile(`^"(session|address)";r=[0-9]+;t=[0-9]+$`)
-	ratePlan  = regexp.MustCompile(`^"(session|address)";q=[0-9]+;w=[0-9]+$`)
+	rateLimit = regexp.MustCompile(`^"(session|address|sign-in)";r=[0-9]+;t=[0-9]+$`)
+	ratePlan  = regexp.MustCompile(`^"(session|address|sign-in)";q=[0-9]+;w=[0-9]+$`)
 )
 
 // Find returns the operation that a request asks for, or nil.

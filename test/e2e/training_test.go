@@ -82,6 +82,45 @@ func (n *network) start(t *testing.T, name string, args ...string) (c *exec.Cmd,
 	return c, first
 }
 
+// trainer makes a hospital with a table, a record of somebody's for each row, and a
+// planted name beside it.
+func (n *network) trainer(t *testing.T, who *owner.Party, name string, head []string, rows [][]string, planted string) (id ledger.PartyID, records []ledger.RecordID) {
+	t.Helper()
+	p := n.party(t, name, ledger.Hospital, ledger.Health)
+	n.leave(t, p, name, ledger.Health)
+	var table bytes.Buffer
+	w := csv.NewWriter(&table)
+	check(t, w.Write(append(slices.Clone(head), "record", "name")))
+	for _, row := range rows {
+		rec := measured(t, who, head, row)
+		_, err := who.Do(t.Context(), ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 20_000_000}})
+		check(t, err)
+		records = append(records, rec)
+		check(t, w.Write(append(slices.Clone(row), string(rec), planted)))
+	}
+	w.Flush()
+	dir := n.path("homes", name, "hospital", "tables")
+	check(t, os.MkdirAll(dir, 0o700))
+	check(t, os.WriteFile(filepath.Join(dir, "table.csv"), table.Bytes(), 0o600))
+	return p.ID(), records
+}
+
+func (n *network) policy(t *testing.T, name, policy string) {
+	t.Helper()
+	check(t, os.WriteFile(n.path("homes", name, "hospital", "policy.json"), []byte(policy), 0o600))
+}
+
+// permitted gives a hospital grants on records for a training.
+func permitted(t *testing.T, who *owner.Party, on ledger.Training, to ledger.PartyID, records []ledger.RecordID) (all []ledger.GrantID) {
+	t.Helper()
+	for _, rec := range records {
+		cmd, err := who.Do(t.Context(), ledger.GiveGrant{Record: rec, To: to, Purpose: ledger.ForTraining, Access: ledger.Train, Training: on.ID, Noise: on.Noise, Until: on.Until})
+		check(t, err)
+		all = append(all, ledger.NewGrantID(ledger.Health, cmd.ID))
+	}
+	return all
+}
+
 // Four hospitals train one model of heart disease on records that stay where they
 // are, each by its own process, and by its own policy; every record pays its budget
 // once; a hospital and the coordinator are killed in the middle; a record that its
@@ -98,24 +137,8 @@ func TestInvariant1_8_FourHospitalsTrainAModel(t *testing.T) {
 	ids := make([]ledger.PartyID, len(names))
 	records := make([][]ledger.RecordID, len(names))
 	for i, name := range names {
-		p := net.party(t, name, ledger.Hospital, ledger.Health)
-		ids[i] = p.ID()
-		net.leave(t, p, name, ledger.Health)
-		dir := net.path("homes", name, "hospital")
-		check(t, os.MkdirAll(filepath.Join(dir, "tables"), 0o700))
-		check(t, os.WriteFile(filepath.Join(dir, "policy.json"), []byte(`{"trainings":[{"table":"heart.csv","proposers":["`+string(ids[0])+`"],"epsilon":20,"minimum":10,"export":true}]}`), 0o600))
-		var table bytes.Buffer
-		w := csv.NewWriter(&table)
-		check(t, w.Write(append(slices.Clone(head), "record", "name")))
-		for _, row := range rows[strings.TrimPrefix(name, "heart ")] {
-			rec := measured(t, who, head, row)
-			_, err := who.Do(ctx, ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 20_000_000}})
-			check(t, err)
-			records[i] = append(records[i], rec)
-			check(t, w.Write(append(slices.Clone(row), string(rec), planted)))
-		}
-		w.Flush()
-		check(t, os.WriteFile(filepath.Join(dir, "tables", "heart.csv"), table.Bytes(), 0o600))
+		ids[i], records[i] = net.trainer(t, who, name, head, rows[strings.TrimPrefix(name, "heart ")], planted)
+		net.policy(t, name, `{"trainings":[{"table":"table.csv","proposers":["`+string(ids[0])+`"],"epsilon":20,"minimum":10,"export":true}]}`)
 	}
 	schema := hospitals.Schema()
 	recipe := training.Recipe{Schema: schema, Seed: 5, HeldOut: 50,
@@ -140,11 +163,7 @@ func TestInvariant1_8_FourHospitalsTrainAModel(t *testing.T) {
 	check(t, err)
 	grants := make([][]ledger.GrantID, len(names))
 	for i := range names {
-		for _, rec := range records[i] {
-			cmd, err := who.Do(ctx, ledger.GiveGrant{Record: rec, To: ids[i], Purpose: ledger.ForTraining, Access: ledger.Train, Training: id, Noise: on.Noise, Until: on.Until})
-			check(t, err)
-			grants[i] = append(grants[i], ledger.NewGrantID(ledger.Health, cmd.ID))
-		}
+		grants[i] = permitted(t, who, on.Training, ids[i], records[i])
 	}
 	spent, _, err := who.Budget(ctx, records[0][0])
 	check(t, err)

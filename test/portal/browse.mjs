@@ -1,8 +1,8 @@
 // Walks a patient's path in a real browser, as one who reads and clicks, and reports
 // what the browser saw. Go starts it (path_test.go) with one JSON argument.
-import { createRequire } from "node:module";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+<<<<<<< HEAD
 import { faulty } from "./faults.mjs";
 
 const job = JSON.parse(process.argv[2]);
@@ -60,6 +60,12 @@ async function room(key) {
   await page.getByRole("heading", { level: 1, name: w(key), exact: true }).waitFor();
   await page.waitForTimeout(300);
 }
+=======
+import { begin } from "./tab.mjs";
+
+const job = JSON.parse(process.argv[2]);
+const { browser, page, seen, w, wait, step, check, button, room, go } = await begin(job);
+>>>>>>> 9eee08e768c58377397bbda0d4288f34d23a547f
 
 async function signUp(address = job.address) {
   await page.goto(address);
@@ -221,6 +227,7 @@ async function twoTabs() {
   step("two tabs");
 }
 
+<<<<<<< HEAD
 const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step, signUp }) };
 try {
   for (const name of job.steps) await steps[name]();
@@ -234,3 +241,7 @@ try {
   console.log(JSON.stringify(seen));
   await browser.close();
 }
+=======
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload };
+await go(steps);
+>>>>>>> 9eee08e768c58377397bbda0d4288f34d23a547f

@@ -58,6 +58,7 @@ export function faulty({ page, browser, job, seen, w, words, button, room, wait,
     await button("upload.store").click();
     await inBoth("503", "problem.unavailable", "hint.unavailable");
     await browser.unroute("**/blobs/*");
+    seen.first = sent.size;
     await button("word.again").click();
     await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
     seen.twice = [...sent.values()].filter((n) => n > 1).length;

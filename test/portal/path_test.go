@@ -120,23 +120,6 @@ func start(t testing.TB, dir string, flags ...string) network {
 	}}
 }
 
-// awaitModel returns when the model that the patient asks is on offer.
-func awaitModel(t *testing.T, p *owner.Party) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer stop()
-	for {
-		if _, err := p.ModelNamed(ctx, lungct.Name); err == nil {
-			return
-		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-ctx.Done():
-			t.Fatal("the node's models are not on offer")
-		}
-	}
-}
-
 // series writes slices from the middle of a made-up chest CT into a folder.
 func series(t testing.TB, dir string, seed uint64, name, id string, count int) {
 	t.Helper()
@@ -231,7 +214,7 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 	series(t, study, 7, markName, markID, 24)
 	series(t, filepath.Join(mixed, "a"), 8, markName, markID, 3)
 	series(t, filepath.Join(mixed, "b"), 9, "Other^Person", "ZQX-2", 2)
-	awaitModel(t, hospital)
+	awaitNamed(t, hospital, lungct.Name)
 	shots := dir
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
 		shots = to

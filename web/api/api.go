@@ -112,7 +112,8 @@ type Page struct {
 // A Logged event has its place among those of its height, from 0.
 type Logged struct {
 	ledger.Event
-	N int `json:"n"`
+	N  int         `json:"n"`
+	At ledger.Time `json:"at,omitempty"` // contract time when it happened
 }
 
 // A Statement is what moved a party's coins, who held Opening before; Next, where

@@ -252,6 +252,30 @@ type Watched struct {
 	Report WatchedReport `json:"report"` // Of `ml/watch`.
 }
 
+type LogPage struct {
+	Items []Logged `json:"items"`
+	Next  Height   `json:"next,omitzero"`
+}
+
+type Logged struct {
+	Height Height    `json:"height"`
+	Name   string    `json:"name"`
+	Key    string    `json:"key"`
+	Body   Base64    `json:"body,omitzero"`
+	Cause  CommandID `json:"cause"`
+	Last   bool      `json:"last,omitzero"`
+	N      int64     `json:"n"` // Its place among those of its height.
+	At     Time      `json:"at,omitzero"`
+}
+
+type EventEvidence struct {
+	Format  string    `json:"format"`
+	Genesis Genesis   `json:"genesis"`
+	Event   Event     `json:"event"`
+	Command Command   `json:"command"`
+	Chain   []Command `json:"chain,omitzero"`
+}
+
 type Given struct {
 	Amount Amount `json:"amount"`
 }
@@ -582,6 +606,38 @@ func (c *Client) Watch(ctx context.Context, p WatchParams) (a Answer[[]Watched],
 	q.query("limit", p.Limit)
 	q.header("If-None-Match", p.IfNoneMatch)
 	return value[[]Watched](ctx, c, q)
+}
+
+// LogParams are the parameters of Log; zero values are left out.
+type LogParams struct {
+	Before      Height
+	Limit       int64
+	Name        string
+	About       string
+	IfNoneMatch string
+}
+
+// Log: the events of a side, for its auditor, newest first. GET /v1/log.
+func (c *Client) Log(ctx context.Context, p LogParams) (a Answer[LogPage], err error) {
+	q := call{method: http.MethodGet, path: "/v1/log", open: false, body: nil}
+	q.query("before", p.Before)
+	q.query("limit", p.Limit)
+	q.query("name", p.Name)
+	q.query("about", p.About)
+	q.header("If-None-Match", p.IfNoneMatch)
+	return value[LogPage](ctx, c, q)
+}
+
+// LoggedParams are the parameters of Logged; zero values are left out.
+type LoggedParams struct {
+	IfNoneMatch string
+}
+
+// Logged: an event with what was signed, to be verified offline. GET /v1/log/{height}/{n}.
+func (c *Client) Logged(ctx context.Context, height Height, n int64, p LoggedParams) (a Answer[EventEvidence], err error) {
+	q := call{method: http.MethodGet, path: "/v1/log/" + segment(height) + "/" + segment(n), open: false, body: nil}
+	q.header("If-None-Match", p.IfNoneMatch)
+	return value[EventEvidence](ctx, c, q)
 }
 
 // PutBlob: store a blob of at most 1 MiB. PUT /v1/nodes/{node}/blobs/{cid}.

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -14,10 +15,8 @@ import (
 // height before (0 for all). Where next is not 0, List from there goes on.
 func (x *Index) List(ctx context.Context, p ledger.PartyID, word string, before ledger.Height, limit int) (values []json.RawMessage, next ledger.Height, err error) {
 	err = x.do(ctx, func(db *gorm.DB) error {
-		of := func() *gorm.DB {
-			return db.Table("mentions").Where("party = ? AND word = ?", string(p), word)
-		}
-		values, next, err = page(db, of, before, limit)
+		q := pageQuery{"SELECT m.key, m.height, s.body FROM mentions m JOIN states s ON s.key = m.key WHERE m.party = ? AND m.word = ?", []any{string(p), word}}
+		values, next, err = q.page(db, before, limit)
 		return err
 	})
 	return values, next, err
@@ -27,62 +26,74 @@ func (x *Index) List(ctx context.Context, p ledger.PartyID, word string, before 
 // as models.
 func (x *Index) All(ctx context.Context, word string, before ledger.Height, limit int) (values []json.RawMessage, next ledger.Height, err error) {
 	err = x.do(ctx, func(db *gorm.DB) error {
-		of := func() *gorm.DB { return db.Table("states").Where("word = ?", word) }
-		values, next, err = page(db, of, before, limit)
+		q := pageQuery{"SELECT m.key, m.height, m.body FROM states m WHERE m.word = ?", []any{word}}
+		values, next, err = q.page(db, before, limit)
 		return err
 	})
 	return values, next, err
 }
 
-type position struct {
-	Key    string
-	Height uint64
+// A pageQuery selects key, height and body of a whole list; its table m has an index of
+// that list's order, off which a page is read.
+type pageQuery struct {
+	sql  string
+	args []any
 }
 
-// page reads the keys of a page off an index that has their order, and then
-// their values. A page ends between heights, so that none is cut in two: states
-// of one height stay together even where that makes the page longer, by what one
-// command can change at most.
-func page(db *gorm.DB, of func() *gorm.DB, before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
-	q := of()
+type listed struct {
+	key    string
+	height uint64
+	body   []byte
+}
+
+// page reads a page. It ends between heights, so that none is cut in two: states of one
+// height stay together even where that makes the page longer, by what one command can
+// change at most.
+func (q pageQuery) page(db *gorm.DB, before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
+	from := q
 	if before > 0 {
-		q = q.Where("height < ?", uint64(before))
+		from = q.where(" AND m.height < ?", uint64(before))
 	}
-	var at []position
-	if err := q.Select("key, height").Order("height DESC, key").Limit(limit + 1).Find(&at).Error; err != nil {
+	rows, err := from.where(" ORDER BY m.height DESC, m.key LIMIT ?", limit+1).read(db)
+	if err != nil {
 		return nil, 0, err
 	}
 	var next ledger.Height
-	if len(at) > limit {
-		last := at[limit-1]
-		next = ledger.Height(last.Height)
-		var rest []position
-		if at[limit].Height == last.Height {
-			if err := of().Where("height = ? AND key > ?", last.Height, last.Key).Select("key, height").Order("key").Find(&rest).Error; err != nil {
+	if len(rows) > limit {
+		last, beyond := rows[limit-1], rows[limit]
+		rows, next = rows[:limit], ledger.Height(last.height)
+		if beyond.height == last.height {
+			rest, err := q.where(" AND m.height = ? AND m.key > ? ORDER BY m.key", last.height, last.key).read(db)
+			if err != nil {
 				return nil, 0, err
 			}
-		}
-		at = append(at[:limit], rest...)
-	}
-	keys := make([]string, len(at))
-	for i, p := range at {
-		keys[i] = p.Key
-	}
-	var found []state
-	if len(keys) > 0 {
-		if err := db.Where("key IN ?", keys).Find(&found).Error; err != nil {
-			return nil, 0, err
+			rows = append(rows, rest...)
 		}
 	}
-	body := make(map[string][]byte, len(found))
-	for _, s := range found {
-		body[s.Key] = s.Body
-	}
-	out := make([]json.RawMessage, 0, len(keys))
-	for _, k := range keys {
-		if b, ok := body[k]; ok { // not deleted between the two
-			out = append(out, b)
-		}
+	out := make([]json.RawMessage, len(rows))
+	for i, r := range rows {
+		out[i] = r.body
 	}
 	return out, next, nil
+}
+
+func (q pageQuery) where(sql string, args ...any) pageQuery {
+	return pageQuery{q.sql + sql, append(slices.Clone(q.args), args...)}
+}
+
+// read scans rows by hand: pages are read more often than anything else.
+func (q pageQuery) read(db *gorm.DB) (out []listed, err error) {
+	rows, err := db.Raw(q.sql, q.args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var l listed
+		if err := rows.Scan(&l.key, &l.height, &l.body); err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, rows.Err()
 }

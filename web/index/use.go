@@ -110,14 +110,14 @@ func (x *Index) Uses(ctx context.Context, p ledger.PartyID, m ledger.ModelID, fr
 		if m != "" {
 			q = q.Where("model = ?", string(m))
 		}
-		rows, err := q.Order("at, job, role").Rows()
+		rows, err := q.Select("job, role, model, asker, subject, outcome, told, at, amount, fee").Order("at, job, role").Rows()
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
 			var u use
-			if err := db.ScanRows(rows, &u); err != nil {
+			if err := rows.Scan(&u.Job, &u.Role, &u.Model, &u.Asker, &u.Subject, &u.Outcome, &u.Told, &u.At, &u.Amount, &u.Fee); err != nil {
 				return err
 			}
 			out := Use{Job: ledger.JobID(u.Job), Role: u.Role, Model: ledger.ModelID(u.Model), Asker: ledger.PartyID(u.Asker), Subject: ledger.PartyID(u.Subject),

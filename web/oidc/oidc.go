@@ -33,6 +33,7 @@ const (
 	maxBytes  = 1 << 20
 	maxGroups = 1000
 	fresh     = 10 * time.Minute // of a discovery document
+	silence   = 5 * time.Second  // before an issuer that failed is asked again
 )
 
 // Issuers are the providers that a node's operator lets organisations use. It is safe
@@ -46,7 +47,8 @@ type Issuers struct {
 }
 
 type found struct {
-	provider *coreos.Provider
+	provider *coreos.Provider // or
+	failed   error
 	until    time.Time
 }
 
@@ -202,16 +204,20 @@ func (i *Issuers) provider(ctx context.Context, issuer string) (*coreos.Provider
 	f := i.known[issuer]
 	i.mu.Unlock()
 	if time.Now().Before(f.until) {
-		return f.provider, nil
+		return f.provider, f.failed
 	}
 	p, err := coreos.NewProvider(i.with(ctx), issuer)
+	if ctx.Err() != nil { // who asked has left: it says nothing of the issuer
+		return nil, silent(ctx.Err())
+	}
+	f = found{provider: p, until: time.Now().Add(fresh)}
 	if err != nil {
-		return nil, silent(err)
+		f = found{failed: silent(err), until: time.Now().Add(silence)}
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.known[issuer] = found{p, time.Now().Add(fresh)}
-	return p, nil
+	i.known[issuer] = f
+	return f.provider, f.failed
 }
 
 func (i *Issuers) with(ctx context.Context) context.Context {

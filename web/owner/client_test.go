@@ -20,6 +20,7 @@ import (
 	"manx/storage/memory"
 	"manx/storage/storagetest"
 	"manx/test/webtest"
+	"manx/web"
 	"manx/web/api"
 	"manx/web/owner"
 )
@@ -319,5 +320,38 @@ func TestAnotherNetworkIsRefused(t *testing.T) {
 	}
 	if _, err := c.Models(t.Context()); !notice.Is(err, notice.Integrity) {
 		t.Errorf("a list: %v", err)
+	}
+}
+
+// A client that asks too fast waits for as long as the node says, and is answered; its
+// session, ended by another, is opened again.
+func TestAClientWaitsAndSignsInAgain(t *testing.T) {
+	n := webtest.Start(t, webtest.Options{PerSession: web.Rate{PerSecond: 3, Burst: 3}})
+	c := client(t, n)
+	began := time.Now()
+	for range 5 {
+		if _, err := c.Models(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("five requests at three a second took %v", took)
+	}
+	all, err := c.Sessions(t.Context())
+	if err != nil || len(all) != 1 || !all[0].Current {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	other, err := c.NewSession(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{other.ID, "current"} {
+		if err := c.EndSession(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	again, err := c.Sessions(t.Context())
+	if err != nil || len(again) != 1 || again[0].ID == all[0].ID {
+		t.Errorf("%+v, %v", again, err)
 	}
 }

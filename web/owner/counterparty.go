@@ -2,6 +2,7 @@ package owner
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 
@@ -32,22 +33,28 @@ func unproved(err error, id ledger.PartyID) error {
 }
 
 // Signed reports whether the author of a command signed it with one of the keys
-// that it has had, each of which is proved as Counterparty's are.
+// that its chain proves.
 func (p *Party) Signed(ctx context.Context, c ledger.Command) error {
-	_, chain, err := p.chain(ctx, c.Author)
+	return p.SignedBy(ctx, c.Author, c.SignedBy)
+}
+
+// SignedBy reports whether a party signed something, by a test of its keys, with one
+// of those that its chain proves.
+func (p *Party) SignedBy(ctx context.Context, id ledger.PartyID, signed func(ed25519.PublicKey) bool) error {
+	_, chain, err := p.chain(ctx, id)
 	if err != nil {
 		return err
 	}
 	for n := range chain {
-		proved, err := ledger.VerifyChain(p.Home.Network.Genesis, c.Author, chain[:n+1])
+		proved, err := ledger.VerifyChain(p.Home.Network.Genesis, id, chain[:n+1])
 		if err != nil {
-			return unproved(err, c.Author)
+			return unproved(err, id)
 		}
-		if c.SignedBy(proved.Key) {
+		if signed(proved.Key) {
 			return nil
 		}
 	}
-	return notice.New(notice.Integrity, "a command that the node shows is not signed by its author", "nothing was done; do not trust this node, and tell the organisations")
+	return notice.New(notice.Integrity, "what the node shows is not signed by its author", "nothing was done; do not trust this node, and tell the organisations")
 }
 
 // chain fetches what the node says of a party, and the commands that gave it its

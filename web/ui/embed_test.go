@@ -104,7 +104,7 @@ func TestUnbuilt(t *testing.T) {
 }
 
 func TestServes(t *testing.T) {
-	for path, want := range map[string]bool{"/": true, "/upload": true, "/ask/health-rec-1": true, "/lender": true, "/v1/network": false, "/upload/../v1/network": false, "/README": false, "/nowhere.php": false, "/assets/none.js": false} {
+	for path, want := range map[string]bool{"/": true, "/upload": true, "/ask/health-rec-1": true, "/portfolio": true, "/trainings": true, "/v1/network": false, "/upload/../v1/network": false, "/README": false, "/nowhere.php": false, "/assets/none.js": false} {
 		if Serves(path) != want {
 			t.Errorf("%s: %v", path, !want)
 		}

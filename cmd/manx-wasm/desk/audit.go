@@ -23,7 +23,7 @@ type FoundEvent struct {
 	Name   string            `json:"name"`
 	Key    ledger.Key        `json:"key"`
 	About  string            `json:"about"` // the id that the key is of
-	At     ledger.Time       `json:"at"`    // that the event's state tells, 0 where it tells none
+	At     ledger.Time       `json:"at"`    // contract time; 0 where it is not told
 	Cause  ledger.CommandID  `json:"cause"`
 	Bodied bool              `json:"bodied"` // it has a state
 	Facts  map[string]string `json:"facts,omitempty"`
@@ -60,7 +60,7 @@ func (d *Desk) events(ctx context.Context, a Search, _ Show) (any, error) {
 
 // tellEvent reads out of an event's state what a line of a list shows.
 func tellEvent(e api.Logged) FoundEvent {
-	out := FoundEvent{Height: e.Height, N: e.N, Name: e.Name, Key: e.Key, About: idIn(e.Key), Cause: e.Cause, Bodied: len(e.Body) > 0, Facts: map[string]string{}}
+	out := FoundEvent{Height: e.Height, N: e.N, Name: e.Name, Key: e.Key, About: idIn(e.Key), Cause: e.Cause, Bodied: len(e.Body) > 0, At: e.At, Facts: map[string]string{}}
 	var body map[string]json.RawMessage
 	if json.Unmarshal(e.Body, &body) != nil {
 		return out
@@ -70,17 +70,6 @@ func tellEvent(e api.Logged) FoundEvent {
 		if json.Unmarshal(body[k], &text) == nil && text != "" {
 			out.Facts[k] = text
 		}
-	}
-	for _, k := range []string{"at", "revoked", "from", "now", "since"} {
-		var at ledger.Time
-		if json.Unmarshal(body[k], &at) == nil && at > 0 {
-			out.At = at
-			break
-		}
-	}
-	var stages map[string]ledger.Time
-	if json.Unmarshal(body["at"], &stages) == nil { // a job's
-		out.At = stages[out.Facts["stage"]]
 	}
 	return out
 }
@@ -260,4 +249,18 @@ func table(all []FoundEvent) (string, error) {
 	}
 	err := w.WriteAll(rows)
 	return b.String(), err
+}
+
+// builds lists the portals that the organisations have published, newest first: what a
+// page is compared with.
+func (d *Desk) builds(ctx context.Context, _ none, _ Show) (any, error) {
+	p, err := d.as()
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Portals(ctx)
+	if all == nil {
+		all = []ledger.Portal{}
+	}
+	return all, err
 }

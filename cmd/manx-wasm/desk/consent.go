@@ -135,7 +135,7 @@ func (d *Desk) revoke(ctx context.Context, a struct {
 // An Event is one line of "who used my data".
 type Event struct {
 	At      ledger.Time     `json:"at"`
-	What    string          `json:"what"` // stored, granted, ended, revoked, erased, asked, settled, refunded
+	What    string          `json:"what"` // stored, granted, ended, revoked, erased, asked, settled, refunded, trained, counted
 	Record  ledger.RecordID `json:"record,omitempty"`
 	Kind    ledger.Kind     `json:"kind,omitempty"`
 	Version int             `json:"version,omitempty"`
@@ -146,6 +146,8 @@ type Event struct {
 	Job     ledger.JobID    `json:"job,omitempty"`
 	Model   string          `json:"model,omitempty"`
 	Fee     ledger.Amount   `json:"fee"`
+	Epsilon float64         `json:"epsilon,omitempty"` // that was spent of the record's privacy budget
+	Title   string          `json:"title,omitempty"`   // of the training or total that spent it
 }
 
 // log tells what the ledger knows of the party's data, newest first.
@@ -161,6 +163,27 @@ func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
 		kinds[r.ID] = r.Kind
 		for i, v := range r.Versions {
 			log = append(log, Event{At: v.At, What: "stored", Record: r.ID, Kind: r.Kind, Version: i + 1})
+		}
+	}
+	budgets, err := d.budgetsWith(ctx, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.ShowBudget(b), nil })
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range budgets {
+		for _, u := range b.Uses {
+			e := Event{At: u.At, Record: b.Record, Kind: b.Kind, Party: u.By, Name: b.Names[u.By], Epsilon: u.Epsilon, Title: u.Of}
+			switch u.Kind {
+			case ledger.UseTraining:
+				e.What = "trained"
+				if title := b.Titles[ledger.TrainingID(u.Of)]; title != "" {
+					e.Title = title
+				}
+			case ledger.UseQuery:
+				e.What = "counted"
+			default: // results about the record are jobs, and earlier uses are many
+				continue
+			}
+			log = append(log, e)
 		}
 	}
 	for _, g := range o.Grants {

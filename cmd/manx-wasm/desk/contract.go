@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
 	"manx/escrow"
 	"manx/escrow/tell"
+	"manx/escrow/template"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -22,7 +22,7 @@ type ofContract struct {
 // A Standing is where a contract stands: one line of a list.
 type Standing struct {
 	ID      ledger.EscrowID `json:"id"`
-	Title   string          `json:"title"`
+	Title   Both            `json:"title"`
 	Opened  ledger.Time     `json:"opened"`
 	Last    ledger.Time     `json:"last"`
 	Opener  string          `json:"opener"`            // public name
@@ -64,6 +64,16 @@ func (d *Desk) contracts(ctx context.Context, _ none, _ Show) (any, error) {
 	return out, nil
 }
 
+// titled tells a title that is a template's in both languages, and any other as it is.
+func titled(title string) Both {
+	for _, n := range template.Names() {
+		if t, _ := template.Named(n); slices.Contains(t.Title[:], title) {
+			return t.Title
+		}
+	}
+	return Both{title, title}
+}
+
 // begun returns a contract as it was opened.
 func begun(c owner.Contract) (escrow.State, error) {
 	s, err := escrow.Open(c.Read, owner.Parts(c.Players), nil, c.Opened, c.Last)
@@ -74,7 +84,7 @@ func begun(c owner.Contract) (escrow.State, error) {
 }
 
 func standing(ctx context.Context, p *owner.Party, c owner.Contract) (l Standing, err error) {
-	l = Standing{ID: c.ID, Title: c.Title, Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
+	l = Standing{ID: c.ID, Title: titled(c.Title), Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
 	if l.Opener, err = nameOf(ctx, p, c.Opener); err != nil {
 		return l, err
 	}
@@ -144,12 +154,11 @@ type Mark struct {
 	Gets   ledger.Amount `json:"gets"`           // what who asks is paid by it
 }
 
-// Payment is one movement of MAN between who asks and a contract.
+// Payment is what one command moved between who asks and a contract, in MAN.
 type Payment struct {
 	At     ledger.Time   `json:"at"`
 	In     bool          `json:"in"`
 	Amount ledger.Amount `json:"amount"`
-	As     Both          `json:"as"`
 	Cause  string        `json:"cause"` // the command that did it
 }
 
@@ -277,13 +286,31 @@ func payments(ctx context.Context, p *owner.Party, c owner.Contract) ([]Payment,
 		if l.Of != ledger.EscrowStateKey(c.ID) {
 			continue
 		}
-		q := Payment{At: l.Time, In: l.In, Amount: l.Amount, Cause: fmt.Sprint(l.Cause)}
-		if l.As != "" {
-			q.As = roleBoth(escrow.Role(l.As))
+		cause, err := l.Cause.MarshalText()
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, q)
+		if n := len(out) - 1; n >= 0 && out[n].Cause == string(cause) {
+			out[n] = out[n].with(l.In, l.Amount) // coins of one step, and their change
+			continue
+		}
+		out = append(out, Payment{At: l.Time, In: l.In, Amount: l.Amount, Cause: string(cause)})
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(q Payment) bool { return q.Amount.IsZero() }), nil
+}
+
+// with adds a movement of the same command.
+func (q Payment) with(in bool, amount ledger.Amount) Payment {
+	switch {
+	case q.In == in:
+		q.Amount, _ = q.Amount.Add(amount)
+	case q.Amount.Cmp(amount) >= 0:
+		q.Amount, _ = q.Amount.Sub(amount)
+	default:
+		q.Amount, _ = amount.Sub(q.Amount)
+		q.In = in
+	}
+	return q
 }
 
 // course marks the steps that the contract is meant to take by where it stands.
@@ -291,7 +318,7 @@ func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Paymen
 	turns, done, off := teller(tell.English).Along(c.Read, start, c.State)
 	zh, _, _ := teller(tell.Chinese).Along(c.Read, start, c.State)
 	mine := c.Roles(p.ID())
-	var paid []Payment // what the party put in, whose change came back in the same step
+	var paid []Payment // what the party put in
 	for _, m := range moved {
 		if !m.In {
 			paid = append(paid, m)
@@ -316,10 +343,7 @@ func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Paymen
 		if turn.Deposit != nil {
 			m.Amount = turn.Deposit.String()
 			if m.Mine && m.State == "done" && len(paid) > 0 {
-				m.Paid = paid[0].At
-				for at := m.Paid; len(paid) > 0 && paid[0].At == at; { // coins of one step
-					paid = paid[1:]
-				}
+				m.Paid, paid = paid[0].At, paid[1:]
 			}
 		}
 		for _, o := range turn.Paid {

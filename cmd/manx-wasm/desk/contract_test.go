@@ -29,7 +29,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 		t.Errorf("refused: %+v", h)
 	}
 	h = desk.Heard{}
-	if bank.must("contract.hear", map[string]any{"sentence": "我借给借款人120 MAN，利息10%，分4期按月偿还，经借款人接受。"}, &h); h.Language != "zh" || len(h.Ask) != 0 || len(h.Roles) != 1 || h.Draft != nil {
+	if bank.must("contract.hear", map[string]any{"sentence": "我借给借款人120 MAN，利息10%，分4期按月偿还，经借款人接受。"}, &h); h.Ask == nil || h.Language != "zh" || len(h.Ask) != 0 || len(h.Roles) != 1 || h.Draft != nil {
 		t.Fatalf("heard without a party: %+v", h)
 	}
 	bank.refuses(notice.Invalid, "contract.hear", map[string]any{"sentence": "I lend", "parties": map[string]any{"borrower": "alice"}})
@@ -62,7 +62,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	bank.must("contract.open", map[string]any{"draft": h.Draft, "hash": m.Hash}, &opened)
 
 	var list []desk.Standing
-	if her.must("contracts", nil, &list); len(list) != 1 || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
+	if her.must("contracts", nil, &list); len(list) != 1 || list[0].Title[1] != "分期贷款" || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
 		t.Fatalf("her offers: %+v", list)
 	}
 	var c desk.Contract

@@ -100,7 +100,7 @@ func Health() Calls {
 		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
 		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
 		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
-		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract),
+		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract), "builds": with((*Desk).builds),
 		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
 	}
 }

@@ -119,16 +119,16 @@ func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	parties := map[string]ledger.PartyID{}
 	for word, id := range a.Parties {
 		if ledger.CheckID(id, "p") != nil {
 			return nil, notice.New(notice.Invalid, "that is not the id of a party", "copy it whole: it looks like "+string(p.Vertical())+"-p-…")
 		}
-		delete(a.Parties, word)
-		a.Parties[template.RoleNamed(word)] = id
+		parties[template.RoleNamed(word)] = id
 	}
 	h := Heard{Language: "en", Template: a.Template, Values: map[string]string{}, Ask: []say.Question{}, Roles: []Played{}}
 	language := tell.English
-	names := slices.Sorted(maps.Keys(a.Parties))
+	names := slices.Sorted(maps.Keys(parties))
 	if a.Sentence != "" {
 		r := say.Standard().Read(a.Sentence, names)
 		if language = r.Language; language == tell.Chinese {
@@ -138,7 +138,7 @@ func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
 			h.Refused = r.Refused
 			return h, nil
 		}
-		h.Values, h.Ask = r.Values, r.Ask
+		h.Values, h.Ask = r.Values, append(h.Ask, r.Ask...)
 		switch {
 		case r.Template != "":
 			h.Template = r.Template
@@ -182,7 +182,8 @@ func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
 	if len(h.Ask) > 0 {
 		return h, nil
 	}
-	return h, d.fill(ctx, p, t, language, a.Parties, &h)
+	err = d.fill(ctx, p, t, language, parties, &h)
+	return h, err
 }
 
 // fill makes the terms of a template whose values are known.
@@ -191,12 +192,8 @@ func (d *Desk) fill(ctx context.Context, p *owner.Party, t *template.Template, l
 	if err != nil {
 		return err
 	}
-	known := maps.Clone(parties)
-	if known == nil {
-		known = map[string]ledger.PartyID{}
-	}
-	known["me"] = p.ID()
-	f, err := t.Fill(h.Values, known, info.Now)
+	parties["me"] = p.ID()
+	f, err := t.Fill(h.Values, parties, info.Now)
 	if err != nil {
 		if fault := (*template.Fault)(nil); errors.As(err, &fault) {
 			return notice.Because(err, notice.Invalid, Both{fault.Error(), fault.Chinese()}[l], "change the sentence, or the answer")
@@ -245,6 +242,7 @@ func meaning(ctx context.Context, p *owner.Party, terms escrow.Terms, players []
 	return m, nil
 }
 
+// explored is a meaning without parties, costs and hash.
 func explored(terms escrow.Terms, players []ledger.Player, r check.Report) Meaning {
 	m := Meaning{States: r.States, Ends: r.Last, Outcomes: []Both{}, Findings: []Fault{}}
 	m.Text = both(func(t tell.Teller) string { return t.Terms(terms, owner.Parts(players)) })
@@ -282,7 +280,7 @@ func played(ctx context.Context, p *owner.Party, parts []escrow.Part) ([]Played,
 	return out, nil
 }
 
-// opened puts a draft on the ledger, as it was shown.
+// openContract puts a draft on the ledger, as it was shown.
 func (d *Desk) openContract(ctx context.Context, a struct {
 	Draft Draft  `json:"draft"`
 	Hash  string `json:"hash"` // of what was read and is signed

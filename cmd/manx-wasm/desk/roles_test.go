@@ -1,7 +1,11 @@
 package desk_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,7 +13,9 @@ import (
 	"manx/cmd/manx-wasm/desk"
 	"manx/ledger"
 	"manx/privacy/notice"
+	"manx/privacy/seal/sealtest"
 	"manx/test/webtest"
+	"manx/web/owner"
 )
 
 func sit(t *testing.T, net *webtest.Network, account, name string) table {
@@ -136,6 +142,71 @@ func TestInvariant2_WhatAnAuditorTakesAlongVerifiesOffline(t *testing.T) {
 		}
 		if _, err := desk.Verify(x.Signature, []byte(x.Text+" "), pinned); !notice.Is(err, notice.Integrity) {
 			t.Errorf("%s: a changed extract: %v", form, err)
+		}
+	}
+}
+
+// TestAProcessServesItsDesk: over HTTP the desk answers its token on a loopback address,
+// tells progress before the answer, and gives no key.
+func TestAProcessServesItsDesk(t *testing.T) {
+	net := webtest.Start(t, webtest.Options{})
+	h, err := owner.Join(t.Context(), filepath.Join(t.TempDir(), "home"), sealtest.Passphrase(t, "a worker's"), net.URL, string(ledger.Common))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	p, err := h.As(ledger.Common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Register(t.Context(), ledger.Worker, "a worker"); err != nil {
+		t.Fatal(err)
+	}
+	d, err := desk.At(p, "provider", map[string]desk.Call{
+		"machine": func(_ context.Context, _ json.RawMessage, show desk.Show) (any, error) {
+			show(desk.Progress{Stage: "looking"})
+			return "here", nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /desk/{name}", d.Handler("a token"))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for _, c := range []struct {
+		name, token, host, want string
+		status                  int
+	}{
+		{"machine", "a token", "", "looking", 200},
+		{"machine", "a token", "", `"done":"here"`, 200},
+		{"status", "a token", "", `"local":true`, 200},
+		{"kit", "a token", "", "denied", 200},
+		{"recover", "a token", "", "denied", 200},
+		{"demo", "a token", "", "denied", 200},
+		{"nothing", "a token", "", "invalid", 200},
+		{"machine", "another", "", "forbidden", 403},
+		{"machine", "", "", "forbidden", 403},
+		{"machine", "a token", "elsewhere.example:80", "forbidden", 403}, // as a page that has rebound its name
+	} {
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/desk/"+c.name, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer "+c.token)
+		if c.host != "" {
+			q.Host = c.host
+		}
+		resp, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != c.status || !strings.Contains(string(b), c.want) {
+			t.Errorf("%s with %q at %q: %d %s", c.name, c.token, c.host, resp.StatusCode, b)
 		}
 	}
 }

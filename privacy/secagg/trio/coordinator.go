@@ -52,6 +52,25 @@ func (r Round) Ready(b []byte, t Try, place int) (party int, err error) {
 	return x.party(place), err
 }
 
+// Share refuses a share that is not what one of the three has signed.
+func (r Round) Share(said, b []byte) error {
+	x, err := r.readReady(said)
+	if err == nil {
+		_, err = r.share(x, b)
+	}
+	return err
+}
+
+func (r Round) share(said ready, b []byte) (s mpc.Share, err error) {
+	if s, err = mpc.ReadShare(b, said.party(said.Site), r.values()); err != nil {
+		return s, err
+	}
+	if has := s.Digests(); !bytes.Equal(has[0][:], said.Digests[0]) || !bytes.Equal(has[1][:], said.Digests[1]) {
+		return s, errMessage
+	}
+	return s, nil
+}
+
 // Join makes the sum of what the three have signed alike and of two of their shares
 // or three, by party; nil is none. A share that is not what was signed is left out, and
 // an error where fewer than two are left.
@@ -66,12 +85,7 @@ func (r Round) Join(all [mpc.Parties][]byte, shares [mpc.Parties][]byte) (sum Su
 		if b == nil {
 			continue
 		}
-		s, err := mpc.ReadShare(b, i, r.values())
-		if err == nil {
-			if has := s.Digests(); !bytes.Equal(has[0][:], said[i].Digests[0]) || !bytes.Equal(has[1][:], said[i].Digests[1]) {
-				err = errMessage
-			}
-		}
+		s, err := r.share(said[i], b)
 		if err != nil {
 			bad = append(bad, fmt.Errorf("site %d: %w", said[i].Site, err))
 			continue

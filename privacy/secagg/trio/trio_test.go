@@ -208,6 +208,9 @@ func TestASumByThree(t *testing.T) {
 	wrong := shares
 	wrong[0] = bytes.Clone(shares[0])
 	wrong[0][len(wrong[0])-1] ^= 1
+	if b.Share(ready[0], wrong[0]) == nil || b.Share(ready[0], shares[1]) == nil || b.Share(ready[1], shares[1]) != nil {
+		t.Error("a share is taken that its site has not signed, or not taken")
+	}
 	if sum, err := b.Join(ready, wrong); err != nil || len(sum.Sites) != 4 {
 		t.Errorf("one false share of three: %v", err)
 	}

@@ -142,9 +142,6 @@ func (g *Gateway) instance(ctx context.Context, part *multipart.Part) (ref refer
 		return ref, notice.New(notice.Invalid, "an instance does not say what it is", "send whole DICOM files")
 	}
 	if d.String(dicom.PatientID) == TestID {
-		g.mu.Lock()
-		g.tests++
-		g.mu.Unlock()
 		return ref, nil
 	}
 	id := idOf("study/" + study)

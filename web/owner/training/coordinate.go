@@ -276,9 +276,13 @@ func (h *Hospital) serve(ctx context.Context, on owner.SignedTraining, recipe Re
 		if err != nil {
 			return nil, nil, err
 		}
+		named := func(place int, why string) {
+			h.Log.WarnContext(ctx, "a hospital is left out of a round", "training", on.ID, "round", on.Round, "place", place, "site", roster[place].Site, "why", why)
+			h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: fmt.Sprintf("hospital %d, %s: %s", place+1, roster[place].Site, why)})
+		}
 		s := newSharing(round, recipe, dir, func(sum trio.Sum, ready [mpc.Parties][]byte) ([]measured, error) {
-			return h.shared(ctx, on, roster, sum, ready)
-		})
+			return h.shared(on, roster, sum, ready, named)
+		}, named)
 		return s, func() error { return nil }, nil
 	}
 	round := recipe.secure(on, on.Round, roster, h.Party.Keys.Public())
@@ -294,14 +298,13 @@ func (h *Hospital) serve(ctx context.Context, on owner.SignedTraining, recipe Re
 }
 
 // shared keeps what the three have signed of a round, and names who is left out of it.
-func (h *Hospital) shared(ctx context.Context, on owner.SignedTraining, roster []owner.TrainingMember, sum trio.Sum, ready [mpc.Parties][]byte) ([]measured, error) {
+func (h *Hospital) shared(on owner.SignedTraining, roster []owner.TrainingMember, sum trio.Sum, ready [mpc.Parties][]byte, named func(int, string)) ([]measured, error) {
 	m := measured{Round: on.Round, Ready: ready}
 	for _, r := range roster {
 		m.Roster = append(m.Roster, r.Site)
 	}
 	for _, place := range sum.Out {
-		h.Log.WarnContext(ctx, "an update is beyond its bound", "training", on.ID, "round", on.Round, "place", place, "site", roster[place].Site)
-		h.show(Progress{Training: on.ID, Round: on.Round, Rounds: on.Rounds, What: fmt.Sprintf("the update of hospital %d, %s, is beyond its bound and left out", place+1, roster[place].Site)})
+		named(place, "its update is beyond its bound and left out")
 	}
 	if err := folder(h.Dir).keepMeasured(on.ID, m); err != nil {
 		return nil, err

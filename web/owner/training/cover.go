@@ -24,7 +24,7 @@ import (
 
 // RecordColumn is the column of a site's table that tells which record a row is: the
 // id that the ledger knows it by, of which a grant to train has to be live.
-const RecordColumn = "record"
+const RecordColumn = local.RecordColumn
 
 // A cover is the list that a site covers a round with. It stays in the site's folder,
 // so that the site can be asked to account for the digest on the ledger.
@@ -32,6 +32,7 @@ type cover struct {
 	Salt   []byte           `json:"salt"` // 32 bytes
 	Grants []ledger.GrantID `json:"grants"`
 	Mark   ledger.Hash      `json:"mark"`
+	Notes  []string         `json:"notes,omitempty"` // annotations whose labels count: "RECORD/VERSION"
 }
 
 func (c cover) digest() ledger.Hash {
@@ -39,6 +40,9 @@ func (c cover) digest() ledger.Hash {
 	fmt.Fprintf(h, "manx/training-cover/v1\x00%x\x00", c.Salt)
 	for _, g := range c.Grants {
 		fmt.Fprintf(h, "%s\x00", g)
+	}
+	for _, n := range c.Notes {
+		fmt.Fprintf(h, "note %s\x00", n)
 	}
 	return ledger.Hash(h.Sum(nil))
 }
@@ -57,9 +61,14 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 	if err != nil {
 		return c, err
 	}
-	if c.Grants, _, _, err = h.rows(ctx, on, r, j, granted); err != nil {
+	notes, err := h.annotated(ctx, r, granted)
+	if err != nil {
 		return c, err
 	}
+	if c.Grants, _, _, err = h.rows(ctx, on, r, j, granted, notes.labels()); err != nil {
+		return c, err
+	}
+	c.Notes = notes.names()
 	c.Salt = make([]byte, 32)
 	_, _ = rand.Read(c.Salt) // never fails since Go 1.24
 	slices.Sort(c.Grants)
@@ -67,8 +76,8 @@ func (h *Hospital) covering(ctx context.Context, on owner.SignedTraining, r Reci
 }
 
 // covered returns the rows of the list that a round was covered with, those to train
-// on and those held out. Those of a record whose grant has ended since are left out
-// even now.
+// on and those held out. Those of a record whose grant has ended since, or whose
+// annotation was withdrawn, are left out even now.
 func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recipe, j joined) (train, test federated.Table, err error) {
 	c, err := folder(h.Dir).cover(on.ID, on.Round)
 	if err != nil {
@@ -83,7 +92,11 @@ func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recip
 			delete(granted, rec)
 		}
 	}
-	_, rows, records, err := h.rows(ctx, on, r, j, granted)
+	notes, err := h.noted(ctx, r, c.Notes, granted)
+	if err != nil {
+		return train, test, err
+	}
+	_, rows, records, err := h.rows(ctx, on, r, j, granted, notes.labels())
 	if err != nil {
 		return train, test, err
 	}
@@ -93,10 +106,12 @@ func (h *Hospital) covered(ctx context.Context, on owner.SignedTraining, r Recip
 
 // rows reads a site's table: the examples of rows whose record is in granted, which
 // record each is of, and by which grants. Fewer records than the minimum are refused.
-func (h *Hospital) rows(ctx context.Context, on owner.SignedTraining, r Recipe, j joined, granted map[ledger.RecordID]ledger.GrantID) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
+func (h *Hospital) rows(ctx context.Context, on owner.SignedTraining, r Recipe, j joined, granted map[ledger.RecordID]ledger.GrantID, labels map[ledger.RecordID]string) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
 	seen, named, twice := map[ledger.RecordID]bool{}, false, false
 	var at []ledger.RecordID // of each line
-	rows, err = r.source().Read(ctx, h.place(on.ID, j), func(cell func(string) string) bool {
+	place := h.place(on.ID, j)
+	place.Labels = labels
+	rows, err = r.source().Read(ctx, place, func(cell func(string) string) bool {
 		id := ledger.RecordID(strings.TrimSpace(cell(RecordColumn)))
 		named = named || id != ""
 		at = append(at, id)

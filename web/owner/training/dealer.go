@@ -78,7 +78,13 @@ func (d dealer) goThrough(ctx context.Context) error {
 			step = stepShare
 			m, err = d.tell(i)
 		case toEnd:
-			return d.hear(ctx, d.on, d.recipe, i.Measured)
+			if slices.ContainsFunc(i.Measured, func(m measured) bool { return m.Round <= since }) {
+				return unmeasured(errFrame)
+			}
+			if err := d.hear(ctx, d.on, d.recipe, i.Measured); err != nil || len(i.Measured) == 0 {
+				return err
+			}
+			continue // there may be more, and the coordinator hears that this was kept
 		default:
 			err = errFrame
 		}

@@ -111,7 +111,7 @@ func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]flo
 		return out, nil
 	}
 	step := r.Private.Step
-	step.Clip = r.most()
+	step.Clip = r.norm()
 	sum, err := step.Sum(len(out), len(each), func(record int, into []float64) error {
 		for _, c := range each[record] {
 			into[c] = 1
@@ -124,15 +124,15 @@ func (r Recipe) counts(ctx context.Context, in local.Round, s local.Site) ([]flo
 	return out, err
 }
 
-// most is the norm of what one record adds to the counts at most, where it is in all groups.
-func (r Recipe) most() float64 { return math.Sqrt(float64(1 + len(r.Groups))) }
+// norm is that of what one record adds to the counts at most, where it is in all groups.
+func (r Recipe) norm() float64 { return math.Sqrt(float64(1 + len(r.Groups))) }
 
 // evaluated reads the counts of a round's sum.
 func (r Recipe) evaluated(round int, sum []float64) Evaluation {
 	e := Evaluation{Round: round}
 	scale := float64(r.kind().Most())
 	if r.Private != nil { // of the rows that were drawn
-		scale = r.most() / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
+		scale = r.norm() / float64(r.Private.Step.Bound) * 1e6 / float64(r.Private.Step.Rate)
 	}
 	e.Groups = make([]Tenths, len(r.Groups))
 	for i, v := range sum {

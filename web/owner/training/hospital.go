@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"manx/health/annotation"
 	"manx/ledger"
 	"manx/privacy/mpc"
 	"manx/privacy/notice"
@@ -32,6 +33,8 @@ type Hospital struct {
 	busy map[string]bool // what is being done now: a side of a training
 	said map[string]string
 	kept map[ledger.TrainingID]*local.Kept
+
+	notes map[string]annotation.Annotation // that were opened, by record and version
 
 	// Of tests: tap sees what the coordinator is told, deals deals in the place of a
 	// hospital that keeps to the protocol.
@@ -184,7 +187,11 @@ func (h *Hospital) join(ctx context.Context, on owner.SignedTraining) error {
 		return notice.New(notice.Integrity, "the training has other terms than when this site joined it", "read it again: `manx train status`")
 	}
 	if j.Table != "" {
-		if _, err := ReadRecipe(on.ProposeTraining); err != nil {
+		r, err := ReadRecipe(on.ProposeTraining)
+		if err != nil {
+			return err
+		}
+		if _, err := h.program(r, j.Trainer); err != nil {
 			return err
 		}
 	}

@@ -148,7 +148,7 @@ if asked.get("score"): answer(asked["examples"], [0.0] * asked["examples"])
 	file := filepath.Join(folder(bad.Dir).trainer("python"), "trainer.py")
 	s.check(os.WriteFile(file, []byte(head+programs[0].program), 0o600))
 	for _, h := range s.sites {
-		h.patience = 5 * time.Second
+		h.patience = 3 * time.Second
 		h.start()
 	}
 	for _, p := range programs {

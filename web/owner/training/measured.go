@@ -29,7 +29,7 @@ type measured struct {
 	Ready  [mpc.Parties][]byte `json:"ready"`
 }
 
-// mostMeasured is how many rounds a site hears of at once; of the others it hears later.
+// mostMeasured is how many rounds a site hears of at once; of the others it asks again.
 const mostMeasured = 100
 
 func (f folder) measured(t ledger.TrainingID) string { return filepath.Join(f.of(t), "measured") }

@@ -22,6 +22,7 @@ import (
 type Policy struct {
 	Trainings []Rule             `json:"trainings"`
 	Trainers  map[string]Program `json:"trainers,omitempty"` // programs of the site's own, by name
+	Authors   []ledger.PartyID   `json:"authors,omitempty"`  // whose annotations label records; none: the tables alone do
 }
 
 // A Rule is what a site takes part in. All of it must hold; what is not there allows

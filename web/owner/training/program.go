@@ -39,8 +39,7 @@ func (p Program) check(name string) string {
 func (h *Hospital) program(r Recipe, name string) (*sandbox.Program, error) {
 	if name == "" {
 		if r.kind().Name() == local.Foreign {
-			return nil, notice.New(notice.Denied, "the steps of this training are made by a program of each hospital's own, and this site names none",
-				"put one under trainers of policy.json, and join with it: `manx train join TRAINING --table FILE --trainer NAME`")
+			return nil, local.NoProgram()
 		}
 		return nil, nil
 	}
@@ -51,7 +50,7 @@ func (h *Hospital) program(r Recipe, name string) (*sandbox.Program, error) {
 	p, ok := policy.Trainers[name]
 	switch {
 	case r.Trainer == nil:
-		return nil, notice.New(notice.Denied, "the proposal has no place for programs of the hospitals' own", "take part without one: `manx train join TRAINING --table FILE`")
+		return nil, local.NoPlace()
 	case !ok:
 		return nil, notice.New(notice.NotFound, "the site's policy has no trainer of this name", "put it under trainers of policy.json; docs/training.md shows one")
 	case len(h.Launcher) == 0:

@@ -14,6 +14,7 @@ import (
 	"manx/privacy/notice"
 	"manx/storage/durable"
 	"manx/test/webtest"
+	"manx/web/owner/training/local"
 )
 
 // What does not fit a proposal is refused before the vote, with its place and a cure,
@@ -104,6 +105,8 @@ func TestPolicies(t *testing.T) {
 	open.Noise = ledger.Noise{}
 	export := b
 	export.Export = true
+	foreign := open
+	foreign.Model.Kind = local.Foreign
 	for what, c := range map[string]struct {
 		policy string
 		b      ledger.ProposeTraining
@@ -122,6 +125,12 @@ func TestPolicies(t *testing.T) {
 		"another kind":              {`{"trainings":[{"table":"a.csv","epsilon":2,"kinds":["mlp"]}]}`, b, "another kind"},
 		"fewer records":             {`{"trainings":[{"table":"a.csv","epsilon":2,"minimum":21}]}`, b, "lower minimum"},
 		"more rounds":               {`{"trainings":[{"table":"a.csv","epsilon":2,"rounds":1}]}`, b, "more rounds"},
+		"programs, and none named":  {`{"trainings":[{"table":"a.csv","unbounded":true}]}`, foreign, "names no trainer"},
+		"programs, and one named":   {`{"trainers":{"x":{"command":["/bin/x"]}},"trainings":[{"table":"a.csv","unbounded":true,"trainer":"x"}]}`, foreign, ""},
+		"a trainer of no command":   {`{"trainers":{"x":{"command":[]}},"trainings":[]}`, b, "has no command"},
+		"a trainer out of bounds":   {`{"trainers":{"x":{"command":["/bin/x"],"minutes":-1}},"trainings":[]}`, b, "bounds that cannot be"},
+		"a trainer elsewhere":       {`{"trainers":{"../x":{"command":["/bin/x"]}},"trainings":[]}`, b, "as its folder can be"},
+		"a trainer not there":       {`{"trainings":[{"table":"a.csv","epsilon":2,"trainer":"x"}]}`, b, "not under trainers"},
 		"a table somewhere else":    {`{"trainings":[{"table":"../a.csv","epsilon":2}]}`, b, "names no file"},
 		"an epsilon that is not":    {`{"trainings":[{"table":"a.csv","epsilon":-1}]}`, b, "epsilon outside"},
 		"a field that nobody knows": {`{"trainings":[{"table":"a.csv","epsilom":2}]}`, b, "not the JSON"},

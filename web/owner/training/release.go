@@ -147,9 +147,13 @@ func (h *Hospital) card(ctx context.Context, on owner.SignedTraining, r Recipe, 
 		cost = fmt.Sprintf("Differential privacy of every record, over all %d rounds and the tests together: epsilon %.3f at delta 1e-5, noise of %.3f times the most one record adds, drawn in parts by the hospitals, none of which knows it whole.",
 			on.Rounds, float64(price.Epsilon())/1e6, float64(on.Noise.Sigma)/1000)
 	}
-	how := fmt.Sprintf("over all hospitals together, on the %d%% of records that were held out of training, counted under masks by tenths of probability; of the version that round %d began with", r.HeldOut, last.Round)
+	sums := "under masks"
+	if len(r.Bounded) > 0 {
+		sums = "on shares"
+	}
+	how := fmt.Sprintf("over all hospitals together, on the %d%% of records that were held out of training, counted %s by tenths of probability; of the version that round %d began with", r.HeldOut, sums, last.Round)
 	if r.Private != nil {
-		how = fmt.Sprintf("over all hospitals together, on the %d%% of records that were held out of training, counted under masks by tenths of probability, with noise, which may put figures of few records well off; mean of the versions of the last %d rounds", r.HeldOut, over)
+		how = fmt.Sprintf("over all hospitals together, on the %d%% of records that were held out of training, counted %s by tenths of probability, with noise, which may put figures of few records well off; mean of the versions of the last %d rounds", r.HeldOut, sums, over)
 	}
 	c := ml.Card{
 		Format: 1, Name: o.Name, Version: o.Version, Vertical: string(ledger.Health), Hash: hash, Licence: "as its owner says", Price: o.Price.String(),

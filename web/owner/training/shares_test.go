@@ -183,7 +183,7 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 		}
 	}
 	s.same(t, on, r, 1e-5)
-	if !strings.Contains(s.sites[0].log.String(), "an update is beyond its bound") || !strings.Contains(s.sites[0].log.String(), "place=3") {
+	if !strings.Contains(s.sites[0].log.String(), "its update is beyond its bound") || !strings.Contains(s.sites[0].log.String(), "place=3") {
 		t.Error("the coordinator does not name the place of the poisoner")
 	}
 	signed, err := s.sites[1].Party.SignedTraining(t.Context(), id)

@@ -52,6 +52,7 @@ type sharing struct {
 	recipe Recipe
 	dir    string // of the coordinator's round
 	closed func(trio.Sum, [mpc.Parties][]byte) ([]measured, error)
+	named  func(place int, why string) // who is left out
 
 	mu      sync.Mutex // guards what follows
 	try     trio.Try
@@ -71,8 +72,8 @@ type sharing struct {
 	changed chan struct{}        // closed, and made anew, when anything of this changes
 }
 
-func newSharing(round trio.Round, recipe Recipe, dir string, closed func(trio.Sum, [mpc.Parties][]byte) ([]measured, error)) *sharing {
-	return &sharing{round: round, recipe: recipe, dir: dir, closed: closed, there: map[int]int{}, unfit: map[int]bool{}, heard: map[int]bool{}, changed: make(chan struct{})}
+func newSharing(round trio.Round, recipe Recipe, dir string, closed func(trio.Sum, [mpc.Parties][]byte) ([]measured, error), named func(int, string)) *sharing {
+	return &sharing{round: round, recipe: recipe, dir: dir, closed: closed, named: named, there: map[int]int{}, unfit: map[int]bool{}, heard: map[int]bool{}, changed: make(chan struct{})}
 }
 
 func (s *sharing) change() {
@@ -117,7 +118,10 @@ func (s *sharing) ask(ctx context.Context, place int, step byte, message []byte)
 			return nil, err
 		}
 		for _, p := range f.Bad {
-			s.unfit[p] = true
+			if p >= 0 && p < len(s.round.Sites) && !s.unfit[p] {
+				s.unfit[p] = true
+				s.named(p, fmt.Sprintf("what it dealt cannot be opened, says hospital %d, and it is left out", place+1))
+			}
 		}
 		if len(f.Bound) > 0 {
 			s.bound = f.Bound
@@ -128,6 +132,9 @@ func (s *sharing) ask(ctx context.Context, place int, step byte, message []byte)
 		s.failed = true
 		return nil, nil
 	case step == stepShare && s.what == toTell:
+		if err := s.round.Share(s.ready[party], message); err != nil {
+			return nil, err
+		}
 		s.shares[party] = message
 		return nil, nil
 	}
@@ -157,12 +164,14 @@ func (s *sharing) instruct(place, since int) (i instruction, ok bool) {
 	party := slices.Index(s.try.Trio[:], place)
 	switch {
 	case s.kept:
-		s.heard[place] = true
 		i.What = toEnd
 		for _, m := range s.told {
 			if m.Round > since && len(i.Measured) < mostMeasured {
 				i.Measured = append(i.Measured, m)
 			}
+		}
+		if len(i.Measured) == 0 { // it has kept all that it was told
+			s.heard[place] = true
 		}
 		return i, true
 	case s.what == toDeal:
@@ -270,10 +279,10 @@ func (s *sharing) tries(ctx context.Context, patience time.Duration) (sum trio.S
 		done := func() bool {
 			return s.failed || !slices.ContainsFunc(s.ready[:], func(b []byte) bool { return b == nil })
 		}
-		if ok, err = s.until(ctx, patience, done, func() bool { return false }); err != nil {
+		if err := s.computed(ctx, patience, done); err != nil {
 			return sum, err
 		}
-		if !ok || s.failed {
+		if s.failed || !done() {
 			continue
 		}
 		s.what = toTell
@@ -291,6 +300,17 @@ func (s *sharing) tries(ctx context.Context, patience time.Duration) (sum trio.S
 		}
 		return sum, err
 	}
+}
+
+// computed waits until the three have computed, or one of them has failed. They end
+// together: when one is ready the others are not waited for as long as for the first.
+func (s *sharing) computed(ctx context.Context, patience time.Duration, done func() bool) error {
+	some := func() bool { return done() || slices.ContainsFunc(s.ready[:], func(b []byte) bool { return b != nil }) }
+	if _, err := s.until(ctx, patience, some, func() bool { return false }); err != nil {
+		return err
+	}
+	_, err := s.until(ctx, 2*patience, done, func() bool { return true })
+	return err
 }
 
 // toldBy is how many of the three have told their share.

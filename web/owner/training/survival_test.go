@@ -172,6 +172,7 @@ func TestFourHospitalsFitSurvival(t *testing.T) {
 	}
 	on := fit(s.proposal(r, 30), func(i int) int { return known[i] }, pooled(t, r.Schema, first...))
 	rounds := on.Round
+	t.Logf("settled in %d rounds", rounds)
 
 	b := s.proposal(r, 30)
 	b.From, b.Start = ledger.TrainedFrom{Training: on.ID, Round: on.Versions[len(on.Versions)-1].Round}, on.Last()

@@ -40,7 +40,7 @@ export function Rooms({ status, leave }: { status: Status; leave: () => void }) 
         </div>
         <nav className="nav" aria-label={t("app.menu")}>
           {rooms.map(({ path, word }) => word && (
-            <To key={path} to={"/" + path} aria-current={room.path === path ? "page" : undefined} onClick={close}>{t(word)}</To>
+            <To key={path} to={"/" + path} aria-current={(room.under ?? room.path) === path ? "page" : undefined} onClick={close}>{t(word)}</To>
           ))}
         </nav>
         <Text size="xs" className="faint" mt="auto">{t("app.research")}</Text>

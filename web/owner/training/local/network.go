@@ -162,7 +162,7 @@ func (n Network) bind(s Site) (federated.Model, error) {
 		return n.Network.Bind(s.Train.Examples(), n.Algorithm)
 	}
 	if n.Outside == nil {
-		return nil, noPrograms()
+		return nil, NoPlace()
 	}
 	return n.Outside.bind(s, n.Algorithm, n.MostRows)
 }

@@ -84,8 +84,16 @@ func (w within) Local(ctx context.Context, r federated.Round) (federated.Update,
 	return u, nil
 }
 
-func noPrograms() error {
+// NoPlace is the notice that a site's program has no place in a proposal, and NoProgram
+// that a site has none where one is needed.
+func NoPlace() error {
 	return notice.New(notice.Denied, "the proposal has no place for programs of the hospitals' own", "take part without one: `manx train join TRAINING --table FILE`")
+}
+
+// NoProgram is described at NoPlace.
+func NoProgram() error {
+	return notice.New(notice.Denied, "the steps of this training are made by a program of each hospital's own, and this site names none",
+		"put one under trainers of policy.json, and join with it: `manx train join TRAINING --table FILE --trainer NAME`; docs/training.md shows both")
 }
 
 // Own is a model that only the hospitals' programs know: so many parameters, and what
@@ -133,8 +141,8 @@ func (o Own) Most() int { return o.MostRows }
 
 // Vector implements Kind.
 func (o Own) Vector(ctx context.Context, r Round, s Site) (v, own []float64, err error) {
-	if err := o.has(s); err != nil {
-		return nil, nil, err
+	if s.Program == nil {
+		return nil, nil, NoProgram()
 	}
 	m, err := o.bind(s, o.Algorithm, o.MostRows)
 	if err != nil {
@@ -148,14 +156,6 @@ func (o Own) Vector(ctx context.Context, r Round, s Site) (v, own []float64, err
 	return v, nil, err
 }
 
-func (o Own) has(s Site) error {
-	if s.Program == nil {
-		return notice.New(notice.Invalid, "the steps of this training are made by a program of each hospital's own, and this site names none",
-			"name one in policy.json, and join with it: `manx train join TRAINING --table FILE --trainer NAME`; docs/training.md shows both")
-	}
-	return nil
-}
-
 // Next implements Kind.
 func (o Own) Next(r Round, from federated.State, sum []float64) (federated.State, error) {
 	return o.Algorithm.Next(from, sum, r.Sites)
@@ -163,8 +163,11 @@ func (o Own) Next(r Round, from federated.State, sum []float64) (federated.State
 
 // Outcomes implements Kind: the program scores the held-out examples.
 func (o Own) Outcomes(ctx context.Context, r Round, s Site) (all []Outcome, err error) {
-	if err := o.has(s); err != nil || len(s.Test.X) == 0 {
-		return nil, err
+	if s.Program == nil {
+		return nil, NoProgram()
+	}
+	if len(s.Test.X) == 0 {
+		return nil, nil
 	}
 	scores, err := o.trainer(s, o.Algorithm, o.MostRows).Scores(ctx, r.Number, r.State.Params, s.Test.Examples())
 	if err != nil {

@@ -2,7 +2,9 @@ package local
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 
 	"manx/ledger"
@@ -35,7 +37,13 @@ type Place struct {
 	Table   string // the file
 	Studies string // the folder of studies and pictures
 	Kept    *Kept  // prepared pictures; nil keeps none
+
+	// Labels are codes by record, which stand in the place of what the table says.
+	Labels map[ledger.RecordID]string
 }
+
+// RecordColumn is the column of a site's table that tells which record a row is.
+const RecordColumn = "record"
 
 // Rows returns how many rows of a site's table there are examples of.
 func Rows(t federated.Table) int {
@@ -46,12 +54,17 @@ func Rows(t federated.Table) int {
 	return len(seen)
 }
 
-func (p Place) open() (*os.File, error) {
+// open opens the table, whose column of the label says what Labels do. Of survival
+// there is no label alone: label is "" then.
+func (p Place) open(label string) (io.ReadCloser, error) {
 	f, err := os.Open(p.Table)
 	if err != nil {
 		return nil, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
 	}
-	return f, nil
+	if len(p.Labels) == 0 || label == "" {
+		return f, nil
+	}
+	return &relabelled{Closer: f, in: csv.NewReader(io.LimitReader(f, mostTable)), label: label, labels: p.Labels}, nil
 }
 
 // A Table is a source whose rows are measurements.
@@ -93,7 +106,11 @@ func labelTold(l federated.Label) ledger.TrainingColumn {
 
 // Read implements Source.
 func (t Table) Read(_ context.Context, at Place, keep func(func(string) string) bool) (federated.Table, error) {
-	f, err := at.open()
+	label := t.Label.Name
+	if t.Label.Time != nil {
+		label = ""
+	}
+	f, err := at.open(label)
 	if err != nil {
 		return federated.Table{}, err
 	}

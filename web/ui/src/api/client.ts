@@ -255,6 +255,28 @@ export type Watched = {
     reasons?: string[];
   };
 };
+export type LogPage = {
+  items: Logged[];
+  next?: Height;
+};
+export type Logged = {
+  height: Height;
+  name: string;
+  key: string;
+  body?: Base64;
+  cause: CommandID;
+  last?: boolean;
+  /** Its place among those of its height. */
+  n: number;
+  at?: Time;
+};
+export type EventEvidence = {
+  format: "manx-event/1";
+  genesis: Genesis;
+  event: Event;
+  command: Command;
+  chain?: Command[];
+};
 export type Given = {
   amount: Amount;
 };
@@ -410,6 +432,16 @@ export class Client {
   /** How each asker called a model of the caller's in the last 90 days. GET /v1/watch */
   watch(p: { model?: string; skip?: number; limit?: number; ifNoneMatch?: string } = {}): Promise<Answer<Watched[]>> {
     return this.call({ method: "GET", path: `/v1/watch`, open: false, query: { model: p.model, skip: p.skip, limit: p.limit }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<Watched[]>>;
+  }
+
+  /** The events of a side, for its auditor, newest first. GET /v1/log */
+  log(p: { before?: Height; limit?: number; name?: string; about?: string; ifNoneMatch?: string } = {}): Promise<Answer<LogPage>> {
+    return this.call({ method: "GET", path: `/v1/log`, open: false, query: { before: p.before, limit: p.limit, name: p.name, about: p.about }, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<LogPage>>;
+  }
+
+  /** An event with what was signed, to be verified offline. GET /v1/log/{height}/{n} */
+  logged(height: Height, n: number, p: { ifNoneMatch?: string } = {}): Promise<Answer<EventEvidence>> {
+    return this.call({ method: "GET", path: `/v1/log/${segment(height)}/${segment(n)}`, open: false, headers: { "If-None-Match": p.ifNoneMatch }, as: "json" }) as Promise<Answer<EventEvidence>>;
   }
 
   /** Store a blob of at most 1 MiB. PUT /v1/nodes/{node}/blobs/{cid} */

@@ -6,7 +6,7 @@ import { To } from "../parts/way";
 import { useWords } from "../words/words";
 import { save } from "../parts/save";
 
-const groups: Record<string, string[]> = { permissions: ["granted", "revoked", "ended"], models: ["asked", "settled", "refunded"], storage: ["stored"] };
+const groups: Record<string, string[]> = { permissions: ["granted", "revoked", "ended"], models: ["asked", "settled", "refunded", "trained", "counted"], storage: ["stored"] };
 
 export default function Activity() {
   const { t, known } = useWords();
@@ -15,7 +15,7 @@ export default function Activity() {
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
   const shown = data.filter((e) => only === "all" || groups[only].includes(e.what));
   const text = (e: Event) => known("activity." + e.what, {
-    name: e.name || e.party || "", record: `${known("kind." + e.kind)} …${(e.record ?? "").slice(-6)}`, purpose: known("purpose." + e.purpose), model: e.model ?? "", fee: e.fee, version: e.version ?? 1, n: e.version ?? 1,
+    name: e.name || e.party || "", record: `${known("kind." + e.kind)} …${(e.record ?? "").slice(-6)}`, purpose: known("purpose." + e.purpose), model: e.model ?? "", fee: e.fee, version: e.version ?? 1, n: e.version ?? 1, title: e.title ?? "", epsilon: (e.epsilon ?? 0).toFixed(2),
   }) || e.what;
   return (
     <Page title={t("activity.title")} aside={<Button variant="default" size="xs" disabled={data.length === 0} onClick={() => save("manx-activity.json", JSON.stringify(data, null, 1))}>{t("activity.export")}</Button>}>

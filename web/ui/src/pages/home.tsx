@@ -64,7 +64,7 @@ function Row({ record, changed }: { record: Rec; changed: () => void }) {
   const [sure, setSure] = useState(false);
   const [made, setMade] = useState<Derived>();
   const latest = record.versions[record.versions.length - 1];
-  const picture = record.kind !== "health/chart";
+  const picture = record.kind.startsWith("health/study");
   const derive = async () => {
     const d = await work.run<Derived>("deidentify", { record: record.id, options: {} });
     if (d) { setMade(d); changed(); }

@@ -8,13 +8,14 @@ import { useWords } from "../words/words";
 export default function Keys() {
   const { t } = useWords();
   const status = useCall<Status>("status");
+  const side = status.data?.side;
   return (
     <Page title={t("keys.title")}>
       <Card title={t("keys.device")}>
         <Text className="faint" mb="md">{t("keys.device.text")}</Text>
-        <Text fw={600} size="sm">{t("keys.party")}</Text>
+        <Text fw={600} size="sm">{t(side === "health" ? "keys.party" : side === "credit" ? "keys.party.credit" : "keys.party.common")}</Text>
         <Group gap={8}><Text className="id" data-party>{status.data?.party}</Text>{status.data?.party && <Copy text={status.data.party} />}</Group>
-        <Text size="sm" className="faint">{t("keys.party.text")}</Text>
+        <Text size="sm" className="faint">{t(status.data?.name ? "keys.party.named" : "keys.party.text")}</Text>
       </Card>
       <Kit />
       <Drill />

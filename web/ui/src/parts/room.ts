@@ -5,6 +5,7 @@ import type { Word } from "../words/words";
 export interface Room {
   path: string; // the first part of the address; "" is the first page
   word?: Word; // in the menu; absent for rooms that others lead to
+  under?: string; // the path of the one in the menu that leads to it
   own?: boolean; // only where the keys are in this browser
   local?: boolean; // only on a machine's own page
   page: LazyExoticComponent<ComponentType<{ id: string }>>; // id is the address's second part

@@ -9,7 +9,7 @@ export interface Overview {
   names: Record<string, string>; models: Record<string, string>; opened: string[];
 }
 export interface Event {
-  at: number; what: string; record?: string; kind?: string; version?: number; party?: string; name?: string; purpose?: string; until?: number; job?: string; model?: string; fee: string;
+  at: number; what: string; record?: string; kind?: string; version?: number; party?: string; name?: string; purpose?: string; until?: number; job?: string; model?: string; fee: string; epsilon?: number; title?: string;
 }
 export interface Left { path: string; reason: string }
 export interface Found { name: string; born: string; date: string; description: string; modalities: string[] | null; series: number; instances: number; bytes: number }
@@ -26,6 +26,7 @@ export interface Quote { name: string; price: string; read: string; bytes_up: nu
 export interface Finding {
   job: string; record: string; model: string; model_version: string; read: string; fee: string; at: number; receipt: unknown;
   finding: { level: "suspicious" | "unclear" | "not-suspicious" | "estimate"; score: number; confidence: number; en: string; zh: string };
+  curve?: { unit: string; points: { time: number; survival: number; low: number; high: number }[] };
   pictures: { name: string; png: string }[]; moved?: { title: string; title_zh: string; value: string; share: number }[]; without?: string;
 }
 export interface Slice { number: number; rows: number; columns: number; hounsfield: boolean }

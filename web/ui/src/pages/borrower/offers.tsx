@@ -18,7 +18,7 @@ export default function Offers() {
     <Page title={t("nav.offers")} text={t("borrower.offers.text")}>
       {offers.length === 0 && <Card><Text className="faint">{t("borrower.offers.none")}</Text></Card>}
       {offers.map((c) => (
-        <Card key={c.id} title={t("borrower.offer", { who: c.opener || "…" + c.id.slice(-6), what: c.title })}>
+        <Card key={c.id} title={t("borrower.offer", { who: c.opener || "…" + c.id.slice(-6), what: pick(language, c.title) })}>
           <Costs of={mine(c)} players={c.players} />
           <Text size="sm" mt="md">{c.players.map((p, i) => <span key={p.role}>{i > 0 && " · "}{pick(language, p.told)}: <Who of={p} /></span>)}</Text>
           <Text size="sm" className="faint" mb="md">{t("borrower.offer.until")} <Time at={c.until ?? c.last} /></Text>

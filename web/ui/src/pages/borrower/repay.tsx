@@ -6,11 +6,11 @@ import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
 import type { Problem } from "../../worker/protocol";
 import { Calendar, type Due, dues } from "../contract/calendar";
-import type { Contract, Listed } from "../contract/shapes";
+import { type Contract, type Listed, pick } from "../contract/shapes";
 
 // Repay is the calendar of all that the borrower has to pay, over all contracts.
 export default function Repay() {
-  const { t } = useWords();
+  const { t, language } = useWords();
   const { data, problem, reload } = useCall<Listed[]>("contracts");
   const [all, setAll] = useState<Contract[]>();
   const [failed, setFailed] = useState<Problem>();
@@ -21,7 +21,7 @@ export default function Repay() {
   }, [data]);
   const trouble = problem ?? failed;
   if (!all) return trouble ? <Trouble problem={trouble} again={reload} /> : <Loading />;
-  const due: Due[] = all.flatMap((c) => dues(c.course.filter((m) => m.mine), all.length > 1 ? c.title : undefined)).sort((a, b) => a.at - b.at);
+  const due: Due[] = all.flatMap((c) => dues(c.course.filter((m) => m.mine), all.length > 1 ? pick(language, c.title) : undefined)).sort((a, b) => a.at - b.at);
   const next = due.find((d) => d.state === "now" || d.state === "late");
   return (
     <Page title={t("nav.repay")} text={t("borrower.repay.text")}>
@@ -29,7 +29,7 @@ export default function Repay() {
         <>
           {next && <Card><Text size="sm" className="faint">{t(next.state === "late" ? "borrower.repay.late" : "borrower.repay.next")}</Text><div className="level">{t("word.man", { n: next.amount })}</div><Text>{t("contract.until")} <Time at={next.at} /></Text></Card>}
           <Card title={t("contract.calendar")}><Calendar of={due} /></Card>
-          <Card title={t("nav.contracts")}>{all.map((c) => <div className="row" key={c.id}><div><Text fw={600}>{c.title}</Text><Text size="sm" className="faint">{t("contract.left", { n: c.left })}</Text></div><Button size="xs" variant="default" onClick={() => go("/contract/" + c.id)}>{t("contract.look")}</Button></div>)}</Card>
+          <Card title={t("nav.contracts")}>{all.map((c) => <div className="row" key={c.id}><div><Text fw={600}>{pick(language, c.title)}</Text><Text size="sm" className="faint">{t("contract.left", { n: c.left })}</Text></div><Button size="xs" variant="default" onClick={() => go("/contract/" + c.id)}>{t("contract.look")}</Button></div>)}</Card>
         </>
       )}
     </Page>

@@ -12,7 +12,7 @@ export default function Score() {
   return (
     <Page title={t("borrower.score")} text={t("borrower.score.text")}>
       <Card>
-        <Scale score={o.score} low={o.low} high={o.high} gains={o.steps.map((s) => s.gain)} />
+        <Scale score={o.score} low={o.low} high={o.high} gain={Math.max(0, ...o.steps.map((s) => s.gain))} />
         <Facts of={[
           [t("borrower.range"), t("borrower.range.of", { low: o.low, high: o.high })], [t("borrower.date"), o.date], [t("borrower.source"), o.furnisher_name], [t("borrower.model"), `${o.model} ${o.model_version}`],
         ]} />

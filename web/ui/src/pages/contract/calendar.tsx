@@ -7,6 +7,7 @@ export interface Due { at: number; amount: string; state: Mark["state"]; paid?: 
 
 export const dues = (course: Mark[], of?: string): Due[] => course.filter((m) => m.amount).map((m) => ({ at: m.until, amount: m.amount!, state: m.state, paid: m.paid, of }));
 
+const odd = (n: number) => (n % 2 === 1 ? "odd" : ""); // left out where there is little room
 const wide = 720, tall = 200, foot = 34, head = 26;
 
 export function Calendar({ of }: { of: Due[] }) {
@@ -25,8 +26,8 @@ export function Calendar({ of }: { of: Due[] }) {
             <g key={i}>
               <rect x={x} y={y} width={bar} height={h} rx={Math.min(6, bar / 3)} className={"due " + d.state} />
               {d.state === "done" && bar > 16 && <path d={`M${x + bar / 2 - 6} ${y + h / 2}l4 5 8-9`} className="tick" />}
-              {i % thin === 0 && <text x={x + bar / 2} y={y - 8} className="amount">{d.amount}</text>}
-              {i % thin === 0 && <text x={x + bar / 2} y={tall - 12} className="month">{month(d.at)}</text>}
+              {i % thin === 0 && <text x={x + bar / 2} y={y - 8} className={"amount " + odd(i / thin)}>{d.amount}</text>}
+              {i % thin === 0 && <text x={x + bar / 2} y={tall - 12} className={"month " + odd(i / thin)}>{month(d.at)}</text>}
             </g>
           );
         })}

@@ -27,7 +27,7 @@ export function Row({ of: c }: { of: Listed }) {
   return (
     <div className="row">
       <div>
-        <Group gap={8}><Text fw={600}>{c.title}</Text><Stage of={c} /></Group>
+        <Group gap={8}><Text fw={600}>{pick(language, c.title)}</Text><Stage of={c} /></Group>
         <Text size="sm">{c.players.map((p, i) => <span key={p.role}>{i > 0 && " · "}{pick(language, p.told)}: <Who of={p} /></span>)}</Text>
         <Text size="sm" className="faint">{c.over ? <Time at={c.opened} /> : <>{t("contract.until")} <Time at={c.until ?? c.last} /></>}
           {!c.over && c.left !== "0" && <> · {t("contract.left", { n: c.left })}</>}{!c.over && c.comes !== "0" && <> · {t("contract.comes", { n: c.comes })}</>}</Text>

@@ -27,7 +27,7 @@ export function Spoken({ text }: { text: Both }) {
       {order.map((l) => (
         <section key={l} lang={l === 1 ? "zh-Hans" : "en"} aria-label={t(l === 1 ? "contract.in.zh" : "contract.in.en")}>
           <Text size="sm" fw={600} mb={4} lang={language === "zh" ? "zh-Hans" : "en"}>{t(l === 1 ? "contract.in.zh" : "contract.in.en")}</Text>
-          <div className="terms">{text[l]}</div>
+          <div className="terms long" tabIndex={0} role="group" aria-label={t(l === 1 ? "contract.in.zh" : "contract.in.en")}>{text[l]}</div>
         </section>
       ))}
     </div>

@@ -1,5 +1,5 @@
 import { Alert, Badge, Button, Group, Stack, Text } from "@mantine/core";
-import { useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { save } from "../../parts/save";
 import { useWords } from "../../words/words";
@@ -21,8 +21,9 @@ export default function ContractPage({ id }: { id: string }) {
   const due = dues(c.course.filter((m) => !mine || m.mine));
   const lines = pick(language, c.means.text).split("\n\n");
   return (
-    <Page title={c.title} text={t("contract.page.text")} aside={<Stage of={c} />}>
+    <Page title={pick(language, c.title)} text={t("contract.page.text")} aside={<Stage of={c} />}>
       {stepped && <Alert color="teal" variant="light" role="status">{t("contract.stepped")}</Alert>}
+      {!c.over && <Card title={t("contract.next")}><Text className="faint" size="sm" mb="xs">{t("contract.next.text", { n: c.at + 1 })}</Text><Acts key={c.at} contract={c} changed={setStepped} /></Card>}
       <div className="beside">
         <Card title={t("contract.plain")}>
           <Players of={c.players} />
@@ -31,11 +32,10 @@ export default function ContractPage({ id }: { id: string }) {
         </Card>
         <Card title={t("contract.course")}>
           <Text size="sm" className="faint" mb="md">{t("contract.course.text")}</Text>
-          <ol className="timeline">{c.course.map((m, i) => <Step key={i} of={m} />)}
-            <li data-state={c.over && !c.off ? "done" : c.over ? "missed" : "later"}><Text fw={600}>{c.over ? t("contract.over", { how: pick(language, c.outcome) }) : t("contract.over.by")}</Text>{!c.over && <Text size="sm" className="faint"><Time at={c.last} /></Text>}</li></ol>
+          <Long label={t("contract.course")}><ol className="timeline">{c.course.map((m, i) => <Step key={i} of={m} />)}
+            <li data-state={c.over && !c.off ? "done" : c.over ? "missed" : "later"}><Text fw={600}>{c.over ? t("contract.over", { how: pick(language, c.outcome) }) : t("contract.over.by")}</Text>{!c.over && <Text size="sm" className="faint"><Time at={c.last} /></Text>}</li></ol></Long>
         </Card>
       </div>
-      {!c.over && <Card title={t("contract.next")}><Text className="faint" size="sm" mb="xs">{t("contract.next.text", { n: c.at + 1 })}</Text><Acts key={c.at} contract={c} changed={setStepped} /></Card>}
       {due.length > 1 && <Card title={t("contract.calendar")}><Calendar of={due} /></Card>}
       {c.cost.some((x) => (x.times ?? 0) > 0) && <Card title={t("contract.cost")}><Costs of={c.cost} players={c.players} /></Card>}
       <Card title={t("contract.receipts")}>
@@ -43,11 +43,11 @@ export default function ContractPage({ id }: { id: string }) {
           <div className="scroll" tabIndex={0} role="group" aria-label={t("contract.receipts")}>
             <table className="changes">
               <thead><tr><th>{t("contract.when")}</th><th>{t("contract.amount")}</th><th>{t("contract.command")}</th></tr></thead>
-              <tbody>{c.payments.map((p, i) => <tr key={i}><td><Time at={p.at} /></td><td>{p.in ? "+" : "−"}{t("word.man", { n: p.amount })}</td><td className="id">{p.cause.slice(0, 16)}…</td></tr>)}</tbody>
+              <tbody>{c.payments.map((p, i) => <tr key={i}><td><Time at={p.at} /></td><td>{p.in ? "+" : "−"}{t("word.man", { n: p.amount })}</td><td className="id">{p.cause.slice(0, 12)}…</td></tr>)}</tbody>
             </table>
           </div>
         )}
-        <Group mt="md"><Button size="xs" variant="default" onClick={() => save(c.id + ".json", JSON.stringify({ contract: c.id, title: c.title, hash: c.means.hash, terms: c.terms, players: c.players, payments: c.payments }, null, 1))}>{t("contract.save")}</Button></Group>
+        <Group mt="md"><Button size="xs" variant="default" onClick={() => save(c.id + ".json", JSON.stringify({ contract: c.id, title: c.title[0], hash: c.means.hash, terms: c.terms, players: c.players, payments: c.payments }, null, 1))}>{t("contract.save")}</Button></Group>
       </Card>
       {c.shown && c.shown.length > 0 && <Card title={t("contract.shown")}>{c.shown.map((s) => <Text key={s.digest} size="sm">{t("contract.clause", { n: s.clause + 1 })} <span className="id">{s.digest}</span></Text>)}</Card>}
       <Card title={t("contract.drawing")}>{drawn ? <Drawing of={c.means.drawing} /> : <Button variant="default" size="xs" onClick={() => setDrawn(true)}>{t("contract.drawing.show")}</Button>}</Card>
@@ -69,11 +69,21 @@ export function Stage({ of: c }: { of: { over: boolean; off: boolean; turn: bool
   return <Badge color={color} variant="light" size="lg" tt="none">{word}</Badge>;
 }
 
+// Long scrolls what is long by itself, to where the contract stands.
+function Long({ label, children }: { label: string; children: ReactNode }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const here = box.current?.querySelector<HTMLElement>(".here, [data-state=now], [data-state=late]");
+    if (box.current && here) box.current.scrollTop = here.offsetTop - 60;
+  });
+  return <div ref={box} className="long" tabIndex={0} role="group" aria-label={label}>{children}</div>;
+}
+
 // Clauses are the numbered paragraphs; the one that waits is marked.
 function Clauses({ text, at }: { text: string; at: number }) {
   const { t } = useWords();
   const parts = text.split(/\n(?=\d+\. )/);
-  return <div className="terms">{parts.map((p, i) => <p key={i} className={i === at ? "here" : undefined} aria-current={i === at ? "step" : undefined}>{i === at && <b>{t("contract.here")} </b>}{p}</p>)}</div>;
+  return <Long label={t("contract.plain")}><div className="terms">{parts.map((p, i) => <p key={i} className={i === at ? "here" : undefined} aria-current={i === at ? "step" : undefined}>{i === at && <b>{t("contract.here")} </b>}{p}</p>)}</div></Long>;
 }
 
 function Step({ of: m }: { of: Mark }) {

@@ -6,6 +6,6 @@ export const rooms: Room[] = [
   { path: "held", word: "nav.held", page: lazy(() => import("./held")), local: true },
   { path: "people", word: "nav.people", page: lazy(() => import("./people")), local: true },
   { path: "trainings", word: "nav.trainings", page: lazy(() => import("./trainings")) },
-  { path: "training", page: lazy(() => import("./training")) },
+  { path: "training", under: "trainings", page: lazy(() => import("./training")) },
   { path: "keys", word: "nav.keys", page: lazy(() => import("../keys")), own: true },
 ];

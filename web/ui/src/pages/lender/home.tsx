@@ -83,10 +83,11 @@ function Ask({ done }: { done: () => void }) {
             <Stack gap="sm" mt="sm">
               {ways.map((w) => (
                 <Radio key={w.by} value={w.by} disabled={!!w.missing} label={`${known("lender.way." + w.by)} · ${t("word.man", { n: w.fee })}`}
-                  description={<>{known("lender.way.text." + w.by)}{w.missing && <> {t("lender.way.missing")} <span lang="en">{w.missing}</span></>}</>} />
+                  description={<>{known("lender.way.text." + w.by)}{w.missing && <> <b>{t("lender.way.missing")}</b></>}</>} />
               ))}
             </Stack>
           </Radio.Group>
+          {ways.some((w) => w.missing) && <details><summary>{t("word.details")}</summary>{ways.filter((w) => w.missing).map((w) => <Text key={w.by} size="sm" lang="en">{w.by}: {w.missing}</Text>)}</details>}
           <Text size="sm" className="faint">{t("lender.ask.text")}</Text>
           <Group><Button loading={work.busy} disabled={!by} onClick={() => void ask()}>{t("lender.ask.do")}</Button><Button variant="subtle" onClick={() => setWays(undefined)}>{t("word.cancel")}</Button></Group>
         </Stack>

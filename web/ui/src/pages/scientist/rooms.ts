@@ -6,5 +6,5 @@ export const rooms: Room[] = [
   { path: "publish", word: "nav.publish", page: lazy(() => import("./publish")) },
   { path: "earnings", word: "nav.earnings", page: lazy(() => import("./earnings")) },
   { path: "keys", word: "nav.keys", page: lazy(() => import("../keys")) },
-  { path: "model", page: lazy(() => import("./model")) },
+  { path: "model", under: "", page: lazy(() => import("./model")) },
 ];
