@@ -2,70 +2,11 @@
 // what the browser saw. Go starts it (path_test.go) with one JSON argument.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-<<<<<<< HEAD
 import { faulty } from "./faults.mjs";
-
-const job = JSON.parse(process.argv[2]);
-const load = createRequire(join(job.ui, "package.json"));
-const { chromium } = load("playwright-core");
-const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
-const tables = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
-const w = (key, values) => tables[job.language][key].replace(/\{(\w+)\}/g, (_, name) => values?.[name] ?? "");
-const wait = { timeout: 240_000 };
-
-const browser = await chromium.launchPersistentContext(job.profile, {
-  executablePath: job.chromium, headless: true, viewport: { width: job.width, height: job.height }, locale: job.language === "zh" ? "zh-CN" : "en-GB",
-  colorScheme: job.dark ? "dark" : "light", acceptDownloads: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const page = browser.pages()[0] ?? (await browser.newPage());
-page.setDefaultTimeout(60_000);
-const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {}, memory: 0 };
-const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
-writeFileSync(watched, "");
-// A request that the test itself cuts off is told by the browser, not by the page.
-browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED") && !m.text().includes("status of 503")) seen.console.push(m.text()); });
-page.on("pageerror", (e) => seen.console.push(String(e)));
-const origins = new Set();
-browser.on("request", (q) => {
-  seen.requests++;
-  const url = new URL(q.url());
-  if (url.protocol.startsWith("http")) origins.add(url.origin);
-  const body = q.postDataBuffer() ?? Buffer.alloc(0);
-  seen.sent += body.length;
-  writeFileSync(watched, Buffer.concat([Buffer.from(`${q.method()} ${q.url()} ${JSON.stringify(q.headers())}\n`), body, Buffer.from("\n")]), { flag: "a" });
-});
-
-let at = performance.now();
-const step = (name) => { seen.steps[name] = Math.round(performance.now() - at) / 1000; at = performance.now(); };
-async function shot(name) {
-  await page.waitForTimeout(250);
-  await page.screenshot({ path: join(job.out, `${name}-${job.label}.png`), fullPage: true });
-}
-// The page's policy lets no foreign script in, so axe comes through the debugger.
-async function check(name) {
-  await shot(name);
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const r = await window.axe.run(document, { resultTypes: ["violations"] });
-    return r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
-  });
-  for (const f of found) seen.axe.push(`${name}: ${f}`);
-}
-const button = (key, values) => page.getByRole("button", { name: w(key, values), exact: true });
-async function room(key) {
-  const menu = page.getByRole("button", { name: w("app.menu"), exact: true });
-  if (await menu.isVisible()) await menu.click();
-  await page.getByRole("link", { name: w(key), exact: true }).click();
-  await page.getByRole("heading", { level: 1, name: w(key), exact: true }).waitFor();
-  await page.waitForTimeout(300);
-}
-=======
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const { browser, page, seen, w, wait, step, check, button, room, go } = await begin(job);
->>>>>>> 9eee08e768c58377397bbda0d4288f34d23a547f
 
 async function signUp(address = job.address) {
   await page.goto(address);
@@ -227,21 +168,5 @@ async function twoTabs() {
   step("two tabs");
 }
 
-<<<<<<< HEAD
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step, signUp }) };
-try {
-  for (const name of job.steps) await steps[name]();
-  seen.ok = true;
-} catch (e) {
-  seen.failed = String(e);
-  await page.screenshot({ path: join(job.out, `failed-${job.label}.png`), fullPage: true }).catch(() => {});
-} finally {
-  seen.origins = [...origins];
-  seen.wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth).catch(() => 0);
-  console.log(JSON.stringify(seen));
-  await browser.close();
-}
-=======
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload };
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, button, room, wait, step, signUp }) };
 await go(steps);
->>>>>>> 9eee08e768c58377397bbda0d4288f34d23a547f

@@ -25,7 +25,7 @@ export async function begin(job) {
   const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
   writeFileSync(watched, "");
   // A request that the test itself cuts off is told by the browser, not by the page.
-  browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED")) seen.console.push(m.text()); });
+  browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !m.text().includes("ERR_INTERNET_DISCONNECTED") && !m.text().includes("status of 503")) seen.console.push(m.text()); });
   page.on("pageerror", (e) => seen.console.push(String(e)));
   const origins = new Set();
   browser.on("request", (q) => {
