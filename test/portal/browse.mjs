@@ -6,7 +6,7 @@ import { faulty } from "./faults.mjs";
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { browser, page, seen, tables, w, wait, step, check, button, room, go } = await begin(job);
+const { browser, page, seen, w, wait, step, check, button, room, go } = await begin(job);
 
 async function signUp(address = job.address) {
   await page.goto(address);
@@ -168,5 +168,5 @@ async function twoTabs() {
   step("two tabs");
 }
 
-const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, words: tables, button, room, wait, step, signUp }) };
+const steps = { interrupted, twoTabs, signUp, wrongPatient, upload, look, ask, consent, keys, reload, ...faulty({ page, browser, job, seen, w, button, room, wait, step, signUp }) };
 await go(steps);

@@ -1,8 +1,11 @@
 // What people choose or meet by mistake: each ends in words that say what to do, in both
 // languages, and nothing is lost.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-export function faulty({ page, browser, job, seen, w, words, button, room, wait, step, signUp }) {
+export function faulty({ page, browser, job, seen, w, button, room, wait, step, signUp }) {
+  const words = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
+
   // inBoth looks for words in the language of the walk, then in the other.
   async function inBoth(name, ...keys) {
     const shown = async (table) => {
@@ -58,6 +61,7 @@ export function faulty({ page, browser, job, seen, w, words, button, room, wait,
     await button("upload.store").click();
     await inBoth("503", "problem.unavailable", "hint.unavailable");
     await browser.unroute("**/blobs/*");
+    seen.first = sent.size;
     await button("word.again").click();
     await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
     seen.twice = [...sent.values()].filter((n) => n > 1).length;

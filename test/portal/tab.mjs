@@ -11,8 +11,7 @@ export async function begin(job) {
   const load = createRequire(join(job.ui, "package.json"));
   const { chromium } = load("playwright-core");
   const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
-  const tables = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
-  const words = tables[job.language];
+  const words = JSON.parse(readFileSync(join(job.ui, "src", "words", job.language + ".json"), "utf8"));
   const w = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values?.[name] ?? "");
 
   const browser = await chromium.launchPersistentContext(job.profile, {
@@ -80,5 +79,5 @@ export async function begin(job) {
       await browser.close();
     }
   }
-  return { browser, page, seen, tables, words, w, wait, step, shot, check, button, room, go };
+  return { browser, page, seen, words, w, wait, step, shot, check, button, room, go };
 }
