@@ -149,7 +149,7 @@ func writeCSV(w io.Writer, s owner.Statement, of span) error {
 	rows := [][]string{{"time", "height", "direction", "amount", "balance", "for", "of", "as", "command", "coin"},
 		{stamp(of.from), "", "OPBD", "", s.Opening.String(), "", "", "", "", ""}}
 	for _, l := range s.Lines {
-		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), l.As, fmt.Sprint(l.Cause), string(l.Coin)})
+		rows = append(rows, []string{stamp(l.Time), strconv.FormatUint(uint64(l.Height), 10), direction(l.In), l.Amount.String(), l.Balance.String(), l.What, about(l.Of), l.As, hex.EncodeToString(l.Cause[:]), string(l.Coin)})
 	}
 	return out.WriteAll(append(rows, []string{stamp(of.end()), "", "CLBD", "", s.Closing.String(), "", "", "", "", ""}))
 }

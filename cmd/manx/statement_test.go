@@ -218,4 +218,8 @@ func TestStatementsAsTables(t *testing.T) {
 	if err != nil || len(rows) != 23 || rows[1][2] != "OPBD" || rows[1][4] != s.Opening.String() || rows[22][2] != "CLBD" || rows[22][4] != s.Closing.String() || rows[21][4] != s.Closing.String() {
 		t.Errorf("%v, %v", rows, err)
 	}
+	var id ledger.CommandID
+	if err := id.UnmarshalText([]byte(rows[2][8])); err != nil || id != s.Lines[0].Cause {
+		t.Errorf("a line's command is %q: %v", rows[2][8], err)
+	}
 }
