@@ -47,7 +47,7 @@ export default function Search() {
             <div className="scroll" tabIndex={0}><table className="changes">
               <thead><tr><th scope="col">{t("audit.place")}</th><th scope="col">{t("audit.event")}</th><th scope="col">{t("audit.of")}</th><th scope="col">{t("work.when")}</th></tr></thead>
               <tbody>{data.events.map((e) => (
-                <tr key={`${e.height}.${e.n}`}><td><To to={`/event/${e.height}.${e.n}`}>{e.height}.{e.n}</To></td><td><b>{known("event." + e.name.split(".")[0])}</b> <span className="faint" lang="en">{e.name.split(".").slice(1).join(".")}</span>{e.facts?.stage && <> <span className="pill">{e.facts.stage}</span></>}</td>
+                <tr key={`${e.height}.${e.n}`}><td><To to={`/event/${e.height}.${e.n}`}>{e.height}.{e.n}</To></td><td><b>{known("event." + e.name.split(".")[0])}</b> <span className="faint" lang="en">{e.name.split(".").slice(1).join(".")}</span>{e.facts?.stage && !e.name.endsWith("." + e.facts.stage) && <> <span className="pill" lang="en">{e.facts.stage}</span></>}</td>
                   <td className="id">{e.about}</td><td>{e.at > 0 ? <Time at={e.at} /> : "–"}</td></tr>
               ))}</tbody>
             </table></div>
