@@ -36,9 +36,9 @@ func TestInvariant8_AStormOverTwoHundredJobs(t *testing.T) {
 	before := s.held()
 
 	running, end := context.WithCancel(t.Context())
-	defer end()
 	var staff sync.WaitGroup
 	defer staff.Wait()
+	defer end() // first
 	var deaths atomic.Int32
 	random := rand.New(rand.NewPCG(8, 8))
 	for range workers {

@@ -46,7 +46,7 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 	who := net.party(t, "surviving patient", ledger.Person, ledger.Health)
 	names := []string{"lung north", "lung south", "lung west"}
 	ids, records := make([]ledger.PartyID, len(names)), make([][]ledger.RecordID, len(names))
-	args := []string{"train", "propose", net.path("survival.json"), "--title", "survival", "--rounds", "30", "--minimum", "10", "--export", "--own", "0"}
+	args := []string{"train", "propose", net.path("survival.json"), "--title", "survival", "--rounds", "30", "--minimum", "5", "--export", "--own", "0"}
 	for i, name := range names {
 		ids[i], records[i] = net.trainer(t, who, name, head, rows[i*70:i*70+15], "Zwicknagel-Obermoser")
 		net.policy(t, name, `{"trainings":[{"table":"table.csv","kinds":["cox"],"unbounded":true,"export":true}]}`)
