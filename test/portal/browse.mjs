@@ -6,7 +6,7 @@ import { faulty } from "./faults.mjs";
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { browser, page, seen, w, wait, step, check, button, room, go } = await begin(job);
+const { browser, page, seen, w, wait, step, check, button, press, type, choose, room, go } = await begin(job);
 
 async function signUp(address = job.address) {
   await page.goto(address);
@@ -14,45 +14,41 @@ async function signUp(address = job.address) {
   step("first page");
   seen.integrity = await page.locator("script[integrity]").count();
   await check("door");
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
-  await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
-  await button("door.new.do").click();
+  await type(page.getByLabel(w("door.passphrase"), { exact: true }), job.passphrase);
+  await type(page.getByLabel(w("door.passphrase.again"), { exact: true }), job.passphrase);
+  await press(button("door.new.do"));
   await page.getByText(w("home.scans.none")).waitFor(wait);
   step("keys");
   await check("home-empty");
 }
 
-async function choose(folder) {
-  await room("nav.upload");
-  await page.locator('input[data-for="folder"]').setInputFiles(folder);
-}
-
 // Two patients in one folder: told, and nothing stored.
 async function wrongPatient() {
+  await room("nav.upload");
   await choose(job.mixed);
   await page.getByText(w("upload.mixed.title")).waitFor(wait);
   await check("mixed");
-  await button("upload.other").click();
+  await press(button("upload.other"));
   step("wrong patient");
 }
 
 async function upload() {
   if (!job.steps.includes("wrongPatient")) await room("nav.upload");
   await check("upload");
-  await page.locator('input[data-for="folder"]').setInputFiles(job.study);
-  await button("upload.preview").click();
+  await choose(job.study);
+  await press(button("upload.preview"));
   await page.getByRole("heading", { name: w("preview.title") }).waitFor(wait);
   seen.preview = await page.locator("table.changes").innerText();
   await check("preview");
   step("scan and preview");
-  await button("upload.store").click();
+  await press(button("upload.store"));
   await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
   step("upload");
   await check("uploaded");
 }
 
 async function look() {
-  await button("record.view").click();
+  await press(button("record.view"));
   await page.locator(".viewer img").waitFor(wait);
   await page.locator(".viewer").focus();
   await page.keyboard.press("ArrowDown");
@@ -62,12 +58,12 @@ async function look() {
 
 async function ask() {
   await room("nav.home");
-  await button("record.ask").first().click();
+  await press(button("record.ask").first());
   await page.getByLabel(w("ask.model")).waitFor(wait);
-  await button("ask.quote").click();
+  await press(button("ask.quote"));
   await page.getByText(w("ask.reads"), { exact: true }).waitFor(wait);
   await check("ask");
-  await page.getByRole("button", { name: w("ask.do", { price: "" }).split("MAN")[0].trim().slice(0, 4) }).click();
+  await press(page.getByRole("button", { name: w("ask.do", { price: "" }).split("MAN")[0].trim().slice(0, 4) }));
   await page.getByText(w("finding.privacy")).waitFor({ timeout: 400_000 });
   await page.getByText(w("finding.receipt.text")).waitFor(wait);
   seen.level = await page.locator(".level").innerText();
@@ -79,15 +75,15 @@ async function ask() {
 async function consent() {
   await room("nav.consent");
   await check("consent-empty");
-  await page.getByLabel(w("consent.to"), { exact: true }).fill(job.hospital);
-  await button("consent.to.check").click();
+  await type(page.getByLabel(w("consent.to"), { exact: true }), job.hospital);
+  await press(button("consent.to.check"));
   await button("consent.allow").waitFor(wait);
   await check("consent");
-  await button("consent.allow").click();
+  await press(button("consent.allow"));
   await page.getByText(w("consent.allowed")).waitFor(wait);
-  await button("consent.revoke").click();
+  await press(button("consent.revoke"));
   await check("revoke");
-  await page.getByRole("alertdialog").getByRole("button", { name: w("consent.revoke"), exact: true }).click();
+  await press(page.getByRole("alertdialog").getByRole("button", { name: w("consent.revoke"), exact: true }));
   await page.getByText(w("consent.revoked.now")).waitFor(wait);
   step("consent");
   await room("nav.activity");
@@ -98,14 +94,14 @@ async function consent() {
 
 async function keys() {
   await room("nav.keys");
-  await button("keys.kit.do").click();
+  await press(button("keys.kit.do"));
   const words = page.locator("ol.words li");
   await words.first().waitFor(wait);
   const phrase = (await words.allInnerTexts()).join(" ");
   await check("kit");
-  await button("keys.kit.hide").click();
-  await page.getByLabel(w("door.recover.words")).fill(phrase);
-  await button("keys.drill.do").click();
+  await press(button("keys.kit.hide"));
+  await type(page.getByLabel(w("door.recover.words")), phrase);
+  await press(button("keys.drill.do"));
   await page.getByRole("status").filter({ hasText: w("keys.drill.good") }).waitFor(wait);
   step("recovery kit");
   writeFileSync(join(job.private, "phrase"), phrase);
@@ -116,11 +112,11 @@ async function reload() {
   await page.goto(job.address);
   await button("door.open.do").waitFor(wait);
   await check("locked");
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill("not the passphrase");
-  await button("door.open.do").click();
+  await type(page.getByLabel(w("door.passphrase"), { exact: true }), "not the passphrase");
+  await press(button("door.open.do"));
   await page.getByText(w("problem.denied")).waitFor(wait);
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
-  await button("door.open.do").click();
+  await type(page.getByLabel(w("door.passphrase"), { exact: true }), job.passphrase);
+  await press(button("door.open.do"));
   await page.getByRole("heading", { name: w("home.scans") }).waitFor(wait);
   await button("record.ask").first().waitFor(wait);
   await check("home");
@@ -138,7 +134,7 @@ async function interrupted() {
   let puts = 0;
   await browser.route("**/blobs/*", (route) => (route.request().method() === "PUT" && ++puts > 16 ? route.abort("internetdisconnected") : route.continue()));
   await room("nav.upload");
-  await page.locator('input[data-for="folder"]').setInputFiles(job.study);
+  await choose(job.study);
   await button("upload.store").click();
   await page.getByText(w("problem.unavailable")).waitFor(wait);
   await check("offline");
@@ -149,7 +145,7 @@ async function interrupted() {
   await button("door.open.do").click();
   await page.getByRole("heading", { name: w("home.scans") }).waitFor(wait);
   await room("nav.upload");
-  await page.locator('input[data-for="folder"]').setInputFiles(job.study);
+  await choose(job.study);
   await button("upload.store").click();
   await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
   seen.first = arrived[0].size;

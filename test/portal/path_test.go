@@ -154,6 +154,7 @@ type walk struct {
 	Mixed      string   `json:"mixed,omitempty"`
 	Hospital   string   `json:"hospital"`
 	Faults     string   `json:"faults,omitempty"` // folders that are no good
+	Keyboard   bool     `json:"keyboard"`         // nothing is clicked
 	Steps      []string `json:"steps"`
 }
 
@@ -221,7 +222,7 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 	}
 	whole := []string{"signUp", "wrongPatient", "upload", "look", "ask", "consent", "keys", "reload"}
 	for _, w := range []walk{
-		{Language: "en", Label: "en-desktop", Width: 1280, Height: 860, Mixed: mixed, Steps: whole},
+		{Language: "en", Label: "en-desktop", Width: 1280, Height: 860, Keyboard: true, Mixed: mixed, Steps: whole},
 		{Language: "en", Label: "en-interrupted", Width: 1280, Height: 860, Steps: []string{"signUp", "interrupted", "twoTabs"}},
 		{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true, Mixed: mixed, Steps: whole},
 	} {

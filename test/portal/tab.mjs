@@ -56,10 +56,46 @@ export async function begin(job) {
     for (const f of found) seen.axe.push(`${name}: ${f}`);
   }
   const button = (key, values) => page.getByRole("button", { name: w(key, values), exact: true });
+
+  // A walk without a mouse reaches everything by the Tab key alone, and sees where it is.
+  const looks = (e) => [e, e.parentElement, e.parentElement?.parentElement].map((x) => { const s = x && getComputedStyle(x); return s && [s.outline, s.boxShadow, s.borderColor, s.backgroundColor].join(); }).join(); // a field's frame is its parent's
+  async function reach(target) {
+    await target.waitFor(wait);
+    for (let k = 0; k < 1200 && !(await target.isEnabled()); k++) await page.waitForTimeout(50);
+    const plain = await target.evaluate(looks);
+    for (let n = 0; n < 150; n++) {
+      if (await target.evaluate((e) => e === document.activeElement)) {
+        for (let k = 0; n > 0 && (await target.evaluate(looks)) === plain; k++) {
+          if (k === 40) throw new Error(`${target} does not show that it has the focus`);
+          await page.waitForTimeout(50);
+        }
+        return;
+      }
+      await page.keyboard.press("Tab");
+    }
+    throw new Error(`no Tab leads to ${target}`);
+  }
+  async function press(target) {
+    if (!job.keyboard) return target.click();
+    await reach(target);
+    await page.keyboard.press("Enter");
+  }
+  async function type(target, text) {
+    if (!job.keyboard) return target.fill(text);
+    await reach(target);
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type(text);
+  }
+  async function choose(folder) {
+    if (!job.keyboard) return page.locator('input[data-for="folder"]').setInputFiles(folder);
+    const asked = page.waitForEvent("filechooser");
+    await press(button("upload.folder"));
+    await (await asked).setFiles(folder);
+  }
   async function room(key) {
     const menu = page.getByRole("button", { name: w("app.menu"), exact: true });
-    if (await menu.isVisible()) await menu.click();
-    await page.getByRole("link", { name: w(key), exact: true }).click();
+    if (await menu.isVisible()) await press(menu);
+    await press(page.getByRole("link", { name: w(key), exact: true }));
     await page.getByRole("heading", { level: 1, name: w(key), exact: true }).waitFor();
     await page.waitForTimeout(300);
   }
@@ -79,5 +115,5 @@ export async function begin(job) {
       await browser.close();
     }
   }
-  return { browser, page, seen, words, w, wait, step, shot, check, button, room, go };
+  return { browser, page, seen, words, w, wait, step, shot, check, button, press, type, choose, room, go };
 }
