@@ -26,7 +26,7 @@ func BenchmarkPublish(b *testing.B) {
 	check(b, err)
 	defer func() { check(b, q.Close()) }()
 	for b.Loop() {
-		check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), 0))
+		check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), "try", 0))
 	}
 }
 
@@ -225,11 +225,11 @@ func BenchmarkDepth(b *testing.B) {
 			take, stop := drawer(b, q, host)
 			defer stop()
 			for i := range waiting {
-				check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), i))
+				check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), "try", i))
 			}
 			began, n := spent(), 0
 			for b.Loop() {
-				check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), 0))
+				check(b, q.Publish(b.Context(), pool.CKKS, pool.Normal, ledger.NewJobID(ledger.Health, ledger.NewCommandID()), "try", 0))
 				take()
 				n++
 			}

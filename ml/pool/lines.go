@@ -52,16 +52,22 @@ func (q *Queue) line(ctx context.Context, w ledger.PartyID) error {
 	return nil
 }
 
-// clear empties all workers' own lines: a dispatcher that begins places every open job
-// again, and knows of no message of before. Who works on one goes on.
-func (q *Queue) clear(ctx context.Context) error { return q.clearLine(ctx, ">") }
+// clear empties all lines: a dispatcher that begins places every open job again, and
+// knows of no message of before. Who works on one goes on. A queue that was ended in
+// the middle may also hold a message that it gives to nobody, since it has noted that
+// it was done and not yet deleted it.
+func (q *Queue) clear(ctx context.Context) error { return q.purge(ctx) }
 
 // clearLine empties a worker's own line, of messages too that tell of jobs that it has
 // done without saying so to the queue.
 func (q *Queue) clearLine(ctx context.Context, w ledger.PartyID) error {
+	return q.purge(ctx, jetstream.WithPurgeSubject(ownSubject(w)))
+}
+
+func (q *Queue) purge(ctx context.Context, what ...jetstream.StreamPurgeOpt) error {
 	s, err := q.js.Stream(ctx, jobsStream)
 	if err == nil {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject(ownSubject(w)))
+		err = s.Purge(ctx, what...)
 	}
 	if err != nil {
 		return fmt.Errorf("queue: %w", err)

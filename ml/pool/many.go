@@ -60,7 +60,8 @@ func (w *Worker) many(ctx context.Context, first batch, p *presence, more func(m
 		w.drop(append(done, failed(&claimed, &came)...), hands, p)
 		claimed, done = came, claimed
 		came = nil
-		if room := w.tally.slots() - len(claimed) - len(done); room > 0 {
+		slots := w.tally.slots()
+		if room := slots - len(claimed) - len(done); room > 0 && slots > 1 { // or they go one by one from now on
 			came = w.take(ctx, more(min(room, w.tally.share())), hands, p)
 		}
 	}

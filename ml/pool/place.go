@@ -168,7 +168,7 @@ func (d *Dispatcher) place(ctx context.Context, o *openJob) error {
 
 // publish puts a job on its runtime's line.
 func (d *Dispatcher) publish(ctx context.Context, o *openJob) error {
-	if err := d.Queue.Publish(ctx, o.need.Line, o.need.Priority, o.id, o.attempts); err != nil {
+	if err := d.Queue.Publish(ctx, o.need.Line, o.need.Priority, o.id, d.try, o.attempts); err != nil {
 		return err
 	}
 	d.move(o, market)

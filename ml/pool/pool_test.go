@@ -376,9 +376,9 @@ func TestUrgentJobsGoFirst(t *testing.T) {
 	t.Parallel()
 	s := begin(t)
 	slow, fast := s.ask(s.model), s.ask(s.model)
-	check(t, s.queue.Publish(t.Context(), pool.CKKS, pool.Normal, slow, 0))
+	check(t, s.queue.Publish(t.Context(), pool.CKKS, pool.Normal, slow, "try", 0))
 	for range 3 { // one message
-		check(t, s.queue.Publish(t.Context(), pool.CKKS, pool.Urgent, fast, 0))
+		check(t, s.queue.Publish(t.Context(), pool.CKKS, pool.Urgent, fast, "try", 0))
 	}
 	if n := s.waiting(); n != 2 {
 		t.Errorf("%d messages", n)

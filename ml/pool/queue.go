@@ -218,14 +218,14 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-// Publish puts a job in the queue. Publishing it again with the same attempt
-// within two minutes is one message.
-func (q *Queue) Publish(ctx context.Context, c Class, p Priority, job ledger.JobID, attempt int) error {
+// Publish puts a job on a runtime's line, where any worker takes it. The same attempt
+// of one try of a dispatcher's within two minutes is one message.
+func (q *Queue) Publish(ctx context.Context, c Class, p Priority, job ledger.JobID, try string, attempt int) error {
 	b, err := message{Job: job}.encode()
 	if err != nil {
 		return err
 	}
-	if _, err := q.js.Publish(ctx, subject(c, p), b, jetstream.WithMsgID(fmt.Sprintf("%s/%d", job, attempt))); err != nil {
+	if _, err := q.js.Publish(ctx, subject(c, p), b, jetstream.WithMsgID(fmt.Sprintf("%s/%s/%d", job, try, attempt))); err != nil {
 		return notice.Because(err, notice.Unavailable, "the queue of jobs takes nothing now", "the job is on the ledger and will be queued later: `manx job show`")
 	}
 	return nil
