@@ -397,7 +397,7 @@ func TestInvariant5_2_HoldersComputeWhatSitesSigned(t *testing.T) {
 			}
 			s.until("each holder refuses by itself", func() bool {
 				for i, h := range s.seats {
-					if log := h.log.String()[before[i]:]; !strings.Contains(log, "part of a sum ended without a result") && !strings.Contains(log, "a try of a sum failed") || !strings.Contains(log, c.says) {
+					if log := h.log.String()[before[i]:]; !strings.Contains(log, "part ended without a result\" of=\"a sum") && !strings.Contains(log, "a try failed\" of=\"a sum") || !strings.Contains(log, c.says) {
 						return false
 					}
 				}

@@ -175,10 +175,20 @@ func Annotations(ctx context.Context, p *owner.Party, about ledger.RecordID) (al
 	all = slices.DeleteFunc(all, func(r ledger.Record) bool {
 		return r.Kind != ledger.Annotation || r.Erased || about != "" && r.About != about
 	})
+	corrects := map[ledger.RecordID]ledger.RecordID{}
+	for _, r := range all {
+		corrects[r.ID] = r.Supersedes
+	}
+	depth := func(id ledger.RecordID) (n int) { // of corrections; the ledger's clock may stand between two
+		for ; n < len(all) && corrects[id] != ""; n++ {
+			id = corrects[id]
+		}
+		return n
+	}
 	slices.SortFunc(all, func(a, b ledger.Record) int {
 		x, _ := a.Latest()
 		y, _ := b.Latest()
-		return cmp.Or(cmp.Compare(y.At, x.At), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(cmp.Compare(y.At, x.At), cmp.Compare(depth(b.ID), depth(a.ID)), cmp.Compare(b.ID, a.ID))
 	})
 	return slices.CompactFunc(all, func(a, b ledger.Record) bool { return a.ID == b.ID }), nil
 }
