@@ -52,7 +52,7 @@ func (s *scan) chart(ctx context.Context) error {
 			said = append(said, fmt.Sprintf("%s (%s) %+.0f%%", m.Title, m.Value, 100*m.Share))
 		}
 		say("moved most by %s; %.1f s, %.2f MB up, %.2f MB of keys", strings.Join(said, ", "), d.Times.Encrypt+d.Times.Compute+d.Times.Keys, float64(d.Up)/1e6, float64(d.Keys)/1e6)
-		if err := s.check(len(moved) == len(chart.Measures()), "each measurement says how far it moved the finding"); err != nil {
+		if err := s.check(len(moved) == len(heart.Schema().Fields), "each measurement that the model reads says how far it moved the finding"); err != nil {
 			return err
 		}
 		left, err := s.p.Balance(ctx)
