@@ -32,7 +32,7 @@ func (s *server) openSession(c *gin.Context) {
 	s.opened(c, index.Who{Party: cmd.Author})
 }
 
-var errUnknown = notice.New(notice.Denied, "this party could not be recognised by its signature", "register it with `manx keys new`, or recover it with `manx keys recover`") //nolint:gochecknoglobals // a constant
+var errUnknown = notice.New(notice.Denied, "this party could not be recognised by its signature", "register it with `manx keys new`, or recover it with `manx keys recover`")
 
 // recognise holds a command that never reaches the ledger against the key of its
 // author: it is of one name, signed by the current key, of now, and used once.

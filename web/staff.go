@@ -23,7 +23,7 @@ import (
 // signInLife is how long a sign-in of staff may take, in seconds.
 const signInLife = ledger.Time(600)
 
-var errNoStaff = notice.New(notice.NotFound, "that organisation's staff does not sign in here", "`manx staff set` says how it does") //nolint:gochecknoglobals // a constant
+var errNoStaff = notice.New(notice.NotFound, "that organisation's staff does not sign in here", "`manx staff set` says how it does")
 
 // staffOf returns how a party's staff signs in, or a notice.
 func (s *server) staffOf(c *gin.Context, p ledger.PartyID) (b api.SetStaff, err error) {
@@ -198,7 +198,7 @@ func (s *server) endStaff(c *gin.Context) {
 	s.opened(c, who)
 }
 
-var errSignIn = notice.New(notice.Denied, "this sign-in is unknown, was ended, or took too long", "begin it again") //nolint:gochecknoglobals // a constant
+var errSignIn = notice.New(notice.Denied, "this sign-in is unknown, was ended, or took too long", "begin it again")
 
 func (s *server) traded(c *gin.Context, b api.StaffCode, now ledger.Time) (who index.Who, err error) {
 	name := digest(b.State)

@@ -168,7 +168,7 @@ func (d dealer) measure(ctx context.Context) (func(*mpc.Session, *bounded.Admitt
 	state = d.recipe.resumed(d.on.Training, state)
 	m := d.recipe.model(state.Params, d.recipe.Algorithm.RateIn(state.Round+1), t)
 	return func(s *mpc.Session, a *bounded.Admitted) ([]float64, error) {
-		leave, shapley, err := contribution.Measure(ctx, s, a, m, uint64(d.on.Round)) //nolint:gosec // above 0
+		leave, shapley, err := contribution.Measure(ctx, s, a, m, uint64(d.on.Round))
 		return append(leave, shapley...), err
 	}, nil
 }

@@ -197,7 +197,7 @@ func (h *Hospital) Contributed(ctx context.Context, on owner.SignedTraining, r R
 		values[i] = map[string]float64{ByRounds: float64(s.Rounds), ByShapley: s.Shapley, ByLeaveOneOut: s.LeaveOneOut}[c.By]
 	}
 	for i, parts := range contribution.Shares(values, ledger.WholeShare) {
-		c.Sites[i].Parts = uint32(parts) //nolint:gosec // at most WholeShare
+		c.Sites[i].Parts = uint32(parts)
 	}
 	return c, nil
 }

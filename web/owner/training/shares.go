@@ -101,7 +101,7 @@ func (r Recipe) parts(parameters, round int) ([]trio.Part, error) {
 		return all, nil
 	}
 	clip := r.Algorithm.At(round)
-	all := []trio.Part{{Length: parameters, Bound: clip, Minimum: 1, Most: uint32(r.kind().Most())}} //nolint:gosec // above 0; the layout refuses what is too large
+	all := []trio.Part{{Length: parameters, Bound: clip, Minimum: 1, Most: uint32(r.kind().Most())}}
 	if r.Algorithm.Name == federated.Scaffold {
 		all = append(all, trio.Part{Length: parameters, Bound: clip, Minimum: 1, Most: 1})
 	}
