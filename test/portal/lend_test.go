@@ -3,10 +3,7 @@ package portal
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,26 +89,8 @@ func furnishes(ctx context.Context, bureau *owner.Party, dir, label string) erro
 
 func (w lending) run(t *testing.T, bureau *owner.Party) (s lent) {
 	t.Helper()
-	arg, err := json.Marshal(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer stop()
-	given := make(chan error, 1)
-	go func() { given <- furnishes(ctx, bureau, w.Private, w.Label) }()
-	c := exec.CommandContext(ctx, "node", "lend.mjs", string(arg))
-	var warn bytes.Buffer
-	c.Stderr = &warn
-	out, err := c.Output()
-	stop()
-	if err = errors.Join(err, <-given, json.Unmarshal(out, &s)); err != nil {
-		t.Fatalf("%s: %v\n%s%s", w.Label, err, out, warn.String())
-	}
-	t.Logf("%s: seconds %v, %d requests, %d bytes sent", w.Label, s.Steps, s.Requests, s.Sent)
-	if !s.OK {
-		t.Fatalf("%s: %s\nconsole: %v", w.Label, s.Failed, s.Console)
-	}
+	browse(t, "lend.mjs", w.Label, w, &s, func(ctx context.Context) error { return furnishes(ctx, bureau, w.Private, w.Label) })
+	s.whole(t, w.Label)
 	return s
 }
 

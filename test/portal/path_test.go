@@ -181,24 +181,49 @@ type seen struct {
 
 func (w walk) run(t *testing.T) (s seen) {
 	t.Helper()
-	arg, err := json.Marshal(w)
+	browse(t, "browse.mjs", w.Label, w, &s, nil)
+	s.whole(t, w.Label)
+	return s
+}
+
+// browse runs a walk's script on its job and reads what it saw. beside, where not nil,
+// runs meanwhile, and its context ends with the script.
+func browse(t *testing.T, script, label string, job, saw any, beside func(context.Context) error) {
+	t.Helper()
+	arg, err := json.Marshal(job)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer stop()
-	c := exec.CommandContext(ctx, "node", "browse.mjs", string(arg))
+	given := make(chan error, 1)
+	go func() {
+		if beside == nil {
+			given <- nil
+			return
+		}
+		given <- beside(ctx)
+	}()
+	c := exec.CommandContext(ctx, "node", script, string(arg))
 	var warn bytes.Buffer
 	c.Stderr = &warn
 	out, err := c.Output()
-	if err = errors.Join(err, json.Unmarshal(out, &s)); err != nil {
-		t.Fatalf("%s: %v\n%s%s", w.Label, err, out, warn.String())
+	stop()
+	if err = errors.Join(err, <-given, json.Unmarshal(out, saw)); err != nil {
+		t.Fatalf("%s: %v\n%s%s", label, err, out, warn.String())
 	}
-	t.Logf("%s: seconds %v, %d requests, %d bytes sent", w.Label, s.Steps, s.Requests, s.Sent)
+	if warn.Len() > 0 {
+		t.Log(warn.String())
+	}
+}
+
+// whole tells how long a walk took, and fails where it did not come to its end.
+func (s seen) whole(t *testing.T, label string) {
+	t.Helper()
+	t.Logf("%s: seconds %v, %d requests, %d bytes sent", label, s.Steps, s.Requests, s.Sent)
 	if !s.OK {
-		t.Fatalf("%s: %s\nconsole: %v", w.Label, s.Failed, s.Console)
+		t.Fatalf("%s: %s\nconsole: %v", label, s.Failed, s.Console)
 	}
-	return s
 }
 
 // TestInvariant1_APatientInTheBrowser walks from the first visit to a finding, and

@@ -413,24 +413,8 @@ func (v *visited) offline(t *testing.T, s visitedAll) {
 
 func (w visiting) run(t *testing.T) (s visitedAll) {
 	t.Helper()
-	arg, err := json.Marshal(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer stop()
-	c := exec.CommandContext(ctx, "node", "roles.mjs", string(arg))
-	var warn bytes.Buffer
-	c.Stderr = &warn
-	out, err := c.Output()
-	if err = errors.Join(err, json.Unmarshal(out, &s)); err != nil {
-		t.Fatalf("%s: %v\n%s%s", w.Label, err, out, warn.String())
-	}
-	t.Logf("%s: seconds %v, %d requests, %d bytes sent", w.Label, s.Steps, s.Requests, s.Sent)
-	t.Log(warn.String())
-	if !s.OK {
-		t.Fatalf("%s: %s\nconsole: %v", w.Label, s.Failed, s.Console)
-	}
+	browse(t, "roles.mjs", w.Label, w, &s, nil)
+	s.whole(t, w.Label)
 	return s
 }
 

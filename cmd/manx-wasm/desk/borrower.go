@@ -93,13 +93,9 @@ func (d *Desk) requests(ctx context.Context, p *owner.Party, want func(ledger.Jo
 	if err != nil {
 		return nil, err
 	}
-	models, err := p.Models(ctx)
+	names, err := modelNames(ctx, p)
 	if err != nil {
 		return nil, err
-	}
-	names := map[ledger.ModelID]string{}
-	for _, m := range models {
-		names[m.ID] = m.Name + " " + m.Version
 	}
 	out := []Request{}
 	for _, j := range jobs {

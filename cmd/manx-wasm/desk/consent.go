@@ -33,7 +33,7 @@ func (d *Desk) overview(ctx context.Context, _ none, _ Show) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := Overview{Party: p.ID(), Now: info.Now, Ledger: info.Ledger, Names: map[ledger.PartyID]string{}, Models: map[ledger.ModelID]string{}, Opened: []ledger.JobID{}}
+	o := Overview{Party: p.ID(), Now: info.Now, Ledger: info.Ledger, Names: map[ledger.PartyID]string{}, Opened: []ledger.JobID{}}
 	if o.Balance, err = p.Balance(ctx); err != nil {
 		return nil, err
 	}
@@ -54,12 +54,8 @@ func (d *Desk) overview(ctx context.Context, _ none, _ Show) (any, error) {
 			return nil, err
 		}
 	}
-	all, err := p.Models(ctx)
-	if err != nil {
+	if o.Models, err = modelNames(ctx, p); err != nil {
 		return nil, err
-	}
-	for _, m := range all {
-		o.Models[m.ID] = m.Name + " " + m.Version
 	}
 	for _, j := range o.Jobs {
 		if lies(p, "finding", j.ID) {

@@ -200,13 +200,9 @@ func (d *Desk) work(ctx context.Context, _ none, _ Show) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	models, err := p.Models(ctx)
+	names, err := modelNames(ctx, p)
 	if err != nil {
 		return nil, err
-	}
-	names := map[ledger.ModelID]string{}
-	for _, m := range models {
-		names[m.ID] = m.Name + " " + m.Version
 	}
 	out := []Work{}
 	for _, j := range jobs {

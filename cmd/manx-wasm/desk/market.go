@@ -160,3 +160,13 @@ func (d *Desk) retire(ctx context.Context, a ofModel, _ Show) (any, error) {
 	}
 	return p.Retire(ctx, string(a.Model))
 }
+
+// modelNames returns what the models that a party may read of are called.
+func modelNames(ctx context.Context, p *owner.Party) (map[ledger.ModelID]string, error) {
+	models, err := p.Models(ctx)
+	names := map[ledger.ModelID]string{}
+	for _, m := range models {
+		names[m.ID] = m.Name + " " + m.Version
+	}
+	return names, err
+}
