@@ -120,10 +120,42 @@ func (k Survival) Fit(s federated.State) (cox.Fit, error) {
 	return k.grid().Fit(at, risk, score)
 }
 
-// Bound implements Kind: who leaves, and the sums, each in parts of the most that it
-// may come to.
-func (k Survival) Bound() (length int, clip float64) {
-	return k.cells() + k.grid().Length(k.size()) + k.grid().Scores(k.size()), 1
+// sums is how many sums a round's vector has: of who leaves, of who is at risk, of
+// events.
+func (k Survival) sums() int {
+	return k.cells() + k.grid().Length(k.size()) + k.grid().Scores(k.size())
+}
+
+// Bound implements Kind: the sums, each in parts of the most that it may come to, and
+// behind them what is finer than a notch of each.
+func (k Survival) Bound() (length int, clip float64) { return 2 * k.sums(), 1 }
+
+// notches is how many there are in the most that a sum may come to. That most grows with
+// the exponential of the coefficients and is far above what sums are, so that one number
+// under masks, of some 2^-28 of it, would not resolve them. A sum is sent as whole
+// notches and the rest in parts of one: of these the first come out of the masks exact
+// once rounded, at up to some 700 sites.
+const notches = 1 << 12
+
+// split writes values, within -1 and 1, as whole notches and the rest.
+func split(values []float64) []float64 {
+	n := len(values)
+	out := make([]float64, 2*n)
+	for i, v := range values {
+		whole := math.RoundToEven(v * notches)
+		out[i], out[n+i] = whole/notches, v*notches-whole
+	}
+	return out
+}
+
+// joined is what the sum of what sites have split stands for.
+func joined(sum []float64) []float64 {
+	n := len(sum) / 2
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = (math.RoundToEven(sum[i]*notches) + sum[n+i]) / notches
+	}
+	return out
 }
 
 // Most implements Kind.
@@ -171,8 +203,7 @@ func (k Survival) scale(at []float64) []float64 {
 
 // Vector implements Kind.
 func (k Survival) Vector(_ context.Context, r Round, s Site) (v, _ []float64, err error) {
-	length, _ := k.Bound()
-	v = make([]float64, length)
+	v = make([]float64, k.sums())
 	if len(s.Train.X) > k.MostRows {
 		return nil, nil, notice.New(notice.Invalid, fmt.Sprintf("this site has more patients than the %d that the proposal counts", k.MostRows), "take part with fewer, or ask for a proposal with a larger most_rows")
 	}
@@ -194,11 +225,10 @@ func (k Survival) Vector(_ context.Context, r Round, s Site) (v, _ []float64, er
 	for i, most := range k.scale(at) {
 		v[i] = min(max(v[i]/most, -1), 1)
 	}
-	return v, nil, err
+	return split(v), nil, err
 }
 
-// still is the largest move of a coefficient, in standard errors, that counts as none:
-// more than masked sums resolve.
+// still is the largest move of a coefficient, in standard errors, that counts as none.
 const still = 1e-3
 
 // Next implements Kind. There is no likelihood to compare, since rounds may be of
@@ -208,7 +238,7 @@ func (k Survival) Next(r Round, from federated.State, sum []float64) (federated.
 	if stage == settled {
 		return from, nil
 	}
-	sum = slices.Clone(sum)
+	sum = joined(sum)
 	for i, most := range k.scale(at) {
 		sum[i] *= most
 	}
