@@ -87,6 +87,7 @@ func Shared() Calls {
 		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
 		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
 		"party": with((*Desk).named), "revoke": with((*Desk).revoke), "receipt": with((*Desk).receipt),
+		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "earnings": with((*Desk).earnings),
 	}
 }
 
@@ -97,20 +98,21 @@ func Health() Calls {
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
 		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
 		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
-		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
+		"draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
 		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
-		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
+		"pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
 		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract), "builds": with((*Desk).builds),
 		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
 	}
 }
 
-// Credit are for borrowers and lenders.
+// Credit are for borrowers, lenders, and scientists of the credit side.
 func Credit() Calls {
 	return Calls{
 		"borrower": with((*Desk).borrowing), "file.look": with((*Desk).fileLook), "file.add": with((*Desk).fileAdd), "file": with((*Desk).file), "score": with((*Desk).ownScore),
 		"consent": with((*Desk).consent), "deny": with((*Desk).deny), "permit": with((*Desk).permit), "dispute": with((*Desk).dispute),
 		"lender": with((*Desk).lending), "ways": with((*Desk).ways), "score.ask": with((*Desk).askScore), "score.open": with((*Desk).openScore), "scores": with((*Desk).scores), "letter": with((*Desk).letter), "deeds": with((*Desk).deeds),
+		"credit.draft": with((*Desk).draftCredit), "credit.publish": with((*Desk).publishCredit), "credit.try": with((*Desk).tryCredit),
 		"contract.sorts": with((*Desk).sorts), "contract.hear": with((*Desk).hear), "contract.open": with((*Desk).openContract), "contracts": with((*Desk).contracts), "contract": with((*Desk).contract), "contract.step": with((*Desk).step),
 	}
 }

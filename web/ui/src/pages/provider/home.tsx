@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { useEffect } from "react";
-import { Bars } from "../../parts/chart";
+import { Bars, Gauge } from "../../parts/chart";
 import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
 import { useWords } from "../../words/words";
 import { localToken } from "../../worker/local";
@@ -27,7 +27,7 @@ export default function Queue() {
   return (
     <Page title={t("queue.title")} text={t("queue.text")}>
       {pool.problem && <Trouble problem={pool.problem} again={reload} />}
-      {localToken() ? <Here /> : <Elsewhere />}
+      {localToken() ? <Here /> : <Elsewhere of={data} />}
       <Card title={t("queue.now")}>
         <div className="figures">
           <div><b>{data.waiting}</b><span>{t("queue.waiting")}</span></div>
@@ -61,7 +61,7 @@ function State({ of: w }: { of: Worker }) {
 
 // Here is the machine that serves this page.
 function Here() {
-  const { t, bytes } = useWords();
+  const { t, bytes, number } = useWords();
   const { data: m, problem, reload } = useCall<Machine>("machine");
   const work = useWork();
   useEffect(() => {
@@ -92,18 +92,45 @@ function Here() {
         <div><b>{rate(Math.max(0, ...Object.values(m.rates)))}</b><span>{t("queue.ops")}</span></div>
         <div><b>{bytes(m.counts.cache)}</b><span>{t("machine.cache", { n: m.counts.keys?.length ?? 0 })}</span></div>
       </div>
+      <Facts of={[[t("machine.cpu"), t("machine.cores", { name: m.hardware.cpu, n: m.hardware.cores })], [t("machine.gpu"), m.hardware.gpu ? `${m.hardware.gpu}, ${bytes(m.hardware.gpu_memory ?? 0)}` : t("machine.gpu.none")]]} />
+      {m.hardware.memory > 0 && (
+        <div className="gauges">
+          <Share label={t("machine.load")} text={t("machine.load.of", { n: number(m.hardware.load), of: m.hardware.cores })} whole={m.hardware.cores} part={m.hardware.load} />
+          <Share label={t("machine.memory")} text={t("machine.memory.of", { used: bytes(m.hardware.memory - m.hardware.free), all: bytes(m.hardware.memory) })} whole={m.hardware.memory} part={m.hardware.memory - m.hardware.free} />
+        </div>
+      )}
       <Facts of={[[t("machine.class"), m.bench.class], [t("machine.measured"), `${rate(m.bench.rate)} · ${m.bench.at.replace("T", " ").replace("Z", " UTC")}`], [t("machine.price"), t("machine.price.of", { n: m.price })], [t("machine.pid"), String(m.pid)]]} />
       {work.problem && <Trouble problem={work.problem} />}
     </Card>
   );
 }
 
-// Elsewhere tells how a machine shows itself.
-function Elsewhere() {
-  const { t } = useWords();
+function Share({ label, text, whole, part }: { label: string; text: string; whole: number; part: number }) {
+  return <div><Text size="sm" fw={600}>{label}</Text><Gauge label={`${label}: ${text}`} whole={whole} spent={part} /><Text size="sm" className="faint">{text}</Text></div>;
+}
+
+// Elsewhere is the machine that works under this account as the node sees it, and how a
+// machine shows itself.
+function Elsewhere({ of: p }: { of: Pool }) {
+  const { t, bytes } = useWords();
+  const w = p.workers.find((one) => one.worker === p.me);
+  const waits = w ? Object.keys(w.rates ?? {}).map((c) => p.expected_wait_seconds?.[c]).find((s) => s !== undefined) : undefined;
   return (
     <Card title={t("machine.title")}>
-      <Text className="faint" mb="sm">{t("machine.elsewhere")}</Text>
+      {!w ? <Text mb="sm">{t("machine.none")}</Text> : (
+        <>
+          <Text mb="md"><State of={w} /> <span className="faint">{t("machine.seen")}</span></Text>
+          <div className="figures" style={{ marginBottom: 16 }}>
+            <div><b>{w.done}</b><span>{t("machine.done")}</span></div>
+            <div><b>{w.failed}</b><span>{t("queue.failed")}</span></div>
+            <div><b>{w.given}</b><span>{t("machine.slots")}</span></div>
+            <div><b>{bytes(w.cache_bytes)}</b><span>{t("machine.cache", { n: w.keys })}</span></div>
+          </div>
+          <Facts of={[[t("machine.speeds"), Object.entries(w.rates ?? {}).map(([c, r]) => `${c} ${rate(r)}`).join(", ")], ...(waits !== undefined ? [[t("machine.wait"), t("machine.wait.of", { n: Math.round(waits) })] as [string, string]] : []),
+            [t("machine.price"), t("machine.price.of", { n: w.price })], [t("queue.trust"), `${(100 * w.trust).toFixed(0)} %`], [t("machine.heard"), t("machine.heard.ago", { n: Math.round(w.silent_seconds) })]]} />
+        </>
+      )}
+      <Text className="faint" my="sm">{t("machine.elsewhere")}</Text>
       <div className="command"><code>manx worker run{"\n"}manx worker page</code></div>
     </Card>
   );

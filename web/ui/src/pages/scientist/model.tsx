@@ -5,6 +5,7 @@ import { To } from "../../parts/way";
 import { useWords } from "../../words/words";
 import type { ModelPage } from "./shapes";
 import { Try } from "./try";
+import { TryFile } from "./tryfile";
 
 const number = (x: number) => (Math.abs(x) >= 0.001 || x === 0 ? x.toFixed(3) : x.toExponential(1));
 
@@ -65,6 +66,7 @@ export default function ModelCard({ id }: { id: string }) {
         {!c.input && !c.chart && <Text className="id">{m.features.join(", ")}</Text>}
       </Card>
       {data.graph && c.rule && <Try model={m} card={c} />}
+      {(data.points || data.trees) && <TryFile model={m.id} />}
       <Card title={t("model.provenance")}>
         {c.data?.map((d) => (
           <div className="row" key={d.name}><div lang="en"><Text fw={600}>{d.name}</Text><Text size="sm">{d.attribution}</Text><Text size="sm" className="faint">{d.licence} · {d.rows} rows{d.note && ` · ${d.note}`}</Text></div></div>
