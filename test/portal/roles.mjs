@@ -187,7 +187,7 @@ async function auditor() {
   await page.getByLabel(w("audit.what"), { exact: true }).selectOption("job");
   await page.getByLabel(w("audit.about"), { exact: true }).fill(job.job.split("-").pop());
   await button("audit.search").click();
-  await page.getByText("settled").first().waitFor(wait);
+  await page.getByText(w("event.did.settled")).first().waitFor(wait);
   await check("auditor-search");
   const both = [];
   const take = (d) => both.push(d);

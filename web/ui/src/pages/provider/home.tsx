@@ -40,11 +40,11 @@ export default function Queue() {
         {workers.length === 0 && <Text>{t("queue.none")}</Text>}
         {workers.length > 1 && <Bars title={t("queue.speed")} first={t("queue.worker")} second={t("queue.ops")} bars={workers.map((w) => ({ label: data.names[w.worker] || w.worker.slice(-6), value: fastest(w), text: rate(fastest(w)), quiet: w.worker !== data.me }))} />}
         {workers.length > 0 && (
-          <div className="scroll" tabIndex={0}><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes stack">
             <thead><tr><th scope="col">{t("queue.worker")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("queue.ops")}</th><th scope="col">{t("queue.line")}</th><th scope="col">{t("queue.done")}</th><th scope="col">{t("queue.failed")}</th><th scope="col">{t("queue.trust")}</th></tr></thead>
             <tbody>{workers.map((w) => (
-              <tr key={w.worker}><td>{data.names[w.worker] || w.worker.slice(-6)} {w.worker === data.me && <span className="pill good">{t("queue.you")}</span>}</td><td><State of={w} /></td>
-                <td>{rate(fastest(w))}</td><td>{w.given}</td><td>{w.done}</td><td>{w.failed}</td><td>{(100 * w.trust).toFixed(0)} %</td></tr>
+              <tr key={w.worker}><td data-label={t("queue.worker")}>{data.names[w.worker] || w.worker.slice(-6)} {w.worker === data.me && <span className="pill good">{t("queue.you")}</span>}</td><td data-label={t("queue.state")}><State of={w} /></td>
+                <td data-label={t("queue.ops")}>{rate(fastest(w))}</td><td data-label={t("queue.line")}>{w.given}</td><td data-label={t("queue.done")}>{w.done}</td><td data-label={t("queue.failed")}>{w.failed}</td><td data-label={t("queue.trust")}>{(100 * w.trust).toFixed(0)} %</td></tr>
             ))}</tbody>
           </table></div>
         )}
