@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { Bars, Gauge } from "../../parts/chart";
 import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
 import { useWords } from "../../words/words";
@@ -7,19 +7,24 @@ import { localToken } from "../../worker/local";
 import type { Machine, Pool, Worker } from "./shapes";
 
 const often = 3000; // milliseconds between looks
+const looks = 40; // that the chart keeps
 
 const rate = (x: number) => (x >= 1e9 ? `${(x / 1e9).toFixed(2)} G` : `${(x / 1e6).toFixed(0)} M`);
 const fastest = (w: Worker) => Math.max(0, ...Object.values(w.rates ?? {}));
 
 // Queue is what waits, who works, and this machine.
 export default function Queue() {
-  const { t } = useWords();
+  const { t, utc } = useWords();
   const pool = useCall<Pool>("pool");
   const { reload } = pool;
   useEffect(() => {
     const timer = setInterval(reload, often);
     return () => clearInterval(timer);
   }, [reload]);
+  const [seen, setSeen] = useState<{ at: number; waiting: number; running: number }[]>([]);
+  useEffect(() => {
+    if (pool.data) setSeen((all) => [...all, { at: Date.now() / 1000, waiting: pool.data!.waiting, running: pool.data!.running }].slice(-looks));
+  }, [pool.data]);
   if (!pool.data) return pool.problem ? <Trouble problem={pool.problem} again={reload} /> : <Loading />;
   const { data } = pool;
   const workers = data.workers.filter((w) => !w.holder);
@@ -34,6 +39,8 @@ export default function Queue() {
           <div><b>{data.running}</b><span>{t("queue.running")}</span></div>
           <div><b>{workers.length}</b><span>{t("queue.workers")}</span></div>
         </div>
+        {seen.some((s) => s.waiting + s.running > 0) && <Bars title={t("queue.chart")} first={t("queue.look")} second={t("queue.chart")}
+          bars={seen.map((s) => ({ label: utc(s.at).slice(11) + " UTC", value: s.waiting + s.running, text: String(s.waiting + s.running), quiet: s.waiting === 0 }))} />}
         {depth.length > 0 && <Facts of={depth.map(([c, n]) => [c, data.expected_wait_seconds?.[c] !== undefined ? t("queue.wait", { n, s: Math.round(data.expected_wait_seconds[c]) }) : t("queue.nobody", { n })])} />}
       </Card>
       <Card title={t("queue.who")}>
