@@ -82,8 +82,8 @@ func publisher(models []ledger.Model, name string, v ledger.Vertical) (first led
 // An Offer is a model that is to be published.
 type Offer struct {
 	Model ledger.PublishModel // its plan, plan hash and card are filled in
-	Plan  *ckks.Plan // nil: it runs on shares only
-	Joint *ckks.Plan // for a committee's key; nil: no committee serves it
+	Plan  *ckks.Plan          // nil: it runs on shares only
+	Joint *ckks.Plan          // for a committee's key; nil: no committee serves it
 	Card  Published
 	Graph []byte // the model as ONNX, for its card; nil shows none
 }

@@ -21,7 +21,7 @@ function reader(table: Table): (text: string) => string | undefined {
     if (text in table) return table[text];
     for (const p of patterns) {
       const got = p.of.exec(text);
-      if (got) return p.into.replace(/\{(\d)\}/g, (_, n: string) => read(got[Number(n)]) ?? got[Number(n)]);
+      if (got) return p.into.replace(/\{(\d)\}/g, (_, n: string) => read(got[Number(n) + 1]) ?? got[Number(n) + 1]);
     }
     return undefined;
   };
