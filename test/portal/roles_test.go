@@ -31,6 +31,7 @@ import (
 	"manx/web/owner/gateway"
 	"manx/web/owner/patient"
 	"manx/web/owner/training"
+	"manx/web/owner/training/recipe"
 )
 
 // A visited network is a node with --demo, a worker and the demo hospital's gateway.
@@ -140,7 +141,7 @@ func (v *visited) train(demo ledger.PartyID) *together {
 		},
 		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
 	}
-	r := training.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
+	r := recipe.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
 		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 2, Bounds: federated.Bounds{Clip: 1000}}, Seed: 7, HeldOut: 20,
 		Private: &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}}
 	b := ledger.ProposeTraining{Title: "Heart disease at three hospitals", Sites: []ledger.PartyID{demo, g.sites[0].ID(), g.sites[1].ID()}, Quorum: 3, Kind: ledger.Chart, Rounds: 4, Minimum: 10,
