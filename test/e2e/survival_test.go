@@ -16,9 +16,9 @@ import (
 	"manx/ml/lungsurvival"
 	"manx/web/owner"
 	"manx/web/owner/patient"
+	"manx/web/owner/training/local"
 	"manx/web/owner/training/recipe"
 	"manx/web/owner/training/release"
-	"manx/web/owner/training/local"
 )
 
 const healthData = "../../../shared/data/health"
