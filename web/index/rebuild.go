@@ -211,6 +211,7 @@ var tables = []struct{ name, query string }{
 	{"mentions", "SELECT word, party, key, height FROM mentions ORDER BY party, word, key"},
 	{"movements", "SELECT 'moved ' || n, party, body, height FROM movements ORDER BY party, time, height, n"},
 	{"uses", "SELECT role, party, job || ' ' || model || ' ' || asker || ' ' || subject || ' ' || outcome || ' ' || told || ' ' || amount || ' ' || fee, at FROM uses ORDER BY job, role"},
+	{"used", "SELECT role, party, span || ' ' || model || ' ' || asker || ' ' || calls || ' ' || settled || ' ' || amount || ' ' || fee, begin FROM used ORDER BY party, span, begin, model, role, asker"},
 	{blobTable, "SELECT party, ref, node, size FROM blobs ORDER BY node, ref"},
 	{"accounts", "SELECT 'stored', party, '', CAST(SUM(bytes) AS bigint) FROM accounts GROUP BY party HAVING SUM(bytes) <> 0 ORDER BY party"},
 	{"sessions", "SELECT '', '', '', expires FROM sessions"},
