@@ -34,7 +34,7 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	var last uint64
 	if err := x.insist(ctx, func(db *gorm.DB) error {
-		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor, usesCursor}).Select("MIN(height)").Take(&last).Error
+		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor, usesCursor, loggedCursor}).Select("MIN(height)").Take(&last).Error
 	}); err != nil {
 		return fmt.Errorf("read index cursor: %w", err)
 	}
@@ -186,12 +186,15 @@ func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
 			if moved.Error != nil {
 				return moved.Error
 			}
-			if moved.RowsAffected > 0 { // else states have it all; movements and uses may not
+			if moved.RowsAffected > 0 { // else states have it all; other tables may not
 				if err := c.save(tx); err != nil {
 					return err
 				}
 			}
 			if err := c.count(tx); err != nil {
+				return err
+			}
+			if err := tell(tx, batch); err != nil {
 				return err
 			}
 			return book(tx, batch)

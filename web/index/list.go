@@ -45,29 +45,37 @@ type listed struct {
 	body   []byte
 }
 
-// page reads a page. It ends between heights, so that none is cut in two: states of one
-// height stay together even where that makes the page longer, by what one command can
-// change at most.
+// page reads a page below a height, 0 for all.
 func (q pageQuery) page(db *gorm.DB, before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
 	from := q
 	if before > 0 {
 		from = q.where(" AND m.height < ?", uint64(before))
 	}
-	rows, err := from.where(" ORDER BY m.height DESC, m.key LIMIT ?", limit+1).read(db)
+	return pageOf(limit, func(limit int) ([]listed, error) {
+		return from.where(" ORDER BY m.height DESC, m.key LIMIT ?", limit).read(db)
+	}, func(height uint64) ([]listed, error) {
+		return q.where(" AND m.height = ? ORDER BY m.key", height).read(db)
+	})
+}
+
+// pageOf reads a page off a list, of which begin reads so many from where the page begins
+// and of all of a height. It ends between heights, so that none is cut in two: what is of
+// one height stays together even where that makes the page longer, by what one command can
+// change at most.
+func pageOf(limit int, begin func(limit int) ([]listed, error), of func(height uint64) ([]listed, error)) ([]json.RawMessage, ledger.Height, error) {
+	rows, err := begin(limit + 1)
 	if err != nil {
 		return nil, 0, err
 	}
 	var next ledger.Height
 	if len(rows) > limit {
-		last, beyond := rows[limit-1], rows[limit]
-		rows, next = rows[:limit], ledger.Height(last.height)
-		if beyond.height == last.height {
-			whole := slices.IndexFunc(rows, func(r listed) bool { return r.height == last.height })
-			rest, err := q.where(" AND m.height = ? ORDER BY m.key", last.height).read(db)
+		last, beyond := rows[limit-1].height, rows[limit].height
+		if rows, next = rows[:limit], ledger.Height(last); beyond == last {
+			whole, err := of(last)
 			if err != nil {
 				return nil, 0, err
 			}
-			rows = append(rows[:whole], rest...)
+			rows = append(rows[:slices.IndexFunc(rows, func(r listed) bool { return r.height == last })], whole...)
 		}
 	}
 	out := make([]json.RawMessage, len(rows))

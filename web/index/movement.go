@@ -104,35 +104,43 @@ func movements(db *gorm.DB, where string, args ...any) (out []movement, err erro
 	return out, rows.Err()
 }
 
-// book enters the movements of a batch's whole commands, unless they are in. Its
-// cursor is its own: it came later than that of states, and began at the first
-// event.
-func book(tx *gorm.DB, batch []ledger.Event) error {
+// beyond returns those of a batch's whole commands that the tables of a cursor do not have
+// yet, and the ledger's time where they have read to.
+func beyond(tx *gorm.DB, batch []ledger.Event, cursor, clock int) ([]ledger.Event, int64, error) {
 	if batch = batch[:lastWhole(batch)+1]; len(batch) == 0 {
-		return nil
+		return nil, 0, nil
 	}
 	// Two nodes that share a database wait for each other here.
-	if err := tx.Exec("UPDATE cursors SET height = height WHERE id IN ?", []int{movedCursor, timeCursor}).Error; err != nil {
-		return err
+	if err := tx.Exec("UPDATE cursors SET height = height WHERE id IN ?", []int{cursor, clock}).Error; err != nil {
+		return nil, 0, err
 	}
 	var at []struct {
 		ID     int
 		Height int64
 	}
-	if err := tx.Table("cursors").Where("id IN ?", []int{movedCursor, timeCursor}).Find(&at).Error; err != nil {
-		return err
+	if err := tx.Table("cursors").Where("id IN ?", []int{cursor, clock}).Find(&at).Error; err != nil {
+		return nil, 0, err
 	}
-	e := entries{made: map[string]bool{}, held: map[string]ledger.Amount{}, coins: map[string]unspent{}}
+	now := int64(0)
 	for _, c := range at {
-		if c.ID == timeCursor {
-			e.now = c.Height
+		if c.ID == clock {
+			now = c.Height
 			continue
 		}
 		batch = slices.DeleteFunc(slices.Clone(batch), func(v ledger.Event) bool { return int64(v.Height) <= c.Height })
 	}
-	if len(batch) == 0 {
-		return nil
+	return batch, now, nil
+}
+
+// book enters the movements of a batch's whole commands, unless they are in. Its
+// cursor is its own: it came later than that of states, and began at the first
+// event.
+func book(tx *gorm.DB, batch []ledger.Event) error {
+	batch, now, err := beyond(tx, batch, movedCursor, timeCursor)
+	if err != nil || len(batch) == 0 {
+		return err
 	}
+	e := entries{now: now, made: map[string]bool{}, held: map[string]ledger.Amount{}, coins: map[string]unspent{}}
 	if err := e.recall(tx, batch); err != nil {
 		return err
 	}

@@ -199,7 +199,7 @@ func (x *Index) migrate(ctx context.Context) error {
 func (x *Index) drop(ctx context.Context) error {
 	return x.within(ctx, opening, func(ctx context.Context) error {
 		return x.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			for _, t := range []string{"states", "mentions", "cursors", "sessions", "blobs", "owned", "accounts", "movements", "uses", "used", "unspent", "purses", "taken", "staffs", "sign_ins", "answers", goose.DefaultTablename} {
+			for _, t := range []string{"states", "mentions", "cursors", "sessions", "blobs", "owned", "accounts", "movements", "uses", "used", "logged", "terms", "ids", "unspent", "purses", "taken", "staffs", "sign_ins", "answers", goose.DefaultTablename} {
 				if err := tx.Exec("DROP TABLE IF EXISTS " + t).Error; err != nil {
 					return err
 				}
