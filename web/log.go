@@ -20,7 +20,7 @@ import (
 
 // commands is a ledger that gives back what authors signed.
 type commands interface {
-	Command(ctx context.Context, id ledger.CommandID) (ledger.Command, error)
+	Command(ctx context.Context, h ledger.Height, id ledger.CommandID) (ledger.Command, error)
 }
 
 // audits returns what of the ledger an auditor may read: her side, and what belongs to
@@ -149,7 +149,7 @@ func (s *server) logged(c *gin.Context) {
 		err = notice.New(notice.Unsupported, "this ledger does not give back the commands that were signed", "a finished job's receipt proves itself: `manx receipt show JOB`")
 	}
 	if err == nil {
-		b.Command, err = signed.Command(c, b.Event.Cause)
+		b.Command, err = signed.Command(c, b.Event.Height, b.Event.Cause)
 	}
 	if err == nil {
 		b.Chain, err = s.chainOf(c, b.Command.Author)
