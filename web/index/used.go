@@ -196,12 +196,15 @@ func sumUp(tx *gorm.DB, fresh []use) error {
 
 // addTo adds the sums of some keys to their rows.
 func addTo(tx *gorm.DB, keys []used, sums map[used]sum) error {
-	named := make([][]any, len(keys))
-	for i, k := range keys {
-		named[i] = []any{k.Party, k.Span, k.Begin, k.Model, k.Role, k.Asker}
+	var args []any
+	for _, k := range keys {
+		args = append(args, k.Party, k.Span, k.Begin, k.Model, k.Role, k.Asker)
 	}
+	// Joined, in this order: a list of rows after IN would be looked for in all of the table.
+	values := strings.TrimSuffix(strings.Repeat("(?, CAST(? AS bigint), CAST(? AS bigint), ?, ?, ?), ", len(keys)), ", ")
 	var were []used
-	if err := tx.Where("(party, span, begin, model, role, asker) IN ?", named).Find(&were).Error; err != nil {
+	if err := tx.Raw("SELECT u.* FROM (VALUES "+values+") k CROSS JOIN used u WHERE u.party = k.column1 AND u.span = k.column2 AND u.begin = k.column3"+
+		" AND u.model = k.column4 AND u.role = k.column5 AND u.asker = k.column6", args...).Scan(&were).Error; err != nil {
 		return err
 	}
 	for _, w := range were {

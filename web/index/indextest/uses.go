@@ -147,7 +147,7 @@ func uses(t *testing.T, s index.Source) {
 			t.Errorf("from %d before %d: %v, want %v", w[0], w[1], got, want)
 		}
 	}
-	for range 40 {
+	for range 15 {
 		from := begin + ledger.Time(r.Int64N(int64(last-begin)))
 		before := from + ledger.Time(r.Int64N(1+int64(last-from)))
 		if got, want := counted(t, x, "", from, before), all(from, before); !maps.Equal(got, want) {
