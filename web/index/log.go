@@ -177,13 +177,13 @@ func save(tx *gorm.DB, told []logged, found []term, ids map[named]bool) error {
 			return err
 		}
 	}
-	for some := range slices.Chunk(found, 4*rows) {
+	for some := range slices.Chunk(found, 2*rows) {
 		if err := tx.Create(&some).Error; err != nil {
 			return err
 		}
 	}
 	sorted := slices.SortedFunc(maps.Keys(ids), func(a, b named) int { return cmp.Or(strings.Compare(a.Digits, b.Digits), strings.Compare(a.ID, b.ID)) })
-	for some := range slices.Chunk(sorted, 4*rows) {
+	for some := range slices.Chunk(sorted, rows) {
 		if err := tx.Table("ids").Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
 			return err
 		}
