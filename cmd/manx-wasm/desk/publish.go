@@ -140,15 +140,11 @@ func publishes(ctx context.Context, p *owner.Party) error {
 
 // publish checks a model with its card, encrypted and in the clear, and, where it is
 // not dry, puts it on offer.
-func (d *Desk) publish(ctx context.Context, a struct {
+func (d *Desk) publish(ctx context.Context, p *owner.Party, a struct {
 	drafted
 	terms
 	Hide bool `json:"hide,omitempty"` // the graph
 }, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if err := publishes(ctx, p); err != nil {
 		return nil, err
 	}
@@ -204,11 +200,11 @@ type Trial struct {
 
 // try runs a model on a synthetic input: measurements that are given, or noise. It
 // asks nobody and pays nothing. A model whose graph is not shown is notice.Unsupported.
-func (d *Desk) try(ctx context.Context, a struct {
+func (d *Desk) try(ctx context.Context, p *owner.Party, a struct {
 	ofModel
 	Values map[string]float64 `json:"values,omitempty"`
 }, show Show) (any, error) {
-	p, m, _, err := d.modelOf(ctx, a.Model)
+	m, _, err := modelOf(ctx, p, a.Model)
 	if err != nil {
 		return nil, err
 	}

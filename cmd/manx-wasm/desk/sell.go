@@ -8,6 +8,7 @@ import (
 	"manx/ledger"
 	"manx/ml"
 	"manx/privacy/notice"
+	"manx/web/owner"
 	"manx/web/owner/score"
 )
 
@@ -83,14 +84,10 @@ type CreditShown struct {
 
 // publishCredit checks a credit model with its card on made-up files and, where it is
 // not dry, puts it on offer.
-func (d *Desk) publishCredit(ctx context.Context, a struct {
+func (d *Desk) publishCredit(ctx context.Context, p *owner.Party, a struct {
 	creditDraft
 	terms
 }, show Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
 	if err := publishes(ctx, p); err != nil {
 		return nil, err
 	}
@@ -130,14 +127,11 @@ func (d *Desk) publishCredit(ctx context.Context, a struct {
 
 // tryCredit runs a credit model on the file of a person who does not exist. It asks
 // nobody and pays nothing.
-func (d *Desk) tryCredit(ctx context.Context, a struct {
+func (d *Desk) tryCredit(ctx context.Context, p *owner.Party, a struct {
 	ofModel
 	Seed uint64 `json:"seed"` // whose
 }, show Show) (any, error) {
-	if _, err := d.onCredit(); err != nil {
-		return nil, err
-	}
-	p, m, _, err := d.modelOf(ctx, a.Model)
+	m, _, err := modelOf(ctx, p, a.Model)
 	if err != nil {
 		return nil, err
 	}
