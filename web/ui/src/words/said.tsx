@@ -23,7 +23,8 @@ function reader(table: Table): (text: string) => string | undefined {
       const got = p.of.exec(text);
       if (got) return p.into.replace(/\{(\d)\}/g, (_, n: string) => read(got[Number(n) + 1]) ?? got[Number(n) + 1]);
     }
-    return undefined;
+    const parts = text.split("; ").map((part, _, all) => (all.length > 1 ? read(part) : undefined)); // several sentences in one
+    return parts.includes(undefined) ? undefined : parts.join(";");
   };
   return read;
 }

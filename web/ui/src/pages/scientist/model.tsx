@@ -40,7 +40,7 @@ export default function ModelCard({ id }: { id: string }) {
         <Card title={t("model.metrics")}>
           <div className="scroll" tabIndex={0}><table className="changes stack">
             <thead><tr><th scope="col">{t("model.metric")}</th><th scope="col">{t("model.value")}</th><th scope="col">{t("model.interval")}</th><th scope="col">{t("model.method")}</th></tr></thead>
-            <tbody lang="en">{c.metrics.map((x) => <tr key={x.name}><td data-label={t("model.metric")}>{x.name}</td><td data-label={t("model.value")}><b>{number(x.value)}</b></td><td data-label={t("model.interval")}>{x.low !== undefined && x.high !== undefined ? `${number(x.low)} – ${number(x.high)}` : "–"}</td><td data-label={t("model.method")}>{x.method}</td></tr>)}</tbody>
+            <tbody lang="en">{c.metrics.map((x) => <tr key={x.name}><td data-label={t("model.metric")}>{x.name}</td><td className="whole" data-label={t("model.value")}><b>{number(x.value)}</b></td><td className="whole" data-label={t("model.interval")}>{x.low !== undefined && x.high !== undefined ? `${number(x.low)} – ${number(x.high)}` : "–"}</td><td data-label={t("model.method")}>{x.method}</td></tr>)}</tbody>
           </table></div>
         </Card>
       )}
@@ -74,7 +74,7 @@ export default function ModelCard({ id }: { id: string }) {
         ))}
         {data.training && <Text mt="sm">{t("model.training", { title: data.training.title, n: data.training.round ?? 0 })}</Text>}
         <Text size="sm" className="faint" mt="sm">{t(credit ? "model.reasons.shown" : data.graph ? "model.graph.shown" : "model.graph.hidden")}</Text>
-        {c.notes && c.notes.length > 0 && <ul lang="en">{c.notes.map((n) => <li key={n}><Text size="sm">{n}</Text></li>)}</ul>}
+        {c.notes && c.notes.length > 0 && <details><summary>{t("model.notes", { n: c.notes.length })}</summary><ul lang="en">{c.notes.map((n) => <li key={n}><Text size="sm">{n}</Text></li>)}</ul></details>}
       </Card>
       <Card title={t("model.versions")}>
         {data.versions.map((v) => (
