@@ -95,7 +95,7 @@ func Health() Calls {
 	return Calls{
 		"home": with((*Desk).overview), "grant": with((*Desk).grant), "log": with((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
-		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
+		"slices": with((*Desk).slices), "picture": with((*Desk).picture),
 		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
 		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
 		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),

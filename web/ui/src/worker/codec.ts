@@ -5,7 +5,7 @@ import charls from "@cornerstonejs/codec-charls/decodewasm?url";
 import openjpeg from "@cornerstonejs/codec-openjpeg/decodewasm?url";
 import { integrity } from "../made/integrity";
 import { bound, decode, start } from "./decode";
-import type { Codec, Decoded, Factory, Module } from "./decode";
+import type { Codec, Decoded, Module } from "./decode";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -16,7 +16,7 @@ async function load(codec: Codec): Promise<Module> {
     ? [charls, integrity.charls, import("@cornerstonejs/codec-charls/decodewasmjs")] as const
     : [openjpeg, integrity.openjpeg, import("@cornerstonejs/codec-openjpeg/decodewasmjs")] as const;
   const binary = await fetch(url, { integrity: hash }).then((r) => r.arrayBuffer());
-  return start((await glue).default as Factory, binary);
+  return start((await glue).default, binary);
 }
 
 const loaded: Partial<Record<Codec, Promise<Module>>> = {};
