@@ -19,7 +19,7 @@ import (
 func TestTablesThatDoNotFit(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
 	for i, h := range s.sites {
-		h.table(s, 14, uint64(i+1), nil)
+		h.table(s, 14, uint64(i+1))
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipetest.Logistic(false), 1000))
 	if err != nil {
