@@ -117,7 +117,7 @@ func Health() Calls {
 	return Calls{
 		"home": seated((*Desk).overview), "grant": seated((*Desk).grant), "log": seated((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": seated((*Desk).add), "deidentify": seated((*Desk).deidentify), "erase": seated((*Desk).erase),
-		"slices": seated((*Desk).slices), "slice": with((*Desk).slice),
+		"slices": seated((*Desk).slices), "picture": with((*Desk).picture),
 		"models": seated((*Desk).models), "quote": seated((*Desk).quote), "diagnose": seated((*Desk).diagnose), "finding": seated((*Desk).finding),
 		"catalogue": seated((*Desk).catalogue), "model": seated((*Desk).model), "retire": seated((*Desk).retire), "draft": with((*Desk).draft), "publish": seated((*Desk).publish), "try": seated((*Desk).try),
 		"budgets": seated((*Desk).budgets), "budget.limit": seated((*Desk).limitBudget), "budget.preview": seated((*Desk).previewBudgets),
