@@ -50,7 +50,7 @@ type visitor struct {
 
 const (
 	visitSlices     = 42
-	visitPassphrase = "a demo account guards nothing"
+	visitPassphrase = "a demo account guards nothing" //nolint:gosec // everybody may know it
 	visitHospital   = "Riverside Hospital (demo)"
 )
 

@@ -266,7 +266,7 @@ func TestInvariant1_OtherRolesInTheBrowser(t *testing.T) {
 	// A job with a receipt: the patient's chart, asked about.
 	records, err := hers.Records(t.Context())
 	v.check(err)
-	d, err := patient.DiagnoseWith(t.Context(), hers, records[0].ID, heart.Name, patient.Terms{Life: 3600}, func(string, int64, int64) {})
+	d, err := patient.DiagnoseWith(t.Context(), hers, records[0].ID, heart.Name, patient.Terms{Life: 3600}, nil)
 	v.check(err)
 
 	shots := dir
