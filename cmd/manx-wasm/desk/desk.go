@@ -38,12 +38,9 @@ type Desk struct {
 	cards map[ledger.ModelID]ml.Card   // of models that were looked at
 }
 
-// New returns a desk over a folder of homes, which need not exist, and the node that
-// serves the page. It takes every call there is.
-func New(dir, node string) *Desk { return Of(dir, node, Shared, Health, Credit) }
-
-// Of is New for some of the calls. A module for a browser holds the code of these alone:
-// one has health in it, another credit.
+// Of returns a desk over a folder of homes, which need not exist, and the node that
+// serves the page. It takes some of the calls: a module for a browser holds the code of
+// these alone, one has health in it, another credit.
 func Of(dir, node string, calls ...func() Calls) *Desk {
 	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
@@ -102,16 +99,6 @@ func Health() Calls {
 		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
 		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract), "builds": with((*Desk).builds),
 		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
-	}
-}
-
-// Credit are for borrowers and lenders.
-func Credit() Calls {
-	return Calls{
-		"borrower": with((*Desk).borrowing), "file.look": with((*Desk).fileLook), "file.add": with((*Desk).fileAdd), "file": with((*Desk).file), "score": with((*Desk).ownScore),
-		"consent": with((*Desk).consent), "deny": with((*Desk).deny), "permit": with((*Desk).permit), "dispute": with((*Desk).dispute),
-		"lender": with((*Desk).lending), "ways": with((*Desk).ways), "score.ask": with((*Desk).askScore), "score.open": with((*Desk).openScore), "scores": with((*Desk).scores), "letter": with((*Desk).letter), "deeds": with((*Desk).deeds),
-		"contract.sorts": with((*Desk).sorts), "contract.hear": with((*Desk).hear), "contract.open": with((*Desk).openContract), "contracts": with((*Desk).contracts), "contract": with((*Desk).contract), "contract.step": with((*Desk).step),
 	}
 }
 
