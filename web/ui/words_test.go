@@ -95,7 +95,7 @@ func TestPagesAreThoseOfRooms(t *testing.T) {
 			shown[m[1]] = true
 		}
 	}
-	if want := slices.Sorted(maps.Keys(shown)); !slices.Equal(want, slices.Sorted(slices.Values(pages))) {
-		t.Errorf("pages are %q, rooms %q", pages, want)
+	if want := slices.Sorted(maps.Keys(shown)); !slices.Equal(want, slices.Sorted(slices.Values(pages()))) {
+		t.Errorf("pages are %q, rooms %q", pages(), want)
 	}
 }

@@ -83,6 +83,15 @@ function describe(type: string, id: unknown): unknown {
   }
 }
 
+interface Stats { length?: number; unit?: string; area?: number; areaUnit?: string; mean?: number; modalityUnit?: string }
+
+// inside is what stands beside an area: figures that need no language.
+const inside = (data: { cachedStats: Record<string, Stats> }, target: string): string[] => {
+  const s = data.cachedStats[target];
+  if (s?.area === undefined) return [];
+  return [`${utilities.roundNumber(s.area)} ${s.areaUnit ?? ""}`, ...(s.mean === undefined ? [] : [`⌀ ${utilities.roundNumber(s.mean)} ${s.modalityUnit ?? ""}`])];
+};
+
 let next = 0;
 
 // A Stack draws the pictures of a record on an element until it is closed.
@@ -106,7 +115,7 @@ export class Stack {
     this.engine.enableElement({ viewportId: this.name, type: Enums.ViewportType.STACK, element, defaultOptions: { background: [0, 0, 0] } });
     this.viewport = this.engine.getViewport(this.name) as Types.IStackViewport;
     const group = ToolGroupManager.createToolGroup(this.name)!;
-    for (const tool of Object.values(tools)) group.addTool(tool);
+    for (const tool of Object.values(tools)) group.addTool(tool, tool === tools.area ? { getTextLines: inside } : {});
     group.addViewport(this.name, this.name);
     element.addEventListener(Enums.Events.VOI_MODIFIED, this.voi);
     for (const e of this.heard) eventTarget.addEventListener(e, this.measured);
@@ -201,7 +210,7 @@ export class Stack {
     const out: Measure[] = [];
     for (const a of annotation.state.getAllAnnotations()) {
       const at = this.ids.indexOf(a.metadata?.referencedImageId ?? "");
-      const s = Object.values((a.data.cachedStats ?? {}) as Record<string, { length?: number; unit?: string; area?: number; areaUnit?: string; mean?: number; modalityUnit?: string }>)[0];
+      const s = Object.values((a.data.cachedStats ?? {}) as Record<string, Stats>)[0];
       if (at < 0 || !s || !a.metadata || !a.annotationUID) continue;
       if (a.metadata.toolName === tools.length && s.length !== undefined) out.push({ id: a.annotationUID, at, length: s.length, unit: s.unit ?? "", of: "" });
       if (a.metadata.toolName === tools.area && s.area !== undefined) out.push({ id: a.annotationUID, at, area: s.area, mean: s.mean, unit: s.areaUnit ?? "", of: s.modalityUnit ?? "" });
