@@ -191,7 +191,7 @@ func open(fsys fs.FS, name string) (*Object, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("stat: %w", err)
 	}
-	if r, ok := f.(io.ReaderAt); ok {
+	if r := readerOf(f); r != nil {
 		return &Object{ReaderAt: r, size: st.Size(), close: f.Close}, nil
 	}
 	defer func() { _ = f.Close() }()

@@ -15,9 +15,9 @@ import (
 func transport() http.RoundTripper { return sender{&http.Transport{}} }
 
 // A sender is net/http's transport, but that what is long goes by JavaScript's global
-// carry (web/ui/src/worker/carry.ts), where there is one. net/http reads a body into
-// memory that grows as it goes, five times what is sent, and hands JavaScript bytes that
-// it keeps until Go's collector has run: in a tab either stays.
+// carry (web/ui/src/worker/carry.ts), where there is one, in room that its bodyOf gives.
+// net/http reads a body into memory that grows as it goes, five times what is sent, and
+// hands JavaScript bytes that it keeps until Go's collector has run: in a tab either stays.
 type sender struct{ *http.Transport }
 
 // long is from how many bytes on a body is sent so. The answers to such requests are
@@ -48,10 +48,10 @@ func (s sender) RoundTrip(q *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(b)), Request: q}, nil
 }
 
-// body copies a request's body to JavaScript, piece by piece.
+// body copies a request's body to room of JavaScript's, piece by piece.
 func (sender) body(q *http.Request) (js.Value, error) {
 	defer func() { _ = q.Body.Close() }() // only read from
-	out := js.Global().Get("Uint8Array").New(int(q.ContentLength))
+	out := js.Global().Call("bodyOf", int(q.ContentLength))
 	piece := make([]byte, long)
 	for at := int64(0); at < q.ContentLength; {
 		n, err := q.Body.Read(piece[:min(long, q.ContentLength-at)])

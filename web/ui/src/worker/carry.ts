@@ -1,11 +1,22 @@
 // Requests with long bodies, for web/owner/transport_js.go. A browser keeps what it has
 // sent until its collector comes by, which outside JavaScript's own heap is late: hundreds
 // of megabytes in an upload. So a worker sends them, off the module's thread, and after
-// some megabytes another takes its place; what the first kept goes with it.
+// some megabytes another takes its place; what the first kept goes with it. Bodies come
+// back from there, and their room serves again.
 export type Load = { id: number; method: string; url: string; headers: Record<string, string>; body: Uint8Array<ArrayBuffer> } | { stop: number };
-export type Sent = { id: number; status: number; type: string; bytes: Uint8Array } | { id: number; failed: string };
+export type Sent = { id: number; status: number; type: string; bytes: Uint8Array; body: Uint8Array<ArrayBuffer> } | { id: number; failed: string };
 
 const most = 16 << 20; // bytes that one worker sends
+
+const whole = 1 << 20; // bytes of a body's room at least: a blob fits (storage.MaxBlob)
+const spare: ArrayBuffer[] = []; // as many as were sent at once
+const keep = 16;
+
+// bodyOf gives room for a request's body, of as many bytes.
+export function bodyOf(length: number): Uint8Array<ArrayBuffer> {
+  const room = length <= whole ? spare.pop() : undefined;
+  return new Uint8Array(room ?? new ArrayBuffer(Math.max(length, whole)), 0, length);
+}
 
 interface Sender { worker: Worker; sent: number; open: number }
 
@@ -16,7 +27,10 @@ const waiting = new Map<number, { resolve(s: Sent): void; reject(e: Error): void
 function sender(): Sender {
   const worker = new Worker(new URL("./send.ts", import.meta.url), { type: "module" });
   const s: Sender = { worker, sent: 0, open: 0 };
-  worker.onmessage = ({ data }: MessageEvent<Sent>) => end(data.id, (w) => ("failed" in data ? w.reject(new Error(data.failed)) : w.resolve(data)));
+  worker.onmessage = ({ data }: MessageEvent<Sent>) => {
+    if ("body" in data && data.body.buffer.byteLength === whole && spare.length < keep) spare.push(data.body.buffer);
+    end(data.id, (w) => ("failed" in data ? w.reject(new Error(data.failed)) : w.resolve(data)));
+  };
   worker.onerror = () => {
     if (now === s) now = undefined;
     for (const [id, w] of [...waiting]) if (w.by === s) end(id, () => w.reject(new Error("the sending worker has stopped")));

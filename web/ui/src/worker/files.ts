@@ -7,7 +7,8 @@
 //   /pick   files that were chosen on the page: read in pieces, never copied whole
 //   /tmp    memory
 //
-// A file that was removed lives on for who has it open.
+// A file that was removed lives on for who has it open. Chosen files have a second way to
+// be read, chosen, into room that the reader keeps (health/chosen_js.go).
 
 export interface Store {
   load(): Promise<Map<string, Uint8Array>>;
@@ -20,6 +21,9 @@ interface Held { kind: "held"; bytes: Uint8Array; size: number; dirty: boolean; 
 interface Picked { kind: "picked"; blob: Blob }
 type Node = Folder | Held | Picked;
 interface Open { node: Node; path: string; at: number; append: boolean; from: number; ahead?: Uint8Array }
+
+// A Chosen file is read into a given room from a place on, as far as either goes.
+export interface Chosen { read(into: Uint8Array, at: number): Promise<number> }
 
 type Callback = (err: unknown, ...out: unknown[]) => void;
 
@@ -76,6 +80,14 @@ export class Files {
   unmount(name: string) {
     const root = "/pick/" + name;
     for (const path of [...this.nodes.keys()]) if (path === root || path.startsWith(root + "/")) this.drop(path);
+  }
+
+  // chosen opens a chosen file past Go's os; there is none by another path.
+  chosen(path: string): Chosen | undefined {
+    const node = this.nodes.get(clean(path));
+    if (node?.kind !== "picked") return undefined;
+    const open: Open = { node, path, at: 0, append: false, from: 0 };
+    return { read: (into, at) => this.picked(open, node.blob, into, at) };
   }
 
   private folders(path: string) {

@@ -13,10 +13,10 @@ self.onmessage = async ({ data }: MessageEvent<Load>) => {
   let said: Sent;
   try {
     const r = await fetch(data.url, { method: data.method, headers: data.headers, body: data.body, credentials: "same-origin", signal: control.signal });
-    said = { id: data.id, status: r.status, type: r.headers.get("Content-Type") ?? "", bytes: new Uint8Array(await r.arrayBuffer()) };
+    said = { id: data.id, status: r.status, type: r.headers.get("Content-Type") ?? "", bytes: new Uint8Array(await r.arrayBuffer()), body: data.body };
   } catch (e) {
     said = { id: data.id, failed: String(e) };
   }
   stops.delete(data.id);
-  self.postMessage(said);
+  self.postMessage(said, "body" in said ? [said.body.buffer] : []);
 };

@@ -1,6 +1,6 @@
 import { Alert, Badge, Button, Group, NativeSelect, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
+import { Card, Copy, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
@@ -25,6 +25,10 @@ export default function Home() {
       <Card title={t("lender.open")}>{open.length === 0 ? <Text className="faint">{t("lender.open.none")}</Text> : open.map((r) => <Row key={r.id} of={r} />)}</Card>
       <Ask done={() => { setAsked(true); reload(); }} />
       {past.length > 0 && <Card title={t("lender.past")}>{past.map((r) => <Row key={r.id} of={r} />)}</Card>}
+      <Card title={t("borrower.id")} quiet>
+        <Text className="faint" size="sm" mb={6}>{t("lender.id.text")}</Text>
+        <Group gap={8}><Text className="id">{data.party}</Text><Copy text={data.party} /></Group>
+      </Card>
       <Text size="sm" className="faint">{t("home.balance")}: <b>{t("word.man", { n: data.balance })}</b>, {t("home.balance.test")}</Text>
     </Page>
   );
