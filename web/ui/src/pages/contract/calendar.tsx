@@ -38,7 +38,7 @@ export function Calendar({ of }: { of: Due[] }) {
           <thead><tr><th>{t("contract.due")}</th><th>{t("contract.amount")}</th><th>{t("contract.state")}</th></tr></thead>
           <tbody>
             {of.map((d, i) => (
-              <tr key={i}><td>{day(d.at)}{d.of && <div className="faint small">{d.of}</div>}</td><td className="whole">{t("word.man", { n: d.amount })}</td>
+              <tr key={i}><td>{day(d.at)}{d.of && <div className="faint small">{d.of}</div>}</td><td>{t("word.man", { n: d.amount })}</td>
                 <td>{known("contract.state." + d.state)}{d.paid ? <div className="faint small">{t("contract.paid.on", { when: day(d.paid) })}</div> : null}</td></tr>
             ))}
           </tbody>
