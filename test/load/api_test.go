@@ -167,11 +167,11 @@ type page struct {
 
 // There are so many items below a height, or from a place on.
 func below(limit int) func(uint64) int {
-	return func(at uint64) int { return min(limit, max(int(at)-2, 0)) } //nolint:gosec // at most records
+	return func(at uint64) int { return min(limit, max(int(at)-2, 0)) }
 }
 
 func after(limit int) func(uint64) int {
-	return func(at uint64) int { return min(limit, max(records-int(at), 0)) } //nolint:gosec // at most records
+	return func(at uint64) int { return min(limit, max(records-int(at), 0)) }
 }
 
 func always(n int) func(uint64) int { return func(uint64) int { return n } }
@@ -196,13 +196,13 @@ var pages = []page{
 	{"movements", holder, func(_ uint64, when ledger.Time) string { return fmt.Sprintf("/v1/movements?from=%d", when) }, `"balance"`, after(500)},
 	{"usage of a day", holder, func(_ uint64, when ledger.Time) string {
 		return fmt.Sprintf("/v1/usage?from=%d&before=%d", when, when+86400)
-	}, `"asker"`, func(at uint64) int { return min(10, max(records-int(at), 0)/200) }}, //nolint:gosec // at most records
+	}, `"asker"`, func(at uint64) int { return min(10, max(records-int(at), 0)/200) }},
 	{"usage", holder, same("/v1/usage"), `"asker"`, always(60)},
 	{"watch", owner, same("/v1/watch?model=" + string(watched)), `"since"`, always(20)},
 	{"log", auditor, before("/v1/log?"), `"cause"`, below(100)},
 	{"log of a name", auditor, before("/v1/log?name=job.settled&"), `"cause"`, below(100)},
 	{"log about an id", auditor, func(at uint64, _ ledger.Time) string {
-		return fmt.Sprintf("/v1/log?about=%s", ledger.NewJobID(ledger.Health, command(int(at%records)))) //nolint:gosec // at most records
+		return fmt.Sprintf("/v1/log?about=%s", ledger.NewJobID(ledger.Health, command(int(at%records))))
 	}, `"cause"`, always(2)},
 	{"log about a party", auditor, before("/v1/log?about=" + string(indextest.Party(holder)) + "&"), `"cause"`, below(100)},
 	{"log of a name about a party", auditor, before("/v1/log?name=coin&about=" + string(indextest.Party(holder)) + "&"), `"cause"`, below(100)},
@@ -325,7 +325,7 @@ func asked(b *testing.B, s index.Source) {
 	n := start(b, s)
 	place := func(i int) (uint64, ledger.Time) {
 		r := uint64(i) * 0x9e3779b97f4a7c15 >> 32 % records // spread over the list
-		return r + 2, started + 60*ledger.Time(r)           //nolint:gosec // at most records
+		return r + 2, started + 60*ledger.Time(r)
 	}
 	rate, err := strconv.Atoi(cmp.Or(os.Getenv("MANX_RATE"), "200"))
 	if err != nil || rate < 1 {
