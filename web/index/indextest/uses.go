@@ -192,7 +192,7 @@ func asked(t *testing.T, x *index.Index, h History) {
 			t.Fatal(err)
 		}
 		for i, c := range all {
-			if i > 0 && (c.Asker < all[i-1].Asker || c.Asker == all[i-1].Asker && c.At < all[i-1].At) {
+			if i > 0 && c.At < all[i-1].At {
 				t.Errorf("%+v after %+v", c, all[i-1])
 			}
 		}
