@@ -1,13 +1,10 @@
 package portal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,11 +27,11 @@ import (
 	"manx/privacy/dp"
 	"manx/privacy/mpc/hub"
 	"manx/privacy/seal"
-	"manx/privacy/seal/sealtest"
 	"manx/web/owner"
 	"manx/web/owner/gateway"
 	"manx/web/owner/patient"
 	"manx/web/owner/training"
+	"manx/web/owner/training/recipe"
 )
 
 // A visited network is a node with --demo, a worker and the demo hospital's gateway.
@@ -47,44 +43,8 @@ type visited struct {
 
 func startDemo(t *testing.T, dir string) *visited {
 	t.Helper()
-	v := &visited{T: t, dir: dir, manx: filepath.Join(dir, "manx"), links: map[string]string{}}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", v.manx, "manx/cmd/manx")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build manx: %v\n%s", err, out)
-	}
-	c := exec.Command(v.manx, "up", "--demo", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--workers", "1", "--parties=false", "--json")
-	log, err := os.Create(filepath.Join(dir, "node.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Stderr = log
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := c.Process.Signal(syscall.SIGTERM)
-		if err = errors.Join(err, c.Wait(), log.Close()); err != nil {
-			t.Errorf("stop the node: %v", err)
-		}
-	})
-	var up struct {
-		Address, Network string
-		Visit            struct {
-			Study    string
-			Accounts []struct{ Account, Link string }
-		}
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err = errors.Join(err, json.Unmarshal(line, &up)); err != nil {
-		b, _ := os.ReadFile(log.Name())
-		t.Fatalf("the node did not start: %v\n%s%s", err, line, b)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	v.address, v.network, v.study = up.Address, up.Network, up.Visit.Study
+	up := start(t, dir, "--demo", "--workers", "1")
+	v := &visited{T: t, dir: dir, manx: filepath.Join(dir, "manx"), address: up.Address, network: up.Network, study: up.Visit.Study, links: map[string]string{}}
 	for _, a := range up.Visit.Accounts {
 		v.links[a.Account] = a.Link
 	}
@@ -111,31 +71,13 @@ func (v *visited) as(account string) *owner.Party {
 	if err != nil {
 		v.Fatal(err)
 	}
-	return v.sit(h)
+	return sit(v.T, h, ledger.Health)
 }
 
 // hospital joins one of the test's own.
 func (v *visited) hospital(name string) *owner.Party {
 	v.Helper()
-	h, err := owner.Join(v.Context(), filepath.Join(v.dir, "home-"+name), sealtest.Passphrase(v.T, "a hospital's"), v.address, string(ledger.Health))
-	if err != nil {
-		v.Fatal(err)
-	}
-	p := v.sit(h)
-	if err := p.Register(v.Context(), ledger.Hospital, name); err != nil {
-		v.Fatal(err)
-	}
-	return p
-}
-
-func (v *visited) sit(h *owner.Home) *owner.Party {
-	v.Helper()
-	p, err := h.As(ledger.Health)
-	if err != nil {
-		v.Fatal(err)
-	}
-	v.Cleanup(func() { p.Close(); _ = h.Close() })
-	return p
+	return join(v.T, v.dir, v.address, name, ledger.Health, ledger.Hospital)
 }
 
 // offered returns when a model is on offer.
@@ -199,7 +141,7 @@ func (v *visited) train(demo ledger.PartyID) *together {
 		},
 		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
 	}
-	r := training.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
+	r := recipe.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
 		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 2, Bounds: federated.Bounds{Clip: 1000}}, Seed: 7, HeldOut: 20,
 		Private: &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}}
 	b := ledger.ProposeTraining{Title: "Heart disease at three hospitals", Sites: []ledger.PartyID{demo, g.sites[0].ID(), g.sites[1].ID()}, Quorum: 3, Kind: ledger.Chart, Rounds: 4, Minimum: 10,

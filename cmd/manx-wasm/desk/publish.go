@@ -106,7 +106,7 @@ func fitted(dir string) func(m workbench.Model) (samples.Set, error) {
 
 // publish checks a model with its card, encrypted and in the clear, and, where it is
 // not dry, puts it on offer.
-func (d *Desk) publish(ctx context.Context, a struct {
+func (d *Desk) publish(ctx context.Context, p *owner.Party, a struct {
 	drafted
 	Card   string `json:"card"`             // JSON
 	Calls  int    `json:"calls,omitempty"`  // most calls of one asker
@@ -114,10 +114,6 @@ func (d *Desk) publish(ctx context.Context, a struct {
 	Hide   bool   `json:"hide,omitempty"`   // the graph
 	Dry    bool   `json:"dry,omitempty"`
 }, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	me, err := owner.Get[ledger.Party](ctx, p.Client, p.ID())
 	if err != nil {
 		return nil, err
@@ -179,11 +175,11 @@ type Trial struct {
 
 // try runs a model on a synthetic input: measurements that are given, or noise. It
 // asks nobody and pays nothing. A model whose graph is not shown is notice.Unsupported.
-func (d *Desk) try(ctx context.Context, a struct {
+func (d *Desk) try(ctx context.Context, p *owner.Party, a struct {
 	ofModel
 	Values map[string]float64 `json:"values,omitempty"`
 }, show Show) (any, error) {
-	p, m, _, err := d.modelOf(ctx, a.Model)
+	m, _, err := modelOf(ctx, p, a.Model)
 	if err != nil {
 		return nil, err
 	}

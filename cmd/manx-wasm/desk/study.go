@@ -13,6 +13,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
+	"manx/web/owner"
 	"manx/web/owner/patient"
 )
 
@@ -150,11 +151,7 @@ func (v *Preview) differences(p *deid.Profile, in *health.Instance) error {
 	return err
 }
 
-func (d *Desk) add(ctx context.Context, a what, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) add(ctx context.Context, p *owner.Party, a what, show Show) (any, error) {
 	show(Progress{Stage: "reading"})
 	return patient.Add(ctx, p, told(show), a.Paths...)
 }
@@ -163,23 +160,15 @@ type ofRecord struct {
 	Record ledger.RecordID `json:"record"`
 }
 
-func (d *Desk) deidentify(ctx context.Context, a struct {
+func (d *Desk) deidentify(ctx context.Context, p *owner.Party, a struct {
 	ofRecord
 	Options deid.Options `json:"options"`
 }, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	show(Progress{Stage: "reading"})
 	return patient.Deidentify(ctx, p, a.Record, a.Options, told(show))
 }
 
-func (d *Desk) erase(ctx context.Context, a ofRecord, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) erase(ctx context.Context, p *owner.Party, a ofRecord, _ Show) (any, error) {
 	return none{}, patient.Erase(ctx, p, a.Record)
 }
 
@@ -199,11 +188,7 @@ type Slice struct {
 }
 
 // slices opens a record of the party's own in the viewer and lists its pictures.
-func (d *Desk) slices(ctx context.Context, a ofRecord, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) slices(ctx context.Context, p *owner.Party, a ofRecord, show Show) (any, error) {
 	show(Progress{Stage: "reading"})
 	// The pictures are fetched after this call has returned: until the desk closes.
 	in, err := patient.OpenStudy(context.WithoutCancel(ctx), p, a.Record)
