@@ -48,7 +48,7 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                      {"ledger/embedded"},
 	"golang.org/x/crypto":                   {"privacy/seal"},
 	"golang.org/x/mod/sumdb":                {"ledger/receipt"},
-	"golang.org/x/sys":                      {"ml/train", "privacy/ckks/rns", "privacy/internal/kernel", "privacy/mpc/ring"},
+	"golang.org/x/sys":                      {"ml/train", "privacy/ckks/rns", "privacy/internal/curve", "privacy/internal/kernel", "privacy/mpc/ring"},
 	"golang.org/x/term":                     {"cmd/manx"},
 	"golang.org/x/text":                     {"health/dicom"},
 	"google.golang.org/grpc":                {"ledger/fabric"},

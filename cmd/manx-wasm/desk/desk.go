@@ -109,6 +109,7 @@ func Shared() Calls {
 		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
 		"fund": seated((*Desk).fund), "kit": seated((*Desk).kit), "drill": seated((*Desk).drill), "recover": with((*Desk).recover), "passphrase": seated((*Desk).passphrase),
 		"party": seated((*Desk).named), "revoke": seated((*Desk).revoke), "receipt": seated((*Desk).receipt),
+		"catalogue": seated((*Desk).catalogue), "model": seated((*Desk).model), "retire": seated((*Desk).retire), "earnings": seated((*Desk).earnings),
 	}
 }
 
@@ -117,22 +118,23 @@ func Health() Calls {
 	return Calls{
 		"home": seated((*Desk).overview), "grant": seated((*Desk).grant), "log": seated((*Desk).log),
 		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": seated((*Desk).add), "deidentify": seated((*Desk).deidentify), "erase": seated((*Desk).erase),
-		"slices": seated((*Desk).slices), "slice": with((*Desk).slice),
+		"slices": seated((*Desk).slices), "picture": with((*Desk).picture),
 		"models": seated((*Desk).models), "quote": seated((*Desk).quote), "diagnose": seated((*Desk).diagnose), "finding": seated((*Desk).finding),
-		"catalogue": seated((*Desk).catalogue), "model": seated((*Desk).model), "retire": seated((*Desk).retire), "draft": with((*Desk).draft), "publish": seated((*Desk).publish), "try": seated((*Desk).try),
+		"draft": with((*Desk).draft), "publish": seated((*Desk).publish), "try": seated((*Desk).try),
 		"budgets": seated((*Desk).budgets), "budget.limit": seated((*Desk).limitBudget), "budget.preview": seated((*Desk).previewBudgets),
-		"earnings": seated((*Desk).earnings), "pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work),
+		"pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work),
 		"events": seated((*Desk).events), "event": seated((*Desk).event), "verify": seated((*Desk).verify), "extract": seated((*Desk).extract), "builds": seated((*Desk).builds),
 		"trainings": seated((*Desk).trainings), "training": seated((*Desk).training),
 	}
 }
 
-// Credit are for borrowers and lenders.
+// Credit are for borrowers, lenders, and scientists of the credit side.
 func Credit() Calls {
 	return Calls{
 		"borrower": onCredit((*Desk).borrowing), "file.look": onCredit((*Desk).fileLook), "file.add": onCredit((*Desk).fileAdd), "file": onCredit((*Desk).file), "score": onCredit((*Desk).ownScore),
 		"consent": onCredit((*Desk).consent), "deny": onCredit((*Desk).deny), "permit": onCredit((*Desk).permit), "dispute": onCredit((*Desk).dispute),
 		"lender": onCredit((*Desk).lending), "ways": onCredit((*Desk).ways), "score.ask": onCredit((*Desk).askScore), "score.open": onCredit((*Desk).openScore), "scores": onCredit((*Desk).scores), "letter": onCredit((*Desk).letter), "deeds": onCredit((*Desk).deeds),
+		"credit.draft": with((*Desk).draftCredit), "credit.publish": onCredit((*Desk).publishCredit), "credit.try": onCredit((*Desk).tryCredit),
 		"contract.sorts": with((*Desk).sorts), "contract.hear": seated((*Desk).hear), "contract.open": seated((*Desk).openContract), "contracts": seated((*Desk).contracts), "contract": seated((*Desk).contract), "contract.step": seated((*Desk).step),
 	}
 }

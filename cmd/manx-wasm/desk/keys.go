@@ -34,7 +34,7 @@ func (d *Desk) status(ctx context.Context, _ none, _ Show) (any, error) {
 	}
 	p, err := d.as()
 	if err != nil {
-		return s, nil
+		return s, nil //nolint:nilerr // locked is a status
 	}
 	s.Open, s.Account, s.Side, s.Party, s.Local, s.Demo = true, d.at.name, d.at.side, p.ID(), d.more != nil, d.at.demo
 	if d.at.named {

@@ -39,7 +39,7 @@ func At(p *owner.Party, accountName string, more map[string]Call) (*Desk, error)
 }
 
 // inside are the calls of a desk of At that would touch keys: those are the process's.
-var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true} //nolint:gochecknoglobals // a constant set
+var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true}
 
 // maxCall bounds a call's arguments over HTTP, in bytes: a model's file fits.
 const maxCall = 64 << 20

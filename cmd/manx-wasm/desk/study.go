@@ -77,7 +77,8 @@ type Preview struct {
 	Changes  []Change      `json:"changes"` // of the file in the middle
 	Held     []health.Left `json:"held"`    // files that would be kept back, and why
 	Warnings []string      `json:"warnings"`
-	PNG      []byte        `json:"png,omitempty"` // the file in the middle, whose pixels stay
+	Images   int           `json:"images"`        // files that hold a picture
+	PNG      []byte        `json:"png,omitempty"` // the file in the middle, whose pixels stay; none where it cannot be drawn
 }
 
 // preview shows what de-identification would change, under a key that is thrown
@@ -118,8 +119,9 @@ func (d *Desk) preview(ctx context.Context, a what, show Show) (any, error) {
 		if err := out.differences(profile, middle); err != nil {
 			return nil, err
 		}
-		if out.PNG, err = Draw(middle, health.Window{Center: 40, Width: 400}); err != nil && !notice.Is(err, notice.Unsupported) {
-			return nil, err
+		out.Images = len(all)
+		if out.PNG, err = Draw(middle, health.Window{Center: 40, Width: 400}); err != nil && notice.Is(err, notice.Internal) {
+			return nil, err // or a picture that cannot be drawn, which is no reason to show nothing
 		}
 	}
 	return out, nil
@@ -174,18 +176,22 @@ func (d *Desk) erase(ctx context.Context, p *owner.Party, a ofRecord, _ Show) (a
 
 // viewing is the record that is open in the viewer: one at a time.
 type viewing struct {
-	record ledger.RecordID
-	in     *health.Intake
-	images []*health.Instance
+	record   ledger.RecordID
+	in       *health.Intake
+	pictures []Slice
 }
 
 // A Slice is one picture of a record.
 type Slice struct {
-	Number     int  `json:"number"`
-	Rows       int  `json:"rows"`
-	Columns    int  `json:"columns"`
-	Hounsfield bool `json:"hounsfield"` // a window changes it
+	Number  int `json:"number"`
+	Rows    int `json:"rows"`
+	Columns int `json:"columns"`
+	Frame   int `json:"frame"` // of its file, from 0
+	image   *health.Instance
 }
+
+// maxPictures bounds the pictures of a record that are listed.
+const maxPictures = 20_000
 
 // slices opens a record of the party's own in the viewer and lists its pictures.
 func (d *Desk) slices(ctx context.Context, p *owner.Party, a ofRecord, show Show) (any, error) {
@@ -195,9 +201,13 @@ func (d *Desk) slices(ctx context.Context, p *owner.Party, a ofRecord, show Show
 	if err != nil {
 		return nil, err
 	}
-	v := &viewing{record: a.Record, in: in}
+	v := &viewing{record: a.Record, in: in, pictures: []Slice{}}
 	for i := range in.Studies {
-		v.images = append(v.images, in.Studies[i].Images()...)
+		for _, im := range in.Studies[i].Images() {
+			for frame := range min(im.Frames, maxPictures-len(v.pictures)) {
+				v.pictures = append(v.pictures, Slice{im.Number, im.Rows, im.Columns, frame, im})
+			}
+		}
 	}
 	d.mu.Lock()
 	old := d.view
@@ -206,29 +216,21 @@ func (d *Desk) slices(ctx context.Context, p *owner.Party, a ofRecord, show Show
 	if old != nil {
 		err = old.in.Close()
 	}
-	list := []Slice{}
-	for _, in := range v.images {
-		list = append(list, Slice{in.Number, in.Rows, in.Columns, in.InHounsfield()})
-	}
-	return list, err
+	return v.pictures, err
 }
 
-// slice decrypts and draws one picture of the record that slices opened.
-func (d *Desk) slice(_ context.Context, a struct {
+// picture decrypts and decodes one picture of the record that slices opened.
+func (d *Desk) picture(_ context.Context, a struct {
 	ofRecord
-	Index  int           `json:"index"`
-	Window health.Window `json:"window"`
+	Index int `json:"index"`
 }, _ Show) (any, error) {
 	d.mu.Lock()
 	v := d.view
 	d.mu.Unlock()
-	if v == nil || v.record != a.Record || a.Index < 0 || a.Index >= len(v.images) {
+	if v == nil || v.record != a.Record || a.Index < 0 || a.Index >= len(v.pictures) {
 		return nil, notice.New(notice.Invalid, "there is no such picture in the viewer", "open the study again")
 	}
-	b, err := Draw(v.images[a.Index], a.Window)
-	return struct {
-		PNG []byte `json:"png"`
-	}{b}, err
+	return v.pictures[a.Index].image.View(v.pictures[a.Index].Frame)
 }
 
 // Draw returns a picture of an instance as PNG, for its owner's eyes.

@@ -403,7 +403,7 @@ func TestInvariant8_CommandsOfATrainingAreLost(t *testing.T) {
 			}
 			s := begin(t, 3, webtest.Options{Serve: serve}, nil)
 			for i, h := range s.sites {
-				h.table(s, 12, uint64(i+1), nil)
+				h.table(s, 12, uint64(i+1))
 				h.allow(s, anything)
 			}
 			b := s.proposal(recipetest.Logistic(false), 3)

@@ -27,7 +27,7 @@ func TestCardsTellOfGroupsAndOfHospitalsThatPublish(t *testing.T) {
 	r.HeldOut = 50
 	r.Groups = []recipe.Group{{Name: "women", Column: "sex", From: 0, Below: 1}, {Name: "younger than 31", Column: "age", From: 0, Below: 31}}
 	for i, h := range s.sites {
-		h.table(s, 40, uint64(i+1), nil)
+		h.table(s, 40, uint64(i+1))
 		h.allow(s, map[bool]string{true: `{"table":"patients.csv","unbounded":true,"export":true,"groups":true,"figures":true}`, false: anything}[i < 3])
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(r, 2))

@@ -52,7 +52,7 @@ type kit struct {
 
 // tables is rows of measurements.
 func tables(r recipe.Recipe) kit {
-	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *member, s *scene, rows int, seed uint64) { h.table(s, rows, seed, nil) }}
+	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *member, s *scene, rows int, seed uint64) { h.table(s, rows, seed) }}
 }
 
 // survival is patients whose hazard rises with age and falls with sex, by months.
@@ -128,7 +128,7 @@ func trained(t *testing.T) kit {
 	}
 	return kit{recipe: recipetest.Foreign(), rounds: 4, policy: `{"table":"patients.csv","unbounded":true,"export":true,"trainer":"python"}`,
 		fill: func(h *member, s *scene, rows int, seed uint64) {
-			h.table(s, rows, seed, nil)
+			h.table(s, rows, seed)
 			dir := house.Folder(h.Dir).Trainer("python")
 			s.check(os.MkdirAll(dir, 0o700))
 			s.check(os.WriteFile(filepath.Join(dir, "trainer.py"), program, 0o600))

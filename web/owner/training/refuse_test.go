@@ -2,8 +2,10 @@ package training
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -19,7 +21,7 @@ import (
 func TestTablesThatDoNotFit(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
 	for i, h := range s.sites {
-		h.table(s, 14, uint64(i+1), nil)
+		h.table(s, 14, uint64(i+1))
 	}
 	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipetest.Logistic(false), 1000))
 	if err != nil {
@@ -90,5 +92,51 @@ func TestTablesThatDoNotFit(t *testing.T) {
 		if !strings.Contains(bad.log.String(), c.says) {
 			t.Errorf("%s: the site does not say so", what)
 		}
+	}
+}
+
+// A policy that says yes votes once the table can be read by the proposal, and not before:
+// until then the vote waits, and the node says where the table does not fit and what helps.
+func TestAPolicyReadsTheTableFirst(t *testing.T) {
+	s := begin(t, 3, webtest.Options{}, nil)
+	for i, h := range s.sites {
+		h.table(s, 14, uint64(i+1))
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipetest.Logistic(false), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := s.sites[2]
+	file := house.Folder(bad.Dir).Table("patients.csv")
+	good, err := os.ReadFile(file)
+	s.check(err)
+	s.check(os.WriteFile(file, []byte(strings.Replace(string(good), "age [years]", "age [months]", 1)), 0o600))
+	for _, h := range s.sites {
+		h.start()
+	}
+	voted := func(n int) func(ledger.Training) bool {
+		return func(on ledger.Training) bool { return len(on.Votes) == n }
+	}
+	on := s.await(id, "the votes of two", voted(2))
+	var told Answer
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if told, err = bad.Do(t.Context(), Order{What: "status", Training: id}); err != nil {
+			t.Fatal(err)
+		}
+		if told.Status[0].Held != nil || time.Now().After(end) {
+			break
+		}
+	}
+	if held := told.Status[0].Held; held == nil || !strings.Contains(held.Text, "column age is in another unit") || held.Hint == "" || told.Status[0].Table != "" {
+		t.Errorf("the vote waits, and the status says %+v", held)
+	}
+	if slices.ContainsFunc(on.Votes, func(v ledger.TrainingVote) bool { return v.Site == bad.Party.ID() }) {
+		t.Error("a vote was cast before the table was read")
+	}
+	s.check(os.WriteFile(file, good, 0o600))
+	s.await(id, "the vote once the table fits", voted(3))
+	if told, err = bad.Do(t.Context(), Order{What: "status", Training: id}); err != nil || told.Status[0].Held != nil || told.Status[0].Table != "patients.csv" {
+		t.Errorf("%+v (%v)", told.Status, err)
 	}
 }

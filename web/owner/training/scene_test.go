@@ -129,17 +129,13 @@ func (h *member) start() {
 
 // table writes a site's table of made-up patients, whose disease follows from age and
 // sex, and registers a record for each row.
-func (h *member) table(s *scene, rows int, seed uint64, edit func(row int, cells []string)) {
+func (h *member) table(s *scene, rows int, seed uint64) {
 	h.t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
-	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(i int) []string {
+	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(int) []string {
 		age, sex := 30+r.Float64()*50, r.IntN(2)
 		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
-		cells := []string{"", fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
-		if edit != nil {
-			edit(i, cells)
-		}
-		return cells[1:]
+		return []string{fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
 	})
 }
 
@@ -219,7 +215,7 @@ func (s *scene) proposal(r recipe.Recipe, rounds int) ledger.ProposeTraining {
 func (s *scene) propose(r recipe.Recipe, rounds, rows int) ledger.TrainingID {
 	s.t.Helper()
 	for i, h := range s.sites {
-		h.table(s, rows, uint64(i+1), nil)
+		h.table(s, rows, uint64(i+1))
 		h.allow(s, anything)
 	}
 	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))

@@ -17,7 +17,7 @@ func TestHospitalsTrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, 4, webtest.Options{}, nil)
 			for i, h := range s.sites {
-				h.table(s, 30, uint64(i+1), nil)
+				h.table(s, 30, uint64(i+1))
 				h.allow(s, anything)
 			}
 			id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipetest.Logistic(private), 4))
