@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -38,13 +39,17 @@ func (s *server) model(ctx context.Context, id ledger.ModelID) (m ledger.Model, 
 
 // WatchAsker says how one asker has called a model in the last 90 days.
 func WatchAsker(ctx context.Context, x *index.Index, m ledger.Model, asker ledger.PartyID, now ledger.Time) (watch.Report, error) {
-	told, err := x.Told(ctx, m.ID, asker, max(now-watched, 0))
+	told, err := x.Told(ctx, m.ID, asker, max(now-watched, 0), math.MaxInt32)
 	calls := make([]watch.Call, len(told))
 	for i, c := range told {
 		calls[i] = watch.Call{At: c.At, Subject: c.Subject}
 	}
 	return watch.Look(m.Parameters, calls), err
 }
+
+// toldAtOnce is how many calls are read by one statement: a request that has waited for
+// some of very many and gives up has brought the next one further.
+const toldAtOnce = 20_000
 
 // maxWatched is how many models' calls are kept in memory, of those that were looked at
 // last; a hundred thousand calls take some 8 MB.
@@ -105,11 +110,18 @@ func (w *watches) look(ctx context.Context, x *index.Index, m ledger.Model, now 
 	of.mu.Lock()
 	defer of.mu.Unlock()
 	from := max(now-watched, 0)
-	read, err := x.Told(ctx, m.ID, "", max(from, of.until))
-	if err != nil {
-		return nil, err
+	for limit := toldAtOnce; ; {
+		read, err := x.Told(ctx, m.ID, "", max(from, of.until), limit)
+		if err != nil {
+			return nil, err
+		}
+		if of.take(read); len(read) < limit {
+			break
+		}
+		if read[0].At == of.until { // all of one second
+			limit *= 2
+		}
 	}
-	of.take(read)
 	of.forget(from)
 	out := []api.Watched{}
 	for _, p := range slices.Sorted(maps.Keys(of.asked)) {

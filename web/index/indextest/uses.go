@@ -187,7 +187,7 @@ func asked(t *testing.T, x *index.Index, h History) {
 		}
 	}
 	of := func(asker ledger.PartyID) (out []index.Call) {
-		all, err := x.Told(t.Context(), model, asker, from)
+		all, err := x.Told(t.Context(), model, asker, from, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,6 +204,9 @@ func asked(t *testing.T, x *index.Index, h History) {
 	}
 	if !maps.Equal(got, want) || len(got) < 50 {
 		t.Errorf("%d calls told of something, want %d", len(got), len(want))
+	}
+	if first, err := x.Told(t.Context(), model, "", from, 7); err != nil || !slices.Equal(first, of("")[:7]) {
+		t.Errorf("the first: %+v, %v", first, err)
 	}
 	for _, c := range of(Party(2)) {
 		if c.Asker != Party(2) || want[c] == 0 {
