@@ -2,9 +2,9 @@
 // outside. Scan walks the structure and checks it without trusting a length;
 // Encoder writes elements, passing untouched bytes through; Frames decodes
 // pixels: native, RLE, JPEG baseline and JPEG lossless. It is the only door to
-// the outside DICOM and JPEG libraries. Those give the data dictionary, and are
-// oracles in its tests; they are never handed bytes from outside, because they
-// crash on some, lose pixels of others and allocate what a length declares.
+// the outside DICOM and JPEG libraries. Those gave the data dictionary (generate),
+// and are oracles in its tests; they are never handed bytes from outside, because
+// they crash on some, lose pixels of others and allocate what a length declares.
 //
 // It does not anonymise, does not render (no window, no palette), does not
 // validate attributes against an IOD, and decodes no JPEG 2000, JPEG-LS or

@@ -2,8 +2,7 @@ package dicom
 
 import (
 	"fmt"
-
-	"github.com/suyashkumar/dicom/pkg/tag"
+	"strings"
 )
 
 // A Tag names an element: group in the high half, element in the low half.
@@ -116,10 +115,8 @@ func (t Tag) String() string { return fmt.Sprintf("(%04x,%04x)", t.Group(), t.El
 
 // Keyword returns the standard's keyword, or "" for a tag it does not define.
 func (t Tag) Keyword() string {
-	if in, ok := t.lookUp(); ok {
-		return in.Keyword
-	}
-	return ""
+	_, keyword, _ := t.lookUp()
+	return keyword
 }
 
 // DictionaryVR returns the value representation the standard gives the tag
@@ -138,22 +135,12 @@ func (t Tag) DictionaryVR() VR {
 	case g >= 0x5000 && g <= 0x501E:
 		return curveVR(t.Element())
 	}
-	in, ok := t.lookUp()
-	if !ok || len(in.VRs) == 0 {
-		return UN
+	vrs, _, _ := t.lookUp()
+	first, _, _ := strings.Cut(vrs, ",")
+	if strings.Contains(vrs, "OW") {
+		return OW
 	}
-	vr := UN
-	for i, s := range in.VRs {
-		if v := vrOf(s); i == 0 || v == OW {
-			vr = v
-		}
-	}
-	return vr
-}
-
-func (t Tag) lookUp() (tag.Info, bool) {
-	in, err := tag.Find(tag.Tag{Group: t.Group(), Element: t.Element()})
-	return in, err == nil
+	return vrOf(first)
 }
 
 // overlayVR covers the repeating groups 60xx (PS3.6, table 6-1).

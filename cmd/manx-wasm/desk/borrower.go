@@ -1,3 +1,5 @@
+//go:build !js || credit
+
 package desk
 
 import (

@@ -38,12 +38,9 @@ type Desk struct {
 	cards map[ledger.ModelID]ml.Card   // of models that were looked at
 }
 
-// New returns a desk over a folder of homes, which need not exist, and the node that
-// serves the page. It takes every call there is.
-func New(dir, node string) *Desk { return Of(dir, node, Shared, Health, Credit) }
-
-// Of is New for some of the calls. A module for a browser holds the code of these alone:
-// one has health in it, another credit.
+// Of returns a desk over a folder of homes, which need not exist, and the node that
+// serves the page. It takes some of the calls: a module for a browser holds the code of
+// these alone, one has health in it, another credit.
 func Of(dir, node string, calls ...func() Calls) *Desk {
 	return &Desk{dir: dir, node: node, calls: calls, holds: map[ledger.RecordID][]string{}, cards: map[ledger.ModelID]ml.Card{}}
 }
@@ -87,17 +84,6 @@ func seated[A any](f func(d *Desk, ctx context.Context, p *owner.Party, a A, sho
 	})
 }
 
-// onCredit is seated for accounts of the credit side alone: no other reaches a credit
-// file or a score (Invariant 5).
-func onCredit[A any](f func(d *Desk, ctx context.Context, p *owner.Party, a A, show Show) (any, error)) call {
-	return seated(func(d *Desk, ctx context.Context, p *owner.Party, a A, show Show) (any, error) {
-		if p.Vertical() != ledger.Credit {
-			return nil, notice.New(notice.Denied, "this account is not of the credit side", "lock it, and choose Borrower or Lender at the door")
-		}
-		return f(d, ctx, p, a, show)
-	})
-}
-
 type none struct{}
 
 // Calls are things that can be asked of a desk, by name.
@@ -125,17 +111,6 @@ func Health() Calls {
 		"pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work),
 		"events": seated((*Desk).events), "event": seated((*Desk).event), "verify": seated((*Desk).verify), "extract": seated((*Desk).extract), "builds": seated((*Desk).builds),
 		"trainings": seated((*Desk).trainings), "training": seated((*Desk).training),
-	}
-}
-
-// Credit are for borrowers, lenders, and scientists of the credit side.
-func Credit() Calls {
-	return Calls{
-		"borrower": onCredit((*Desk).borrowing), "file.look": onCredit((*Desk).fileLook), "file.add": onCredit((*Desk).fileAdd), "file": onCredit((*Desk).file), "score": onCredit((*Desk).ownScore),
-		"consent": onCredit((*Desk).consent), "deny": onCredit((*Desk).deny), "permit": onCredit((*Desk).permit), "dispute": onCredit((*Desk).dispute),
-		"lender": onCredit((*Desk).lending), "ways": onCredit((*Desk).ways), "score.ask": onCredit((*Desk).askScore), "score.open": onCredit((*Desk).openScore), "scores": onCredit((*Desk).scores), "letter": onCredit((*Desk).letter), "deeds": onCredit((*Desk).deeds),
-		"credit.draft": with((*Desk).draftCredit), "credit.publish": onCredit((*Desk).publishCredit), "credit.try": onCredit((*Desk).tryCredit),
-		"contract.sorts": with((*Desk).sorts), "contract.hear": seated((*Desk).hear), "contract.open": seated((*Desk).openContract), "contracts": seated((*Desk).contracts), "contract": seated((*Desk).contract), "contract.step": seated((*Desk).step),
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 
 	"manx/privacy/notice"
-	"manx/web/owner"
 )
 
 // A Call is one thing that a process adds to what can be asked of its desk.
@@ -23,19 +22,6 @@ func CallOf[A any](f func(ctx context.Context, a A) (any, error)) Call {
 	return func(ctx context.Context, args json.RawMessage, show Show) (any, error) {
 		return inner(nil, ctx, args, show)
 	}
-}
-
-// At returns the desk of a process that has its home open: a worker, a hospital's
-// gateway. Who sits at it is the process's party, which Close leaves open; more is what
-// can be asked of that process alone. Keys and passphrase cannot be asked for there.
-func At(p *owner.Party, accountName string, more map[string]Call) (*Desk, error) {
-	a, err := accountNamed(accountName)
-	if err != nil {
-		return nil, err
-	}
-	d := New(p.Home.Dir, p.Home.Network.Address)
-	d.home, d.party, d.at, d.more = p.Home, p, a, more
-	return d, nil
 }
 
 // inside are the calls of a desk of At that would touch keys: those are the process's.
