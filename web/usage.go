@@ -112,7 +112,7 @@ func (s *server) watch(c *gin.Context) {
 	}
 	out := []api.Watched{}
 	if err == nil {
-		out, err = Watch(c, s.Index, m, now)
+		out, err = s.watches.look(c, s.Index, m, now)
 	}
 	if err != nil {
 		s.fail(c, err)

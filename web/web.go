@@ -77,6 +77,7 @@ type Node struct {
 type server struct {
 	Node
 	bySession, byAddress, bySignIn *limiter
+	watches                        *watches
 
 	mu    sync.Mutex
 	doing map[string]struct{}      // Idempotency-Keys of requests under way, with their party
@@ -87,7 +88,7 @@ type server struct {
 func New(n Node) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	s := &server{Node: n, doing: map[string]struct{}{}, used: map[ledger.PartyID]int64{},
-		bySession: newLimiter("session", n.PerSession.or(sessionRate)), byAddress: newLimiter("address", n.PerAddress.or(addressRate)), bySignIn: newLimiter("sign-in", signInRate)}
+		bySession: newLimiter("session", n.PerSession.or(sessionRate)), byAddress: newLimiter("address", n.PerAddress.or(addressRate)), bySignIn: newLimiter("sign-in", signInRate), watches: &watches{models: map[ledger.ModelID]*called{}}}
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
 	r.ContextWithFallback = true

@@ -69,7 +69,7 @@ func (stored) Read(_ context.Context, k ledger.Key) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-// Who asks: whose the lists are, whose the model is, and who audits. Twenty others, from
+// Who asks: whose the lists are, whose the model is, and who audits. Sixteen others, from
 // asker on, call the model.
 const (
 	holder, owner, auditor = 1, 2, 4
@@ -198,7 +198,7 @@ var pages = []page{
 		return fmt.Sprintf("/v1/usage?from=%d&before=%d", when, when+86400)
 	}, `"asker"`, func(at uint64) int { return min(10, max(records-int(at), 0)/200) }},
 	{"usage", holder, same("/v1/usage"), `"asker"`, always(60)},
-	{"watch", owner, same("/v1/watch?model=" + string(watched)), `"since"`, always(20)},
+	{"watch", owner, same("/v1/watch?model=" + string(watched)), `"since"`, always(16)},
 	{"log", auditor, before("/v1/log?"), `"cause"`, below(100)},
 	{"log of a name", auditor, before("/v1/log?name=job.settled&"), `"cause"`, below(100)},
 	{"log about an id", auditor, func(at uint64, _ ledger.Time) string {

@@ -29,10 +29,10 @@ type logged struct {
 // term says that an event is found by a term, which is a digest: sides are kept apart by a
 // column of their own, which nobody can make up another's of.
 type term struct {
-	Side   int    `gorm:"primaryKey;autoIncrement:false"`
-	Term   int64  `gorm:"primaryKey;autoIncrement:false"`
-	Height uint64 `gorm:"primaryKey;autoIncrement:false"`
-	N      int    `gorm:"primaryKey;autoIncrement:false"`
+	side   int
+	term   int64
+	height uint64
+	n      int
 }
 
 // named is an id that some event holds, and its digits, by whose beginning it is found.
@@ -45,7 +45,8 @@ type named struct {
 var sides = map[ledger.Vertical]int{ledger.Common: 0, ledger.Health: 1, ledger.Credit: 2} //nolint:gochecknoglobals // a constant table
 
 // What terms are digests of: everything but the clock and the beacon; a name or the first
-// word of names; an id.
+// word of names; an id; an id and a name or first word, for either alone may be of a million
+// events that the other is of none of.
 const everything, byName, byID = "all", "name\x00", "id\x00"
 
 func termOf(what string) int64 {
@@ -63,54 +64,58 @@ type Search struct {
 
 // Logged returns the events that a search finds, each an api.Logged as JSON, newest first:
 // limit of them, and those that share the last one's height. Where next is not 0, Logged
-// before it goes on. A page is read off an index; where both a name and ids are asked for,
-// off that of the ids, whose events of other names are passed over.
+// before it goes on.
 func (x *Index) Logged(ctx context.Context, s Search, limit int) (events []json.RawMessage, next ledger.Height, err error) {
 	err = x.do(ctx, func(db *gorm.DB) error {
 		first, rest := "", []any{}
 		if s.Before > 0 {
-			first, rest = " AND t.height < ?", []any{uint64(s.Before)}
+			first, rest = " AND height < ?", []any{uint64(s.Before)}
 		}
 		events, next, err = pageOf(limit, func(limit int) ([]listed, error) {
-			q := s.query(first+" ORDER BY t.height DESC, t.n DESC LIMIT ?", append(rest, limit)...)
-			return q.where(" LIMIT ?", limit).read(db)
+			return s.query(first, limit, rest...).read(db)
 		}, func(height uint64) ([]listed, error) {
-			return s.query(" AND t.height = ?", height).read(db)
+			return s.query(" AND height = ?", wholeHeight, height).read(db)
 		})
 		return err
 	})
 	return events, next, err
 }
 
-// query reads the events of all terms of a search; of each term, where a condition holds.
-func (s Search) query(condition string, args ...any) (q pageQuery) {
-	also, name := everything, ""
-	if s.Name != "" {
-		also = byName + s.Name
+// wholeHeight is above how many events one command makes.
+const wholeHeight = 1 << 20
+
+// terms are what events of a search are found by, each of one of them at least.
+func (s Search) terms() (out []int64) {
+	switch {
+	case len(s.About) == 0 && s.Name == "":
+		return []int64{termOf(everything)}
+	case len(s.About) == 0:
+		return []int64{termOf(byName + s.Name)}
 	}
-	terms := []int64{termOf(also)}
-	if len(s.About) > 0 {
-		terms = terms[:0]
-		for _, id := range s.About {
-			terms = append(terms, termOf(byID+id))
-		}
+	for _, id := range s.About {
+		what := byID + id
 		if s.Name != "" {
-			name = " AND EXISTS (SELECT 1 FROM terms o WHERE o.side = t.side AND o.term = ? AND o.height = t.height AND o.n = t.n)"
+			what += "\x00" + s.Name
 		}
+		out = append(out, termOf(what))
 	}
+	return out
+}
+
+// query reads the newest events of all terms of a search for which a condition holds.
+func (s Search) query(condition string, limit int, args ...any) (q pageQuery) {
+	const order = " ORDER BY height DESC, n DESC LIMIT ?"
 	var parts []string
 	for _, v := range s.Sides {
-		for _, t := range terms {
+		for _, t := range s.terms() {
 			// Each is a query of its own, which ends once it has a page.
-			parts = append(parts, fmt.Sprintf("SELECT * FROM (SELECT t.height, t.n FROM terms t WHERE t.side = ? AND t.term = ?%s%s) p%d", name, condition, len(parts)))
-			q.args = append(q.args, sides[v], t)
-			if name != "" {
-				q.args = append(q.args, termOf(also))
-			}
-			q.args = append(q.args, args...)
+			parts = append(parts, fmt.Sprintf("SELECT height, n FROM (SELECT height, n FROM terms WHERE side = ? AND term = ?%s%s) p%d", condition, order, len(parts)))
+			q.args = append(append(append(q.args, sides[v], t), args...), limit)
 		}
 	}
-	q.sql = "SELECT m.height, m.body FROM (" + strings.Join(parts, " UNION ") + ") f JOIN logged m ON m.height = f.height AND m.n = f.n ORDER BY m.height DESC, m.n DESC"
+	// Sorted before their bodies are read.
+	q.sql = "SELECT m.height, m.body FROM (SELECT height, n FROM (" + strings.Join(parts, " UNION ") + ") f" + order + ") e JOIN logged m ON m.height = e.height AND m.n = e.n ORDER BY e.height DESC, e.n DESC"
+	q.args = append(q.args, limit)
 	return q
 }
 
@@ -177,8 +182,15 @@ func save(tx *gorm.DB, told []logged, found []term, ids map[named]bool) error {
 			return err
 		}
 	}
-	for some := range slices.Chunk(found, 2*rows) {
-		if err := tx.Create(&some).Error; err != nil {
+	for some := range slices.Chunk(found, 4*rows) { // numbers, which need no binding: they are most of what goes in
+		q := append(make([]byte, 0, 48*len(some)), "INSERT INTO terms (side, term, height, n) VALUES "...)
+		for i, t := range some {
+			if i > 0 {
+				q = append(q, ',')
+			}
+			q = fmt.Appendf(q, "(%d,%d,%d,%d)", t.side, t.term, t.height, t.n)
+		}
+		if err := tx.Exec(string(q)).Error; err != nil {
 			return err
 		}
 	}
@@ -193,15 +205,21 @@ func save(tx *gorm.DB, told []logged, found []term, ids map[named]bool) error {
 
 // termsOf returns what an event is found by.
 func termsOf(e ledger.Event, ids []string) (out []int64) {
-	family, _, _ := strings.Cut(e.Name, ".")
-	if out = []int64{termOf(byName + e.Name)}; family != e.Name {
-		out = append(out, termOf(byName+family))
+	names := []string{e.Name}
+	if family, _, more := strings.Cut(e.Name, "."); more {
+		names = append(names, family)
 	}
 	if e.Name != ledger.TimeTicked && e.Name != ledger.BeaconMoved {
 		out = append(out, termOf(everything))
 	}
+	for _, name := range names {
+		out = append(out, termOf(byName+name))
+	}
 	for _, id := range ids {
 		out = append(out, termOf(byID+id))
+		for _, name := range names {
+			out = append(out, termOf(byID+id+"\x00"+name))
+		}
 	}
 	return out
 }

@@ -141,6 +141,10 @@ func postgresAt(dsn string) (place, error) {
 	// Statements are planned as they come: those of a batch differ in length, and
 	// a pool in front of the server may give each another session.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	// A page is read off an index within milliseconds. To start other processes for it, or
+	// to compile it, takes a hundred.
+	config.RuntimeParams["max_parallel_workers_per_gather"] = "0"
+	config.RuntimeParams["jit"] = "off"
 	patient := config.Copy()
 	config.RuntimeParams["statement_timeout"] = statementTimeout
 	config.RuntimeParams["lock_timeout"] = lockTimeout

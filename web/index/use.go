@@ -124,14 +124,14 @@ type Call struct {
 }
 
 // Told returns the calls of a model that ended from a time on and told of something, of
-// one asker or, where it is "", of all; those of each asker oldest first.
-func (x *Index) Told(ctx context.Context, m ledger.ModelID, asker ledger.PartyID, from ledger.Time) (out []Call, err error) {
+// one asker or, where it is "", of all: the oldest of them, so many at most.
+func (x *Index) Told(ctx context.Context, m ledger.ModelID, asker ledger.PartyID, from ledger.Time, limit int) (out []Call, err error) {
 	query, args := "SELECT asker, at, subject FROM uses WHERE role = 'asker' AND told = 1 AND model = ? AND at >= ?", []any{string(m), int64(from)}
 	if asker != "" {
 		query, args = query+" AND asker = ?", append(args, string(asker))
 	}
 	err = x.do(ctx, func(db *gorm.DB) error {
-		rows, err := db.Raw(query+" ORDER BY asker, at", args...).Rows()
+		rows, err := db.Raw(query+" ORDER BY at, asker, subject LIMIT ?", append(args, limit)...).Rows()
 		if err != nil {
 			return err
 		}

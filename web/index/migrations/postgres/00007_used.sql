@@ -8,5 +8,7 @@ CREATE TABLE IF NOT EXISTS used (party text COLLATE "C" NOT NULL, span integer N
 DELETE FROM used;
 DELETE FROM uses;
 UPDATE cursors SET height = 0 WHERE id = 5;
--- What is watched of a model: who asked, when, and about whom.
-CREATE INDEX IF NOT EXISTS uses_told ON uses (model, asker, at, subject) WHERE role = 'asker' AND told = 1;
+-- What is watched of a model, of all askers and of one: read off the index alone, which has
+-- the column that its condition is of.
+CREATE INDEX IF NOT EXISTS uses_told ON uses (model, at, asker, subject, told) WHERE role = 'asker' AND told = 1;
+CREATE INDEX IF NOT EXISTS uses_of ON uses (model, asker, at, subject, told) WHERE role = 'asker' AND told = 1;

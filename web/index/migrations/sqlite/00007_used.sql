@@ -7,5 +7,7 @@
 CREATE TABLE used (party text NOT NULL, span integer NOT NULL, begin integer NOT NULL, model text NOT NULL, role text NOT NULL, asker text NOT NULL, calls integer NOT NULL, settled integer NOT NULL, amount text NOT NULL, fee text NOT NULL, PRIMARY KEY (party, span, begin, model, role, asker)) WITHOUT ROWID;
 DELETE FROM uses;
 UPDATE cursors SET height = 0 WHERE id = 5;
--- What is watched of a model: who asked, when, and about whom.
-CREATE INDEX uses_told ON uses (model, asker, at, subject) WHERE role = 'asker' AND told = 1;
+-- What is watched of a model, of all askers and of one: read off the index alone, which has
+-- the column that its condition is of.
+CREATE INDEX uses_told ON uses (model, at, asker, subject, told) WHERE role = 'asker' AND told = 1;
+CREATE INDEX uses_of ON uses (model, asker, at, subject, told) WHERE role = 'asker' AND told = 1;
