@@ -1,13 +1,11 @@
 package health
 
 import (
-	"errors"
 	"image"
 	"slices"
 	"sort"
 
 	"manx/health/dicom"
-	"manx/privacy/notice"
 )
 
 // A Window is the range of Hounsfield units that a picture spreads over its greys.
@@ -17,50 +15,51 @@ type Window struct {
 	Width  float64 `json:"width"`
 }
 
-// errShown ends the reading of frames after the first.
-var errShown = errors.New("shown")
-
-// Show decodes the first frame of an image to 8-bit greys, for its owner's own
+// Show decodes the first frame of an image to 8-bit greys or colours, for its owner's own
 // screen and not for diagnosis. A Window is for images in Hounsfield units; others
-// are shown as their file says. What is no image, or is in colour, is
-// notice.Unsupported.
-func (in *Instance) Show(w Window) (*image.Gray, error) {
+// are shown as their file says. What cannot be drawn is notice.Unsupported.
+func (in *Instance) Show(w Window) (image.Image, error) {
 	f, o, err := in.Scan()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = o.Close() }()
-	var out *image.Gray
-	err = f.Frames(func(fr dicom.Frame) error {
-		if fr.Samples != 1 {
-			return notice.New(notice.Unsupported, "images in colour are not shown here", "open the file in another viewer")
+	var out image.Image
+	err = f.Frame(0, func(fr dicom.Frame) error {
+		if coloured(fr) {
+			rgb, err := colours(f, fr)
+			if err != nil {
+				return err
+			}
+			c := image.NewNRGBA(image.Rect(0, 0, fr.Columns, fr.Rows))
+			for i := range fr.Rows * fr.Columns {
+				copy(c.Pix[4*i:], rgb[3*i:3*i+3])
+				c.Pix[4*i+3] = 255
+			}
+			out = c
+			return nil
 		}
-		if w.Width > 0 && in.head.units {
+		if w.Width > 0 && in.calibrated() {
 			hu := make([]float32, fr.Rows*fr.Columns)
 			for i := range hu {
 				hu[i] = float32(fr.Value(i))
 			}
 			out = eightBit(window(hu, w.Center, w.Width), fr.Rows, fr.Columns)
-			return errShown
+			return nil
 		}
 		grey, err := shown(f, fr)
 		if err != nil {
 			return err
 		}
 		out = &image.Gray{Pix: grey, Stride: fr.Columns, Rect: image.Rect(0, 0, fr.Columns, fr.Rows)}
-		return errShown
+		return nil
 	})
-	if err != nil && !errors.Is(err, errShown) {
-		return nil, err
-	}
-	if out == nil {
-		return nil, notice.New(notice.Unsupported, "the file holds no picture", "choose another one of the study")
-	}
-	return out, nil
+	return out, err
 }
 
-// InHounsfield reports whether a Window changes how the instance is shown.
-func (in *Instance) InHounsfield() bool { return in.head.units }
+// calibrated reports whether values are in Hounsfield units: the scale may be there for
+// other ones, of which the file does not say which.
+func (in *Instance) calibrated() bool { return in.head.units && in.Modality == "CT" }
 
 // Images returns the instances that hold a picture, series by series, each in the
 // order of its slices.

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"manx/health/dicom"
-	"manx/privacy/notice"
 )
 
 // shown renders a grey frame as it is meant to be looked at, dark as 0 and bright
@@ -14,7 +13,7 @@ import (
 // where the file says that low values are bright. Padding is dark.
 func shown(f *dicom.File, fr dicom.Frame) ([]uint8, error) {
 	if fr.Stored > 16 {
-		return nil, notice.New(notice.Unsupported, "the samples of a radiograph have more than 16 bits", "export it again with 16 bits or fewer")
+		return nil, errDeep()
 	}
 	pad := padding(f, fr)
 	curve := window16(f)
@@ -24,7 +23,7 @@ func shown(f *dicom.File, fr dicom.Frame) ([]uint8, error) {
 	if curve == nil {
 		curve = whole(fr, pad)
 	}
-	dark := fr.Photometric == "MONOCHROME1" || f.String(dicom.PresentationLUTShape) == "INVERSE"
+	dark := inverted(f, fr)
 	lut := make([]uint8, 1<<16)
 	low := int64(0)
 	if fr.Signed {
@@ -46,38 +45,53 @@ func shown(f *dicom.File, fr dicom.Frame) ([]uint8, error) {
 	return out, nil
 }
 
-// window16 returns the file's window as a function of a rescaled value, nil where
-// it has none.
-func window16(f *dicom.File) func(float64) float64 {
+// inverted reports whether low values are bright.
+func inverted(f *dicom.File, fr dicom.Frame) bool {
+	return fr.Photometric == "MONOCHROME1" || f.String(dicom.PresentationLUTShape) == "INVERSE"
+}
+
+// voi is a window and how it goes from dark to bright: linear, exactly linear or sigmoid.
+type voi struct {
+	Window
+	function string
+}
+
+// fileWindow returns the file's first window, false where it has none that means anything.
+func fileWindow(f *dicom.File) (voi, bool) {
 	cs, ok1 := f.Floats(dicom.WindowCenter)
 	ws, ok2 := f.Floats(dicom.WindowWidth)
 	if !ok1 || !ok2 {
+		return voi{}, false
+	}
+	v := voi{Window{Center: cs[0], Width: ws[0]}, "LINEAR"}
+	if fn := f.String(dicom.VOILUTFunction); fn == "SIGMOID" || fn == "LINEAR_EXACT" {
+		v.function = fn
+	}
+	return v, v.Width >= 1 || v.function != "LINEAR" && v.Width > 0
+}
+
+// window16 returns the file's window as a function of a rescaled value, nil where
+// it has none.
+func window16(f *dicom.File) func(float64) float64 {
+	v, ok := fileWindow(f)
+	if !ok {
 		return nil
 	}
-	c, w := cs[0], ws[0]
-	switch f.String(dicom.VOILUTFunction) {
-	case "SIGMOID":
-		if w > 0 {
-			return func(x float64) float64 { return 1 / (1 + math.Exp(-4*(x-c)/w)) }
-		}
-	case "LINEAR_EXACT":
-		if w > 0 {
-			return func(x float64) float64 { return (x-c)/w + .5 }
-		}
-	default:
-		if w > 1 {
-			return func(x float64) float64 { return (x-(c-.5))/(w-1) + .5 }
-		}
-		if w == 1 {
-			return func(x float64) float64 {
-				if x <= c-.5 {
-					return 0
-				}
-				return 1
-			}
-		}
+	c, w := v.Center, v.Width
+	switch {
+	case v.function == "SIGMOID":
+		return func(x float64) float64 { return 1 / (1 + math.Exp(-4*(x-c)/w)) }
+	case v.function == "LINEAR_EXACT":
+		return func(x float64) float64 { return (x-c)/w + .5 }
+	case w > 1:
+		return func(x float64) float64 { return (x-(c-.5))/(w-1) + .5 }
 	}
-	return nil
+	return func(x float64) float64 {
+		if x <= c-.5 {
+			return 0
+		}
+		return 1
+	}
 }
 
 // table16 returns the file's first VOI table, nil where it has none that is whole.

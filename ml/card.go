@@ -180,6 +180,29 @@ func ReadCard(r io.Reader) (Card, error) {
 	return c, c.Check()
 }
 
+// ReadOpenCard is ReadCard for a card whose hash may be left open, absent or "", as it
+// is before its model is published: then Hash is "". price, where not "", is instead
+// of the card's.
+func ReadOpenCard(raw []byte, price string) (Card, error) {
+	var fields map[string]json.RawMessage
+	open := json.Unmarshal(raw, &fields) == nil && (fields["hash"] == nil || string(fields["hash"]) == `""`)
+	if open {
+		fields["hash"] = json.RawMessage(`"` + strings.Repeat("0", 64) + `"`)
+		var err error
+		if raw, err = json.Marshal(fields); err != nil {
+			return Card{}, badCard(err, "it is not the JSON of a card")
+		}
+	}
+	c, err := ReadCard(bytes.NewReader(raw))
+	if open {
+		c.Hash = ""
+	}
+	if price != "" {
+		c.Price = price
+	}
+	return c, err
+}
+
 func badCard(cause error, why string) error {
 	return notice.Because(cause, notice.Invalid, "the model card is not valid: "+why, "correct the card and publish the model again")
 }

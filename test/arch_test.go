@@ -48,7 +48,7 @@ var doors = map[string][]string{
 	"go.etcd.io/bbolt":                      {"ledger/embedded"},
 	"golang.org/x/crypto":                   {"privacy/seal"},
 	"golang.org/x/mod/sumdb":                {"ledger/receipt"},
-	"golang.org/x/sys":                      {"ml/train", "privacy/ckks/rns", "privacy/internal/kernel", "privacy/mpc/ring"},
+	"golang.org/x/sys":                      {"ml/train", "privacy/ckks/rns", "privacy/internal/curve", "privacy/internal/kernel", "privacy/mpc/ring"},
 	"golang.org/x/term":                     {"cmd/manx"},
 	"golang.org/x/text":                     {"health/dicom"},
 	"google.golang.org/grpc":                {"ledger/fabric"},
@@ -92,6 +92,14 @@ var never = []struct{ from, to, why string }{
 	{"ledger/contract", "net/http", "the contract does no I/O"},
 	{"ml/pool/engine", "privacy/keyring", "a worker holds no key of an owner"},
 	{"cmd/manx", "github.com/ebitengine/purego", "manx is a static binary; cmd/manx-gpu loads the driver"},
+}
+
+// rooms are the packages of web/owner/training, lowest first: each imports from those
+// before it alone.
+var rooms = []string{
+	"web/owner/training/local", "web/owner/training/house", "web/owner/training/evaluation", "web/owner/training/recipe", "web/owner/training/stream", "web/owner/training/masked",
+	"web/owner/training/measured", "web/owner/training/shares", "web/owner/training/policy", "web/owner/training/cover", "web/owner/training/site", "web/owner/training/coordinator",
+	"web/owner/training/release", "web/owner/training",
 }
 
 const mod = "manx/"
@@ -171,6 +179,22 @@ func oneWay(p pkg) (wrong []string) {
 		}
 		if level(from) <= l {
 			wrong = append(wrong, fmt.Sprintf("%s (layer %d) imports %s (layer %d)", from, level(from), to, l))
+		}
+	}
+	return wrong
+}
+
+// room returns the place of a package in rooms, -1 for none.
+func room(p string) int { return slices.IndexFunc(rooms, func(r string) bool { return under(p, r) }) }
+
+func inLine(p pkg) (wrong []string) {
+	from := room(p.ImportPath)
+	if from == len(rooms)-1 && p.ImportPath != rooms[from] {
+		return []string{p.ImportPath + " is no room of training's: give it a place in test/arch_test.go"}
+	}
+	for _, to := range p.Imports {
+		if l := room(to); from >= 0 && l > from {
+			wrong = append(wrong, fmt.Sprintf("%s imports %s, which stands above it", p.ImportPath, to))
 		}
 	}
 	return wrong
@@ -267,7 +291,7 @@ func hold(t *testing.T, rules ...func(pkg) []string) {
 	}
 }
 
-func TestImportsRunOneWay(t *testing.T) { hold(t, oneWay, onlyRevealers, adaptersInCmd) }
+func TestImportsRunOneWay(t *testing.T) { hold(t, oneWay, inLine, onlyRevealers, adaptersInCmd) }
 
 func TestOutsideLibrariesHaveOneDoor(t *testing.T) { hold(t, oneDoor) }
 
@@ -298,7 +322,7 @@ func TestListsAreOfUse(t *testing.T) {
 			t.Errorf("revealers: %s does not import privacy/reveal", r)
 		}
 	}
-	for _, name := range slices.Concat(slices.Concat(layers...), adapters, sides[0], sides[1]) {
+	for _, name := range slices.Concat(slices.Concat(layers...), adapters, sides[0], sides[1], rooms) {
 		if !exists(name) {
 			t.Errorf("there is no package %s", name)
 		}
@@ -322,6 +346,8 @@ func TestRulesBite(t *testing.T) {
 		{"siblings", oneWay, pkg{ImportPath: "storage/vault", Imports: []string{"storage/wraps"}}, pkg{ImportPath: "escrow", Imports: []string{"storage/vault"}}},
 		{"no layer", oneWay, pkg{ImportPath: "cmd/new"}, pkg{ImportPath: "newfolder"}},
 		{"prefix", oneWay, pkg{ImportPath: "health/new"}, pkg{ImportPath: "healthy"}},
+		{"rooms", inLine, pkg{ImportPath: "web/owner/training/site", Imports: []string{"web/owner/training/cover"}}, pkg{ImportPath: "web/owner/training/cover", Imports: []string{"web/owner/training"}}},
+		{"no room", inLine, pkg{ImportPath: "web/owner/training/recipe/recipetest"}, pkg{ImportPath: "web/owner/training/new"}},
 		{"reveal", onlyRevealers, pkg{ImportPath: "web/owner", Imports: []string{"privacy/reveal"}}, pkg{ImportPath: "web", Imports: []string{"privacy/reveal"}}},
 		{"adapter", adaptersInCmd, pkg{ImportPath: "cmd/node", Imports: []string{"storage/ipfs"}}, pkg{ImportPath: "web", Imports: []string{"storage/ipfs"}}},
 		{"door", oneDoor, pkg{ImportPath: "privacy/seal", Imports: []string{"filippo.io/age"}}, pkg{ImportPath: "privacy/keyring", Imports: []string{"filippo.io/age/agessh"}}},

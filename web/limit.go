@@ -66,9 +66,9 @@ func newLimiter(name string, r Rate) *limiter {
 	return &limiter{name: name, rate: r, now: time.Now, new: map[string]*bucket{}, old: map[string]*bucket{}}
 }
 
-// take takes n tokens where they are there. left is what remains, and wait how long
-// until n are.
-func (l *limiter) take(who string, n float64) (ok bool, left float64, wait time.Duration) {
+// take takes a token where one is there. left is what remains, and wait how long until
+// one is.
+func (l *limiter) take(who string) (ok bool, left float64, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -87,17 +87,17 @@ func (l *limiter) take(who string, n float64) (ok bool, left float64, wait time.
 	}
 	b.tokens = min(float64(l.rate.Burst), b.tokens+l.rate.PerSecond*max(now.Sub(b.at).Seconds(), 0))
 	b.at = now
-	if b.tokens < n {
-		return false, b.tokens, time.Duration((n - b.tokens) / l.rate.PerSecond * float64(time.Second))
+	if b.tokens < 1 {
+		return false, b.tokens, time.Duration((1 - b.tokens) / l.rate.PerSecond * float64(time.Second))
 	}
-	b.tokens -= n
+	b.tokens--
 	return true, b.tokens, 0
 }
 
 // charge takes a token of a name's and says so in the answer's headers
 // (draft-ietf-httpapi-ratelimit-headers-10). A request that finds none is refused.
 func (s *server) charge(c *gin.Context, l *limiter, who string) bool {
-	ok, left, wait := l.take(who, 1)
+	ok, left, wait := l.take(who)
 	window := l.rate.window()
 	full := int(math.Ceil((float64(l.rate.Burst) - left) / l.rate.PerSecond))
 	c.Header("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", l.name, l.rate.Burst, window))

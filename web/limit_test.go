@@ -15,7 +15,7 @@ func TestBuckets(t *testing.T) {
 	l.now = func() time.Time { return now }
 	take := func(who string, want bool) {
 		t.Helper()
-		if ok, left, wait := l.take(who, 1); ok != want || ok && wait != 0 || !ok && (wait <= 0 || wait > time.Second) || left < 0 || left > 4 {
+		if ok, left, wait := l.take(who); ok != want || ok && wait != 0 || !ok && (wait <= 0 || wait > time.Second) || left < 0 || left > 4 {
 			t.Errorf("%s: %t, %v left, wait %v", who, ok, left, wait)
 		}
 	}
@@ -35,10 +35,10 @@ func TestBuckets(t *testing.T) {
 	}
 	take("a", false)
 	for i := range maxBuckets {
-		l.take(fmt.Sprint("many ", i), 1)
+		l.take(fmt.Sprint("many ", i))
 	}
 	for i := range 3 {
-		l.take(fmt.Sprint("beyond ", i), 1)
+		l.take(fmt.Sprint("beyond ", i))
 	}
 	take("beyond all", false)
 	if len(l.new) > maxBuckets+1 {

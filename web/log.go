@@ -1,11 +1,12 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,94 +15,82 @@ import (
 	"manx/ledger"
 	"manx/ledger/evidence"
 	"manx/privacy/notice"
-	"manx/web/api"
+	"manx/web/index"
 )
 
 // commands is a ledger that gives back what authors signed.
 type commands interface {
-	Command(ctx context.Context, id ledger.CommandID) (ledger.Command, error)
+	Command(ctx context.Context, h ledger.Height, id ledger.CommandID) (ledger.Command, error)
 }
 
 // audits returns what of the ledger an auditor may read: her side, and what belongs to
 // none. Nobody else reads past what concerns him.
-func (s *server) audits(c *gin.Context) (func(ledger.Event) bool, error) {
+func (s *server) audits(c *gin.Context) (func(ledger.Event) bool, []ledger.Vertical, error) {
 	p, err := s.party(c, caller(c))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.Role != ledger.Auditor {
-		return nil, notice.New(notice.Denied, "only an auditor reads the whole ledger of her side", "an organisation admits one: `manx keys new --role auditor --name NAME`")
+		return nil, nil, notice.New(notice.Denied, "only an auditor reads the whole ledger of her side", "an organisation admits one: `manx keys new --role auditor --name NAME`")
 	}
-	side := string(ledger.VerticalOf(p.ID)) + "/"
+	sides := slices.Compact([]ledger.Vertical{ledger.VerticalOf(p.ID), ledger.Common})
 	return func(e ledger.Event) bool {
-		k := string(e.Key)
-		return strings.HasPrefix(k, side) || strings.HasPrefix(k, string(ledger.Common)+"/")
-	}, nil
+		v, _, _ := strings.Cut(string(e.Key), "/")
+		return slices.Contains(sides, ledger.Vertical(v))
+	}, sides, nil
 }
 
 // log lists the events that an auditor may read, newest first, below a height: of a name
 // or a family of names ("job" for job.settled and the others), and about an id, which is
-// the key's or stands in the body. The clock and the beacon are left out where no name
-// is asked. It looks through the ledger from its beginning.
+// the key's or stands in the new value. The clock and the beacon are left out where no name
+// is asked.
 func (s *server) log(c *gin.Context) {
-	may, err := s.audits(c)
+	_, sides, err := s.audits(c)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	before, err1 := strconv.ParseUint(c.DefaultQuery("before", "0"), 10, 64)
-	limit, err2 := strconv.Atoi(c.DefaultQuery("limit", "100"))
 	name, about := c.Query("name"), c.Query("about")
-	if err1 != nil || err2 != nil || limit < 1 || limit > 500 || len(name) > 64 || len(about) > 128 {
-		s.fail(c, notice.New(notice.Invalid, "before is a height, limit a number from 1 to 500, name and about are words", ""))
+	if len(name) > 64 || len(about) > 128 {
+		s.fail(c, notice.New(notice.Invalid, "name and about are words of at most 64 and 128 letters", ""))
 		return
 	}
-	head, err := s.Height()
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	if before != 0 && ledger.Height(before) <= head {
-		head = ledger.Height(before) - 1
-	}
-	// The last of them, with those of one height together.
-	var found []api.Logged
-	var clock ledger.Clock
-	err = s.upTo(c, 1, head, func(e ledger.Event, n int) {
-		if e.Name == ledger.TimeTicked {
-			_ = json.Unmarshal(e.Body, &clock) // the contract's own
-		}
-		if name == "" && (e.Name == ledger.TimeTicked || e.Name == ledger.BeaconMoved) {
-			return // most of any ledger; asked for by name
-		}
-		if may(e) && (name == "" || e.Name == name || strings.HasPrefix(e.Name, name+".")) && (about == "" || bytes.Contains([]byte(e.Key), []byte(about)) || bytes.Contains(e.Body, []byte(about))) {
-			found = append(found, api.Logged{Event: e, N: n, At: clock.Now})
-			if len(found) > 4*limit {
-				found = append([]api.Logged{}, found[len(found)-limit:]...)
+	s.list(c, func(before ledger.Height, limit int) ([]json.RawMessage, ledger.Height, error) {
+		q := index.Search{Sides: sides, Name: name, Before: before}
+		if about != "" {
+			ids, err := s.named(c, about)
+			if err != nil || len(ids) == 0 {
+				return nil, 0, err
 			}
+			q.About = ids
 		}
+		return s.Index.Logged(c, q, limit)
 	})
-	if err != nil {
-		s.fail(c, err)
-		return
+}
+
+// How an id may be shortened: to so many of its first digits, where they are those of so
+// many ids at most.
+const fewestDigits, mostNamed = 6, 16
+
+// named returns the ids that an auditor may mean: one, written as an id or a key, or those
+// that begin so.
+func (s *server) named(ctx context.Context, about string) ([]string, error) {
+	if parts := strings.SplitN(about, "/", 4); len(parts) > 2 {
+		about = strings.Join(parts[:3], "-")
 	}
-	page := api.Page{Items: []json.RawMessage{}}
-	for i := len(found) - 1; i >= 0; i-- {
-		if len(page.Items) >= limit && found[i].Height != found[i+1].Height {
-			page.Next = found[i+1].Height
-			break
-		}
-		b, err := json.Marshal(found[i])
-		if err != nil {
-			s.fail(c, err)
-			return
-		}
-		page.Items = append(page.Items, b)
+	_, rest, _ := strings.Cut(about, "-")
+	if word, _, _ := strings.Cut(rest, "-"); ledger.CheckID(about, word) == nil {
+		return []string{about}, nil
 	}
-	if page.Next != 0 {
-		next(c, map[string]string{"before": strconv.FormatUint(uint64(page.Next), 10)})
+	digits := about[strings.LastIndexByte(about, '-')+1:]
+	if len(digits) < fewestDigits || strings.Trim(digits, "0123456789abcdefghijklmnopqrstuvwxyz.") != "" {
+		return nil, notice.New(notice.Invalid, fmt.Sprintf("about is an id, or the first %d or more of its digits", fewestDigits), "copy it from a list")
 	}
-	s.json(c, page)
+	ids, err := s.Index.Named(ctx, digits, mostNamed+1)
+	if len(ids) > mostNamed {
+		err = notice.New(notice.Invalid, "more ids begin so than are looked for at once", "write more of its digits")
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return !strings.Contains(id, about) }), err
 }
 
 // upTo shows the events of heights from one to another, with their place in theirs.
@@ -134,7 +123,7 @@ func (s *server) upTo(ctx context.Context, from, to ledger.Height, see func(e le
 // logged gives one event as evidence: with the command that it followed from, and the
 // commands that prove its author's keys.
 func (s *server) logged(c *gin.Context) {
-	may, err := s.audits(c)
+	may, _, err := s.audits(c)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -160,7 +149,7 @@ func (s *server) logged(c *gin.Context) {
 		err = notice.New(notice.Unsupported, "this ledger does not give back the commands that were signed", "a finished job's receipt proves itself: `manx receipt show JOB`")
 	}
 	if err == nil {
-		b.Command, err = signed.Command(c, b.Event.Cause)
+		b.Command, err = signed.Command(c, b.Event.Height, b.Event.Cause)
 	}
 	if err == nil {
 		b.Chain, err = s.chainOf(c, b.Command.Author)

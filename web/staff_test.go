@@ -49,14 +49,14 @@ func newClinic(t *testing.T) clinic {
 	return c
 }
 
-// set says how a party's staff signs in, and returns the answer.
-func (c clinic) set(t *testing.T, by ledger.Signer, b api.SetStaff, life ledger.Time, match string, status int) client.Answer[client.Staff] {
+// set says how a party's staff signs in.
+func (c clinic) set(t *testing.T, by ledger.Signer, b api.SetStaff, life ledger.Time, match string, status int) {
 	t.Helper()
 	cmd, err := ledger.NewCommand(c.n.World.Genesis.ID(), by, c.n.World.Now()+life, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.send(t, cmd, match, status)
+	c.send(t, cmd, match, status)
 }
 
 func (c clinic) send(t *testing.T, cmd ledger.Command, match string, status int) client.Answer[client.Staff] {

@@ -118,14 +118,19 @@ func (s *server) list(c *gin.Context, read func(ledger.Height, int) ([]json.RawM
 	s.data(c, "application/json; charset=utf-8", pageOf(items, more))
 }
 
-// pageOf writes an api.Page. Its items are JSON already, as the contract wrote them, and
-// are not gone over again.
+// pageOf writes an api.Page.
 func pageOf(items []json.RawMessage, more ledger.Height) []byte {
-	size := 64
+	return listOf(`{"items":[`, items, more)
+}
+
+// listOf writes a part of a list after what an answer begins with. Its items are JSON
+// already, as the contract or the index wrote them, and are not gone over again.
+func listOf(begin string, items []json.RawMessage, more ledger.Height) []byte {
+	size := len(begin) + 64
 	for _, i := range items {
 		size += len(i) + 1
 	}
-	b := append(make([]byte, 0, size), `{"items":[`...)
+	b := append(make([]byte, 0, size), begin...)
 	for n, i := range items {
 		if n > 0 {
 			b = append(b, ',')

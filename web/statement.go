@@ -8,7 +8,6 @@ import (
 
 	"manx/ledger"
 	"manx/privacy/notice"
-	"manx/web/api"
 )
 
 // maxMovements is about how many movements one answer holds; those of one command
@@ -16,7 +15,7 @@ import (
 const maxMovements = 500
 
 // statement tells every coin that came to the caller or left, in order, with what
-// it was for, from a time on, before another, and after a height.
+// it was for, from a time on, before another, and after a height: an api.Statement.
 func (s *server) statement(c *gin.Context) {
 	from, err1 := strconv.ParseInt(c.DefaultQuery("from", "0"), 10, 64)
 	before, err2 := strconv.ParseInt(c.DefaultQuery("before", strconv.FormatInt(math.MaxInt64, 10)), 10, 64)
@@ -29,13 +28,13 @@ func (s *server) statement(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	moved, opening, more, err := s.Index.Movements(c, caller(c), ledger.Time(from), ledger.Time(before), ledger.Height(after), maxMovements)
+	m, err := s.Index.Movements(c, caller(c), ledger.Time(from), ledger.Time(before), ledger.Height(after), maxMovements)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	if more != 0 {
-		next(c, map[string]string{"after": strconv.FormatUint(uint64(more), 10), "from": strconv.FormatInt(int64(moved[len(moved)-1].Time), 10)})
+	if m.Next != 0 {
+		next(c, map[string]string{"after": strconv.FormatUint(uint64(m.Next), 10), "from": strconv.FormatInt(int64(m.From), 10)})
 	}
-	s.json(c, api.Statement{Opening: opening, Movements: moved, Next: more})
+	s.data(c, "application/json; charset=utf-8", listOf(`{"opening":"`+m.Opening.String()+`","movements":[`, m.Bodies, m.Next))
 }

@@ -33,7 +33,11 @@ func (s *server) usage(c *gin.Context) {
 		return
 	}
 	t := tally{}
-	if err := s.Index.Uses(c, caller(c), m, ledger.Time(from), ledger.Time(before), t.add); err != nil {
+	used, err := s.Index.Usage(c, caller(c), m, ledger.Time(from), ledger.Time(before))
+	for i := 0; i < len(used) && err == nil; i++ {
+		err = t.add(used[i])
+	}
+	if err != nil {
 		s.fail(c, err)
 		return
 	}
@@ -48,7 +52,7 @@ type counted struct {
 	askers map[ledger.PartyID]int
 }
 
-func (t tally) add(u index.Use) (err error) {
+func (t tally) add(u index.Used) (err error) {
 	month := time.Unix(int64(u.At), 0).UTC().Format("2006-01")
 	k := [3]string{month, string(u.Model), u.Role}
 	n := t[k]
@@ -56,10 +60,8 @@ func (t tally) add(u index.Use) (err error) {
 		n = &counted{api.Used{Month: month, Model: u.Model, Role: u.Role}, map[ledger.PartyID]int{}}
 		t[k] = n
 	}
-	n.Calls++
-	if u.Settled {
-		n.Settled++
-	}
+	n.Calls += u.Calls
+	n.Settled += u.Settled
 	if n.Earned, err = n.Earned.Add(u.Amount); err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (t tally) add(u index.Use) (err error) {
 	case "asker":
 		n.Spent, err = n.Spent.Add(u.Fee)
 	case "model-owner", "subject":
-		n.askers[u.Asker]++
+		n.askers[u.Asker] += u.Calls
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,31 +36,31 @@ func (s *server) model(ctx context.Context, id ledger.ModelID) (m ledger.Model, 
 
 // WatchAsker says how one asker has called a model in the last 90 days.
 func WatchAsker(ctx context.Context, x *index.Index, m ledger.Model, asker ledger.PartyID, now ledger.Time) (watch.Report, error) {
-	var calls []watch.Call
-	err := x.Uses(ctx, asker, m.ID, max(now-watched, 0), now+1, func(u index.Use) error {
-		if u.Role == "asker" && u.Told {
-			calls = append(calls, watch.Call{At: u.At, Subject: u.Subject})
-		}
-		return nil
-	})
-	return watch.Look(m.Parameters, calls), err
+	told, err := x.Told(ctx, m.ID, asker, max(now-watched, 0))
+	return watch.Look(m.Parameters, callsOf(told)), err
+}
+
+func callsOf(told []index.Call) []watch.Call {
+	out := make([]watch.Call, len(told))
+	for i, c := range told {
+		out[i] = watch.Call{At: c.At, Subject: c.Subject}
+	}
+	return out
 }
 
 // Watch says how each asker of a model has called it in the last 90 days, as far as
 // its calls have ended and told of something; alarms first.
 func Watch(ctx context.Context, x *index.Index, m ledger.Model, now ledger.Time) ([]api.Watched, error) {
-	calls := map[ledger.PartyID][]watch.Call{}
-	if err := x.Uses(ctx, m.Owner, m.ID, max(now-watched, 0), now+1, func(u index.Use) error {
-		if u.Role == "model-owner" && u.Told {
-			calls[u.Asker] = append(calls[u.Asker], watch.Call{At: u.At, Subject: u.Subject})
-		}
-		return nil
-	}); err != nil {
+	told, err := x.Told(ctx, m.ID, "", max(now-watched, 0))
+	if err != nil {
 		return nil, err
 	}
 	out := []api.Watched{}
-	for _, p := range slices.Sorted(maps.Keys(calls)) {
-		out = append(out, api.Watched{Asker: p, Since: calls[p][0].At, Report: watch.Look(m.Parameters, calls[p])})
+	for begin, i := 0, 1; i <= len(told); i++ {
+		if i == len(told) || told[i].Asker != told[begin].Asker {
+			out = append(out, api.Watched{Asker: told[begin].Asker, Since: told[begin].At, Report: watch.Look(m.Parameters, callsOf(told[begin:i]))})
+			begin = i
+		}
 	}
 	slices.SortStableFunc(out, func(a, b api.Watched) int {
 		switch {

@@ -7,8 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"manx/cmd/manx-wasm/desk"
-	"manx/ledger"
-	"manx/web/owner"
 )
 
 // auditVerify checks what the portal's auditor took along.
@@ -17,17 +15,9 @@ func auditVerify(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "verify FILE", Short: "Verify an event, a receipt or a signed extract offline", Args: cobra.ExactArgs(1),
 		Long: "Verify with no network what an auditor downloaded: an event with the command that its author signed; a receipt, as\n`manx receipt verify` does; or, with --of, the signature of an extract. All against the network pinned in your folder,\nor named with --network.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			pinned := ledger.NetworkID(network)
-			if pinned == "" {
-				dir, err := t.dir()
-				if err != nil {
-					return err
-				}
-				g, err := owner.PinnedNetwork(dir)
-				if err != nil {
-					return err
-				}
-				pinned = g.ID()
+			pinned, err := t.pinned(network)
+			if err != nil {
+				return err
 			}
 			text, err := readInput(args[0])
 			if err != nil {

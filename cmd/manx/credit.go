@@ -22,7 +22,7 @@ import (
 
 func creditCommand(t *terminal) *cobra.Command {
 	c := &cobra.Command{Use: "credit", Short: "Credit files and scores: furnish, add, share, request, consent, deny, score, prove, verify, dispute"}
-	c.AddCommand(creditFurnish(t), creditAdd(t), creditShare(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditNonce(t), creditProve(t), creditVerify(t), creditDispute(t))
+	c.AddCommand(creditFurnish(t), creditPublish(t), creditAdd(t), creditShare(t), creditRequest(t), creditConsent(t), creditDeny(t), creditScore(t), creditNonce(t), creditProve(t), creditVerify(t), creditDispute(t))
 	return c
 }
 

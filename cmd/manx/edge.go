@@ -28,6 +28,8 @@ import (
 	"manx/web/owner"
 	"manx/web/owner/gateway"
 	"manx/web/owner/training"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/policy"
 )
 
 // An edge is what runs inside a hospital's walls: the gateway to its PACS, the node
@@ -57,7 +59,7 @@ func newEdge(ctx context.Context, p *owner.Party, listen string, patience time.D
 	log := slog.New(slog.NewTextHandler(e.log, nil))
 	e.gateway = &gateway.Gateway{Party: p, Dir: filepath.Join(p.Home.Dir, gatewayFolder), Log: log}
 	e.hospital = &training.Hospital{Party: p, Dir: filepath.Join(p.Home.Dir, hospitalFolder), Patience: patience, Log: log}
-	if _, err := training.ReadPolicy(e.hospital.Dir); err != nil {
+	if _, err := policy.Read(house.Folder(e.hospital.Dir)); err != nil {
 		return nil, err
 	}
 	if err := e.gateway.Open(); err != nil {
@@ -142,7 +144,7 @@ func (e *edge) desk() (*desk.Desk, error) {
 	}
 	do := func(what string) desk.Call {
 		return desk.CallOf(func(ctx context.Context, a order) (any, error) {
-			return e.hospital.Do(ctx, training.Order{What: what, Training: a.Training, Table: a.Table, Lets: training.Lets{Export: a.Export}})
+			return e.hospital.Do(ctx, training.Order{What: what, Training: a.Training, Table: a.Table, Lets: policy.Lets{Export: a.Export}})
 		})
 	}
 	return desk.At(e.party, "hospital", map[string]desk.Call{
@@ -194,8 +196,8 @@ func (e *edge) tables(context.Context, struct{}) (any, error) {
 			names = append(names, f.Name())
 		}
 	}
-	policy, err := training.ReadPolicy(e.hospital.Dir)
-	return map[string]any{"tables": names, "folder": filepath.Join(e.hospital.Dir, "tables"), "rules": listOf(policy.Trainings)}, err
+	own, err := policy.Read(house.Folder(e.hospital.Dir))
+	return map[string]any{"tables": names, "folder": filepath.Join(e.hospital.Dir, "tables"), "rules": listOf(own.Trainings)}, err
 }
 
 func edgeCommand(t *terminal) *cobra.Command {

@@ -82,31 +82,31 @@ func findGPU(ctx context.Context, named string) (g *found, why string, err error
 
 // means are the engines a worker evaluates with, by runtime, and how fast they are: CKKS
 // on its GPU, of a class by its memory, where one opens, and otherwise on the processor.
-func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (map[pool.Class]*sandbox.Engine, map[pool.Class]float64, error) {
+func means(ctx context.Context, dir string, o workerFlags, log *slog.Logger) (map[pool.Class]*sandbox.Engine, map[pool.Class]float64, *found, error) {
 	engines := map[pool.Class]*sandbox.Engine{}
 	for _, c := range node.Runtimes().Classes() {
 		e, err := sandboxed(c, o.memory, log)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		engines[c] = e
 	}
 	g, why, err := findGPU(ctx, o.gpu)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if g != nil {
 		log.InfoContext(ctx, "jobs are evaluated on a GPU", "gpu", g.Name, "class", g.Class)
 		e := engines[pool.CKKS]
 		e.Command, e.Keep = []string{g.program, "evaluate"}, []string{"LD_LIBRARY_PATH"} // where containers have the driver
-		return engines, map[pool.Class]float64{g.Class: g.Rate}, nil
+		return engines, map[pool.Class]float64{g.Class: g.Rate}, g, nil
 	}
 	if why != "" {
 		log.InfoContext(ctx, "jobs are evaluated on the processor", "why", why)
 	}
 	b, err := benched(ctx, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return engines, map[pool.Class]float64{b.Class: b.Rate}, nil
+	return engines, map[pool.Class]float64{b.Class: b.Rate}, nil, nil
 }

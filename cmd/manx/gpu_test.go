@@ -41,7 +41,7 @@ func TestAWorkerWithAGPU(t *testing.T) {
 
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&said, nil))
-	engines, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: with}, log)
+	engines, rates, _, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: with}, log)
 	if err != nil || len(rates) != 1 || rates["gpu-24"] < 1 {
 		t.Fatalf("with a GPU: %v, %v", rates, err)
 	}
@@ -49,7 +49,7 @@ func TestAWorkerWithAGPU(t *testing.T) {
 		t.Errorf("it runs %q and says %q", e.Command, said.String())
 	}
 	for _, program := range []string{gpuNone, gpuAuto} { // beside this test's binary there is none
-		engines, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
+		engines, rates, _, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
 		if err != nil || len(rates) != 1 || rates[pool.CPU]+rates[pool.CPUIFMA] < 1 || engines[pool.CKKS].Command[1] != "worker" {
 			t.Errorf("%s: %v, %v", program, rates, err)
 		}
@@ -64,7 +64,7 @@ func TestAWorkerWithAGPU(t *testing.T) {
 	}
 	defer os.Remove(beside)
 	said.Reset()
-	if _, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: gpuAuto}, log); err != nil || rates[pool.CPU]+rates[pool.CPUIFMA] < 1 ||
+	if _, rates, _, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: gpuAuto}, log); err != nil || rates[pool.CPU]+rates[pool.CPUIFMA] < 1 ||
 		!strings.Contains(said.String(), "the NVIDIA driver has no GPU for this process") {
 		t.Errorf("auto, with no device: %v, %v, %q", rates, err, said.String())
 	}
@@ -78,7 +78,7 @@ func TestAWorkerWithAGPU(t *testing.T) {
 			t.Log("this machine has a GPU")
 			continue
 		}
-		_, rates, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
+		_, rates, _, err := means(t.Context(), dir, workerFlags{memory: 1, gpu: program}, log)
 		if n := notice.From(err); n.Kind != notice.Unavailable || n.Text != why || rates != nil {
 			t.Errorf("%s: %v, %v", filepath.Base(program), rates, err)
 		}

@@ -15,6 +15,8 @@ import (
 	"manx/privacy/notice"
 	"manx/web/owner"
 	"manx/web/owner/training"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/policy"
 )
 
 // hospitalFolder is where in a home a hospital's tables, its policy and its trainings
@@ -41,7 +43,7 @@ func hospitalCommand(t *terminal) *cobra.Command {
 					return notice.New(notice.Denied, "only a hospital trains, or a scientist coordinates", "register as one, in a folder of its own: `manx keys new --role hospital --name NAME`")
 				}
 				dir := filepath.Join(p.Home.Dir, hospitalFolder)
-				if _, err := training.ReadPolicy(dir); err != nil {
+				if _, err := policy.Read(house.Folder(dir)); err != nil {
 					return err
 				}
 				self, err := os.Executable()
@@ -64,7 +66,7 @@ func hospitalCommand(t *terminal) *cobra.Command {
 }
 
 // progressed writes one line for each thing that happens, JSON under --json.
-func (t *terminal) progressed(p training.Progress) {
+func (t *terminal) progressed(p house.Progress) {
 	if t.json {
 		t.print(p)
 		return

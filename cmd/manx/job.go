@@ -158,17 +158,9 @@ func receiptCommand(t *terminal) *cobra.Command {
 	verify := &cobra.Command{Use: "verify FILE", Short: "Verify a receipt offline", Args: cobra.ExactArgs(1),
 		Long: "Verify a receipt with no network: its place under a checkpoint that a majority of the organisations signed,\nagainst the network pinned in your folder, or named with --network.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			pinned := ledger.NetworkID(network)
-			if pinned == "" {
-				dir, err := t.dir()
-				if err != nil {
-					return err
-				}
-				g, err := owner.PinnedNetwork(dir)
-				if err != nil {
-					return err
-				}
-				pinned = g.ID()
+			pinned, err := t.pinned(network)
+			if err != nil {
+				return err
 			}
 			b, err := os.ReadFile(filepath.Clean(args[0]))
 			if err != nil {
@@ -214,4 +206,20 @@ func (t *terminal) sayReceipt(r ledger.Receipt, file string) {
 			fmt.Fprintf(w, "written\t%s\n", file)
 		}
 	})
+}
+
+// pinned returns the network that was named, or the one that the folder has pinned.
+func (t *terminal) pinned(named string) (ledger.NetworkID, error) {
+	if named != "" {
+		return ledger.NetworkID(named), nil
+	}
+	dir, err := t.dir()
+	if err != nil {
+		return "", err
+	}
+	g, err := owner.PinnedNetwork(dir)
+	if err != nil {
+		return "", err
+	}
+	return g.ID(), nil
 }

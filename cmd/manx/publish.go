@@ -11,6 +11,7 @@ import (
 
 	"manx/cmd/offer"
 	"manx/ledger"
+	"manx/ml"
 	"manx/ml/workbench"
 	"manx/privacy/notice"
 	"manx/web/owner"
@@ -129,7 +130,7 @@ func (t *terminal) publishable(ctx context.Context, o publication) (r publishabl
 	if err != nil {
 		return r, err
 	}
-	if d.Card, err = offer.ReadCard(raw, o.price); err != nil {
+	if d.Card, err = ml.ReadOpenCard(raw, o.price); err != nil {
 		return r, err
 	}
 	if d.File, err = workbench.Read(o.file); err != nil {

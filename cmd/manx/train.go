@@ -23,13 +23,13 @@ import (
 	"manx/privacy/notice"
 )
 
-// A recipe trains and measures a built-in model on the data in a folder and
+// A course trains and measures a built-in model on the data in a folder and
 // writes its files into another. What it returns are the results.
-type recipe func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error)
+type course func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error)
 
 // recipes are the models that can be trained again, by name.
-func recipes() map[string]recipe {
-	return map[string]recipe{
+func recipes() map[string]course {
+	return map[string]course{
 		lungct.Name: func(ctx context.Context, data, out string, seed uint64, p train.Progress) (any, error) {
 			return lungct.Polynomial().Publish(ctx, data, out, lungct.Options{Seed: seed}, p)
 		},

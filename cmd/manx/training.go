@@ -17,6 +17,8 @@ import (
 	"manx/privacy/notice"
 	"manx/web/owner"
 	"manx/web/owner/training"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/release"
 )
 
 func trainCommand(t *terminal) *cobra.Command {
@@ -77,7 +79,7 @@ func trainPropose(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var r training.Recipe
+			var r recipe.Recipe
 			if err := ledger.Decode(raw, &r); err != nil {
 				return notice.Because(err, notice.Invalid, "the recipe is not the JSON of one", "docs/training.md lists its fields")
 			}
@@ -125,7 +127,7 @@ func trainPropose(t *terminal) *cobra.Command {
 	f.Float64Var(&own, "own", 10, "percent of what the model earns that is yours; the rest is the sites'")
 	f.StringVar(&shares, "bounded", "auto", "rounds on shares, where an update beyond its bound is in no sum: yes, no, or auto, for models of at most 10000 parameters; the first four hospitals compute, or those that the recipe names")
 	f.StringVar(&judge, "judge", "", "CSV file of rows that every hospital may see, at most 500: what each contributes is measured on them, on shares")
-	f.StringVar(&by, "judge-by", training.ByShapley, "what the hospitals share by where there is a judge: shapley, or leave-one-out")
+	f.StringVar(&by, "judge-by", recipe.ByShapley, "what the hospitals share by where there is a judge: shapley, or leave-one-out")
 	f.StringVar(&from, "from", "", "go on from another training's last version: its id")
 	f.Float64Var(&hours, "hours", 24, "how long sites may vote")
 	f.Float64Var(&days, "days", 30, "how long the training may last")
@@ -136,7 +138,7 @@ func trainPropose(t *terminal) *cobra.Command {
 }
 
 // computing has a recipe's rounds on shares, where they are to be and can.
-func computing(r *training.Recipe, shares string, sites []ledger.PartyID) error {
+func computing(r *recipe.Recipe, shares string, sites []ledger.PartyID) error {
 	switch shares {
 	case "no":
 		r.Bounded = nil
@@ -151,7 +153,7 @@ func computing(r *training.Recipe, shares string, sites []ledger.PartyID) error 
 	if shares == "auto" && !r.SmallEnough(sites) {
 		return nil
 	}
-	r.Bounded = training.Computing(sites)
+	r.Bounded = recipe.Computing(sites)
 	return nil
 }
 
@@ -312,6 +314,9 @@ func writeTrainings(w io.Writer, all []training.Status, whole bool) {
 		}
 		fmt.Fprintf(w, "here\t%s takes part%s\t%s for it\n", s.Table, with, count(s.Granted, "live grant"))
 	}
+	if s.Held != nil {
+		fmt.Fprintf(w, "here\tthe vote waits: %s\t%s\n", s.Held.Text, s.Held.Hint)
+	}
 	if n := len(s.Versions); n > 0 {
 		v := s.Versions[n-1]
 		fmt.Fprintf(w, "version\tof round %d, by %s\t%s\n", v.Round, count(len(v.Sites), "site"), v.Hash.String()[:16])
@@ -372,7 +377,7 @@ func trainContribute(t *terminal) *cobra.Command {
 					if s.Refused > 0 {
 						line += fmt.Sprintf(", beyond its bound in %d", s.Refused)
 					}
-					if c.By != training.ByRounds {
+					if c.By != recipe.ByRounds {
 						line += fmt.Sprintf("\tleave one out %+.4f\tshapley %+.4f", s.LeaveOneOut, s.Shapley)
 					}
 					fmt.Fprintf(w, "site\t%s\t%.2f%%\t%s\n", s.Site, float64(s.Parts)/100, line)
@@ -386,7 +391,7 @@ func trainContribute(t *terminal) *cobra.Command {
 }
 
 func trainRelease(t *terminal) *cobra.Command {
-	var o training.Release
+	var o release.Request
 	var price string
 	var assent bool
 	c := &cobra.Command{Use: "release TRAINING", Short: "Ask the sites to let the model go, or assent to that", Args: cobra.ExactArgs(1),

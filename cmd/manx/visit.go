@@ -50,7 +50,7 @@ type visitor struct {
 
 const (
 	visitSlices     = 42
-	visitPassphrase = "a demo account guards nothing"
+	visitPassphrase = "a demo account guards nothing" //nolint:gosec // everybody may know it
 	visitHospital   = "Riverside Hospital (demo)"
 )
 
@@ -59,7 +59,7 @@ const (
 func visitors() []visitor {
 	return []visitor{
 		{Account: "patient"}, {Account: "borrower"}, {Account: "lender", Name: "Demo Bank"},
-		{Account: "scientist", Name: "Demo Lab"}, {Account: "auditor", Name: "Demo Audit Office"}, {Account: "auditor-credit", Name: "Demo Audit Office"},
+		{Account: "scientist", Name: "Demo Lab"}, {Account: "scientist-credit", Name: "Demo Scoring Lab"}, {Account: "auditor", Name: "Demo Audit Office"}, {Account: "auditor-credit", Name: "Demo Audit Office"},
 	}
 }
 

@@ -24,12 +24,15 @@ type machine struct {
 	Idle    bool                   `json:"idle"`
 	Log     []string               `json:"log"` // its last lines, oldest first
 	Process int                    `json:"pid"`
+
+	Hardware hardware `json:"hardware"`
 }
 
 // workerDesk is the desk of a worker that runs: what any party asks, and its machine.
-func workerDesk(p *owner.Party, w *pool.Worker, dir string, log *lines) (*desk.Desk, error) {
+// g is the GPU that it evaluates on, nil where there is none.
+func workerDesk(p *owner.Party, w *pool.Worker, dir string, log *lines, g *found) (*desk.Desk, error) {
 	now := func(context.Context, struct{}) (any, error) {
-		m := machine{Rates: w.Rates, Price: w.Price, Counts: w.Control.Advert(), Idle: w.Control.Idle(), Log: log.last(), Process: os.Getpid()}
+		m := machine{Rates: w.Rates, Price: w.Price, Counts: w.Control.Advert(), Idle: w.Control.Idle(), Log: log.last(), Process: os.Getpid(), Hardware: look(g)}
 		b, err := os.ReadFile(filepath.Join(dir, benchFile))
 		if err == nil {
 			err = json.Unmarshal(b, &m.Bench)

@@ -125,7 +125,7 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 	return t.asWorker(ctx, func(ctx context.Context, w *pool.Worker, p *owner.Party) error {
 		log := &lines{}
 		w.Log = slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, log), nil))
-		boxes, rates, err := means(ctx, dir, o, w.Log)
+		boxes, rates, gpu, err := means(ctx, dir, o, w.Log)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (t *terminal) workerRun(ctx context.Context, o workerFlags) error {
 		}
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		page, err := workerDesk(p, w, dir, log)
+		page, err := workerDesk(p, w, dir, log, gpu)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"manx/credit"
 	"manx/credit/scorecard"
 	"manx/credit/scoreproof"
 	"manx/ledger"
@@ -24,7 +23,6 @@ import (
 	"manx/ml/heart"
 	"manx/ml/lungct"
 	"manx/ml/pneumonia"
-	points "manx/ml/scorecard"
 	"manx/privacy/notice"
 	"manx/privacy/seal"
 	"manx/storage/durable"
@@ -132,17 +130,16 @@ func (n *Node) publishBuiltIn(ctx context.Context, b bundled, say func(string)) 
 			return err
 		}
 		say("compiling " + card.Name + " for encrypted runs")
-		o.Graph = b.onnx()
-		return publish(ctx, p, g, o, say)
+		if o.Plan, err = ckks.Compile(g, o.Model.Hash); err != nil {
+			return err
+		}
+		o.Graph, o.Model.Parameters = b.onnx(), g.Parameters()
+		return publish(ctx, p, o, say)
 	})
 }
 
-// publish compiles a graph and puts it on offer.
-func publish(ctx context.Context, p *owner.Party, g ml.Graph, o owner.Offer, say func(string)) (err error) {
-	if o.Plan, err = ckks.Compile(g, o.Model.Hash); err != nil {
-		return err
-	}
-	o.Model.Parameters = g.Parameters()
+// publish puts a model on offer and says so.
+func publish(ctx context.Context, p *owner.Party, o owner.Offer, say func(string)) error {
 	if _, err := p.Publish(ctx, o); err != nil {
 		return err
 	}
@@ -150,47 +147,28 @@ func publish(ctx context.Context, p *owner.Party, g ml.Graph, o owner.Offer, say
 	return nil
 }
 
+// publishConsumerRisk offers the scorecard, with the proving keys that serve every one.
 func (n *Node) publishConsumerRisk(ctx context.Context, say func(string)) error {
 	m, err := scorecard.ConsumerRisk()
 	if err != nil {
 		return err
 	}
-	var card struct {
-		Price string `json:"price_man"`
+	definition, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode scorecard: %w", err)
 	}
-	if err := json.Unmarshal(scorecard.ConsumerRiskCard(), &card); err != nil {
-		return fmt.Errorf("card: %w", err)
-	}
-	price, err := ledger.ParseAmount(card.Price)
+	card, err := ml.ReadOpenCard(scorecard.ConsumerRiskCard(), "")
 	if err != nil {
 		return err
 	}
-	hash := ledger.Hash(scoreproof.ModelHash(m))
-	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
-		body := ledger.PublishModel{Vertical: ledger.Credit, Name: m.Name, Version: m.Version, Hash: hash, Accepts: []ledger.Kind{ledger.File}, Price: price}
-		if _, done, err := p.Offered(ctx, body); done || err != nil {
-			return err
-		}
+	return n.publishCredit(ctx, definition, card, say, func(p *owner.Party, o *owner.Offer) error {
 		keys, digest, err := n.provingKeys(ctx, say)
 		if err != nil {
 			return err
 		}
-		body.Keys = ledger.Hash(digest)
-		for _, f := range m.Features {
-			body.Features = append(body.Features, f.Name)
-		}
-		if body.KeysRef, err = p.Vault.Write(ctx, bytes.NewReader(keys)); err != nil {
-			return err
-		}
-		definition, err := json.Marshal(m)
-		if err != nil {
-			return fmt.Errorf("encode scorecard: %w", err)
-		}
-		joint, err := score.JointPlan(m)
-		if err != nil {
-			return err
-		}
-		return publish(ctx, p, points.Graph(m), owner.Offer{Joint: joint, Model: body, Card: owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition}}, say)
+		o.Model.Keys = ledger.Hash(digest)
+		o.Model.KeysRef, err = p.Vault.Write(ctx, bytes.NewReader(keys))
+		return err
 	})
 }
 
@@ -200,33 +178,27 @@ func (n *Node) publishTrees(ctx context.Context, say func(string)) error {
 	if err != nil {
 		return err
 	}
-	body := ledger.PublishModel{Vertical: ledger.Credit, Name: card.Name, Version: card.Version, Accepts: []ledger.Kind{ledger.File}, Features: credit.FeatureNames()}
-	if err := body.Hash.UnmarshalText([]byte(card.Hash)); err != nil {
+	return n.publishCredit(ctx, definition, card, say, func(*owner.Party, *owner.Offer) error { return nil })
+}
+
+// publishCredit puts a credit model on offer that is not yet; prove fills in its keys.
+func (n *Node) publishCredit(ctx context.Context, definition []byte, card ml.Card, say func(string), prove func(*owner.Party, *owner.Offer) error) error {
+	d, err := score.ReadDefinition(definition)
+	if err != nil {
 		return err
 	}
-	if body.Price, err = ledger.ParseAmount(card.Price); err != nil {
+	o, err := d.Offer(card)
+	if err != nil {
 		return err
 	}
 	return n.asScientist(ctx, ledger.Credit, func(p *owner.Party) error {
-		if _, done, err := p.Offered(ctx, body); done || err != nil {
+		if _, done, err := p.Offered(ctx, o.Model); done || err != nil {
 			return err
 		}
-		raw, err := json.Marshal(card)
-		if err != nil {
-			return fmt.Errorf("encode card: %w", err)
-		}
-		published, err := json.Marshal(owner.Published{Card: raw, Trees: definition})
-		if err != nil {
-			return fmt.Errorf("encode card: %w", err)
-		}
-		if body.Card, err = p.Vault.Write(ctx, bytes.NewReader(published)); err != nil {
+		if err := prove(p, &o); err != nil {
 			return err
 		}
-		if _, err := p.Do(ctx, body); err != nil {
-			return err
-		}
-		say(body.Name + " " + body.Version + " is on offer for " + body.Price.String() + " MAN a call, on shares")
-		return nil
+		return publish(ctx, p, o, say)
 	})
 }
 

@@ -5,11 +5,9 @@
 package offer
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"manx/ledger"
@@ -39,28 +37,6 @@ type Ready struct {
 	Checked workbench.Checked
 	Changed string // what was done to the file's graph, "" nothing
 	On      string // what it was checked on
-}
-
-// ReadCard reads a card whose hash may be left open. price, where not "", is instead
-// of the card's.
-func ReadCard(raw []byte, price string) (ml.Card, error) {
-	var fields map[string]json.RawMessage
-	open := json.Unmarshal(raw, &fields) == nil && (fields["hash"] == nil || string(fields["hash"]) == `""`)
-	if open {
-		fields["hash"] = json.RawMessage(`"` + strings.Repeat("0", 64) + `"`)
-		var err error
-		if raw, err = json.Marshal(fields); err != nil {
-			return ml.Card{}, fmt.Errorf("encode card: %w", err)
-		}
-	}
-	card, err := ml.ReadCard(bytes.NewReader(raw))
-	if open {
-		card.Hash = ""
-	}
-	if price != "" {
-		card.Price = price
-	}
-	return card, err
 }
 
 // Prepare compiles and checks the file, and fits the card to it. What cannot be

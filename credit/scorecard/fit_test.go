@@ -58,20 +58,43 @@ func TestTrainingDataOfAnotherShapeIsRefused(t *testing.T) {
 	}
 }
 
-// card is the part of a model's card that this package writes; ml reads it.
+// card is what this package writes of a model card; ml.Card reads it. The hash is filled
+// in as it is published.
 type card struct {
+	Format      int      `json:"format"`
 	Name        string   `json:"name"`
 	Version     string   `json:"version"`
 	Vertical    string   `json:"vertical"`
-	IntendedUse string   `json:"intended_use"`
-	NotFor      []string `json:"not_for"`
-	InputSchema string   `json:"input_schema"`
-	Data        string   `json:"data"`
+	Summary     string   `json:"summary"`
+	Hash        string   `json:"hash"`
 	Licence     string   `json:"licence"`
-	Attribution string   `json:"attribution"`
-	Metrics     Metrics  `json:"metrics"`
-	PriceMAN    string   `json:"price_man"`
-	Precision   string   `json:"precision"`
+	Price       string   `json:"price"`
+	IntendedUse []string `json:"intended_use"`
+	NotFor      []string `json:"not_for"`
+	Data        []source `json:"data"`
+	Metrics     []metric `json:"metrics"`
+	Notes       []string `json:"notes"`
+	Versions    []change `json:"versions"`
+}
+
+type source struct {
+	Name        string `json:"name"`
+	Licence     string `json:"licence"`
+	Attribution string `json:"attribution"`
+	Where       string `json:"where"`
+	Rows        int    `json:"rows"`
+	Note        string `json:"note"`
+}
+
+type metric struct {
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Method string  `json:"method"`
+}
+
+type change struct {
+	Version string `json:"version"`
+	What    string `json:"what"`
 }
 
 func TestConsumerRiskIsWhatTheDataGives(t *testing.T) {
@@ -120,27 +143,35 @@ func cardOf(m *Model, metrics Metrics) card {
 	round := func(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 	metrics.AUC, metrics.AUCSD = round(metrics.AUC), round(metrics.AUCSD)
 	metrics.KS, metrics.BadRate = round(metrics.KS), round(metrics.BadRate)
+	folds := fmt.Sprintf("mean over the folds of a %d-fold stratified cross-validation over all %d accounts", metrics.Folds, metrics.Rows)
 	return card{
-		Name: m.Name, Version: m.Version, Vertical: "credit",
-		IntendedUse: "Rank consumers by the risk that a revolving-credit payment is missed next month, for a " +
-			"purpose permitted by 15 U.S.C. 1681b and with the consumer's consent; the score comes with at most four principal reasons (12 CFR 1002.9).",
+		Format: 1, Name: m.Name, Version: m.Version, Vertical: "credit", Licence: "Apache-2.0 (scorecard)", Price: "1",
+		Summary: fmt.Sprintf("A scorecard that gives %d features of a credit file a score in whole points, %d to %d, more for less risk that the next payment is missed, and at most four reasons. "+
+			"It runs encrypted, with a zero-knowledge proof of the score, and on shares.", len(m.Features), low, high),
+		IntendedUse: []string{"Rank consumers by the risk that a revolving-credit payment is missed next month, for a " +
+			"purpose permitted by 15 U.S.C. 1681b and with the consumer's consent; the score comes with at most four principal reasons (12 CFR 1002.9)."},
 		NotFor: []string{
-			"employment, insurance, tenancy or marketing decisions",
-			"decisions by score alone, or without telling the consumer the reasons",
-			"markets, products or years unlike the training data before it is validated on them",
-			"any use of sex, marital status, age, race, religion, national origin, public assistance or health: " +
-				"none of these, nor education, was seen in fitting, and the schema has no place for them",
+			"Employment, insurance, tenancy or marketing decisions.",
+			"Decisions by score alone, or without telling the consumer the reasons.",
+			"Markets, products or years unlike the training data before it is validated on them.",
+			"Any use of sex, marital status, age, race, religion, national origin, public assistance or health: " +
+				"none of these, nor education, was seen in fitting, and the schema has no place for them.",
 		},
-		InputSchema: credit.Schema,
-		Data: "Default of credit card clients, Taiwan, April to September 2005, 30000 accounts, target: default next month. " +
-			"Columns SEX, EDUCATION, MARITALSTATUS and AGE left out.",
-		Licence: "scorecard Apache-2.0; training data CC BY 4.0",
-		Attribution: "Yeh, I. (2009). Default of Credit Card Clients. UCI Machine Learning Repository. https://doi.org/10.24432/C55S3H. " +
-			"Licensed under CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Changes: features derived, values binned.",
-		Metrics:  metrics,
-		PriceMAN: "1",
-		Precision: fmt.Sprintf("whole points, %d to %d; 600 points at odds of 50 good to 1 bad, 20 points double the odds; "+
-			"the encrypted score equals the clear one after rounding", low, high),
+		Data: []source{{
+			Name: "Default of Credit Card Clients", Licence: "CC BY 4.0",
+			Attribution: "Yeh, I. (2009). Default of Credit Card Clients. UCI Machine Learning Repository. Changes: features derived, values binned; columns SEX, EDUCATION, MARITALSTATUS and AGE left out.",
+			Where:       "doi:10.24432/C55S3H", Rows: metrics.Rows,
+			Note: fmt.Sprintf("Taiwan, April to September 2005; %.2f %% of the accounts defaulted in the next month.", 100*metrics.BadRate),
+		}},
+		Metrics: []metric{
+			{"AUC, accounts, out of fold", metrics.AUC, fmt.Sprintf("%s; standard deviation over the folds %.4f", folds, metrics.AUCSD)},
+			{"Kolmogorov-Smirnov distance", metrics.KS, folds},
+		},
+		Notes: []string{
+			"Input: a credit file of schema " + credit.Schema + ".",
+			fmt.Sprintf("Whole points, %d to %d; 600 points at odds of 50 good to 1 bad, 20 points double the odds. The encrypted score equals the clear one after rounding.", low, high),
+		},
+		Versions: []change{{m.Version, "First release."}},
 	}
 }
 

@@ -220,7 +220,7 @@ func TestCardIsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := consumer(t)
-	if c.Name != m.Name || c.Version != m.Version || c.Metrics.AUC < 0.7639 || !strings.Contains(c.Attribution, "CC BY 4.0") {
+	if c.Name != m.Name || c.Version != m.Version || c.Metrics[0].Value < 0.7639 || c.Data[0].Licence != "CC BY 4.0" {
 		t.Errorf("the card is not of this scorecard: %+v", c)
 	}
 }

@@ -59,7 +59,7 @@ func TestInvariant9_DICOMPixels(t *testing.T) {
 			if !strings.Contains(err.Error(), x.Syntax) || notice.From(err).Hint == "" {
 				t.Errorf("%s: the notice names no syntax: %v", x.File, err)
 			}
-			if decodable(x.Syntax) && x.Syntax != JPEGExtended {
+			if Decodes(x.Syntax) && x.Syntax != JPEGExtended {
 				t.Errorf("%s must decode: %v", x.File, err)
 			}
 			named++
@@ -78,14 +78,6 @@ func TestInvariant9_DICOMPixels(t *testing.T) {
 	if exact < 100 {
 		t.Errorf("only %d files were compared", exact)
 	}
-}
-
-func decodable(syntax string) bool {
-	switch syntax {
-	case ImplicitVRLittle, ExplicitVRLittle, ExplicitVRBig, DeflatedLittle, JPEGBaseline, JPEGExtended, JPEGLossless, JPEGLosslessSV1, RLELossless:
-		return true
-	}
-	return false
 }
 
 // Every real file cut short, and with bytes changed: an error or a result, and

@@ -136,7 +136,13 @@ func (m Image) check() error {
 // ends it. Memory is that of one frame. A syntax this package does not decode
 // gives notice.Unsupported; data that is short or contradicts the header gives
 // notice.Integrity or notice.Invalid.
-func (f *File) Frames(visit func(Frame) error) error {
+func (f *File) Frames(visit func(Frame) error) error { return f.frames(0, -1, visit) }
+
+// Frame is Frames for one frame, counted from 0, and decodes no other.
+func (f *File) Frame(n int, visit func(Frame) error) error { return f.frames(n, n+1, visit) }
+
+// frames visits frames from up to below to, or to the last where to is negative.
+func (f *File) frames(from, to int, visit func(Frame) error) error {
 	m, ok, err := f.Image()
 	if err != nil {
 		return err
@@ -144,14 +150,20 @@ func (f *File) Frames(visit func(Frame) error) error {
 	if !ok {
 		return notice.New(notice.Invalid, "the file has no pixels", "choose an image of the study")
 	}
+	if to < 0 {
+		to = m.Frames
+	}
+	if from < 0 || to > m.Frames {
+		return notice.New(notice.Invalid, "the file has no such frame", "choose another one")
+	}
 	e := f.Find(PixelData)
 	if e.Encapsulated() {
-		return f.encapsulated(e, m, visit)
+		return f.encapsulated(e, m, from, to, visit)
 	}
-	return f.native(e, m, visit)
+	return f.native(e, m, from, to, visit)
 }
 
-func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
+func (f *File) native(e *Element, m Image, first, end int, visit func(Frame) error) error {
 	pixels := int64(m.Rows) * int64(m.Columns)
 	half := m.Samples == 3 && m.Allocated == 8 && (m.Photometric == "YBR_FULL_422" || m.Photometric == "YBR_PARTIAL_422")
 	bits := pixels * int64(m.Samples) * int64(m.Allocated)
@@ -169,7 +181,7 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 	}
 	out := make([]byte, m.Bytes())
 	if !half && m.Allocated > 1 && !(m.planar && m.Samples > 1) && bits/8%int64(swap) == 0 {
-		for i := range m.Frames {
+		for i := first; i < end; i++ {
 			if err := f.readPixels(e, int64(i)*bits/8, out); err != nil {
 				return err
 			}
@@ -184,7 +196,7 @@ func (f *File) native(e *Element, m Image, visit func(Frame) error) error {
 		return notice.New(notice.Exhausted, fmt.Sprintf("a frame whose samples must be rearranged is larger than %d MiB", MaxFrame>>21), "convert the file first: `gdcmconv --raw IN OUT`")
 	}
 	raw := make([]byte, (bits+7)/8+2)
-	for i := range m.Frames {
+	for i := first; i < end; i++ {
 		from := int64(i) * bits
 		first, last := from/8, (from+bits+7)/8
 		if swap > 1 {
@@ -259,7 +271,7 @@ func (f *File) unsupported(detail string) error {
 	return notice.New(notice.Unsupported, text, "convert the file first: `gdcmconv --raw IN OUT`")
 }
 
-func (f *File) encapsulated(e *Element, m Image, visit func(Frame) error) error {
+func (f *File) encapsulated(e *Element, m Image, first, end int, visit func(Frame) error) error {
 	var decode func(out []byte, in *io.SectionReader, m Image) error
 	switch f.TransferSyntax {
 	case RLELossless:
@@ -269,7 +281,9 @@ func (f *File) encapsulated(e *Element, m Image, visit func(Frame) error) error 
 	case JPEGLossless, JPEGLosslessSV1:
 		decode = decodeLossless
 	default:
-		return f.unsupported("")
+		if decode = codecOf(f.TransferSyntax); decode == nil {
+			return f.unsupported("")
+		}
 	}
 	if m.Allocated == 1 {
 		return f.unsupported(" with 1-bit samples")
@@ -279,8 +293,8 @@ func (f *File) encapsulated(e *Element, m Image, visit func(Frame) error) error 
 		return err
 	}
 	out := make([]byte, m.Bytes())
-	for i, parts := range frames {
-		in := &pieces{f: f, e: e, parts: parts}
+	for i := first; i < end; i++ {
+		in := &pieces{f: f, e: e, parts: frames[i]}
 		clear(out)
 		if err := guarded(decode, out, io.NewSectionReader(in, 0, in.size()), m); err != nil {
 			if known := new(notice.Error); errors.As(err, &known) {

@@ -51,13 +51,13 @@ func SyntaxName(uid string) string {
 		return "JPEG Lossless"
 	case JPEGLosslessSV1:
 		return "JPEG Lossless, first-order prediction"
-	case "1.2.840.10008.1.2.4.80":
+	case JPEGLSLossless:
 		return "JPEG-LS Lossless"
-	case "1.2.840.10008.1.2.4.81":
+	case JPEGLSNearLossless:
 		return "JPEG-LS Near-Lossless"
-	case "1.2.840.10008.1.2.4.90":
+	case JPEG2000Lossless:
 		return "JPEG 2000 Lossless"
-	case "1.2.840.10008.1.2.4.91":
+	case JPEG2000:
 		return "JPEG 2000"
 	case "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93":
 		return "JPEG 2000 Part 2"

@@ -47,6 +47,7 @@ const (
 	PatientPosition           Tag = 0x00185100
 	ProtocolName              Tag = 0x00181030
 	AcquisitionProcessing     Tag = 0x00181400 // Acquisition Device Processing Description
+	ImagerPixelSpacing        Tag = 0x00181164
 	ViewPosition              Tag = 0x00185101
 	StudyInstanceUID          Tag = 0x0020000D
 	SeriesInstanceUID         Tag = 0x0020000E
@@ -65,6 +66,7 @@ const (
 	Rows                      Tag = 0x00280010
 	Columns                   Tag = 0x00280011
 	PixelSpacing              Tag = 0x00280030
+	PixelAspectRatio          Tag = 0x00280034
 	BitsAllocated             Tag = 0x00280100
 	BitsStored                Tag = 0x00280101
 	HighBit                   Tag = 0x00280102
@@ -78,6 +80,12 @@ const (
 	RescaleSlope              Tag = 0x00281053
 	RescaleType               Tag = 0x00281054
 	VOILUTFunction            Tag = 0x00281056
+	RedPaletteDescriptor      Tag = 0x00281101
+	GreenPaletteDescriptor    Tag = 0x00281102
+	BluePaletteDescriptor     Tag = 0x00281103
+	RedPaletteData            Tag = 0x00281201
+	GreenPaletteData          Tag = 0x00281202
+	BluePaletteData           Tag = 0x00281203
 	ModalityLUTSequence       Tag = 0x00283000
 	LUTDescriptor             Tag = 0x00283002
 	LUTData                   Tag = 0x00283006

@@ -204,9 +204,9 @@ func (l *Ledger) Events(ctx context.Context, from ledger.Height) iter.Seq2[ledge
 	}
 }
 
-// Command returns a command that was applied, as its author signed it, or an error
-// matching fs.ErrNotExist.
-func (l *Ledger) Command(_ context.Context, id ledger.CommandID) (out ledger.Command, err error) {
+// Command returns a command that was applied, at whichever height, as its author signed
+// it, or an error matching fs.ErrNotExist.
+func (l *Ledger) Command(_ context.Context, _ ledger.Height, id ledger.CommandID) (out ledger.Command, err error) {
 	err = l.db.View(func(tx *bolt.Tx) error {
 		at := tx.Bucket(commandBucket).Get(id[:])
 		if at == nil {

@@ -49,6 +49,17 @@ func transactions(b *common.Block, contract string) []transaction {
 
 // actionOf returns the chaincode action of an envelope and its transaction's id.
 func actionOf(envelope []byte) (id string, action *pb.ChaincodeAction, err error) {
+	id, a, err := payloadOf(envelope)
+	if err != nil || a == nil {
+		return id, nil, err
+	}
+	action, err = chaincodeAction(a.GetAction().GetProposalResponsePayload())
+	return id, action, err
+}
+
+// payloadOf returns what an envelope asked of a chaincode and what came of it, and its
+// transaction's id; nil where it is none that calls one.
+func payloadOf(envelope []byte) (id string, action *pb.ChaincodeActionPayload, err error) {
 	var e common.Envelope
 	var p common.Payload
 	var h common.ChannelHeader
@@ -65,18 +76,14 @@ func actionOf(envelope []byte) (id string, action *pb.ChaincodeAction, err error
 		return h.TxId, nil, nil
 	}
 	var t pb.Transaction
-	var a pb.ChaincodeActionPayload
 	if err := unmarshal(p.Data, &t, "transaction"); err != nil {
 		return "", nil, err
 	}
 	if len(t.Actions) != 1 {
 		return "", nil, fmt.Errorf("a transaction of %d actions", len(t.Actions))
 	}
-	if err := unmarshal(t.Actions[0].GetPayload(), &a, "action"); err != nil {
-		return "", nil, err
-	}
-	action, err = chaincodeAction(a.GetAction().GetProposalResponsePayload())
-	return h.TxId, action, err
+	action = new(pb.ChaincodeActionPayload)
+	return h.TxId, action, unmarshal(t.Actions[0].GetPayload(), action, "action")
 }
 
 func chaincodeAction(response []byte) (*pb.ChaincodeAction, error) {

@@ -83,11 +83,48 @@ func TestTransactionsOfBlock(t *testing.T) {
 	}
 }
 
+// The batch that a transaction of the common lane was asked to apply stands in it.
+func TestBatchOfTransaction(t *testing.T) {
+	ordered := batch.Batch{Lane: ledger.Common, Commands: []ledger.Command{{ID: ledger.CommandID{1}, Name: "time.tick"}, {ID: ledger.CommandID{2}, Name: "time.tick"}}}
+	in, err := ordered.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := batchOf(called(t, []byte(batch.Apply), in))
+	if err != nil || len(got.Commands) != 2 || got.Commands[1].ID != ordered.Commands[1].ID {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for name, b := range map[string][]byte{
+		"another function": called(t, []byte(batch.Read), in), "no batch": called(t, []byte(batch.Apply)), "damaged": called(t, []byte(batch.Apply), in[1:]),
+		"no call": envelope(t, "a", "manx", batch.Name, nil), "no transaction": encode(t, &common.Envelope{Payload: encode(t, &common.Payload{Header: &common.Header{}})}), "nothing": []byte("x"),
+	} {
+		if got, err := batchOf(b); err == nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// called is a transaction that calls our contract with some arguments.
+func called(t testing.TB, args ...[]byte) []byte {
+	t.Helper()
+	spec := encode(t, &pb.ChaincodeInvocationSpec{ChaincodeSpec: &pb.ChaincodeSpec{Input: &pb.ChaincodeInput{Args: args}}})
+	payload := encode(t, &pb.ChaincodeActionPayload{ChaincodeProposalPayload: encode(t, &pb.ChaincodeProposalPayload{Input: spec}), Action: &pb.ChaincodeEndorsedAction{}})
+	return encode(t, &common.Envelope{Payload: encode(t, &common.Payload{
+		Header: &common.Header{ChannelHeader: encode(t, &common.ChannelHeader{Type: int32(common.HeaderType_ENDORSER_TRANSACTION), TxId: "a"})},
+		Data:   encode(t, &pb.Transaction{Actions: []*pb.TransactionAction{{Payload: payload}}}),
+	})})
+}
+
 func FuzzTransaction(f *testing.F) {
+	f.Add(called(f, []byte(batch.Apply), []byte(`{"lane":"common","commands":[{}]}`)))
+
 	f.Add(envelope(f, "a", "manx", batch.Name, report(f, batch.Report{Lane: ledger.Common, Outcomes: []batch.Outcome{{Before: &batch.Place{Tx: "x", Index: 3}}}})))
 	f.Add(envelope(f, "a", "manx", batch.Name, []byte(`{"lane":"health","outcomes":[{"refused":{"kind":"denied","text":"x"}}]}`)))
 	f.Add([]byte{0x0a, 0xff})
 	f.Fuzz(func(t *testing.T, in []byte) {
+		if b, err := batchOf(in); err == nil && (!b.Lane.Valid() || len(b.Commands) > batch.MaxCommands) {
+			t.Fatalf("%+v", b)
+		}
 		for _, x := range transactions(block([]byte{0}, in), "manx") {
 			if !x.report.Lane.Valid() || len(x.report.Outcomes) > batch.MaxCommands {
 				t.Fatalf("%+v", x.report)

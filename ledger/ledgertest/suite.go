@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) (ledger.Ledger, World)) {
 		"many at once":                                  manyAtOnce,
 		"absent state":                                  absent,
 		"a tick off the clock":                          skewed,
+		"Invariant2_what was signed is given back":      givenBack,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, w := open(t)

@@ -54,9 +54,9 @@ func TestTheScorecardIsMeasuredAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var card struct{ Metrics scorecard.Metrics }
-	if err := json.Unmarshal(scorecard.ConsumerRiskCard(), &card); err != nil || card.Metrics.AUC != r.ScorecardAUC.Value {
-		t.Errorf("%v, the scorecard's card gives %v (%v)", r.ScorecardAUC.Value, card.Metrics.AUC, err)
+	var card struct{ Metrics []ml.Metric }
+	if err := json.Unmarshal(scorecard.ConsumerRiskCard(), &card); err != nil || len(card.Metrics) == 0 || card.Metrics[0].Value != r.ScorecardAUC.Value {
+		t.Errorf("%v, the scorecard's card gives %v (%v)", r.ScorecardAUC.Value, card.Metrics, err)
 	}
 }
 

@@ -32,6 +32,16 @@ type Recipe struct {
 	Describe func(Results) ml.Card
 }
 
+// Each is the recipe with what to makes of each of its layers.
+func (r Recipe) Each(to func(train.Layer) train.Layer) Recipe {
+	layers := make([]train.Layer, len(r.Layers))
+	for i, l := range r.Layers {
+		layers[i] = to(l)
+	}
+	r.Layers = layers
+	return r
+}
+
 // members returns the training options of each member. Members of one seed have
 // seeds in a row, which no other seed's have.
 func (r Recipe) members(o Options) []train.Options {

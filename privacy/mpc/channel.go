@@ -240,7 +240,9 @@ func (c *channel) readFrame(b []byte) error {
 	return nil
 }
 
-// blame says what a connection's error means and whose it is.
+// blame says what a connection's error means and whose it is. A peer that closed it is
+// not to blame where the session's own context has ended: parties of one context close
+// their ends together, and which end is seen first is chance.
 func (c *channel) blame(step string, err error) error {
 	var r *refused
 	switch {
@@ -249,6 +251,8 @@ func (c *channel) blame(step string, err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = ErrStalled
 	case errors.Is(err, ErrMalformed), errors.Is(err, ErrMismatch):
+	case c.s.ended() != nil:
+		return c.s.ended()
 	default:
 		err = fmt.Errorf("%w (%w)", ErrLeft, err)
 	}

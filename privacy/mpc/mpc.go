@@ -110,6 +110,7 @@ type Session struct {
 	records records
 	scratch scratch
 	stop    func() bool
+	ended   func() error // the cause that the context has ended for, nil while it goes on
 
 	mu   sync.Mutex
 	err  error
@@ -130,7 +131,7 @@ func Open(ctx context.Context, c Config) (*Session, error) {
 	if c.Patience == 0 {
 		c.Patience = 30 * time.Second
 	}
-	s := &Session{party: c.Party, security: c.Security, journal: c.Journal, step: "hello"}
+	s := &Session{party: c.Party, security: c.Security, journal: c.Journal, step: "hello", ended: func() error { return context.Cause(ctx) }}
 	s.phase = &s.stats.Preprocessing
 	s.next = newChannel(s, c.Next, (c.Party+1)%Parties, c.Patience)
 	s.previous = newChannel(s, c.Previous, (c.Party+2)%Parties, c.Patience)

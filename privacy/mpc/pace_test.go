@@ -46,7 +46,7 @@ func TestChoiceByCost(t *testing.T) {
 // up to a number, and what waits for room is let go when the session ends.
 func TestRoom(t *testing.T) {
 	ours, theirs := net.Pipe()
-	s := &Session{step: "test"}
+	s := &Session{step: "test", ended: func() error { return nil }}
 	s.phase = &s.stats.Online
 	s.next, s.previous = newChannel(s, ours, 1, time.Minute), newChannel(s, ours, 2, time.Minute)
 	s.wait.Go(s.next.write)

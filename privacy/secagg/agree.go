@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 
+	"manx/privacy/internal/curve"
 	"manx/privacy/notice"
 )
 
@@ -64,6 +65,7 @@ func (s *Site) readSignatures(in []byte) error {
 		return unagreed()
 	}
 	near, more := set(s.graph[s.place]), s.round.Threshold-len(by.of(s.holders(s.place), -1))
+	var all []curve.Signed
 	for i, place := range by {
 		signature := rest[i*ed25519.SignatureSize:][:ed25519.SignatureSize]
 		if place == s.place {
@@ -79,15 +81,14 @@ func (s *Site) readSignatures(in []byte) error {
 			more--
 		}
 		m := agreement(s.round, s.digest, place, s.shared.view, s.staying)
-		if _, err := unsigned(s.round.Sites[place], append(m, signature...)); err != nil {
-			return unagreed()
-		}
+		all = append(all, signedBy(s.round.Sites[place], append(m, signature...)))
 	}
 	for i, place := range silent {
 		m := append(maskedFrom.head(s.digest, place, headerSize), s.shared.view[:]...)
-		if _, err := unsigned(s.round.Sites[place], append(m, then[i]...)); err != nil {
-			return unagreed()
-		}
+		all = append(all, signedBy(s.round.Sites[place], append(m, then[i]...)))
+	}
+	if curve.Verify(all) >= 0 {
+		return unagreed()
 	}
 	return nil
 }

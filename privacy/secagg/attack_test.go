@@ -312,11 +312,7 @@ func TestAllButTwoColludingSeeOnlyTheSum(t *testing.T) {
 		addMasks(v, 0, []mask{newMask(maskKey(own.secrets.self(), own.digest), false)}) // its seed was opened
 		for _, c := range others(n, a, b) {
 			p := w.sites[c].site
-			key, err := pairKey(p.secrets.masking(), p.roster.keys[site].masking, p.digest, c, site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			addMasks(v, 0, []mask{newMask(key, c < site)})
+			addMasks(v, 0, []mask{newMask(p.roster.masks[site](), c < site)})
 		}
 		return v
 	}
@@ -493,10 +489,7 @@ func TestAShareThatIsNotCommittedToIsNotOpened(t *testing.T) {
 		switch {
 		case step == 2 && site == 1:
 			piece := m[headSize+4*digestSize+2*pieceSize:][:pieceSize] // the third holder beside: 3
-			key, err := w.sites[1].site.sealed(3, 1, 3)
-			if err != nil {
-				t.Fatal(err)
-			}
+			key := w.sites[1].site.sealed(3, 1, 3)
 			copy(piece[2*digestSize:], sealOnce(key, make([]byte, 2*secretSize), piece[:2*digestSize]))
 			copy(m, signed(w.sites[1].account, m[:len(m)-64]))
 		case step == 5 && site == 3 && m[headSize+openedShare] != nothing:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"manx/privacy"
+	"manx/privacy/internal/curve"
 	"manx/privacy/notice"
 )
 
@@ -130,8 +131,7 @@ func (c *Coordinator) Take(m []byte) error {
 // vector takes a masked update. Its header goes to the journal; the sum so far is in
 // memory.
 func (c *Coordinator) vector(place int, header, vector []byte) error {
-	held, err := c.add(place, header, vector)
-	if err != nil || !held {
+	if !c.add(place, header, vector) {
 		return fmt.Errorf("%w: a masked update that its tag does not hold", ErrMalformed)
 	}
 	if _, known := c.got[maskedFrom][place]; !known {
@@ -147,15 +147,15 @@ func (c *Coordinator) vector(place int, header, vector []byte) error {
 
 // add adds a vector to the sum, and reports whether it is the one that a header is
 // of. It goes over it once: what turns out to be another is taken off again.
-func (c *Coordinator) add(place int, header, vector []byte) (bool, error) {
+func (c *Coordinator) add(place int, header, vector []byte) bool {
 	if len(vector) != c.round.Bytes() {
-		return false, nil
+		return false
 	}
-	key, err := between(c.secrets.sealing(), c.keys[place].sealing, c.digest, fmt.Sprintf("tag %d", place))
-	if err != nil {
-		return false, err
+	keys, bad := between(c.digest, siteTag(c.secrets.sealing(), c.keys[place].sealing, place))
+	if bad >= 0 {
+		return false
 	}
-	t := newTagging(key, len(vector))
+	t := newTagging(keys[0], len(vector))
 	spans(len(c.total), func(from, to int) {
 		part := vector[4*from : 4*to]
 		t.take(part, 4*from)
@@ -163,10 +163,10 @@ func (c *Coordinator) add(place int, header, vector []byte) (bool, error) {
 	})
 	tag := t.tag()
 	if subtle.ConstantTimeCompare(tag[:], header[headSize+digestSize:][:tagSize]) == 1 {
-		return true, nil
+		return true
 	}
 	subWords(c.total, vector)
-	return false, nil
+	return false
 }
 
 // again takes a masked update once more that a restart has lost.
@@ -214,8 +214,8 @@ func (c *Coordinator) check(m []byte) (place int, err error) {
 	if len(body) != size+ed25519.SignatureSize {
 		return 0, fmt.Errorf("%w: of another length", ErrMalformed)
 	}
-	if _, err := unsigned(c.round.Sites[place], m); err != nil {
-		return 0, err
+	if curve.Verify([]curve.Signed{signedBy(c.round.Sites[place], m)}) >= 0 {
+		return 0, fmt.Errorf("%w: the signature is not the site's", ErrMalformed)
 	}
 	switch c.step {
 	case sharesFrom, maskedFrom:

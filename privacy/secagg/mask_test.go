@@ -124,8 +124,8 @@ func TestTags(t *testing.T) {
 		}
 		v[at] ^= 0x10
 	}
-	// By the words of the stream: of one word x the first half is x·k0 and a pad, and
-	// of a word x and one a part later, y, it is (x·k0)·z + y·k0 and the pad.
+	// By the words of the stream: of a part the sum of products of pairs, and of two of
+	// them, u and v, u·z + v and the pad.
 	var r [2*tagWords + kernel.GroupWords]uint32
 	kernel.NewStream([16]byte{1}).Add(r[:], 0, false)
 	k := func(i int) uint64 { return uint64(r[2*i]) | uint64(r[2*i+1])<<32 }
@@ -133,9 +133,17 @@ func TestTags(t *testing.T) {
 	long[0], long[8*tagWords+1] = 3, 5
 	got := tagOf([32]byte{1}, long)
 	for i := range 2 {
-		want := kernel.GFMul(kernel.GFMul(3, k(i)), k(tagWords+2+i)) ^ kernel.GFMul(5<<8, k(i)) ^ k(tagWords+4+i)
+		u, v := uint64(0), kernel.GFMul(k(2*i)^5<<8, k(2*i+1))
+		for w := 0; w < tagWords; w += 2 {
+			first := k(w + 2*i)
+			if w == 0 {
+				first ^= 3
+			}
+			u ^= kernel.GFMul(first, k(w+2*i+1))
+		}
+		want := kernel.GFMul(u, k(tagWords+2+i)) ^ v ^ k(tagWords+4+i)
 		if binary.LittleEndian.Uint64(got[8*i:]) != want {
-			t.Errorf("half %d is not the polynomial of inner products", i)
+			t.Errorf("half %d is not the polynomial of sums", i)
 		}
 	}
 }

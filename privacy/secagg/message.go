@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"manx/privacy/internal/curve"
 )
 
 // A message is "mxa", 1, its kind, a place (16 bits: of the site that it is from or
@@ -70,13 +72,10 @@ func signing(m []byte) []byte { return append([]byte("manx/secagg/v1\x00"), m...
 
 func signed(s Signer, m []byte) []byte { return append(m, s.Sign(signing(m))...) }
 
-// unsigned returns a message without its signature, which it checks.
-func unsigned(key ed25519.PublicKey, m []byte) ([]byte, error) {
+// signedBy is a message with its signature, which is to be a key's.
+func signedBy(key ed25519.PublicKey, m []byte) curve.Signed {
 	end := len(m) - ed25519.SignatureSize
-	if end < headSize || !ed25519.Verify(key, signing(m[:end]), m[end:]) {
-		return nil, fmt.Errorf("%w: the signature is not the site's", ErrMalformed)
-	}
-	return m[:end], nil
+	return curve.Signed{Key: key, Message: signing(m[:end]), Signature: m[end:]}
 }
 
 // A set is some of a roster's places, in order.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 
 	"manx/privacy"
+	"manx/privacy/internal/curve"
 	"manx/privacy/reveal"
 )
 
@@ -70,23 +71,35 @@ func derive(secret []byte, round [32]byte, use string) [32]byte {
 	return [32]byte(b)
 }
 
-// between returns the key of two sites for one use. It fails for a public key of
-// small order, with which there is no secret.
-func between(own *ecdh.PrivateKey, other []byte, round [32]byte, use string) ([32]byte, error) {
-	key, err := ecdh.X25519().NewPublicKey(other)
-	if err != nil {
-		return [32]byte{}, err
-	}
-	secret, err := own.ECDH(key)
-	if err != nil {
-		return [32]byte{}, err
-	}
-	return derive(secret, round, use), nil
+// An exchange is a key and another's public key, of which both have a key for one use.
+type exchange struct {
+	own   *ecdh.PrivateKey
+	other []byte
+	use   string
 }
 
-// pairKey is of the mask that two sites share, alike from either side.
-func pairKey(own *ecdh.PrivateKey, other []byte, round [32]byte, a, b int) ([32]byte, error) {
-	return between(own, other, round, fmt.Sprintf("pair %d %d", min(a, b), max(a, b)))
+// pairMask is of the mask that two sites share, alike from either side.
+func pairMask(own *ecdh.PrivateKey, other []byte, a, b int) exchange {
+	return exchange{own, other, fmt.Sprintf("pair %d %d", min(a, b), max(a, b))}
+}
+
+// siteTag is of the tag of a site's masked update, alike for it and the coordinator.
+func siteTag(own *ecdh.PrivateKey, other []byte, site int) exchange {
+	return exchange{own, other, fmt.Sprintf("tag %d", site)}
+}
+
+// between returns the exchanges' keys, or the place of the first that has none: with a
+// public key of small order there is no secret. The place is -1 where all have one.
+func between(round [32]byte, all ...exchange) (keys [][32]byte, bad int) {
+	pairs := make([]curve.Pair, len(all))
+	for i, x := range all {
+		pairs[i] = curve.Pair{Own: x.own, Other: x.other}
+	}
+	secrets, bad := curve.Agree(pairs)
+	for i, secret := range secrets {
+		keys = append(keys, derive(secret[:], round, all[i].use))
+	}
+	return keys, bad
 }
 
 // box seals with a key that seals once; what stands beside is bound to it.

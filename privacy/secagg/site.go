@@ -2,6 +2,7 @@ package secagg
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"slices"
 
 	"manx/privacy"
+	"manx/privacy/internal/curve"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/shamir"
@@ -31,8 +33,8 @@ type Site struct {
 	roster struct { // what rosterFor told
 		set    set
 		view   [32]byte
-		keys   map[int]peer
-		sealed map[int]func() [32]byte // with each neighbour, once needed
+		sealed map[int]func() [32]byte // with each neighbour, for shares
+		masks  map[int]func() [32]byte // and for the mask between the two
 		tagged func() [32]byte         // the key of the tag for the coordinator
 	}
 	shared struct { // what sharesFor told
@@ -132,8 +134,10 @@ func (s *Site) say(k kind, in []byte, write func() ([]byte, error)) ([]byte, err
 		return nil, err
 	}
 	// Keys follow from the seed alone, and what is opened from what was signed and is
-	// on the disk: lost, they are the same again.
-	if k != keysFrom && k != opened {
+	// on the disk: lost, they are the same again. So is every share that was dealt,
+	// whichever roster comes then: none but a holder's own is ever sealed to it, and the
+	// masked update, bound to one roster, is on the disk with it.
+	if k == maskedFrom || k == agreedFrom {
 		if err := s.journal.Sync(); err != nil {
 			return nil, err
 		}
@@ -168,28 +172,13 @@ func (s *Site) keys() ([]byte, error) {
 	return signed(s.signer, append(b, s.secrets.masking().PublicKey().Bytes()...)), nil
 }
 
-// readKeys returns a site's keys from its first message.
-func (r Round) readKeys(digest [32]byte, m []byte) (place int, p peer, err error) {
-	place, _, err = keysFrom.body(digest, m)
-	if err != nil || place >= len(r.Sites) || len(m) != keysSize {
-		return 0, p, fmt.Errorf("%w: not a site's keys", ErrMalformed)
-	}
-	if _, err := unsigned(r.Sites[place], m); err != nil {
-		return 0, p, err
-	}
-	return place, keysOf(m), nil
-}
-
 func keysOf(m []byte) peer {
 	return peer{m[headSize:][:keySize], m[headSize+keySize:][:keySize]}
 }
 
 // readRoster takes who takes part, with their keys, and the coordinator's own.
 func (s *Site) readRoster(in []byte) error {
-	m, err := unsigned(s.round.Coordinator, in)
-	if err != nil {
-		return fmt.Errorf("%w: or the coordinator's", err)
-	}
+	m := in[:max(0, len(in)-ed25519.SignatureSize)]
 	_, body, err := rosterFor.body(s.digest, m)
 	if err != nil || len(body) < keySize {
 		return fmt.Errorf("%w: no roster", ErrMalformed)
@@ -203,25 +192,26 @@ func (s *Site) readRoster(in []byte) error {
 	if err != nil {
 		return err
 	}
-	t := &s.roster
-	t.set, t.view, t.keys = here, sha256.Sum256(m), map[int]peer{}
-	own, err := s.keys()
-	if err != nil {
-		return err
+	near := here.of(s.graph[s.place], -1) // of the others nothing is used: their neighbours look at them
+	theirs := map[int][]byte{}
+	for i, place := range here {
+		theirs[place] = all[i]
 	}
-	near := set(s.graph[s.place])
-	for i, k := range all {
-		if here[i] == s.place && !bytes.Equal(k, own) {
-			return notice.New(notice.Integrity, "the coordinator's roster has other keys for this hospital than its own", "leave this round, and tell the other hospitals")
+	by := []curve.Signed{signedBy(s.round.Coordinator, in)}
+	for _, place := range near {
+		by = append(by, signedBy(s.round.Sites[place], theirs[place]))
+	}
+	wrong := curve.Verify(by)
+	if wrong == 0 {
+		return fmt.Errorf("%w: the signature is not the coordinator's", ErrMalformed)
+	}
+	if own := s.said[keysFrom].out; here.has(s.place) && !bytes.Equal(theirs[s.place], own) {
+		return notice.New(notice.Integrity, "the coordinator's roster has other keys for this hospital than its own", "leave this round, and tell the other hospitals")
+	}
+	for i, place := range near {
+		if p, _, err := keysFrom.body(s.digest, theirs[place]); err != nil || p != place || wrong == i+1 {
+			return notice.New(notice.Integrity, fmt.Sprintf("the coordinator gives keys that hospital %d has not signed for this round", place+1), "leave this round, and tell the other hospitals")
 		}
-		if !near.has(here[i]) {
-			continue // whose keys are not used: its neighbours look at them
-		}
-		place, p, err := s.round.readKeys(s.digest, k)
-		if err != nil || place != here[i] {
-			return notice.New(notice.Integrity, fmt.Sprintf("the coordinator gives keys that hospital %d has not signed for this round", here[i]+1), "leave this round, and tell the other hospitals")
-		}
-		t.keys[place] = p
 	}
 	if !here.has(s.place) {
 		return notice.New(notice.Integrity, "the coordinator's roster is without this hospital's keys", "leave this round, and tell the other hospitals")
@@ -229,10 +219,35 @@ func (s *Site) readRoster(in []byte) error {
 	if len(here) < s.round.Threshold || len(here.of(s.holders(s.place), -1)) < s.round.needed() {
 		return tooFew(len(here), s.round.Threshold)
 	}
-	key, err := between(s.secrets.sealing(), coordinator, s.digest, fmt.Sprintf("tag %d", s.place))
-	t.sealed, t.tagged = map[int]func() [32]byte{}, func() [32]byte { return key }
-	return err
+	s.roster.set, s.roster.view = here, sha256.Sum256(m)
+	return s.agree(coordinator, near, theirs)
 }
+
+// agree makes the keys that the site has with the coordinator, and two with each
+// neighbour.
+func (s *Site) agree(coordinator []byte, near set, theirs map[int][]byte) error {
+	sealing, masking := s.secrets.sealing(), s.secrets.masking()
+	all := []exchange{siteTag(sealing, coordinator, s.place)}
+	for _, place := range near {
+		p := keysOf(theirs[place])
+		all = append(all, exchange{sealing, p.sealing, "shares"}, pairMask(masking, p.masking, s.place, place))
+	}
+	keys, bad := between(s.digest, all...)
+	switch {
+	case bad == 0:
+		return fmt.Errorf("%w: the coordinator gives a key that cannot be", ErrMalformed)
+	case bad > 0:
+		return badKey(near[(bad-1)/2])
+	}
+	t := &s.roster
+	t.tagged, t.sealed, t.masks = hidden(keys[0]), map[int]func() [32]byte{}, map[int]func() [32]byte{}
+	for i, place := range near {
+		t.sealed[place], t.masks[place] = hidden(keys[1+2*i]), hidden(keys[2+2*i])
+	}
+	return nil
+}
+
+func hidden(key [32]byte) func() [32]byte { return func() [32]byte { return key } }
 
 func tooFew(have, need int) error {
 	return notice.New(notice.Denied, fmt.Sprintf("%d hospitals take part, or too few of those beside this one; the round needs %d", have, need), "wait for a round with more")
@@ -261,30 +276,17 @@ func (s *Site) shares() ([]byte, error) {
 	for _, to := range s.roster.set.of(s.holders(s.place), s.place) {
 		h := mine[to]
 		beside := h.commitments(s.digest, s.place, to)
-		key, err := s.sealed(to, s.place, to)
-		if err != nil {
-			return nil, badKey(to)
-		}
 		b = append(b, beside...)
-		b = append(b, sealOnce(key, slices.Concat(h.self[:], h.key[:]), beside)...)
+		b = append(b, sealOnce(s.sealed(to, s.place, to), slices.Concat(h.self[:], h.key[:]), beside)...)
 	}
 	return signed(s.signer, b), nil
 }
 
 // sealed returns the key that a dealer's shares for a holder are sealed with, one of
 // whom is this site and the other its peer.
-func (s *Site) sealed(peer, dealer, to int) ([32]byte, error) {
-	secret, ok := s.roster.sealed[peer]
-	if !ok {
-		k, err := between(s.secrets.sealing(), s.roster.keys[peer].sealing, s.digest, "shares")
-		if err != nil {
-			return k, err
-		}
-		secret = func() [32]byte { return k }
-		s.roster.sealed[peer] = secret
-	}
-	k := secret()
-	return derive(k[:], s.digest, fmt.Sprintf("%d %d", dealer, to)), nil
+func (s *Site) sealed(peer, dealer, to int) [32]byte {
+	k := s.roster.sealed[peer]()
+	return derive(k[:], s.digest, fmt.Sprintf("%d %d", dealer, to))
 }
 
 func badKey(of int) error {
@@ -341,12 +343,8 @@ func (s *Site) readShares(in []byte) error {
 	own := s.dealt()[s.place]
 	t.set, t.held = here, map[int]func() held{s.place: func() held { return own }}
 	for i, dealer := range from {
-		key, err := s.sealed(dealer, dealer, s.place)
-		if err != nil {
-			continue
-		}
 		beside := pieces[i][:2*digestSize]
-		plain, err := openOnce(key, pieces[i][2*digestSize:], beside)
+		plain, err := openOnce(s.sealed(dealer, dealer, s.place), pieces[i][2*digestSize:], beside)
 		if err != nil {
 			continue
 		}
@@ -400,11 +398,7 @@ func (s *Site) masked(c Contribution) ([]byte, error) {
 	}
 	masks := []mask{newMask(maskKey(s.secrets.self(), s.digest), false)}
 	for _, other := range s.shared.set.of(s.graph[s.place], s.place) {
-		key, err := pairKey(s.secrets.masking(), s.roster.keys[other].masking, s.digest, s.place, other)
-		if err != nil {
-			return nil, badKey(other)
-		}
-		masks = append(masks, newMask(key, other < s.place))
+		masks = append(masks, newMask(s.roster.masks[other](), other < s.place))
 	}
 	tag := newTagging(s.roster.tagged(), s.round.Bytes())
 	if err := hide(v, steps, masks, tag); err != nil {

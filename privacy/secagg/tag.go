@@ -10,11 +10,12 @@ import (
 const tagWords = 1 << 10
 
 // A tagging makes the tag that holds a masked vector on its way, with a key that is
-// used for one vector: of each tagWords words two inner products over GF(2^64) with
-// words of the key's stream, the second shifted by one (Krawczyk, CRYPTO 1994); of
-// those, two polynomials at points of the stream; and a word of it added to each.
-// Another vector of b such parts has the same tag with probability under 2^-126·b²,
-// which is 2^-96 for the longest.
+// used for one vector: of each tagWords words two sums of products of pairs, after
+// words of the key's stream were added, over GF(2^64), the second with the stream two
+// words on (Black et al., CRYPTO 1999; Lemire and Kaser, J. Cryptographic Engineering
+// 2016); of those, two polynomials at points of the stream; and a word of it added to
+// each. Another vector of b such parts has the same tag with probability under
+// 2^-126·b², which is 2^-96 for the longest.
 type tagging struct {
 	weights [tagWords + kernel.GroupWords/2]uint64
 	parts   [][2]uint64
@@ -37,7 +38,7 @@ func (t *tagging) take(b []byte, at int) {
 	for i := at / (8 * tagWords); len(b) > 0; i++ {
 		part := b[:min(len(b), 8*tagWords)]
 		b = b[len(part):]
-		t.parts[i] = [2]uint64{kernel.GFDotBytes(t.weights[:], part), kernel.GFDotBytes(t.weights[1:], part)}
+		t.parts[i] = kernel.GFPairs(t.weights[:], part)
 	}
 }
 

@@ -37,12 +37,17 @@ func (c *Coordinator) Sum() (Sum, error) {
 			continue
 		}
 		own, _ := publicOf(secret)
-		for _, other := range staying.of(c.graph[of], of) {
-			key, err := pairKey(own, c.keys[other].masking, c.digest, of, other)
-			if err != nil {
-				return Sum{}, badKey(other)
-			}
-			masks = append(masks, newMask(key, of > other)) // what the other did to its own update, taken back
+		beside := staying.of(c.graph[of], of)
+		var all []exchange
+		for _, other := range beside {
+			all = append(all, pairMask(own, c.keys[other].masking, of, other))
+		}
+		keys, bad := between(c.digest, all...)
+		if bad >= 0 {
+			return Sum{}, badKey(beside[bad])
+		}
+		for i, other := range beside {
+			masks = append(masks, newMask(keys[i], of > other)) // what the other did to its own update, taken back
 		}
 	}
 	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total, masks)

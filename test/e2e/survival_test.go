@@ -16,8 +16,9 @@ import (
 	"manx/ml/lungsurvival"
 	"manx/web/owner"
 	"manx/web/owner/patient"
-	"manx/web/owner/training"
 	"manx/web/owner/training/local"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/release"
 )
 
 const healthData = "../../../shared/data/health"
@@ -52,12 +53,12 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 		net.policy(t, name, `{"trainings":[{"table":"table.csv","kinds":["cox"],"unbounded":true,"export":true}]}`)
 		args = append(args, "--with", string(ids[i]))
 	}
-	var recipe training.Recipe
+	var terms recipe.Recipe
 	b, err := os.ReadFile("../../examples/recipes/lung-survival.json")
 	check(t, err)
-	check(t, ledger.Decode(b, &recipe))
-	recipe.Survival.Edges = []float64{0, 365, 1100} // of 45 patients
-	b, err = json.Marshal(recipe)
+	check(t, ledger.Decode(b, &terms))
+	terms.Survival.Edges = []float64{0, 365, 1100} // of 45 patients
+	b, err = json.Marshal(terms)
 	check(t, err)
 	check(t, os.WriteFile(net.path("survival.json"), b, 0o600))
 	_, line := net.start(t, names[0], "party", "hub")
@@ -85,7 +86,7 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 	nodes[names[2]]()
 	net.start(t, names[2], "hospital", "--patience", "10s")
 	reached("coefficients that have settled", func(now ledger.Training) bool { return !now.Busy && local.Still(now) })
-	var released struct{ Release training.Released }
+	var released struct{ Release release.Released }
 	check(t, json.Unmarshal(net.run(t, names[0], "train", "release", string(id), "--name", "survival-together", "--price", "1"), &released))
 	reached("the release", func(now ledger.Training) bool { return now.Stage == ledger.TrainingReleased })
 	nodes[names[0]]()

@@ -25,7 +25,8 @@ import (
 	"manx/privacy/dp"
 	"manx/web/owner"
 	"manx/web/owner/patient"
-	"manx/web/owner/training"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/release"
 )
 
 const heartData = "../../../shared/data/health/heart-disease"
@@ -141,12 +142,12 @@ func TestInvariant1_8_FourHospitalsTrainAModel(t *testing.T) {
 		net.policy(t, name, `{"trainings":[{"table":"table.csv","proposers":["`+string(ids[0])+`"],"epsilon":20,"minimum":10,"export":true}]}`)
 	}
 	schema := hospitals.Schema()
-	recipe := training.Recipe{Schema: schema, Seed: 5, HeldOut: 50,
+	terms := recipe.Recipe{Schema: schema, Seed: 5, HeldOut: 50,
 		Network:   federated.Network{Kind: federated.Logistic, Input: [3]int{schema.Size(), 1, 1}, Steps: 1, Batch: 1, Rate: 1, MostRows: 256},
 		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 2, Bounds: federated.Bounds{Clip: 1e3}},
 		Private:   &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 12, Sigma: 1000}, Rate: dp.Million, Clip: 1}, Lot: 40}}
 	file := net.path("recipe.json")
-	b, err := json.Marshal(recipe)
+	b, err := json.Marshal(terms)
 	check(t, err)
 	check(t, os.WriteFile(file, b, 0o600))
 	_, line := net.start(t, names[0], "party", "hub")
@@ -202,7 +203,7 @@ func TestInvariant1_8_FourHospitalsTrainAModel(t *testing.T) {
 		}
 	}
 
-	var released struct{ Release training.Released }
+	var released struct{ Release release.Released }
 	ask := []string{"train", "release", string(id), "--name", "heart-together", "--price", "1"}
 	check(t, json.Unmarshal(net.run(t, names[0], ask...), &released)) // the running node does it
 	on.Training = reached("the release", func(on ledger.Training) bool { return on.Stage == ledger.TrainingReleased })

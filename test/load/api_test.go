@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +30,6 @@ import (
 	"manx/storage"
 	"manx/web"
 	"manx/web/api"
-	"manx/web/client"
 	"manx/web/index"
 	"manx/web/index/indextest"
 )
@@ -54,13 +55,32 @@ const records = 100_000
 // A stored ledger is one whose events are in the index already.
 type stored struct{ ledger.Ledger }
 
-// Read implements ledger.Ledger: it has the time and nothing else.
+// Read implements ledger.Ledger: it has the time, after all that happened, the auditor and
+// the model that is watched.
 func (stored) Read(_ context.Context, k ledger.Key) ([]byte, error) {
-	if k == ledger.NowKey {
-		return json.Marshal(ledger.Clock{Now: ledger.Time(time.Now().Unix())})
+	switch k {
+	case ledger.NowKey:
+		return json.Marshal(ledger.Clock{Now: started + records*60})
+	case ledger.KeyOf(indextest.Party(auditor)):
+		return json.Marshal(ledger.Party{ID: indextest.Party(auditor), Role: ledger.Auditor, Name: "an auditor"})
+	case ledger.KeyOf(watched):
+		return json.Marshal(ledger.Model{ID: watched, Owner: indextest.Party(owner), Parameters: 4096})
 	}
 	return nil, fs.ErrNotExist
 }
+
+// Who asks: whose the lists are, whose the model is, and who audits. Twenty others, from
+// asker on, call the model.
+const (
+	holder, owner, auditor = 1, 2, 4
+	worker, asker          = 3, 10
+)
+
+var watched = ledger.NewModelID(ledger.Health, command(0))
+
+// started is when the first thing happened; each followed a minute after the one before, so
+// that all took some 70 days.
+const started = ledger.Time(1_780_000_000)
 
 type noPool struct{}
 
@@ -75,9 +95,11 @@ func serve(s index.Source) error {
 		return err
 	}
 	defer x.Close()
-	token, _, err := x.OpenSession(context.Background(), index.Who{Party: indextest.Party(1)}, time.Now())
-	if err != nil {
-		return err
+	tokens := make([]string, auditor+1)
+	for _, n := range []int{holder, owner, auditor} {
+		if tokens[n], _, err = x.OpenSession(context.Background(), index.Who{Party: indextest.Party(n)}, time.Now()); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,7 +109,7 @@ func serve(s index.Source) error {
 	h := web.New(web.Node{Index: x, Ledger: stored{}, Height: func() (ledger.Height, error) { return 0, nil }, Pool: noPool{}, Log: slog.New(slog.DiscardHandler)})
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(l) }()
-	fmt.Printf("http://%s %s\n", l.Addr(), token)
+	fmt.Printf("http://%s,%s\n", l.Addr(), strings.Join(tokens, ","))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return server.Close()
 }
@@ -101,8 +123,7 @@ func command(n int) (id ledger.CommandID) {
 // a model of hers, a hundred thousand of each, and there are as many models and mints.
 func history(b *testing.B) indextest.History {
 	h := indextest.History{Log: make([]ledger.Event, 0, 8*records)}
-	me, other := indextest.Party(1), indextest.Party(2)
-	model := ledger.NewModelID(ledger.Health, command(0))
+	me, other := indextest.Party(holder), indextest.Party(owner)
 	add := func(last bool, name string, k ledger.Key, v any) {
 		body, err := json.Marshal(v)
 		if err != nil {
@@ -111,19 +132,19 @@ func history(b *testing.B) indextest.History {
 		h.Log = append(h.Log, ledger.Event{Height: ledger.Height(len(h.Log)/7 + 1), Name: name, Key: k, Body: body, Last: last})
 	}
 	for i := range records {
-		at := ledger.Time(1_780_000_000 + 60*i) // a minute apart: some 70 days
-		c := command(i)
+		at, c := started+60*ledger.Time(i), command(i)
+		from := indextest.Party(asker + i*i%41%20)
 		rec, job := ledger.NewRecordID(ledger.Health, c), ledger.NewJobID(ledger.Health, c)
 		coin, mint := ledger.NewCoinID(c, 0), ledger.MintID("common-mint-"+fmt.Sprintf("%x", c))
 		add(false, ledger.TimeTicked, ledger.NowKey, ledger.Clock{Now: at})
 		add(false, ledger.RecordRegistered, ledger.KeyOf(rec), ledger.Record{ID: rec, Owner: me, Kind: ledger.Study, Versions: []ledger.Version{{Manifest: storage.RefOf(c[:]), Digest: ledger.Hash{1}, At: at}}})
-		add(false, ledger.JobReached(ledger.Settled), ledger.KeyOf(job), ledger.Job{ID: job, Asker: other, Subject: me, Model: model, Purpose: ledger.Diagnosis, Stage: ledger.Settled, Fee: ledger.MAN(3), Deadline: at + 3600,
+		add(false, ledger.JobReached(ledger.Settled), ledger.KeyOf(job), ledger.Job{ID: job, Asker: from, Subject: me, Model: watched, Purpose: ledger.Diagnosis, Stage: ledger.Settled, Fee: ledger.MAN(3), Deadline: at + 3600,
 			At: map[ledger.Stage]ledger.Time{ledger.Asked: at, ledger.Settled: at + 60}})
 		add(false, ledger.CoinMade, ledger.KeyOf(coin), ledger.Coin{ID: coin, Owner: me, Amount: ledger.MAN(1)})
 		add(false, ledger.ModelPublished, ledger.KeyOf(ledger.NewModelID(ledger.Health, c)), ledger.Model{ID: ledger.NewModelID(ledger.Health, c), Owner: other, Name: "m", Version: "1", Hash: ledger.Hash{1},
 			Card: storage.RefOf(c[:]), Accepts: []ledger.Kind{ledger.Study}, Features: []string{"ct-slice-64x64"}, Price: ledger.MAN(3)})
 		add(false, ledger.CoinsMinted, ledger.KeyOf(mint), ledger.Mint{ID: mint, Amount: ledger.MAN(1), Supply: ledger.MAN(uint32(i + 1)), Reason: "test", By: []ledger.PartyID{other}, At: at})
-		r, err := receipt.Encode(ledger.Receipt{Version: 1, Job: job, Outcome: ledger.Settled, Asker: other, Subject: me, Model: model, ModelOwner: other, Worker: indextest.Party(3), At: at, Hash: ledger.Hash{1},
+		r, err := receipt.Encode(ledger.Receipt{Version: 1, Job: job, Outcome: ledger.Settled, Asker: from, Subject: me, Model: watched, ModelOwner: other, Worker: indextest.Party(worker), At: at, Hash: ledger.Hash{1},
 			Payments: []ledger.Output{{To: other, Amount: ledger.MAN(3), As: "model-owner"}}})
 		if err != nil {
 			b.Fatal(err)
@@ -133,63 +154,93 @@ func history(b *testing.B) indextest.History {
 	return h
 }
 
-// pages are what is asked for. at is a height at random, when a time at random.
-var pages = []struct {
-	name string
-	ask  func(ctx context.Context, c *client.Client, at client.Height, when client.Time) error
-}{
-	{"me/rec", mine("rec", 0)},
-	{"me/rec deep", mine("rec", 1)},
-	{"me/rec 500", func(ctx context.Context, c *client.Client, at client.Height, _ client.Time) error {
-		a, err := c.Mine(ctx, "rec", client.MineParams{Before: at, Limit: 500})
-		return full(len(a.Value.Items), 500, int64(at), err)
-	}},
-	{"me/job deep", mine("job", 1)},
-	{"me/coin deep", mine("coin", 1)},
-	{"models deep", func(ctx context.Context, c *client.Client, at client.Height, _ client.Time) error {
-		a, err := c.Models(ctx, client.ModelsParams{Before: at})
-		return full(len(a.Value.Items), 100, int64(at), err)
-	}},
-	{"mints deep", func(ctx context.Context, c *client.Client, at client.Height, _ client.Time) error {
-		a, err := c.Mints(ctx, client.MintsParams{Before: at})
-		return full(len(a.Value.Items), 100, int64(at), err)
-	}},
-	{"movements", func(ctx context.Context, c *client.Client, at client.Height, when client.Time) error {
-		a, err := c.Movements(ctx, client.MovementsParams{From: when})
-		return full(len(a.Value.Movements), 500, records-int64(at), err)
-	}},
-	{"usage of a day", func(ctx context.Context, c *client.Client, at client.Height, when client.Time) error {
-		a, err := c.Usage(ctx, client.UsageParams{From: when, Before: when + 86400})
-		return full(len(a.Value.Months), 1, records-int64(at), err)
-	}},
-	{"sessions", func(ctx context.Context, c *client.Client, _ client.Height, _ client.Time) error {
-		a, err := c.Sessions(ctx)
-		return full(len(a.Value.Items), 1, 1, err)
-	}},
+// A page is what is asked for, by whom, at a height or a time at random; and what its
+// answer must hold at least how often: something that each item has once. It is counted, not
+// decoded, for the node has two cores and who asks it here shares them.
+type page struct {
+	name  string
+	as    int
+	path  func(at uint64, when ledger.Time) string
+	holds string
+	least func(at uint64) int
 }
 
-func mine(word string, deep client.Height) func(context.Context, *client.Client, client.Height, client.Time) error {
-	return func(ctx context.Context, c *client.Client, at client.Height, _ client.Time) error {
-		a, err := c.Mine(ctx, word, client.MineParams{Before: at * deep})
-		if deep == 0 {
-			at = records
-		}
-		return full(len(a.Value.Items), 100, int64(at), err)
-	}
+// There are so many items below a height, or from a place on.
+func below(limit int) func(uint64) int {
+	return func(at uint64) int { return min(limit, max(int(at)-2, 0)) } //nolint:gosec // at most records
 }
 
-// full reports a page that is shorter than what there is.
-func full(got, limit int, there int64, err error) error {
-	if err == nil && int64(got) < min(int64(limit), max(there-1, 0)) {
-		err = fmt.Errorf("a page of %d", got)
-	}
-	return err
+func after(limit int) func(uint64) int {
+	return func(at uint64) int { return min(limit, max(records-int(at), 0)) } //nolint:gosec // at most records
 }
+
+func always(n int) func(uint64) int { return func(uint64) int { return n } }
+
+// before asks for a list below the height.
+func before(path string) func(uint64, ledger.Time) string {
+	return func(at uint64, _ ledger.Time) string { return path + "before=" + strconv.FormatUint(at, 10) }
+}
+
+func same(path string) func(uint64, ledger.Time) string {
+	return func(uint64, ledger.Time) string { return path }
+}
+
+var pages = []page{
+	{"me/rec", holder, same("/v1/me/rec"), `"manifest"`, always(100)},
+	{"me/rec deep", holder, before("/v1/me/rec?"), `"manifest"`, below(100)},
+	{"me/rec 500", holder, before("/v1/me/rec?limit=500&"), `"manifest"`, below(500)},
+	{"me/job deep", holder, before("/v1/me/job?"), `"deadline"`, below(100)},
+	{"me/coin deep", holder, before("/v1/me/coin?"), `"amount"`, below(100)},
+	{"models deep", holder, before("/v1/models?"), `"card"`, below(100)},
+	{"mints deep", holder, before("/v1/mints?"), `"supply"`, below(100)},
+	{"movements", holder, func(_ uint64, when ledger.Time) string { return fmt.Sprintf("/v1/movements?from=%d", when) }, `"balance"`, after(500)},
+	{"usage of a day", holder, func(_ uint64, when ledger.Time) string {
+		return fmt.Sprintf("/v1/usage?from=%d&before=%d", when, when+86400)
+	}, `"asker"`, func(at uint64) int { return min(10, max(records-int(at), 0)/200) }}, //nolint:gosec // at most records
+	{"usage", holder, same("/v1/usage"), `"asker"`, always(60)},
+	{"watch", owner, same("/v1/watch?model=" + string(watched)), `"since"`, always(20)},
+	{"log", auditor, before("/v1/log?"), `"cause"`, below(100)},
+	{"log of a name", auditor, before("/v1/log?name=job.settled&"), `"cause"`, below(100)},
+	{"log about an id", auditor, func(at uint64, _ ledger.Time) string {
+		return fmt.Sprintf("/v1/log?about=%s", ledger.NewJobID(ledger.Health, command(int(at%records)))) //nolint:gosec // at most records
+	}, `"cause"`, always(2)},
+	{"log about a party", auditor, before("/v1/log?about=" + string(indextest.Party(holder)) + "&"), `"cause"`, below(100)},
+	{"log of a name about a party", auditor, before("/v1/log?name=coin&about=" + string(indextest.Party(holder)) + "&"), `"cause"`, below(100)},
+	{"sessions", holder, same("/v1/sessions"), `"current"`, always(1)},
+}
+
+// ask asks for a page and reads the answer to its end.
+func (n node) ask(ctx context.Context, p page, at uint64, when ledger.Time) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, n.address+p.path(at, when), nil)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Authorization", "Bearer "+n.tokens[p.as])
+	a, err := n.client.Do(q)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.Body.Close() }()
+	b := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // nothing else is put there
+	defer buffers.Put(b)
+	b.Reset()
+	if _, err := b.ReadFrom(a.Body); err != nil {
+		return err
+	}
+	if got, least := bytes.Count(b.Bytes(), []byte(p.holds)), p.least(at); a.StatusCode != http.StatusOK || got < least {
+		return fmt.Errorf("status %d, %d of %d: %.200s", a.StatusCode, got, least, b.Bytes())
+	}
+	return nil
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // A node is a process that serves a filled database.
 type node struct {
-	client *client.Client
-	pid    int
+	address string
+	tokens  []string // of sessions, by party
+	client  *http.Client
+	pid     int
 }
 
 func start(b *testing.B, s index.Source) node {
@@ -215,8 +266,8 @@ func start(b *testing.B, s index.Source) node {
 	if err != nil {
 		b.Fatal(err)
 	}
-	address, token, _ := strings.Cut(strings.TrimSpace(line), " ")
-	return node{&client.Client{Base: address, Token: token, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}}, c.Process.Pid}
+	said := strings.Split(strings.TrimSpace(line), ",")
+	return node{said[0], said[1:], &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}, c.Process.Pid}
 }
 
 // used returns the processor time that a process has used, in ticks of 10 ms.
@@ -272,9 +323,9 @@ func asked(b *testing.B, s index.Source) {
 	}
 	indextest.Exec(b, s, "ANALYZE")
 	n := start(b, s)
-	place := func(i int) (client.Height, client.Time) {
+	place := func(i int) (uint64, ledger.Time) {
 		r := uint64(i) * 0x9e3779b97f4a7c15 >> 32 % records // spread over the list
-		return client.Height(r) + 2, client.Time(1_780_000_000 + 60*int64(r))
+		return r + 2, started + 60*ledger.Time(r)           //nolint:gosec // at most records
 	}
 	rate, err := strconv.Atoi(cmp.Or(os.Getenv("MANX_RATE"), "200"))
 	if err != nil || rate < 1 {
@@ -287,7 +338,7 @@ func asked(b *testing.B, s index.Source) {
 				before := used(n.pid)
 				took, failed := Drive(b.Context(), 1, float64(rate), requests, func(ctx context.Context, i int) error {
 					at, when := place(i)
-					return pages[which(i)].ask(ctx, n.client, at, when)
+					return n.ask(ctx, pages[which(i)], at, when)
 				})
 				if len(failed) > 0 { // counted with the time that they took
 					b.Logf("%d of %d failed: %v", len(failed), requests, failed[0])

@@ -23,7 +23,10 @@ func Drive(ctx context.Context, seed uint64, rate float64, n int, ask func(ctx c
 	due := time.Now()
 	for i := range n {
 		due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
-		time.Sleep(time.Until(due))
+		select { // one whose time has come is asked after the end too, and fails
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+		}
 		at := due
 		all.Go(func() {
 			errs[i] = ask(ctx, i)

@@ -39,17 +39,17 @@ func TestTheServedPortalIsComparedWithThePublished(t *testing.T) {
 		}
 		return out
 	}
-	must(manx("alice", net.address, "keys", "new"))
-	if out, err := manx("alice", net.address, "audit", "build"); err == nil || !strings.Contains(out, "published no portal") {
+	must(manx("alice", net.Address, "keys", "new"))
+	if out, err := manx("alice", net.Address, "audit", "build"); err == nil || !strings.Contains(out, "published no portal") {
 		t.Errorf("before anything is published: %v\n%s", err, out)
 	}
-	must(manx("node", net.address, "portal", "publish", "--organisation", "health", "--release", "1.0"))
-	must(manx("node", net.address, "coin", "approve", "portal.json", "--organisation", "credit", "--yes"))
-	if out := must(manx("alice", net.address, "audit", "build")); !strings.Contains(out, "release 1.0") || !strings.Contains(out, "the same") || strings.Contains(out, "differs") {
+	must(manx("node", net.Address, "portal", "publish", "--organisation", "health", "--release", "1.0"))
+	must(manx("node", net.Address, "coin", "approve", "portal.json", "--organisation", "credit", "--yes"))
+	if out := must(manx("alice", net.Address, "audit", "build")); !strings.Contains(out, "release 1.0") || !strings.Contains(out, "the same") || strings.Contains(out, "differs") {
 		t.Errorf("the published portal: %s", out)
 	}
 
-	at, err := url.Parse(net.address)
+	at, err := url.Parse(net.Address)
 	if err != nil {
 		t.Fatal(err)
 	}

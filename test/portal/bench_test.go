@@ -37,7 +37,7 @@ func BenchmarkTab(b *testing.B) {
 	study := filepath.Join(dir, "ct")
 	series(b, study, 7, markName, markID, benchSlices)
 	for b.Loop() {
-		arg, err := json.Marshal(map[string]string{"address": net.address, "chromium": chromium, "ui": uiDir, "profile": filepath.Join(b.TempDir(), "profile"), "passphrase": passphrase, "study": study})
+		arg, err := json.Marshal(map[string]string{"address": net.Address, "chromium": chromium, "ui": uiDir, "profile": filepath.Join(b.TempDir(), "profile"), "passphrase": passphrase, "study": study})
 		if err != nil {
 			b.Fatal(err)
 		}

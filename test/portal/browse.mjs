@@ -49,7 +49,7 @@ async function upload() {
 
 async function look() {
   await press(button("record.view"));
-  await page.locator(".viewer img").waitFor(wait);
+  await page.locator('.viewer[data-shown]:not([data-shown=""])').waitFor(wait);
   await page.locator(".viewer").focus();
   await page.keyboard.press("ArrowDown");
   await check("viewer");

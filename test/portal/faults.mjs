@@ -39,13 +39,19 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     step("bad folders");
   }
 
-  // A syntax that is not drawn here is stored whole all the same.
+  // A syntax that is not drawn here, or pixels that no codec can read, are stored whole all
+  // the same, and their preview has no picture.
   async function undrawn() {
-    await page.locator('input[data-for="folder"]').setInputFiles(join(job.faults, "syntax"));
-    await button("upload.store").click();
-    await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
-    await button("record.view").click();
-    await inBoth("syntax", "view.undrawn");
+    for (const [name, said] of [["syntax", "view.undrawn"], ["damaged", "view.damaged"]]) {
+      await room("nav.upload");
+      await page.locator('input[data-for="folder"]').setInputFiles(join(job.faults, name));
+      await button("upload.preview").click();
+      await page.getByText(w("preview.undrawn"), { exact: true }).waitFor(wait);
+      await button("upload.store").click();
+      await page.getByText(w("upload.done"), { exact: true }).waitFor(wait);
+      await button("record.view").click();
+      await inBoth(name, said);
+    }
     step("undrawn");
   }
 

@@ -23,7 +23,7 @@ func TestFaultsInTheBrowser(t *testing.T) {
 	chromium, uiDir := needs(t)
 	dir := t.TempDir()
 	net := start(t, dir, "--workers", "-1")
-	hospital := net.party("Riverside Hospital", ledger.Hospital)
+	hospital := join(t, dir, net.Address, "Riverside Hospital", ledger.Health, ledger.Hospital)
 	faults, study := filepath.Join(dir, "faults"), filepath.Join(dir, "ct")
 	series(t, study, 7, markName, markID, 12)
 	series(t, filepath.Join(faults, "mixed", "a"), 8, markName, markID, 2)
@@ -52,12 +52,13 @@ func TestFaultsInTheBrowser(t *testing.T) {
 	if err := os.Truncate(put("huge", "a.dcm", slice[:len(slice)/2]), hugeSize); err != nil {
 		t.Fatal(err)
 	}
-	put("syntax", "a.dcm", compressed(t, slice, "1.2.840.10008.1.2.4.91"))
+	put("syntax", "a.dcm", compressed(t, slice, "1.2.840.10008.1.2.4.92")) // part 2 of JPEG 2000
+	put("damaged", "a.dcm", compressed(t, slice, "1.2.840.10008.1.2.4.91"))
 
-	w := walk{Address: net.address, Chromium: chromium, UI: uiDir, Out: dir, Private: dir, Profile: filepath.Join(dir, "profile"), Language: "en", Label: "faults", Width: 1280, Height: 860,
+	w := walk{Address: net.Address, Chromium: chromium, UI: uiDir, Out: dir, Private: dir, Profile: filepath.Join(dir, "profile"), Language: "en", Label: "faults", Width: 1280, Height: 860,
 		Passphrase: passphrase, Study: study, Hospital: string(hospital.ID()), Faults: faults, Steps: []string{"signUp", "badFolders", "undrawn", "busy", "runOut", "twoTabs", "device"}}
 	s := w.run(t)
-	if want := []string{"foreign", "huge", "cut", "mixed", "syntax", "503", "passphrase", "consent", "device"}; !slices.Equal(s.Faults, want) {
+	if want := []string{"foreign", "huge", "cut", "mixed", "syntax", "damaged", "503", "passphrase", "consent", "device"}; !slices.Equal(s.Faults, want) {
 		t.Errorf("told were %q, not %q", s.Faults, want)
 	}
 	if s.First == 0 || s.Twice >= s.First { // a stripe that had not arrived whole is sent again

@@ -14,7 +14,6 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
-	"manx/privacy/seal/sealtest"
 	"manx/web/owner"
 	"manx/web/owner/score"
 )
@@ -41,24 +40,6 @@ type lent struct {
 	CSV     string
 	Deeds   int
 	Paid    int // instalments in the calendar
-}
-
-// furnisher is a party of the credit side that signs files.
-func (n network) furnisher(t *testing.T, dir, name string) *owner.Party {
-	t.Helper()
-	h, err := owner.Join(t.Context(), filepath.Join(dir, "furnisher"), sealtest.Passphrase(t, "a furnisher's"), n.address, string(ledger.Credit))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := h.As(ledger.Credit)
-	if err == nil {
-		err = p.Register(t.Context(), ledger.Furnisher, name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close(); _ = h.Close() })
-	return p
 }
 
 // furnishes gives each borrower whose id the walk has written down her file.
@@ -104,7 +85,7 @@ func TestInvariant5_ABorrowerAndALenderInTheBrowser(t *testing.T) {
 	chromium, uiDir := needs(t)
 	dir := t.TempDir()
 	net := start(t, dir)
-	bureau := net.furnisher(t, dir, "Riverside Bureau")
+	bureau := join(t, dir, net.Address, "Riverside Bureau", ledger.Credit, ledger.Furnisher)
 	awaitNamed(t, bureau, score.DefaultModel)
 	shots := dir
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
@@ -125,13 +106,13 @@ func TestInvariant5_ABorrowerAndALenderInTheBrowser(t *testing.T) {
 		{walk: walk{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true}, Nonsense: "向房东支付5 MAN，除非下雨。", Sentence: "当我同意时，向房东支付5 MAN，否则7天后退款给我。"},
 	} {
 		t.Run(w.Label, func(t *testing.T) {
-			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = net.address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
+			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = net.Address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
 			w.Passphrase, w.Steps, w.Bank, w.Bureau, w.Unsigned, w.Party = passphrase, whole, "Riverside Bank", "Riverside Bureau", unsigned, string(bureau.ID())
 			s := w.run(t, bureau)
 			if len(s.Console) > 0 {
 				t.Errorf("the console has %q", s.Console)
 			}
-			if !slices.Equal(s.Origins, []string{net.address}) {
+			if !slices.Equal(s.Origins, []string{net.Address}) {
 				t.Errorf("the page spoke to %q, not to its node alone", s.Origins)
 			}
 			if len(s.Axe) > 0 {

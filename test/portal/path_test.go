@@ -1,27 +1,22 @@
 package portal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"manx/health/phantom"
 	"manx/ledger"
 	"manx/ml/lungct"
-	"manx/privacy/seal/sealtest"
-	"manx/web/owner"
 	"manx/web/ui"
 )
 
@@ -61,63 +56,6 @@ func browser(t testing.TB) (chromium, uiDir string) {
 		t.Skip("no browser or no npm packages: test/setup.sh and make portal install them")
 	}
 	return chromium, uiDir
-}
-
-// A network is a node and a worker that run until the test ends.
-type network struct {
-	address string
-	party   func(name string, role ledger.Role) *owner.Party
-}
-
-func start(t testing.TB, dir string, flags ...string) network {
-	t.Helper()
-	manx := filepath.Join(dir, "manx")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", manx, "manx/cmd/manx")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build manx: %v\n%s", err, out)
-	}
-	c := exec.Command(manx, "up", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--parties=false", "--json")
-	c.Args = append(c.Args, flags...)
-	log, err := os.Create(filepath.Join(dir, "node.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Stderr = log
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := c.Process.Signal(syscall.SIGTERM)
-		if err = errors.Join(err, c.Wait(), log.Close()); err != nil {
-			t.Errorf("stop the node: %v", err)
-		}
-	})
-	var up struct{ Address string }
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err = errors.Join(err, json.Unmarshal(line, &up)); err != nil {
-		b, _ := os.ReadFile(log.Name())
-		t.Fatalf("the node did not start: %v\n%s%s", err, line, b)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	return network{up.Address, func(name string, role ledger.Role) *owner.Party {
-		h, err := owner.Join(t.Context(), filepath.Join(dir, "home-"+name), sealtest.Passphrase(t, "a hospital's"), up.Address, string(ledger.Health))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := h.As(ledger.Health)
-		if err == nil {
-			err = p.Register(t.Context(), role, name)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { p.Close(); _ = h.Close() })
-		return p
-	}}
 }
 
 // series writes slices from the middle of a made-up chest CT into a folder.
@@ -235,7 +173,7 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 	chromium, uiDir := needs(t)
 	dir := t.TempDir()
 	net := start(t, dir)
-	hospital := net.party("Riverside Hospital", ledger.Hospital)
+	hospital := join(t, dir, net.Address, "Riverside Hospital", ledger.Health, ledger.Hospital)
 	study, mixed := filepath.Join(dir, "ct"), filepath.Join(dir, "mixed")
 	series(t, study, 7, markName, markID, 24)
 	series(t, filepath.Join(mixed, "a"), 8, markName, markID, 3)
@@ -252,14 +190,14 @@ func TestInvariant1_APatientInTheBrowser(t *testing.T) {
 		{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true, Mixed: mixed, Steps: whole},
 	} {
 		t.Run(w.Label, func(t *testing.T) {
-			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = net.address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
+			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = net.Address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
 			w.Passphrase, w.Study, w.Hospital = passphrase, study, string(hospital.ID())
 			s := w.run(t)
 			// A wrong passphrase and two patients are told in words, not in the console.
 			if len(s.Console) > 0 {
 				t.Errorf("the console has %q", s.Console)
 			}
-			if !slices.Equal(s.Origins, []string{net.address}) {
+			if !slices.Equal(s.Origins, []string{net.Address}) {
 				t.Errorf("the page spoke to %q, not to its node alone", s.Origins)
 			}
 			if len(s.Axe) > 0 {

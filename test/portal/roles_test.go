@@ -1,13 +1,10 @@
 package portal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,11 +14,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"manx/cmd/manx-wasm/desk"
+	"manx/credit"
+	"manx/credit/scorecard"
 	"manx/health/chart"
 	"manx/health/phantom"
 	"manx/ledger"
@@ -31,11 +29,11 @@ import (
 	"manx/privacy/dp"
 	"manx/privacy/mpc/hub"
 	"manx/privacy/seal"
-	"manx/privacy/seal/sealtest"
 	"manx/web/owner"
 	"manx/web/owner/gateway"
 	"manx/web/owner/patient"
 	"manx/web/owner/training"
+	"manx/web/owner/training/recipe"
 )
 
 // A visited network is a node with --demo, a worker and the demo hospital's gateway.
@@ -47,44 +45,8 @@ type visited struct {
 
 func startDemo(t *testing.T, dir string) *visited {
 	t.Helper()
-	v := &visited{T: t, dir: dir, manx: filepath.Join(dir, "manx"), links: map[string]string{}}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", v.manx, "manx/cmd/manx")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build manx: %v\n%s", err, out)
-	}
-	c := exec.Command(v.manx, "up", "--demo", "--data", filepath.Join(dir, "node"), "--listen", "127.0.0.1:0", "--workers", "1", "--parties=false", "--json")
-	log, err := os.Create(filepath.Join(dir, "node.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Stderr = log
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		err := c.Process.Signal(syscall.SIGTERM)
-		if err = errors.Join(err, c.Wait(), log.Close()); err != nil {
-			t.Errorf("stop the node: %v", err)
-		}
-	})
-	var up struct {
-		Address, Network string
-		Visit            struct {
-			Study    string
-			Accounts []struct{ Account, Link string }
-		}
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err = errors.Join(err, json.Unmarshal(line, &up)); err != nil {
-		b, _ := os.ReadFile(log.Name())
-		t.Fatalf("the node did not start: %v\n%s%s", err, line, b)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	v.address, v.network, v.study = up.Address, up.Network, up.Visit.Study
+	up := start(t, dir, "--demo", "--workers", "1")
+	v := &visited{T: t, dir: dir, manx: filepath.Join(dir, "manx"), address: up.Address, network: up.Network, study: up.Visit.Study, links: map[string]string{}}
 	for _, a := range up.Visit.Accounts {
 		v.links[a.Account] = a.Link
 	}
@@ -111,31 +73,13 @@ func (v *visited) as(account string) *owner.Party {
 	if err != nil {
 		v.Fatal(err)
 	}
-	return v.sit(h)
+	return sit(v.T, h, ledger.Health)
 }
 
 // hospital joins one of the test's own.
 func (v *visited) hospital(name string) *owner.Party {
 	v.Helper()
-	h, err := owner.Join(v.Context(), filepath.Join(v.dir, "home-"+name), sealtest.Passphrase(v.T, "a hospital's"), v.address, string(ledger.Health))
-	if err != nil {
-		v.Fatal(err)
-	}
-	p := v.sit(h)
-	if err := p.Register(v.Context(), ledger.Hospital, name); err != nil {
-		v.Fatal(err)
-	}
-	return p
-}
-
-func (v *visited) sit(h *owner.Home) *owner.Party {
-	v.Helper()
-	p, err := h.As(ledger.Health)
-	if err != nil {
-		v.Fatal(err)
-	}
-	v.Cleanup(func() { p.Close(); _ = h.Close() })
-	return p
+	return join(v.T, v.dir, v.address, name, ledger.Health, ledger.Hospital)
 }
 
 // offered returns when a model is on offer.
@@ -199,7 +143,7 @@ func (v *visited) train(demo ledger.PartyID) *together {
 		},
 		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
 	}
-	r := training.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
+	r := recipe.Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
 		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 2, Bounds: federated.Bounds{Clip: 1000}}, Seed: 7, HeldOut: 20,
 		Private: &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}}
 	b := ledger.ProposeTraining{Title: "Heart disease at three hospitals", Sites: []ledger.PartyID{demo, g.sites[0].ID(), g.sites[1].ID()}, Quorum: 3, Kind: ledger.Chart, Rounds: 4, Minimum: 10,
@@ -277,8 +221,9 @@ type visiting struct {
 	Training ledger.TrainingID `json:"training"`
 	Model    string            `json:"model"` // folder with a model and its card
 	Name     string            `json:"name"`
-	Trees    string            `json:"trees"` // folder with boosted trees
-	Job      ledger.JobID      `json:"job"`   // that has a receipt
+	Trees    string            `json:"trees"`  // folder with boosted trees
+	Points   string            `json:"points"` // a scorecard's file
+	Job      ledger.JobID      `json:"job"`    // that has a receipt
 }
 
 // visitedAll is what it reports beside the rest.
@@ -321,14 +266,14 @@ func TestInvariant1_OtherRolesInTheBrowser(t *testing.T) {
 	// A job with a receipt: the patient's chart, asked about.
 	records, err := hers.Records(t.Context())
 	v.check(err)
-	d, err := patient.DiagnoseWith(t.Context(), hers, records[0].ID, heart.Name, patient.Terms{Life: 3600}, func(string, int64, int64) {})
+	d, err := patient.DiagnoseWith(t.Context(), hers, records[0].ID, heart.Name, patient.Terms{Life: 3600}, nil)
 	v.check(err)
 
 	shots := dir
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
 		shots = to
 	}
-	whole := []string{"demo", "provider", "gateway", "held", "people", "vote", "rounds", "models", "publish", "earnings", "budget", "auditor", "event", "verify"}
+	whole := []string{"demo", "provider", "gateway", "held", "people", "vote", "rounds", "models", "publish", "earnings", "budget", "auditor", "event", "verify", "sell"}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	released := make(chan error, 1)
@@ -339,8 +284,8 @@ func TestInvariant1_OtherRolesInTheBrowser(t *testing.T) {
 	} {
 		t.Run(w.Label, func(t *testing.T) {
 			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = v.address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
-			model, trees := written(t, dir, w.Label)
-			s := visiting{w, v.links, g.id, model, "ages-" + w.Label, trees, d.Job}.run(t)
+			model, trees, points := written(t, dir, w.Label)
+			s := visiting{w, v.links, g.id, model, "ages-" + w.Label, trees, points, d.Job}.run(t)
 			s.sound(t, v)
 			if slices.Contains(w.Steps, "vote") {
 				if err := <-released; err != nil {
@@ -381,7 +326,7 @@ func (s visitedAll) sound(t *testing.T, v *visited) {
 	}
 	// The technician types a patient's id into the hospital's own page, and nowhere else.
 	for line := range bytes.SplitSeq(sent, []byte("\n")) {
-		if bytes.Contains(line, []byte("Roe")) || bytes.Contains(line, []byte("Zqxplant")) || bytes.Contains(line, []byte(passphrase)) {
+		if bytes.Contains(line, []byte("Richard")) || bytes.Contains(line, []byte("Zqxplant")) || bytes.Contains(line, []byte(passphrase)) {
 			t.Errorf("the browser sent %.120q", line)
 		}
 	}
@@ -471,10 +416,10 @@ func risky(t *testing.T) (out [][]byte) {
 	return out
 }
 
-// written writes a small model with its card, and a file of boosted trees.
-func written(t *testing.T, dir, label string) (model, trees string) {
+// written writes a small model with its card, a file of boosted trees, and a scorecard.
+func written(t *testing.T, dir, label string) (model, trees, points string) {
 	t.Helper()
-	model, trees = filepath.Join(dir, "model-"+label), filepath.Join(dir, "trees-"+label)
+	model, trees, points = filepath.Join(dir, "model-"+label), filepath.Join(dir, "trees-"+label), filepath.Join(dir, "points-"+label+".json")
 	card := map[string]any{
 		"format": 1, "name": "ages-" + label, "version": "1.0.0", "vertical": "health", "summary": "A chance of heart disease out of age and pressure, for trying.", "hash": "", "licence": "Apache-2.0", "price": "2",
 		"intended_use": []string{"trying the portal"}, "not_for": []string{"any decision about a person"},
@@ -484,8 +429,12 @@ func written(t *testing.T, dir, label string) (model, trees string) {
 		"data":  []any{map[string]any{"name": "made up", "licence": "none", "attribution": "this test", "where": "here", "rows": 10}}, "metrics": []any{map[string]any{"name": "AUC", "value": 0.7, "low": 0.6, "high": 0.8, "method": "made up"}},
 		"versions": []any{map[string]string{"version": "1.0.0", "what": "first"}},
 	}
+	scored := map[string]any{"format": scorecard.Format, "name": "points", "version": "1.0.0", "date": "2026-11-27", "schema": credit.Schema, "base": 600, "features": []any{
+		map[string]any{"name": "credit_limit", "up_to": []int{20000, 60000}, "lost": []int{30, 12, 0}}, map[string]any{"name": "months_overdue", "up_to": []int{0, 2}, "lost": []int{0, 25, 60}},
+		map[string]any{"name": "mean_utilisation", "up_to": []int{40, 80}, "lost": []int{0, 15, 40}},
+	}}
 	regression := map[string]any{"features": []string{"age", "trestbps"}, "coef": []float64{0.8, 0.3}, "intercept": -0.2}
-	for path, x := range map[string]any{filepath.Join(model, "card.json"): card, filepath.Join(model, "model.json"): regression, filepath.Join(trees, "trees.json"): map[string]any{"learner": map[string]any{}}} {
+	for path, x := range map[string]any{filepath.Join(model, "card.json"): card, filepath.Join(model, "model.json"): regression, filepath.Join(trees, "trees.json"): map[string]any{"learner": map[string]any{}}, points: scored} {
 		b, err := json.MarshalIndent(x, "", " ")
 		if err == nil {
 			err = os.MkdirAll(filepath.Dir(path), 0o700)
@@ -497,5 +446,5 @@ func written(t *testing.T, dir, label string) (model, trees string) {
 			t.Fatal(err)
 		}
 	}
-	return model, trees
+	return model, trees, points
 }

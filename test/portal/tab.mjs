@@ -17,7 +17,7 @@ export async function begin(job) {
   const browser = await chromium.launchPersistentContext(job.profile, {
     executablePath: job.chromium, headless: true, viewport: { width: job.width, height: job.height }, locale: job.language === "zh" ? "zh-CN" : "en-GB",
     colorScheme: job.dark ? "dark" : "light", acceptDownloads: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", ...(job.args ?? [])],
   });
   const page = browser.pages()[0] ?? (await browser.newPage());
   page.setDefaultTimeout(60_000);

@@ -34,7 +34,7 @@ func (x *Index) Follow(ctx context.Context, l ledger.Ledger) error {
 func (x *Index) follow(ctx context.Context, l ledger.Ledger) error {
 	var last uint64
 	if err := x.insist(ctx, func(db *gorm.DB) error {
-		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor, usesCursor}).Select("MIN(height)").Take(&last).Error
+		return db.Table("cursors").Where("id IN ?", []int{statesCursor, movedCursor, usesCursor, loggedCursor}).Select("MIN(height)").Take(&last).Error
 	}); err != nil {
 		return fmt.Errorf("read index cursor: %w", err)
 	}
@@ -169,8 +169,9 @@ func changeOf(batch []ledger.Event) (change, error) {
 	return c, nil
 }
 
-// rows is how many rows a statement takes: SQLite takes 32766 values.
-const rows = 512
+// rows is how many rows a statement takes. SQLite takes 32766 values, but its driver looks
+// for each among all of a statement: more rows are slower.
+const rows = 100
 
 // apply applies a batch in one transaction. The cursor goes first: its row is
 // what two nodes that share a database wait for each other at, and where another
@@ -186,12 +187,15 @@ func (x *Index) apply(ctx context.Context, batch []ledger.Event) error {
 			if moved.Error != nil {
 				return moved.Error
 			}
-			if moved.RowsAffected > 0 { // else states have it all; movements and uses may not
+			if moved.RowsAffected > 0 { // else states have it all; other tables may not
 				if err := c.save(tx); err != nil {
 					return err
 				}
 			}
 			if err := c.count(tx); err != nil {
+				return err
+			}
+			if err := tell(tx, batch); err != nil {
 				return err
 			}
 			return book(tx, batch)

@@ -33,13 +33,16 @@ type mention struct {
 }
 
 // The cursors: how far events have been read, for states, for claims, for
-// movements and for uses; and the ledger's time where those for movements have.
+// movements, for uses and for the log; and the ledger's time where those for
+// movements and for the log have.
 const (
 	statesCursor = 1
 	claimsCursor = 2
 	movedCursor  = 3
 	timeCursor   = 4
 	usesCursor   = 5
+	loggedCursor = 6
+	loggedTime   = 7
 )
 
 // blob says whose a blob on a storage node is; she may delete it there.

@@ -37,82 +37,110 @@ type unspent struct {
 	Amount string
 }
 
+// Moved is a page of what moved a party's coins.
+type Moved struct {
+	Opening ledger.Amount     // what she held before the first
+	Bodies  []json.RawMessage // each an api.Movement, oldest first
+	Next    ledger.Height     // where there is more: after which,
+	From    ledger.Time       // and from which time on
+}
+
 // Movements returns what moved a party's coins from a time on, before another
-// and after a height, oldest first: about limit of them, those of one height
-// together. opening is what she held before the first. Where next is not 0,
-// Movements after it goes on, from the time of the last. limit is more than one
-// command moves.
-func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before ledger.Time, after ledger.Height, limit int) (out []api.Movement, opening ledger.Amount, next ledger.Height, err error) {
-	err = x.do(ctx, func(db *gorm.DB) error {
-		var rows []movement
-		if err := db.Where("party = ? AND time >= ? AND time < ? AND height > ?", string(p), int64(from), int64(before), uint64(after)).
-			Order("time, height, n").Limit(limit + 1).Find(&rows).Error; err != nil {
+// and after a height: about limit of them, those of one height together. Where Next
+// is not 0, Movements after it goes on, from the time of the last. limit is more than
+// one command moves.
+func (x *Index) Movements(ctx context.Context, p ledger.PartyID, from, before ledger.Time, after ledger.Height, limit int) (m Moved, err error) {
+	err = x.do(ctx, func(db *gorm.DB) (err error) {
+		m = Moved{}
+		where, args := "party = ? AND time >= ? AND time < ?", []any{string(p), int64(from), int64(before)}
+		was, wasArgs := "party = ? AND time < ?", []any{string(p), int64(from)}
+		if after > 0 {
+			where, args = where+" AND height > ?", append(args, uint64(after))
+			was, wasArgs = "party = ? AND time <= ? AND height <= ?", append(wasArgs, uint64(after))
+		}
+		old, err := movements(db, was+" ORDER BY time DESC, height DESC, n DESC LIMIT 1", wasArgs...)
+		if err == nil && len(old) > 0 {
+			var last api.Movement
+			err = json.Unmarshal(old[0].Body, &last)
+			m.Opening = last.Balance
+		}
+		if err != nil {
 			return err
 		}
-		if next = 0; len(rows) > limit {
+		rows, err := movements(db, where+" ORDER BY time, height, n LIMIT ?", append(args, limit+1)...)
+		if err != nil {
+			return err
+		}
+		if len(rows) > limit {
 			last := rows[limit].Height
-			rows = slices.DeleteFunc(rows, func(m movement) bool { return m.Height == last })
-			if len(rows) == 0 {
+			if rows = slices.DeleteFunc(rows, func(m movement) bool { return m.Height == last }); len(rows) == 0 {
 				return fmt.Errorf("one command has moved over %d coins of a party", limit)
 			}
-			next = ledger.Height(rows[len(rows)-1].Height)
+			m.Next, m.From = ledger.Height(rows[len(rows)-1].Height), ledger.Time(rows[len(rows)-1].Time)
 		}
-		was := db.Where("party = ? AND time < ?", string(p), int64(from))
-		if after > 0 {
-			was = db.Where("party = ? AND time <= ? AND height <= ?", string(p), int64(from), uint64(after))
-		}
-		var old []movement
-		if err := was.Order("time DESC, height DESC, n DESC").Limit(1).Find(&old).Error; err != nil {
-			return err
-		}
-		opening = ledger.Amount{}
-		for _, m := range old {
-			var last api.Movement
-			if err := json.Unmarshal(m.Body, &last); err != nil {
-				return err
-			}
-			opening = last.Balance
-		}
-		out = make([]api.Movement, len(rows))
-		for i, m := range rows {
-			if err := json.Unmarshal(m.Body, &out[i]); err != nil {
-				return err
-			}
+		m.Bodies = make([]json.RawMessage, len(rows))
+		for i, r := range rows {
+			m.Bodies[i] = r.Body
 		}
 		return nil
 	})
-	return out, opening, next, err
+	return m, err
+}
+
+// movements reads rows, but for party and n, by hand: a page has some hundred.
+func movements(db *gorm.DB, where string, args ...any) (out []movement, err error) {
+	rows, err := db.Raw("SELECT time, height, body FROM movements WHERE "+where, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var m movement
+		if err := rows.Scan(&m.Time, &m.Height, &m.Body); err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, rows.Err()
+}
+
+// beyond returns those of a batch's whole commands that the tables of a cursor do not have
+// yet, and the ledger's time where they have read to.
+func beyond(tx *gorm.DB, batch []ledger.Event, cursor, clock int) ([]ledger.Event, int64, error) {
+	if batch = batch[:lastWhole(batch)+1]; len(batch) == 0 {
+		return nil, 0, nil
+	}
+	// Two nodes that share a database wait for each other here.
+	if err := tx.Exec("UPDATE cursors SET height = height WHERE id IN ?", []int{cursor, clock}).Error; err != nil {
+		return nil, 0, err
+	}
+	var at []struct {
+		ID     int
+		Height int64
+	}
+	if err := tx.Table("cursors").Where("id IN ?", []int{cursor, clock}).Find(&at).Error; err != nil {
+		return nil, 0, err
+	}
+	now := int64(0)
+	for _, c := range at {
+		if c.ID == clock {
+			now = c.Height
+			continue
+		}
+		batch = slices.DeleteFunc(slices.Clone(batch), func(v ledger.Event) bool { return int64(v.Height) <= c.Height })
+	}
+	return batch, now, nil
 }
 
 // book enters the movements of a batch's whole commands, unless they are in. Its
 // cursor is its own: it came later than that of states, and began at the first
 // event.
 func book(tx *gorm.DB, batch []ledger.Event) error {
-	if batch = batch[:lastWhole(batch)+1]; len(batch) == 0 {
-		return nil
-	}
-	// Two nodes that share a database wait for each other here.
-	if err := tx.Exec("UPDATE cursors SET height = height WHERE id IN ?", []int{movedCursor, timeCursor}).Error; err != nil {
+	batch, now, err := beyond(tx, batch, movedCursor, timeCursor)
+	if err != nil || len(batch) == 0 {
 		return err
 	}
-	var at []struct {
-		ID     int
-		Height int64
-	}
-	if err := tx.Table("cursors").Where("id IN ?", []int{movedCursor, timeCursor}).Find(&at).Error; err != nil {
-		return err
-	}
-	e := entries{made: map[string]bool{}, held: map[string]ledger.Amount{}, coins: map[string]unspent{}}
-	for _, c := range at {
-		if c.ID == timeCursor {
-			e.now = c.Height
-			continue
-		}
-		batch = slices.DeleteFunc(slices.Clone(batch), func(v ledger.Event) bool { return int64(v.Height) <= c.Height })
-	}
-	if len(batch) == 0 {
-		return nil
-	}
+	e := entries{now: now, made: map[string]bool{}, held: map[string]ledger.Amount{}, coins: map[string]unspent{}}
 	if err := e.recall(tx, batch); err != nil {
 		return err
 	}

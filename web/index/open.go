@@ -111,7 +111,7 @@ func sqliteAt(file string) place {
 	// Transactions here all write: one that began by reading could not always go
 	// on to write, so each takes the write lock first.
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: file}).EscapedPath()}).String() +
-		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size(-16384)" // 16 MiB a connection
 	return place{
 		name: "the file " + filepath.Base(file), dialect: goose.DialectSQLite3, folder: "migrations/sqlite", conns: 4,
 		connect: func(bool) *sql.DB {
@@ -199,7 +199,7 @@ func (x *Index) migrate(ctx context.Context) error {
 func (x *Index) drop(ctx context.Context) error {
 	return x.within(ctx, opening, func(ctx context.Context) error {
 		return x.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			for _, t := range []string{"states", "mentions", "cursors", "sessions", "blobs", "owned", "accounts", "movements", "uses", "unspent", "purses", "taken", "staffs", "sign_ins", "answers", goose.DefaultTablename} {
+			for _, t := range []string{"states", "mentions", "cursors", "sessions", "blobs", "owned", "accounts", "movements", "uses", "used", "logged", "terms", "ids", "unspent", "purses", "taken", "staffs", "sign_ins", "answers", goose.DefaultTablename} {
 				if err := tx.Exec("DROP TABLE IF EXISTS " + t).Error; err != nil {
 					return err
 				}

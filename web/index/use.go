@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"manx/ledger"
 )
@@ -26,17 +25,6 @@ type use struct {
 	At      int64  // when the call ended
 	Amount  string // paid to her as that
 	Fee     string // of the whole call
-}
-
-// A Use is one call of a model as one party took part in it.
-type Use struct {
-	Job            ledger.JobID
-	Role           string
-	Model          ledger.ModelID
-	Asker, Subject ledger.PartyID // both for who serves the answer to leave out
-	Settled, Told  bool
-	At             ledger.Time
-	Amount, Fee    ledger.Amount
 }
 
 // usesOf returns the rows of a receipt; none where it is no call's.
@@ -85,53 +73,77 @@ func usesOf(e ledger.Event) ([]use, error) {
 	return rows, nil
 }
 
-// count enters the uses of a batch's receipts, each of which is written once. Their
-// cursor is their own: it came later than that of states, and began at the first
-// event.
+// count enters the uses of a batch's receipts, each of which is written once, and adds
+// them up. Their cursor is their own: it came later than that of states, and began at the
+// first event.
 func (c change) count(tx *gorm.DB) error {
 	moved := tx.Exec("UPDATE cursors SET height = ? WHERE id = ? AND height <= ?", c.last, usesCursor, c.last)
 	if moved.Error != nil || moved.RowsAffected == 0 {
 		return moved.Error
 	}
-	for some := range slices.Chunk(c.uses, rows) {
-		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&some).Error; err != nil {
+	fresh, err := c.fresh(tx)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(fresh, rows) {
+		if err := tx.Create(&some).Error; err != nil {
 			return err
 		}
 	}
-	return nil
+	return sumUp(tx, fresh)
 }
 
-// Uses visits the calls that ended from a time on and before another in which a
-// party took part, of one model or, where it is "", of all, oldest first. A call in
-// which she was several things is visited once for each.
-func (x *Index) Uses(ctx context.Context, p ledger.PartyID, m ledger.ModelID, from, before ledger.Time, visit func(Use) error) error {
-	return x.do(ctx, func(db *gorm.DB) error {
-		q := db.Table("uses").Where("party = ? AND at >= ? AND at < ?", string(p), int64(from), int64(before))
-		if m != "" {
-			q = q.Where("model = ?", string(m))
+// fresh returns the uses that are not in: the last height is read again after a restart.
+func (c change) fresh(tx *gorm.DB) (out []use, err error) {
+	in := map[[2]string]bool{}
+	for some := range slices.Chunk(c.uses, rows) {
+		jobs := make([]string, len(some))
+		for i, u := range some {
+			jobs[i] = u.Job
 		}
-		rows, err := q.Select("job, role, model, asker, subject, outcome, told, at, amount, fee").Order("at, job, role").Rows()
+		var have []use
+		if err := tx.Select("job, role").Where("job IN ?", slices.Compact(jobs)).Find(&have).Error; err != nil {
+			return nil, err
+		}
+		for _, u := range have {
+			in[[2]string{u.Job, u.Role}] = true
+		}
+	}
+	for _, u := range c.uses {
+		if k := [2]string{u.Job, u.Role}; !in[k] {
+			in[k], out = true, append(out, u)
+		}
+	}
+	return out, nil
+}
+
+// A Call is one that told its asker of something, as who watches a model sees it.
+type Call struct {
+	Asker, Subject ledger.PartyID
+	At             ledger.Time
+}
+
+// Told returns the calls of a model that ended from a time on and told of something, of
+// one asker or, where it is "", of all; those of each asker oldest first.
+func (x *Index) Told(ctx context.Context, m ledger.ModelID, asker ledger.PartyID, from ledger.Time) (out []Call, err error) {
+	query, args := "SELECT asker, at, subject FROM uses WHERE role = 'asker' AND told = 1 AND model = ? AND at >= ?", []any{string(m), int64(from)}
+	if asker != "" {
+		query, args = query+" AND asker = ?", append(args, string(asker))
+	}
+	err = x.do(ctx, func(db *gorm.DB) error {
+		rows, err := db.Raw(query+" ORDER BY asker, at", args...).Rows()
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var u use
-			if err := rows.Scan(&u.Job, &u.Role, &u.Model, &u.Asker, &u.Subject, &u.Outcome, &u.Told, &u.At, &u.Amount, &u.Fee); err != nil {
+		for out = nil; rows.Next(); {
+			var c Call
+			if err := rows.Scan(&c.Asker, &c.At, &c.Subject); err != nil {
 				return err
 			}
-			out := Use{Job: ledger.JobID(u.Job), Role: u.Role, Model: ledger.ModelID(u.Model), Asker: ledger.PartyID(u.Asker), Subject: ledger.PartyID(u.Subject),
-				Settled: u.Outcome == string(ledger.Settled), Told: u.Told == 1, At: ledger.Time(u.At)}
-			if out.Amount, err = ledger.ParseAmount(u.Amount); err == nil {
-				out.Fee, err = ledger.ParseAmount(u.Fee)
-			}
-			if err == nil {
-				err = visit(out)
-			}
-			if err != nil {
-				return err
-			}
+			out = append(out, c)
 		}
 		return rows.Err()
 	})
+	return out, err
 }

@@ -82,8 +82,8 @@ func publisher(models []ledger.Model, name string, v ledger.Vertical) (first led
 // An Offer is a model that is to be published.
 type Offer struct {
 	Model ledger.PublishModel // its plan, plan hash and card are filled in
-	Plan  *ckks.Plan
-	Joint *ckks.Plan // for a committee's key; nil: no committee serves it
+	Plan  *ckks.Plan          // nil: it runs on shares only
+	Joint *ckks.Plan          // for a committee's key; nil: no committee serves it
 	Card  Published
 	Graph []byte // the model as ONNX, for its card; nil shows none
 }
@@ -168,12 +168,14 @@ func (p *Party) upload(ctx context.Context, o *Offer) (err error) {
 		}
 	}
 	var b bytes.Buffer
-	if _, err := o.Plan.WriteTo(&b); err != nil {
-		return fmt.Errorf("write plan: %w", err)
-	}
-	o.Model.PlanHash = o.Plan.Hash()
-	if o.Model.Plan, err = p.Vault.Write(ctx, &b); err != nil {
-		return err
+	if o.Plan != nil {
+		if _, err := o.Plan.WriteTo(&b); err != nil {
+			return fmt.Errorf("write plan: %w", err)
+		}
+		o.Model.PlanHash = o.Plan.Hash()
+		if o.Model.Plan, err = p.Vault.Write(ctx, &b); err != nil {
+			return err
+		}
 	}
 	if o.Joint != nil {
 		b.Reset()

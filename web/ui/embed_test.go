@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -132,5 +135,38 @@ func TestSums(t *testing.T) {
 	}
 	if paths, _, err := sumsOf(fstest.MapFS{"dist/README": {}}); err != nil || len(paths) != 0 {
 		t.Errorf("without a portal: %q %v", paths, err)
+	}
+}
+
+// TestTheFirstPageIsLight: what the portal that the binary carries loads before it shows
+// anything, its scripts and the words of one language, is at most 150 KiB compressed.
+func TestTheFirstPageIsLight(t *testing.T) {
+	if !Built() {
+		t.Skip("the portal is not built: make portal")
+	}
+	page := get(Handler(), "GET", "/", "").Body.String()
+	size := func(name string) int {
+		info, err := fs.Stat(dist, "dist/portal/"+name+".gz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(info.Size())
+	}
+	first := 0
+	for _, m := range regexp.MustCompile(`"/(assets/[^"]+\.js)"`).FindAllStringSubmatch(page, -1) {
+		first += size(m[1])
+	}
+	words := 0
+	all, err := fs.Glob(dist, "dist/portal/assets/*.js.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if base := path.Base(name); strings.HasPrefix(base, "en-") || strings.HasPrefix(base, "zh-") {
+			words = max(words, size("assets/"+strings.TrimSuffix(base, ".gz")))
+		}
+	}
+	if first == 0 || words == 0 || first+words > 150<<10 {
+		t.Errorf("scripts of %d bytes and words of %d", first, words)
 	}
 }

@@ -29,11 +29,7 @@ type Offer struct {
 }
 
 // models lists those on offer that read a record of the party's own.
-func (d *Desk) models(ctx context.Context, a ofRecord, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) models(ctx context.Context, p *owner.Party, a ofRecord, _ Show) (any, error) {
 	r, err := owner.Get[ledger.Record](ctx, p.Client, a.Record)
 	if err != nil {
 		return nil, err
@@ -98,11 +94,7 @@ type asked struct {
 	Model  string          `json:"model"`
 }
 
-func (d *Desk) quote(ctx context.Context, a asked, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) quote(ctx context.Context, p *owner.Party, a asked, _ Show) (any, error) {
 	return patient.UntimedQuoteFor(ctx, p, a.Record, a.Model)
 }
 
@@ -123,11 +115,7 @@ type Drawn struct {
 
 // diagnose asks a model, draws, and keeps the finding sealed at home. Interrupted,
 // the same call goes on with the same job.
-func (d *Desk) diagnose(ctx context.Context, a asked, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) diagnose(ctx context.Context, p *owner.Party, a asked, show Show) (any, error) {
 	got, err := patient.DiagnoseWith(ctx, p, a.Record, a.Model, patient.Terms{Life: life}, told(show))
 	if err != nil {
 		return nil, err
@@ -162,11 +150,7 @@ type ofJob struct {
 }
 
 // finding opens one that was kept.
-func (d *Desk) finding(_ context.Context, a ofJob, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) finding(_ context.Context, p *owner.Party, a ofJob, _ Show) (any, error) {
 	if err := ledger.CheckID(a.Job, "job"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a job", "open it from the list")
 	}
@@ -174,11 +158,7 @@ func (d *Desk) finding(_ context.Context, a ofJob, _ Show) (any, error) {
 }
 
 // receipt fetches a job's receipt and verifies it against the pinned network.
-func (d *Desk) receipt(ctx context.Context, a ofJob, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) receipt(ctx context.Context, p *owner.Party, a ofJob, _ Show) (any, error) {
 	r, bundle, err := p.VerifiedReceipt(ctx, a.Job)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"manx/ledger/receipt"
 	"manx/privacy/notice"
 	"manx/web/api"
+	"manx/web/owner"
 )
 
 // A FoundEvent is one line of an auditor's search.
@@ -39,11 +40,7 @@ type Search struct {
 const eventsAPage = 50
 
 // events searches the ledger of the auditor's side.
-func (d *Desk) events(ctx context.Context, a Search, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) events(ctx context.Context, p *owner.Party, a Search, _ Show) (any, error) {
 	found, next, err := p.Log(ctx, a.Before, eventsAPage, strings.TrimSpace(a.Name), strings.TrimSpace(a.About))
 	if err != nil {
 		return nil, err
@@ -91,14 +88,10 @@ type EventPage struct {
 
 // event fetches an event with its evidence, and its job's receipt where that has
 // ended, and verifies both.
-func (d *Desk) event(ctx context.Context, a struct {
+func (d *Desk) event(ctx context.Context, p *owner.Party, a struct {
 	Height ledger.Height `json:"height"`
 	N      int           `json:"n"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	b, err := p.EventEvidence(ctx, a.Height, a.N)
 	out := EventPage{}
 	switch {
@@ -152,14 +145,10 @@ type Verdict struct {
 
 // verify checks a file of evidence, a receipt, or a signed file with its signature, by
 // the network that the home has pinned and nothing else.
-func (d *Desk) verify(_ context.Context, a struct {
+func (d *Desk) verify(_ context.Context, p *owner.Party, a struct {
 	Text string `json:"text"` // the evidence, receipt or signature
 	File string `json:"file"` // that a signature is of
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	return Verify([]byte(a.Text), []byte(a.File), p.Home.Network.Genesis.ID())
 }
 
@@ -192,14 +181,10 @@ type Extract struct {
 const mostExtracted = 20_000
 
 // extract writes all events of a search into one file, newest first, and signs it.
-func (d *Desk) extract(ctx context.Context, a struct {
+func (d *Desk) extract(ctx context.Context, p *owner.Party, a struct {
 	Search
 	Form string `json:"form"` // csv or json
-}, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+}, show Show) (_ any, err error) {
 	all := []FoundEvent{}
 	for before := a.Before; ; {
 		found, next, err := p.Log(ctx, before, 500, strings.TrimSpace(a.Name), strings.TrimSpace(a.About))
@@ -253,11 +238,7 @@ func table(all []FoundEvent) (string, error) {
 
 // builds lists the portals that the organisations have published, newest first: what a
 // page is compared with.
-func (d *Desk) builds(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) builds(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	all, err := p.Portals(ctx)
 	if all == nil {
 		all = []ledger.Portal{}

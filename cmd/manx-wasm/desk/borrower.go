@@ -14,19 +14,6 @@ import (
 	"manx/web/owner/score"
 )
 
-// onCredit returns who sits at the desk, where that is an account of the credit
-// side: no other reaches a credit file or a score (Invariant 5).
-func (d *Desk) onCredit() (*owner.Party, error) {
-	p, err := d.as()
-	if err == nil && p.Vertical() != ledger.Credit {
-		err = notice.New(notice.Denied, "this account is not of the credit side", "lock it, and choose Borrower or Lender at the door")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
 // A Request is a lender's request for a score, and what was granted on it.
 type Request struct {
 	ledger.Job
@@ -53,11 +40,7 @@ type Borrowing struct {
 	Permits  []Permit       `json:"permits"`
 }
 
-func (d *Desk) borrowing(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) borrowing(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	info, err := p.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -139,11 +122,7 @@ func (a dropped) read() ([]byte, error) {
 }
 
 // fileLook tells what a furnisher's sealed file says, and keeps nothing.
-func (d *Desk) fileLook(ctx context.Context, a dropped, show Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) fileLook(ctx context.Context, p *owner.Party, a dropped, show Show) (any, error) {
 	show(Progress{Stage: "checking"})
 	b, err := a.read()
 	if err != nil {
@@ -152,11 +131,7 @@ func (d *Desk) fileLook(ctx context.Context, a dropped, show Show) (any, error) 
 	return score.Look(ctx, p, b)
 }
 
-func (d *Desk) fileAdd(ctx context.Context, a dropped, show Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) fileAdd(ctx context.Context, p *owner.Party, a dropped, show Show) (any, error) {
 	show(Progress{Stage: "sealing"})
 	b, err := a.read()
 	if err != nil {
@@ -166,11 +141,7 @@ func (d *Desk) fileAdd(ctx context.Context, a dropped, show Show) (any, error) {
 }
 
 // file opens one of the borrower's own files.
-func (d *Desk) file(ctx context.Context, a ofRecord, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) file(ctx context.Context, p *owner.Party, a ofRecord, _ Show) (any, error) {
 	if err := ledger.CheckID(a.Record, "rec"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a credit file", "open it from the list")
 	}
@@ -188,11 +159,7 @@ func (m byScorecard) name() string {
 	return m.Model
 }
 
-func (d *Desk) ownScore(ctx context.Context, a byScorecard, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) ownScore(ctx context.Context, p *owner.Party, a byScorecard, _ Show) (any, error) {
 	return score.OwnScore(ctx, p, a.name())
 }
 
@@ -205,22 +172,14 @@ func checkedJob(j ledger.JobID) error {
 
 // consent lets the lender of a request have the score: the tab encrypts, decrypts
 // and proves, a worker computes. Interrupted, the same call goes on.
-func (d *Desk) consent(ctx context.Context, a ofJob, show Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) consent(ctx context.Context, p *owner.Party, a ofJob, show Show) (any, error) {
 	if err := checkedJob(a.Job); err != nil {
 		return nil, err
 	}
 	return score.Consent(ctx, p, a.Job, func(stage string, done, total int64) { show(Progress{"score " + stage, done, total}) })
 }
 
-func (d *Desk) deny(ctx context.Context, a ofJob, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) deny(ctx context.Context, p *owner.Party, a ofJob, _ Show) (any, error) {
 	if err := checkedJob(a.Job); err != nil {
 		return nil, err
 	}
@@ -229,17 +188,13 @@ func (d *Desk) deny(ctx context.Context, a ofJob, _ Show) (any, error) {
 
 // permit lets a lender have scores while the borrower is away: shares of her file go,
 // sealed, to three organisations by way of the node.
-func (d *Desk) permit(ctx context.Context, a struct {
+func (d *Desk) permit(ctx context.Context, p *owner.Party, a struct {
 	byScorecard
 	Lender  ledger.PartyID `json:"lender"`
 	Purpose ledger.Purpose `json:"purpose"`
 	Days    int            `json:"days"`
 	Calls   int            `json:"calls"`
 }, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
 	if a.Days < 1 || a.Days > 3650 || a.Calls < 1 || a.Calls > ledger.MaxCalls {
 		return nil, notice.New(notice.Invalid, "a permission is for 1 to 3650 days and 1 to 64 scores", "state numbers within these")
 	}
@@ -252,14 +207,10 @@ func (d *Desk) permit(ctx context.Context, a struct {
 
 // dispute says that a field of a file is wrong. The ledger holds the field's name,
 // never what it says.
-func (d *Desk) dispute(ctx context.Context, a struct {
+func (d *Desk) dispute(ctx context.Context, p *owner.Party, a struct {
 	Furnisher ledger.PartyID `json:"furnisher"`
 	Field     string         `json:"field"`
 }, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
 	if err := score.Dispute(ctx, p, a.Furnisher, a.Field); err != nil {
 		return nil, err
 	}

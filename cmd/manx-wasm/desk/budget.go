@@ -20,19 +20,15 @@ type RecordBudget struct {
 }
 
 // budgets tells of all the party's own records.
-func (d *Desk) budgets(ctx context.Context, _ none, _ Show) (any, error) {
-	return d.budgetsWith(ctx, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.ShowBudget(b), nil })
+func (d *Desk) budgets(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
+	return budgetsWith(ctx, p, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.ShowBudget(b), nil })
 }
 
 // previewBudgets tells what a training would cost each of the party's records, and
 // leave. Nothing is spent.
-func (d *Desk) previewBudgets(ctx context.Context, a struct {
+func (d *Desk) previewBudgets(ctx context.Context, p *owner.Party, a struct {
 	Training ledger.TrainingID `json:"training"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if err := ledger.CheckID(a.Training, "training"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a training", "copy it whole from what the hospital gave you")
 	}
@@ -44,18 +40,14 @@ func (d *Desk) previewBudgets(ctx context.Context, a struct {
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.budgetsWith(ctx, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.PreviewBudget(b, use), nil })
+	out, err := budgetsWith(ctx, p, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.PreviewBudget(b, use), nil })
 	for i := range out {
 		out[i].Training, out[i].Titles[a.Training] = a.Training, on.Title
 	}
 	return out, err
 }
 
-func (d *Desk) budgetsWith(ctx context.Context, show func(ledger.Budget) (owner.ShownBudget, error)) ([]RecordBudget, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func budgetsWith(ctx context.Context, p *owner.Party, show func(ledger.Budget) (owner.ShownBudget, error)) ([]RecordBudget, error) {
 	all, err := p.Budgets(ctx)
 	if err != nil {
 		return nil, err
@@ -90,14 +82,10 @@ func (d *Desk) budgetsWith(ctx context.Context, show func(ledger.Budget) (owner.
 }
 
 // limitBudget sets how much may be learnt from a record by everybody together.
-func (d *Desk) limitBudget(ctx context.Context, a struct {
+func (d *Desk) limitBudget(ctx context.Context, p *owner.Party, a struct {
 	Record  ledger.RecordID `json:"record"`
 	Epsilon float64         `json:"epsilon"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if !(a.Epsilon >= 0 && a.Epsilon <= ledger.MaxEpsilon/rdp.Million) {
 		return nil, notice.New(notice.Invalid, "a budget is an epsilon from 0 to 100", "1 to 4 is careful")
 	}

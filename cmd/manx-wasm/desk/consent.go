@@ -24,11 +24,7 @@ type Overview struct {
 	Opened  []ledger.JobID            `json:"opened"` // whose finding is kept here
 }
 
-func (d *Desk) overview(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) overview(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	info, err := p.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -75,13 +71,9 @@ func nameOf(ctx context.Context, p *owner.Party, id ledger.PartyID) (string, err
 }
 
 // named says who a party is, for the consent page.
-func (d *Desk) named(ctx context.Context, a struct {
+func (d *Desk) named(ctx context.Context, p *owner.Party, a struct {
 	Party ledger.PartyID `json:"party"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if err := ledger.CheckID(a.Party, "p"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a party", "copy it whole from what the hospital gave you")
 	}
@@ -95,16 +87,12 @@ func (d *Desk) named(ctx context.Context, a struct {
 	}{q.Name, q.Role}, nil
 }
 
-func (d *Desk) grant(ctx context.Context, a struct {
+func (d *Desk) grant(ctx context.Context, p *owner.Party, a struct {
 	Record  ledger.RecordID `json:"record"`
 	To      ledger.PartyID  `json:"to"`
 	Purpose ledger.Purpose  `json:"purpose"`
 	Days    float64         `json:"days"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if !(a.Days > 0 && a.Days <= 3650) {
 		return nil, notice.New(notice.Invalid, "a permission lasts up to ten years", "state from 1 to 3650 days")
 	}
@@ -115,13 +103,9 @@ func (d *Desk) grant(ctx context.Context, a struct {
 	return p.Grant(ctx, ledger.GiveGrant{Record: a.Record, To: a.To, Purpose: a.Purpose, Access: ledger.Read, Until: info.Now + ledger.Time(a.Days*86400)})
 }
 
-func (d *Desk) revoke(ctx context.Context, a struct {
+func (d *Desk) revoke(ctx context.Context, p *owner.Party, a struct {
 	Grant ledger.GrantID `json:"grant"`
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	if err := p.Revoke(ctx, a.Grant); err != nil {
 		return nil, err
 	}
@@ -147,8 +131,8 @@ type Event struct {
 }
 
 // log tells what the ledger knows of the party's data, newest first.
-func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
-	out, err := d.overview(ctx, none{}, nil)
+func (d *Desk) log(ctx context.Context, p *owner.Party, _ none, show Show) (any, error) {
+	out, err := d.overview(ctx, p, none{}, show)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +145,7 @@ func (d *Desk) log(ctx context.Context, _ none, _ Show) (any, error) {
 			log = append(log, Event{At: v.At, What: "stored", Record: r.ID, Kind: r.Kind, Version: i + 1})
 		}
 	}
-	budgets, err := d.budgetsWith(ctx, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.ShowBudget(b), nil })
+	budgets, err := budgetsWith(ctx, p, func(b ledger.Budget) (owner.ShownBudget, error) { return owner.ShowBudget(b), nil })
 	if err != nil {
 		return nil, err
 	}

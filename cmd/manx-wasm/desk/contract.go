@@ -42,11 +42,7 @@ type Standing struct {
 	Comes   ledger.Amount   `json:"comes"` // what it is still to be paid
 }
 
-func (d *Desk) contracts(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) contracts(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	all, err := p.Contracts(ctx)
 	if err != nil {
 		return nil, err
@@ -179,11 +175,7 @@ type Contract struct {
 	Terms     json.RawMessage `json:"terms"`
 }
 
-func (d *Desk) contract(ctx context.Context, a ofContract, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) contract(ctx context.Context, p *owner.Party, a ofContract, _ Show) (any, error) {
 	c, err := contractOf(ctx, p, a.Contract)
 	if err != nil {
 		return nil, err
@@ -375,11 +367,7 @@ type stepping struct {
 
 // step signs one step and returns the contract as it stands then; of evidence, also
 // what it is checked with, for its owner to keep and hand on.
-func (d *Desk) step(ctx context.Context, a stepping, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) step(ctx context.Context, p *owner.Party, a stepping, _ Show) (any, error) {
 	c, err := contractOf(ctx, p, a.Contract)
 	if err != nil {
 		return nil, err

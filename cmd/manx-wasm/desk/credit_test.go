@@ -52,11 +52,13 @@ func onOffer(t *testing.T, p *owner.Party) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	card, err := json.Marshal(owner.Published{Card: scorecard.ConsumerRiskCard(), Scorecard: definition})
+	hash := ledger.Hash(scoreproof.ModelHash(sc))
+	stated := strings.Replace(string(scorecard.ConsumerRiskCard()), `"hash": ""`, `"hash": "`+hash.String()+`"`, 1)
+	card, err := json.Marshal(owner.Published{Card: json.RawMessage(stated), Scorecard: definition})
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := ledger.PublishModel{Vertical: ledger.Credit, Name: sc.Name, Version: sc.Version, Hash: ledger.Hash(scoreproof.ModelHash(sc)), Plan: ledgertest.Ref("plan"), PlanHash: ledger.Hash{1},
+	body := ledger.PublishModel{Vertical: ledger.Credit, Name: sc.Name, Version: sc.Version, Hash: hash, Plan: ledgertest.Ref("plan"), PlanHash: ledger.Hash{1},
 		Keys: ledger.Hash{2}, KeysRef: ledgertest.Ref("keys"), Accepts: []ledger.Kind{ledger.File}, Price: ledger.MAN(1)}
 	for _, f := range sc.Features {
 		body.Features = append(body.Features, f.Name)

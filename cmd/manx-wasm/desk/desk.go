@@ -73,6 +73,17 @@ func with[A any](f func(d *Desk, ctx context.Context, a A, show Show) (any, erro
 	}
 }
 
+// seated is with for calls of who sits at the desk: the keys are unlocked.
+func seated[A any](f func(d *Desk, ctx context.Context, p *owner.Party, a A, show Show) (any, error)) call {
+	return with(func(d *Desk, ctx context.Context, a A, show Show) (any, error) {
+		p, err := d.as()
+		if err != nil {
+			return nil, err
+		}
+		return f(d, ctx, p, a, show)
+	})
+}
+
 type none struct{}
 
 // Calls are things that can be asked of a desk, by name.
@@ -82,23 +93,24 @@ type Calls map[string]call
 func Shared() Calls {
 	return Calls{
 		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
-		"fund": with((*Desk).fund), "kit": with((*Desk).kit), "drill": with((*Desk).drill), "recover": with((*Desk).recover), "passphrase": with((*Desk).passphrase),
-		"party": with((*Desk).named), "revoke": with((*Desk).revoke), "receipt": with((*Desk).receipt),
+		"fund": seated((*Desk).fund), "kit": seated((*Desk).kit), "drill": seated((*Desk).drill), "recover": with((*Desk).recover), "passphrase": seated((*Desk).passphrase),
+		"party": seated((*Desk).named), "revoke": seated((*Desk).revoke), "receipt": seated((*Desk).receipt),
+		"catalogue": seated((*Desk).catalogue), "model": seated((*Desk).model), "retire": seated((*Desk).retire), "earnings": seated((*Desk).earnings),
 	}
 }
 
 // Health are for accounts of the health side, and of both.
 func Health() Calls {
 	return Calls{
-		"home": with((*Desk).overview), "grant": with((*Desk).grant), "log": with((*Desk).log),
-		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": with((*Desk).add), "deidentify": with((*Desk).deidentify), "erase": with((*Desk).erase),
-		"slices": with((*Desk).slices), "slice": with((*Desk).slice),
-		"models": with((*Desk).models), "quote": with((*Desk).quote), "diagnose": with((*Desk).diagnose), "finding": with((*Desk).finding),
-		"catalogue": with((*Desk).catalogue), "model": with((*Desk).model), "retire": with((*Desk).retire), "draft": with((*Desk).draft), "publish": with((*Desk).publish), "try": with((*Desk).try),
-		"budgets": with((*Desk).budgets), "budget.limit": with((*Desk).limitBudget), "budget.preview": with((*Desk).previewBudgets),
-		"earnings": with((*Desk).earnings), "pool": with((*Desk).pool), "stake": with((*Desk).stake), "stake.lock": with((*Desk).lockStake), "stake.free": with((*Desk).freeStake), "work": with((*Desk).work),
-		"events": with((*Desk).events), "event": with((*Desk).event), "verify": with((*Desk).verify), "extract": with((*Desk).extract), "builds": with((*Desk).builds),
-		"trainings": with((*Desk).trainings), "training": with((*Desk).training),
+		"home": seated((*Desk).overview), "grant": seated((*Desk).grant), "log": seated((*Desk).log),
+		"scan": with((*Desk).scan), "preview": with((*Desk).preview), "add": seated((*Desk).add), "deidentify": seated((*Desk).deidentify), "erase": seated((*Desk).erase),
+		"slices": seated((*Desk).slices), "picture": with((*Desk).picture),
+		"models": seated((*Desk).models), "quote": seated((*Desk).quote), "diagnose": seated((*Desk).diagnose), "finding": seated((*Desk).finding),
+		"draft": with((*Desk).draft), "publish": seated((*Desk).publish), "try": seated((*Desk).try),
+		"budgets": seated((*Desk).budgets), "budget.limit": seated((*Desk).limitBudget), "budget.preview": seated((*Desk).previewBudgets),
+		"pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work),
+		"events": seated((*Desk).events), "event": seated((*Desk).event), "verify": seated((*Desk).verify), "extract": seated((*Desk).extract), "builds": seated((*Desk).builds),
+		"trainings": seated((*Desk).trainings), "training": seated((*Desk).training),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"manx/cmd/manx-wasm/desk"
+	"manx/health"
 	"manx/health/phantom"
 	"manx/ledger"
 	"manx/privacy/notice"
@@ -137,16 +138,16 @@ func TestAPatientAtTheDesk(t *testing.T) {
 		t.Errorf("added again: %+v", added)
 	}
 	var list []desk.Slice
-	var slice struct{ PNG []byte }
+	var picture health.View
 	at.must("slices", map[string]any{"record": record}, &list)
-	if len(list) != 4 || !list[0].Hounsfield {
+	if len(list) != 4 {
 		t.Fatalf("slices %+v", list)
 	}
-	at.must("slice", map[string]any{"record": record, "index": 3, "window": map[string]any{"center": -600, "width": 1500}}, &slice)
-	if !strings.HasPrefix(string(slice.PNG), "\x89PNG") {
-		t.Error("a slice is no picture")
+	at.must("picture", map[string]any{"record": record, "index": 3}, &picture)
+	if picture.Kind != "int16" || picture.Unit != "HU" || len(picture.Pixels) != 2*list[3].Rows*list[3].Columns || picture.Measured != "patient" {
+		t.Errorf("a slice of %d bytes, %s, %q, %q", len(picture.Pixels), picture.Kind, picture.Unit, picture.Measured)
 	}
-	at.refuses(notice.Invalid, "slice", map[string]any{"record": record, "index": 4, "window": map[string]any{}})
+	at.refuses(notice.Invalid, "picture", map[string]any{"record": record, "index": 4})
 
 	hospital := hospitalOf(t, net, filepath.Join(dir, "hospital"))
 	var who struct{ Name, Role string }

@@ -116,11 +116,7 @@ type Fault struct {
 }
 
 // hear reads a sentence, or a template with values, as `manx escrow new` does.
-func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) hear(ctx context.Context, p *owner.Party, a saying, _ Show) (any, error) {
 	parties := map[string]ledger.PartyID{}
 	for word, id := range a.Parties {
 		if ledger.CheckID(id, "p") != nil {
@@ -184,7 +180,7 @@ func (d *Desk) hear(ctx context.Context, a saying, _ Show) (any, error) {
 	if len(h.Ask) > 0 {
 		return h, nil
 	}
-	err = d.fill(ctx, p, t, language, parties, &h)
+	err := d.fill(ctx, p, t, language, parties, &h)
 	return h, err
 }
 
@@ -283,14 +279,10 @@ func played(ctx context.Context, p *owner.Party, parts []escrow.Part) ([]Played,
 }
 
 // openContract puts a draft on the ledger, as it was shown.
-func (d *Desk) openContract(ctx context.Context, a struct {
+func (d *Desk) openContract(ctx context.Context, p *owner.Party, a struct {
 	Draft Draft  `json:"draft"`
 	Hash  string `json:"hash"` // of what was read and is signed
 }, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	var terms escrow.Terms
 	if err := ledger.Decode(a.Draft.Terms, &terms); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "the terms are not well-formed", "make the contract again")

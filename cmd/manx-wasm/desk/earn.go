@@ -30,11 +30,7 @@ type Day struct {
 	Calls  int           `json:"calls"`
 }
 
-func (d *Desk) earnings(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) earnings(ctx context.Context, p *owner.Party, _ none, _ Show) (_ any, err error) {
 	e := Earnings{Days: []Day{}, Models: map[ledger.ModelID]string{}, Askers: map[ledger.PartyID]string{}, Watched: map[ledger.ModelID]int{}}
 	if e.Months, err = p.Usage(ctx, "", 0, math.MaxInt64); err != nil {
 		return nil, err
@@ -95,11 +91,7 @@ type PoolPage struct {
 	Now   ledger.Time               `json:"now"`
 }
 
-func (d *Desk) pool(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) pool(ctx context.Context, p *owner.Party, _ none, _ Show) (_ any, err error) {
 	out := PoolPage{Me: p.ID(), Names: map[ledger.PartyID]string{}}
 	if out.Pool, err = p.Client.Workers(ctx); err != nil {
 		return nil, err
@@ -128,11 +120,7 @@ type StakePage struct {
 	Notice   ledger.Time     `json:"notice"` // seconds between giving notice and getting it back
 }
 
-func (d *Desk) stake(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) stake(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	out := StakePage{Best: proof.Best, Least: ledger.MinStake(), Notice: ledger.NoticePeriod}
 	s, st, err := p.StakeOf(ctx, p.ID())
 	switch {
@@ -151,13 +139,9 @@ func (d *Desk) stake(ctx context.Context, _ none, _ Show) (any, error) {
 	return out, err
 }
 
-func (d *Desk) lockStake(ctx context.Context, a struct {
+func (d *Desk) lockStake(ctx context.Context, p *owner.Party, a struct {
 	Amount string `json:"amount"` // MAN
 }, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	amount, err := ledger.ParseAmount(a.Amount)
 	if err != nil || amount.IsZero() {
 		return nil, notice.Because(err, notice.Invalid, "a stake is an amount of MAN above 0", "type a number such as 20")
@@ -165,18 +149,14 @@ func (d *Desk) lockStake(ctx context.Context, a struct {
 	if err := p.Stake(ctx, p.ID(), amount); err != nil {
 		return nil, err
 	}
-	return d.stake(ctx, none{}, show)
+	return d.stake(ctx, p, none{}, show)
 }
 
-func (d *Desk) freeStake(ctx context.Context, _ none, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) freeStake(ctx context.Context, p *owner.Party, _ none, show Show) (any, error) {
 	if err := p.Unstake(ctx, p.ID()); err != nil {
 		return nil, err
 	}
-	return d.stake(ctx, none{}, show)
+	return d.stake(ctx, p, none{}, show)
 }
 
 // Work is one job that the party computed, as the ledger has it.
@@ -191,11 +171,7 @@ type Work struct {
 }
 
 // work lists the jobs that the party computes or computed, newest first.
-func (d *Desk) work(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) work(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	jobs, err := p.Jobs(ctx)
 	if err != nil {
 		return nil, err

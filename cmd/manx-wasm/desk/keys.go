@@ -34,7 +34,7 @@ func (d *Desk) status(ctx context.Context, _ none, _ Show) (any, error) {
 	}
 	p, err := d.as()
 	if err != nil {
-		return s, nil
+		return s, nil //nolint:nilerr // locked is a status
 	}
 	s.Open, s.Account, s.Side, s.Party, s.Local, s.Demo = true, d.at.name, d.at.side, p.ID(), d.more != nil, d.at.demo
 	if d.at.named {
@@ -133,11 +133,7 @@ func (d *Desk) lock(ctx context.Context, _ none, show Show) (any, error) {
 }
 
 // passphrase changes it.
-func (d *Desk) passphrase(_ context.Context, a entry, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) passphrase(_ context.Context, p *owner.Party, a entry, _ Show) (any, error) {
 	pass, err := newPassphrase(a.Passphrase)
 	if err != nil {
 		return nil, err
@@ -146,11 +142,7 @@ func (d *Desk) passphrase(_ context.Context, a entry, _ Show) (any, error) {
 }
 
 // fund asks for test MAN; who has had it gets none, and that is no error.
-func (d *Desk) fund(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) fund(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	given, err := p.Faucet(ctx)
 	if err != nil && !notice.Is(err, notice.Conflict) {
 		return nil, err
@@ -162,11 +154,7 @@ func (d *Desk) fund(ctx context.Context, _ none, _ Show) (any, error) {
 
 // kit stores a sealed backup with the organisations and returns the phrase that
 // opens it, for its owner's eyes.
-func (d *Desk) kit(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) kit(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	if err := p.Home.Backup(ctx); err != nil {
 		return nil, err
 	}
@@ -178,11 +166,7 @@ type phrase struct {
 }
 
 // drill compares what was written down with the kit, and changes nothing.
-func (d *Desk) drill(_ context.Context, a phrase, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) drill(_ context.Context, p *owner.Party, a phrase, _ Show) (any, error) {
 	kit, err := keyring.ParsePhrase(a.Phrase)
 	if err != nil {
 		return nil, err

@@ -24,11 +24,7 @@ type Lending struct {
 	Requests []Request      `json:"requests"` // newest first
 }
 
-func (d *Desk) lending(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) lending(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	info, err := p.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -61,11 +57,7 @@ func (q question) read() (score.Question, error) {
 }
 
 // ways quotes every way to a score: price, time, what it waits for and rests on.
-func (d *Desk) ways(ctx context.Context, a question, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) ways(ctx context.Context, p *owner.Party, a question, _ Show) (any, error) {
 	q, err := a.read()
 	if err != nil {
 		return nil, err
@@ -74,11 +66,7 @@ func (d *Desk) ways(ctx context.Context, a question, _ Show) (any, error) {
 	return quotes, err
 }
 
-func (d *Desk) askScore(ctx context.Context, a question, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) askScore(ctx context.Context, p *owner.Party, a question, _ Show) (any, error) {
 	q, err := a.read()
 	if err != nil {
 		return nil, err
@@ -100,11 +88,7 @@ type Scored struct {
 
 // openScore opens the score of a request, verifies all that it rests on, accepts it,
 // which pays, and keeps it sealed at home.
-func (d *Desk) openScore(ctx context.Context, a ofJob, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) openScore(ctx context.Context, p *owner.Party, a ofJob, _ Show) (any, error) {
 	if err := checkedJob(a.Job); err != nil {
 		return nil, err
 	}
@@ -140,11 +124,7 @@ func scored(p *owner.Party, j ledger.JobID) (s Scored, err error) {
 }
 
 // scores lists the scores that are kept here, newest first.
-func (d *Desk) scores(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) scores(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	jobs, err := p.Jobs(ctx)
 	if err != nil {
 		return nil, err
@@ -165,14 +145,10 @@ func (d *Desk) scores(ctx context.Context, _ none, _ Show) (any, error) {
 
 // letter makes the data of an adverse-action letter from a score that is kept here,
 // as JSON and as CSV.
-func (d *Desk) letter(ctx context.Context, a struct {
+func (d *Desk) letter(ctx context.Context, p *owner.Party, a struct {
 	ofJob
 	Action string `json:"action"`
 }, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
 	if err := checkedJob(a.Job); err != nil {
 		return nil, err
 	}
@@ -210,11 +186,7 @@ type Deed struct {
 
 // deeds tells who did what about scores that the party asked for, or that were asked
 // for of it, newest first.
-func (d *Desk) deeds(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.onCredit()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) deeds(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	all, err := d.requests(ctx, p, func(ledger.Job) bool { return true })
 	if err != nil {
 		return nil, err

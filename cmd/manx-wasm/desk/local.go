@@ -25,7 +25,7 @@ func CallOf[A any](f func(ctx context.Context, a A) (any, error)) Call {
 }
 
 // inside are the calls of a desk of At that would touch keys: those are the process's.
-var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true} //nolint:gochecknoglobals // a constant set
+var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true}
 
 // maxCall bounds a call's arguments over HTTP, in bytes: a model's file fits.
 const maxCall = 64 << 20

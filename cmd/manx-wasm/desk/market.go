@@ -24,11 +24,7 @@ type Listed struct {
 
 // catalogue lists all models of the party's side, newest first; those of no side's
 // party, a worker, of both.
-func (d *Desk) catalogue(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) catalogue(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	all, err := p.Models(ctx)
 	if err != nil {
 		return nil, err
@@ -105,8 +101,8 @@ type ofModel struct {
 	Model ledger.ModelID `json:"model"`
 }
 
-func (d *Desk) model(ctx context.Context, a ofModel, _ Show) (any, error) {
-	p, m, all, err := d.modelOf(ctx, a.Model)
+func (d *Desk) model(ctx context.Context, p *owner.Party, a ofModel, _ Show) (any, error) {
+	m, all, err := modelOf(ctx, p, a.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -135,29 +131,21 @@ func (d *Desk) model(ctx context.Context, a ofModel, _ Show) (any, error) {
 	return out, nil
 }
 
-// modelOf returns the party, a model by its id, and all models.
-func (d *Desk) modelOf(ctx context.Context, id ledger.ModelID) (*owner.Party, ledger.Model, []ledger.Model, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, ledger.Model{}, nil, err
-	}
+// modelOf returns a model by its id, and all models.
+func modelOf(ctx context.Context, p *owner.Party, id ledger.ModelID) (ledger.Model, []ledger.Model, error) {
 	all, err := p.Models(ctx)
 	if err != nil {
-		return nil, ledger.Model{}, nil, err
+		return ledger.Model{}, nil, err
 	}
 	i := slices.IndexFunc(all, func(m ledger.Model) bool { return m.ID == id })
 	if i < 0 {
-		return nil, ledger.Model{}, nil, notice.New(notice.NotFound, "there is no model of that id", "open it from the list")
+		return ledger.Model{}, nil, notice.New(notice.NotFound, "there is no model of that id", "open it from the list")
 	}
-	return p, all[i], all, nil
+	return all[i], all, nil
 }
 
 // retire takes a model of the party's own off offer.
-func (d *Desk) retire(ctx context.Context, a ofModel, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) retire(ctx context.Context, p *owner.Party, a ofModel, _ Show) (any, error) {
 	return p.Retire(ctx, string(a.Model))
 }
 

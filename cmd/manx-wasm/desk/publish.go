@@ -11,6 +11,7 @@ import (
 
 	"manx/cmd/offer"
 	"manx/ledger"
+	"manx/ml"
 	"manx/ml/samples"
 	"manx/ml/workbench"
 	"manx/privacy/notice"
@@ -45,11 +46,8 @@ func (d *Desk) draft(_ context.Context, a drafted, _ Show) (any, error) {
 	}
 	s := Sketch{Format: m.Format, Features: append([]string{}, m.Features...), Input: m.Input}
 	if card != "" {
-		if s.Card, err = os.ReadFile(card); err != nil {
-			return nil, notice.Because(err, notice.Invalid, "the card cannot be read", "choose it again")
-		}
-		if !json.Valid(s.Card) {
-			return nil, notice.New(notice.Invalid, "card.json is not JSON", "correct it and choose the files again")
+		if s.Card, err = readBeside(card); err != nil {
+			return nil, err
 		}
 	}
 	m, s.Changed, err = workbench.Logit(m)
@@ -70,6 +68,18 @@ func (d *Desk) draft(_ context.Context, a drafted, _ Show) (any, error) {
 		s.Plan = &made.Report
 	}
 	return s, nil
+}
+
+// readBeside reads the card that lies beside a model's file.
+func readBeside(card string) ([]byte, error) {
+	b, err := os.ReadFile(card)
+	if err != nil {
+		return nil, notice.Because(err, notice.Invalid, "the card cannot be read", "choose it again")
+	}
+	if !json.Valid(b) {
+		return nil, notice.New(notice.Invalid, "card.json is not JSON", "correct it and choose the files again")
+	}
+	return b, nil
 }
 
 // filesOf finds the model's file in a folder, and a card where one lies beside it.
@@ -104,26 +114,39 @@ func fitted(dir string) func(m workbench.Model) (samples.Set, error) {
 	}
 }
 
-// publish checks a model with its card, encrypted and in the clear, and, where it is
-// not dry, puts it on offer.
-func (d *Desk) publish(ctx context.Context, a struct {
-	drafted
+// terms are on what a model is put on offer, on either side.
+type terms struct {
 	Card   string `json:"card"`             // JSON
 	Calls  int    `json:"calls,omitempty"`  // most calls of one asker
 	Within int    `json:"within,omitempty"` // in so many hours
-	Hide   bool   `json:"hide,omitempty"`   // the graph
-	Dry    bool   `json:"dry,omitempty"`
-}, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
+	Dry    bool   `json:"dry,omitempty"`    // checked, and nothing is sent
+}
+
+func (t terms) limit() ledger.Limit {
+	if t.Calls == 0 {
+		return ledger.Limit{}
 	}
+	return ledger.Limit{Calls: t.Calls, Within: ledger.Time(t.Within) * 3600}
+}
+
+// publishes refuses who may publish no model.
+func publishes(ctx context.Context, p *owner.Party) error {
 	me, err := owner.Get[ledger.Party](ctx, p.Client, p.ID())
-	if err != nil {
-		return nil, err
+	if err == nil && me.Role != ledger.Scientist && me.Role != ledger.Hospital {
+		err = notice.New(notice.Denied, "only a data scientist or a hospital publishes models", "come as one")
 	}
-	if me.Role != ledger.Scientist && me.Role != ledger.Hospital {
-		return nil, notice.New(notice.Denied, "only a data scientist or a hospital publishes models", "come as one")
+	return err
+}
+
+// publish checks a model with its card, encrypted and in the clear, and, where it is
+// not dry, puts it on offer.
+func (d *Desk) publish(ctx context.Context, p *owner.Party, a struct {
+	drafted
+	terms
+	Hide bool `json:"hide,omitempty"` // the graph
+}, show Show) (any, error) {
+	if err := publishes(ctx, p); err != nil {
+		return nil, err
 	}
 	file, _, err := filesOf(a.Folder)
 	if err != nil {
@@ -133,7 +156,7 @@ func (d *Desk) publish(ctx context.Context, a struct {
 	if a.Fit != "" {
 		o.Fit = fitted(a.Fit)
 	}
-	if o.Card, err = offer.ReadCard([]byte(a.Card), ""); err != nil {
+	if o.Card, err = ml.ReadOpenCard([]byte(a.Card), ""); err != nil {
 		return nil, err
 	}
 	if o.File, err = workbench.Read(file); err != nil {
@@ -144,9 +167,7 @@ func (d *Desk) publish(ctx context.Context, a struct {
 	if err != nil {
 		return nil, err
 	}
-	if a.Calls > 0 {
-		ready.Offer.Model.Limit = ledger.Limit{Calls: a.Calls, Within: ledger.Time(a.Within) * 3600}
-	}
+	ready.Offer.Model.Limit = a.limit()
 	if a.Dry {
 		return ready.Show("", nil), nil
 	}
@@ -179,11 +200,11 @@ type Trial struct {
 
 // try runs a model on a synthetic input: measurements that are given, or noise. It
 // asks nobody and pays nothing. A model whose graph is not shown is notice.Unsupported.
-func (d *Desk) try(ctx context.Context, a struct {
+func (d *Desk) try(ctx context.Context, p *owner.Party, a struct {
 	ofModel
 	Values map[string]float64 `json:"values,omitempty"`
 }, show Show) (any, error) {
-	p, m, _, err := d.modelOf(ctx, a.Model)
+	m, _, err := modelOf(ctx, p, a.Model)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/reveal"
 	"manx/privacy/seal"
+	"manx/web/owner"
 	"manx/web/owner/patient"
 )
 
@@ -76,7 +77,8 @@ type Preview struct {
 	Changes  []Change      `json:"changes"` // of the file in the middle
 	Held     []health.Left `json:"held"`    // files that would be kept back, and why
 	Warnings []string      `json:"warnings"`
-	PNG      []byte        `json:"png,omitempty"` // the file in the middle, whose pixels stay
+	Images   int           `json:"images"`        // files that hold a picture
+	PNG      []byte        `json:"png,omitempty"` // the file in the middle, whose pixels stay; none where it cannot be drawn
 }
 
 // preview shows what de-identification would change, under a key that is thrown
@@ -117,8 +119,9 @@ func (d *Desk) preview(ctx context.Context, a what, show Show) (any, error) {
 		if err := out.differences(profile, middle); err != nil {
 			return nil, err
 		}
-		if out.PNG, err = Draw(middle, health.Window{Center: 40, Width: 400}); err != nil && !notice.Is(err, notice.Unsupported) {
-			return nil, err
+		out.Images = len(all)
+		if out.PNG, err = Draw(middle, health.Window{Center: 40, Width: 400}); err != nil && notice.Is(err, notice.Internal) {
+			return nil, err // or a picture that cannot be drawn, which is no reason to show nothing
 		}
 	}
 	return out, nil
@@ -150,11 +153,7 @@ func (v *Preview) differences(p *deid.Profile, in *health.Instance) error {
 	return err
 }
 
-func (d *Desk) add(ctx context.Context, a what, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) add(ctx context.Context, p *owner.Party, a what, show Show) (any, error) {
 	show(Progress{Stage: "reading"})
 	return patient.Add(ctx, p, told(show), a.Paths...)
 }
@@ -163,56 +162,52 @@ type ofRecord struct {
 	Record ledger.RecordID `json:"record"`
 }
 
-func (d *Desk) deidentify(ctx context.Context, a struct {
+func (d *Desk) deidentify(ctx context.Context, p *owner.Party, a struct {
 	ofRecord
 	Options deid.Options `json:"options"`
 }, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
 	show(Progress{Stage: "reading"})
 	return patient.Deidentify(ctx, p, a.Record, a.Options, told(show))
 }
 
-func (d *Desk) erase(ctx context.Context, a ofRecord, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) erase(ctx context.Context, p *owner.Party, a ofRecord, _ Show) (any, error) {
 	return none{}, patient.Erase(ctx, p, a.Record)
 }
 
 // viewing is the record that is open in the viewer: one at a time.
 type viewing struct {
-	record ledger.RecordID
-	in     *health.Intake
-	images []*health.Instance
+	record   ledger.RecordID
+	in       *health.Intake
+	pictures []Slice
 }
 
 // A Slice is one picture of a record.
 type Slice struct {
-	Number     int  `json:"number"`
-	Rows       int  `json:"rows"`
-	Columns    int  `json:"columns"`
-	Hounsfield bool `json:"hounsfield"` // a window changes it
+	Number  int `json:"number"`
+	Rows    int `json:"rows"`
+	Columns int `json:"columns"`
+	Frame   int `json:"frame"` // of its file, from 0
+	image   *health.Instance
 }
 
+// maxPictures bounds the pictures of a record that are listed.
+const maxPictures = 20_000
+
 // slices opens a record of the party's own in the viewer and lists its pictures.
-func (d *Desk) slices(ctx context.Context, a ofRecord, show Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) slices(ctx context.Context, p *owner.Party, a ofRecord, show Show) (any, error) {
 	show(Progress{Stage: "reading"})
 	// The pictures are fetched after this call has returned: until the desk closes.
 	in, err := patient.OpenStudy(context.WithoutCancel(ctx), p, a.Record)
 	if err != nil {
 		return nil, err
 	}
-	v := &viewing{record: a.Record, in: in}
+	v := &viewing{record: a.Record, in: in, pictures: []Slice{}}
 	for i := range in.Studies {
-		v.images = append(v.images, in.Studies[i].Images()...)
+		for _, im := range in.Studies[i].Images() {
+			for frame := range min(im.Frames, maxPictures-len(v.pictures)) {
+				v.pictures = append(v.pictures, Slice{im.Number, im.Rows, im.Columns, frame, im})
+			}
+		}
 	}
 	d.mu.Lock()
 	old := d.view
@@ -221,29 +216,21 @@ func (d *Desk) slices(ctx context.Context, a ofRecord, show Show) (any, error) {
 	if old != nil {
 		err = old.in.Close()
 	}
-	list := []Slice{}
-	for _, in := range v.images {
-		list = append(list, Slice{in.Number, in.Rows, in.Columns, in.InHounsfield()})
-	}
-	return list, err
+	return v.pictures, err
 }
 
-// slice decrypts and draws one picture of the record that slices opened.
-func (d *Desk) slice(_ context.Context, a struct {
+// picture decrypts and decodes one picture of the record that slices opened.
+func (d *Desk) picture(_ context.Context, a struct {
 	ofRecord
-	Index  int           `json:"index"`
-	Window health.Window `json:"window"`
+	Index int `json:"index"`
 }, _ Show) (any, error) {
 	d.mu.Lock()
 	v := d.view
 	d.mu.Unlock()
-	if v == nil || v.record != a.Record || a.Index < 0 || a.Index >= len(v.images) {
+	if v == nil || v.record != a.Record || a.Index < 0 || a.Index >= len(v.pictures) {
 		return nil, notice.New(notice.Invalid, "there is no such picture in the viewer", "open the study again")
 	}
-	b, err := Draw(v.images[a.Index], a.Window)
-	return struct {
-		PNG []byte `json:"png"`
-	}{b}, err
+	return v.pictures[a.Index].image.View(v.pictures[a.Index].Frame)
 }
 
 // Draw returns a picture of an instance as PNG, for its owner's eyes.

@@ -18,11 +18,7 @@ type TrainingLine struct {
 	Names   map[ledger.PartyID]string `json:"names"`             // of sites and proposer
 }
 
-func (d *Desk) trainings(ctx context.Context, _ none, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) trainings(ctx context.Context, p *owner.Party, _ none, _ Show) (any, error) {
 	all, err := p.Trainings(ctx)
 	if err != nil {
 		return nil, err
@@ -79,11 +75,7 @@ type ofTraining struct {
 	Training ledger.TrainingID `json:"training"`
 }
 
-func (d *Desk) training(ctx context.Context, a ofTraining, _ Show) (any, error) {
-	p, err := d.as()
-	if err != nil {
-		return nil, err
-	}
+func (d *Desk) training(ctx context.Context, p *owner.Party, a ofTraining, _ Show) (any, error) {
 	if err := ledger.CheckID(a.Training, "training"); err != nil {
 		return nil, notice.Because(err, notice.Invalid, "that is not the id of a training", "open it from the list")
 	}

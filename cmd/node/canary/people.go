@@ -174,7 +174,7 @@ func (p *People) Ask(ctx context.Context, like ledger.Job, before Before) (err e
 		id = job
 		return before(ctx, job, ask)
 	}
-	_, err = patient.DiagnoseWith(ctx, who, record, m.Name, terms, func(string, int64, int64) {})
+	_, err = patient.DiagnoseWith(ctx, who, record, m.Name, terms, nil)
 	if err == nil || id == "" {
 		return err
 	}

@@ -150,7 +150,8 @@ type Report struct {
 // A Record is all that a transaction did: for each command of the batch its
 // events, without heights, none where it was not applied.
 type Record struct {
-	Events [][]ledger.Event `json:"events"`
+	Events   [][]ledger.Event `json:"events"`
+	Commands []ledger.Command `json:"commands,omitempty"` // those of a private lane that were applied, as they were signed
 }
 
 // Name is the name of the event that carries a Report.

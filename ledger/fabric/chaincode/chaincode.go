@@ -93,6 +93,9 @@ func (c *Chaincode) apply(stub shim.ChaincodeStubInterface, args [][]byte) error
 		default:
 			v.commit()
 			report.Outcomes[i].Applied, record.Events[i], applied = true, events, true
+			if b.Lane != ledger.Common { // whose commands stand in the block
+				record.Commands = append(record.Commands, cmd)
+			}
 		}
 	}
 	if applied {

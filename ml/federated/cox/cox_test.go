@@ -46,11 +46,11 @@ type method interface {
 	Next(s State, sum []float64) (State, error)
 }
 
-func sum(t testing.TB, m method, beta []float64, sites []Patients) []float64 {
+// added adds what each site says.
+func added(t testing.TB, sites []Patients, say func(Patients) ([]float64, error)) (out []float64) {
 	t.Helper()
-	var out []float64
 	for _, p := range sites {
-		v, err := m.Sums(beta, p)
+		v, err := say(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,6 +62,11 @@ func sum(t testing.TB, m method, beta []float64, sites []Patients) []float64 {
 		}
 	}
 	return out
+}
+
+func sum(t testing.TB, m method, beta []float64, sites []Patients) []float64 {
+	t.Helper()
+	return added(t, sites, func(p Patients) ([]float64, error) { return m.Sums(beta, p) })
 }
 
 func fitted(t testing.TB, m method, size int, sites []Patients) State {

@@ -29,24 +29,9 @@ func TestLegendre(t *testing.T) {
 func smooth(t *testing.T, m Smooth, sites []Patients, size int) Fit {
 	t.Helper()
 	beta := make([]float64, size)
-	add := func(of func(Patients) ([]float64, error)) (out []float64) {
-		for _, p := range sites {
-			v, err := of(p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if out == nil {
-				out = make([]float64, len(v))
-			}
-			for i := range v {
-				out[i] += v[i]
-			}
-		}
-		return out
-	}
 	for range 20 {
-		risks := add(func(p Patients) ([]float64, error) { return m.Risks(beta, p) })
-		score := add(func(p Patients) ([]float64, error) { return m.Score(beta, risks, p) })
+		risks := added(t, sites, func(p Patients) ([]float64, error) { return m.Risks(beta, p) })
+		score := added(t, sites, func(p Patients) ([]float64, error) { return m.Score(beta, risks, p) })
 		next, errors, err := m.Next(beta, score)
 		if err != nil {
 			t.Fatal(err)

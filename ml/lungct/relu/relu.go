@@ -21,17 +21,13 @@ const Name = "lung-ct-relu"
 
 // Recipe is lung-ct's with another activation.
 func Recipe() lungct.Recipe {
-	r := lungct.Polynomial()
-	r.Name, r.Describe = Name, describe
-	var layers []train.Layer
-	for _, l := range r.Layers {
+	r := lungct.Polynomial().Each(func(l train.Layer) train.Layer {
 		if _, ok := l.(train.Poly); ok {
-			l = train.ReLU{}
+			return train.ReLU{}
 		}
-		layers = append(layers, l)
-	}
-	r.Layers = layers
-	r.Members = 3
+		return l
+	})
+	r.Name, r.Describe, r.Members = Name, describe, 3
 	return r
 }
 

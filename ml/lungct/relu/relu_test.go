@@ -2,7 +2,6 @@ package relu
 
 import (
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,22 +11,16 @@ import (
 	"manx/ml/bundle/bundletest"
 	"manx/ml/ckks"
 	"manx/ml/lungct"
+	"manx/ml/lungct/lungcttest"
 	"manx/privacy/notice"
 	"manx/test/encrypted"
 	"manx/test/realdata"
 )
 
-func measured(t *testing.T) lungct.Results {
-	t.Helper()
-	r, err := Measured()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
+var shippedModel = lungcttest.Shipped{Recipe: Recipe, Model: Model, Measured: Measured}
 
 func TestFilesAreOneModel(t *testing.T) {
-	r := measured(t)
+	_, _, r := shippedModel.Open(t)
 	shape, err := Recipe().Untrained(1)
 	if err != nil {
 		t.Fatal(err)
@@ -37,43 +30,19 @@ func TestFilesAreOneModel(t *testing.T) {
 		t.Errorf("out-of-fold AUC %v", r.AUC)
 	}
 	var inputs [][]float64
-	for k := range 4 { // a bright disc on grey: a picture of nobody
-		x := make([]float64, lungct.Side*lungct.Side)
-		for i := range x {
-			y, c := i/lungct.Side-32, i%lungct.Side-20-6*k
-			if x[i] = 0.2; y*y+c*c < 36 {
-				x[i] = 0.9
-			}
-		}
-		inputs = append(inputs, x)
+	for k := range 4 {
+		inputs = append(inputs, lungcttest.Disc(20+6*k, 36))
 	}
 	bundletest.Golden(t, g, inputs)
 }
 
 func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
-	g, _, err := Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := measured(t).Confirm(t.Context(), realdata.Path(t, "imaging", "iq-oth-nccd"), g); err != nil {
-		t.Error(err)
-	}
+	shippedModel.Confirm(t, realdata.Path(t, "imaging", "iq-oth-nccd"))
 }
 
-// TestTrainingGivesTheShippedWeights trains again, minutes of a core, where
-// MANX_LONG is set. The order of sums is that of amd64.
+// TestTrainingGivesTheShippedWeights takes minutes of a core, where MANX_LONG is set.
 func TestTrainingGivesTheShippedWeights(t *testing.T) {
-	if os.Getenv("MANX_LONG") == "" || runtime.GOARCH != "amd64" {
-		t.Skip("MANX_LONG is not set, or this is no amd64")
-	}
-	r := measured(t)
-	trained, err := Recipe().Train(t.Context(), realdata.Path(t, "imaging", "iq-oth-nccd"), lungct.Options{Seed: r.Seed}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if hash, err := ml.Hash(trained.Graph); err != nil || hash != r.Hash {
-		t.Errorf("trained %s (%v), shipped %s", hash, err, r.Hash)
-	}
+	shippedModel.TrainAgain(t, realdata.Path(t, "imaging", "iq-oth-nccd"))
 }
 
 // It is lung-ct but for the activation, and CKKS refuses it by that.

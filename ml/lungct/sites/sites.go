@@ -21,16 +21,13 @@ const Name = "lung-ct-sites"
 
 // Pooled is lung-ct's recipe with standardised weights, trained in one place.
 func Pooled() lungct.Recipe {
-	r := lungct.Polynomial()
-	r.Name = Name + "-pooled"
-	var layers []train.Layer
-	for _, l := range r.Layers {
+	r := lungct.Polynomial().Each(func(l train.Layer) train.Layer {
 		if _, ok := l.(train.BatchNorm); ok {
-			l = train.Standard{}
+			return train.Standard{}
 		}
-		layers = append(layers, l)
-	}
-	r.Layers = layers
+		return l
+	})
+	r.Name = Name + "-pooled"
 	return r
 }
 

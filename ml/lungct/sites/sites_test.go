@@ -2,27 +2,19 @@ package sites
 
 import (
 	"os"
-	"runtime"
 	"testing"
 
 	"manx/ml"
 	"manx/ml/bundle/bundletest"
-	"manx/ml/lungct"
+	"manx/ml/lungct/lungcttest"
 	"manx/test/encrypted"
 	"manx/test/realdata"
 )
 
-func measured(t *testing.T) lungct.Results {
-	t.Helper()
-	r, err := Measured()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
+var shippedModel = lungcttest.Shipped{Recipe: Recipe, Model: Model, Measured: Measured}
 
 func TestFilesAreOneModel(t *testing.T) {
-	r := measured(t)
+	_, _, r := shippedModel.Open(t)
 	shape, err := Recipe().Untrained(1)
 	if err != nil {
 		t.Fatal(err)
@@ -38,13 +30,7 @@ func TestFilesAreOneModel(t *testing.T) {
 }
 
 func TestShippedModelGivesTheRecordedFigures(t *testing.T) {
-	g, _, err := Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := measured(t).Confirm(t.Context(), realdata.Path(t, "imaging", "iq-oth-nccd"), g); err != nil {
-		t.Error(err)
-	}
+	shippedModel.Confirm(t, realdata.Path(t, "imaging", "iq-oth-nccd"))
 }
 
 // On ciphertext it gives what it gives in the clear, for two pictures of nobody. That
@@ -58,31 +44,13 @@ func TestInvariant7_EncryptedEqualsTheClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	var inputs [][]float64
-	for k := range 2 { // a bright disc on grey
-		x := make([]float64, lungct.Side*lungct.Side)
-		for i := range x {
-			y, c := i/lungct.Side-32, i%lungct.Side-20-16*k
-			if x[i] = 0.2; y*y+c*c < 36+200*k {
-				x[i] = 0.9
-			}
-		}
-		inputs = append(inputs, x)
+	for k := range 2 {
+		inputs = append(inputs, lungcttest.Disc(20+16*k, 36+200*k))
 	}
 	encrypted.Equal(t, g, card.Precision.Bound, inputs)
 }
 
-// TestTrainingGivesTheShippedWeights trains at the sites again, a minute of a core,
-// where MANX_LONG is set. The order of sums is that of amd64.
+// TestTrainingGivesTheShippedWeights takes minutes of a core, where MANX_LONG is set.
 func TestTrainingGivesTheShippedWeights(t *testing.T) {
-	if os.Getenv("MANX_LONG") == "" || runtime.GOARCH != "amd64" {
-		t.Skip("MANX_LONG is not set, or this is no amd64")
-	}
-	r := measured(t)
-	trained, err := Recipe().Train(t.Context(), realdata.Path(t, "imaging", "iq-oth-nccd"), lungct.Options{Seed: r.Seed}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if hash, err := ml.Hash(trained.Graph); err != nil || hash != r.Hash {
-		t.Errorf("trained %s (%v), shipped %s", hash, err, r.Hash)
-	}
+	shippedModel.TrainAgain(t, realdata.Path(t, "imaging", "iq-oth-nccd"))
 }

@@ -56,7 +56,7 @@ end:
 	VMOVDQU X0, lo+24(FP)
 	RET
 
-// func gfDotVectors(u *uint64, v unsafe.Pointer, groups int) (lo, hi uint64)
+// func gfDotVectors(u, v *uint64, groups int) (lo, hi uint64)
 TEXT ·gfDotVectors(SB), NOSPLIT, $0-40
 	MOVQ u+0(FP), AX
 	MOVQ v+8(FP), BX
@@ -80,6 +80,44 @@ eight:
 	VEXTRACTI128 $1, Y0, X1
 	VPXOR X1, X0, X0
 	VMOVDQU X0, lo+24(FP)
+	VZEROUPPER
+	RET
+
+// func gfPairsVectors(k *uint64, v unsafe.Pointer, groups int) (sums [2][2]uint64)
+//
+// In Z7 and Z8 are eight keys and the next eight, in Z9 the eight from the third on.
+TEXT ·gfPairsVectors(SB), NOSPLIT, $0-56
+	MOVQ k+0(FP), AX
+	MOVQ v+8(FP), BX
+	MOVQ groups+16(FP), CX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VMOVDQU64 (AX), Z7
+eight:
+	VMOVDQU64 64(AX), Z8
+	VMOVDQU64 (BX), Z2
+	VALIGNQ $2, Z7, Z8, Z9
+	VPXORQ Z7, Z2, Z3
+	VPXORQ Z9, Z2, Z4
+	VPCLMULQDQ $0x10, Z3, Z3, Z3
+	VPCLMULQDQ $0x10, Z4, Z4, Z4
+	VPXORQ Z3, Z0, Z0
+	VPXORQ Z4, Z1, Z1
+	VMOVDQA64 Z8, Z7
+	ADDQ $64, AX
+	ADDQ $64, BX
+	DECQ CX
+	JNZ  eight
+	VEXTRACTI64X4 $1, Z0, Y2
+	VEXTRACTI64X4 $1, Z1, Y3
+	VPXOR Y2, Y0, Y0
+	VPXOR Y3, Y1, Y1
+	VEXTRACTI128 $1, Y0, X2
+	VEXTRACTI128 $1, Y1, X3
+	VPXOR X2, X0, X0
+	VPXOR X3, X1, X1
+	VMOVDQU X0, sums_0_0+24(FP)
+	VMOVDQU X1, sums_1_0+40(FP)
 	VZEROUPPER
 	RET
 

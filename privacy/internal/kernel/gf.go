@@ -21,17 +21,25 @@ func GFDot(u, v []uint64) uint64 {
 	return gfReduce(gfDot(u, v[:len(u)]))
 }
 
-// GFDotBytes returns the sum of u_i·v_i, the v being little-endian words, of which
-// there are no more than of u. What the last one lacks of eight bytes is 0.
-func GFDotBytes(u []uint64, v []byte) uint64 {
-	lo, hi, done := gfDotGroups(u, v)
-	for i := done; 8*i < len(v); i++ {
-		var word [8]byte
-		copy(word[:], v[8*i:])
-		l, h := clmul(u[i], binary.LittleEndian.Uint64(word[:]))
-		lo, hi = lo^l, hi^h
+// GFPairs returns two sums of (k_2i + v_2i)·(k_2i+1 + v_2i+1), the second with the keys
+// from k_2 on: the v are little-endian words, of which there are at least two fewer than
+// keys. What the last pair lacks of 16 bytes is 0.
+func GFPairs(k []uint64, v []byte) (sums [2]uint64) {
+	halves, done := gfPairs(k, v)
+	for i := done; 8*i < len(v); i += 2 {
+		var pair [16]byte
+		copy(pair[:], v[8*i:])
+		a, b := binary.LittleEndian.Uint64(pair[:]), binary.LittleEndian.Uint64(pair[8:])
+		for j := range halves {
+			lo, hi := clmul(a^k[i+2*j], b^k[i+1+2*j])
+			halves[j][0] ^= lo
+			halves[j][1] ^= hi
+		}
 	}
-	return gfReduce(lo, hi)
+	for j, h := range halves {
+		sums[j] = gfReduce(h[0], h[1])
+	}
+	return sums
 }
 
 // GFMulAdd adds c·v to out, value by value.

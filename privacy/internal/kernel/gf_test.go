@@ -57,14 +57,22 @@ func TestGF(t *testing.T) {
 			bytes = binary.LittleEndian.AppendUint64(bytes, v)
 		}
 		short := min(3, 8*n)
-		for i := range short {
-			bytes[len(bytes)-1-i] = 0
+		clear(bytes[len(bytes)-short:])
+		keys := append(words(r, 2*((n+1)/2)+2), words(r, n%9)...)
+		var pairs [2]uint64
+		for i := 0; i < n; i += 2 {
+			at := func(i int) (v uint64) {
+				if i < n {
+					v = binary.LittleEndian.Uint64(bytes[1+8*i:])
+				}
+				return v
+			}
+			for j := range pairs {
+				pairs[j] ^= gfReduce(clmulGo(at(i)^keys[i+2*j], at(i+1)^keys[i+1+2*j]))
+			}
 		}
-		if n > 0 {
-			b[n-1] = binary.LittleEndian.Uint64(bytes[len(bytes)-8:])
-		}
-		if GFDotBytes(a, bytes[1:len(bytes)-short]) != GFDot(a, b) {
-			t.Errorf("dot of %d with bytes differs", n)
+		if GFPairs(keys, bytes[1:len(bytes)-short]) != pairs {
+			t.Errorf("pairs of %d differ", n)
 		}
 		acc := [2]uint64{1, 2}
 		GFCross(&acc, w, a, b, c, d)

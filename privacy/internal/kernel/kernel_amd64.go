@@ -46,10 +46,16 @@ func clmulASM(a, b uint64) (lo, hi uint64)
 //go:noescape
 func gfDotASM(u, v *uint64, n int) (lo, hi uint64)
 
-// gfDotVectors does as many groups of 8 words as that, at least one, at any bytes.
+// gfDotVectors does as many groups of 8 words as that, at least one.
 //
 //go:noescape
-func gfDotVectors(u *uint64, v unsafe.Pointer, groups int) (lo, hi uint64)
+func gfDotVectors(u, v *uint64, groups int) (lo, hi uint64)
+
+// gfPairsVectors does as many groups of 8 words as that, at least one, at any bytes:
+// of either sum its low and its high half. It reads 8 keys more.
+//
+//go:noescape
+func gfPairsVectors(k *uint64, v unsafe.Pointer, groups int) (sums [2][2]uint64)
 
 //go:noescape
 func gfMulAddASM(out, v *uint64, n int, c uint64)
@@ -72,7 +78,7 @@ func gfDot(u, v []uint64) (lo, hi uint64) {
 		return gfDotGo(u, v)
 	}
 	if groups := len(u) / 8; groups > 0 && Vectors() {
-		lo, hi = gfDotVectors(&u[0], unsafe.Pointer(&v[0]), groups) //nolint:gosec // as many words
+		lo, hi = gfDotVectors(&u[0], &v[0], groups)
 		u, v = u[8*groups:], v[8*groups:]
 	}
 	if len(u) > 0 {
@@ -82,14 +88,13 @@ func gfDot(u, v []uint64) (lo, hi uint64) {
 	return lo, hi
 }
 
-// gfDotGroups does as many of v's first words as there are in whole groups.
-func gfDotGroups(u []uint64, v []byte) (lo, hi uint64, done int) {
-	groups := len(v) / 64
-	if groups == 0 || !Vectors() {
-		return 0, 0, 0
+// gfPairs does as many of v's first words as there are in whole groups.
+func gfPairs(k []uint64, v []byte) (sums [2][2]uint64, done int) {
+	groups := min(len(v)/64, len(k)/8-1)
+	if groups < 1 || !Vectors() {
+		return sums, 0
 	}
-	lo, hi = gfDotVectors(&u[0], unsafe.Pointer(&v[0]), groups) //nolint:gosec // eight bytes a word
-	return lo, hi, 8 * groups
+	return gfPairsVectors(&k[0], unsafe.Pointer(&v[0]), groups), 8 * groups //nolint:gosec // eight bytes a word
 }
 
 func gfMulAdd(out, v []uint64, c uint64) {

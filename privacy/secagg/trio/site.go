@@ -45,7 +45,7 @@ func (r Round) deal(t Try, place int, as Signer, to [mpc.Parties]seal.Recipient,
 		}
 		var of [mpc.Parties][]byte
 		for k := range shares {
-			plain[k] = append(binary.LittleEndian.AppendUint32(plain[k], uint32(len(shares[k]))), shares[k]...) //nolint:gosec // bounded by the layout
+			plain[k] = append(binary.LittleEndian.AppendUint32(plain[k], uint32(len(shares[k]))), shares[k]...)
 			of[k] = digests[k][:]
 		}
 		said.Digests = append(said.Digests, of)

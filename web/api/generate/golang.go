@@ -129,12 +129,12 @@ func (g *goWriter) operation(o operation) {
 		args += ", body []byte"
 		sent = "asBytes(body)"
 	}
-	result, call := "json.RawMessage", "value"
+	var result, call string
 	switch {
 	case o.streams:
 		result, call = "io.ReadCloser", "stream"
 	case o.out.typ == "application/json":
-		result = g.typeOf(name+"Result", o.out.schema)
+		result, call = g.typeOf(name+"Result", o.out.schema), "value"
 	case o.out.typ == "":
 		result, call = "struct{}", "nothing"
 	default:

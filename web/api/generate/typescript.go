@@ -110,12 +110,12 @@ func tsOperation(t *strings.Builder, o operation) {
 	if len(headers) > 0 {
 		fields = append(fields, "headers: { "+strings.Join(headers, ", ")+" }")
 	}
-	result, as := "unknown", "json"
+	var result, as string
 	switch {
 	case o.streams:
 		result, as = "ReadableStream<Uint8Array>", "stream"
 	case o.out.typ == "application/json":
-		result = tsType(o.out.schema, "    ")
+		result, as = tsType(o.out.schema, "    "), "json"
 	case o.out.typ == "":
 		result, as = "null", "nothing"
 	default:

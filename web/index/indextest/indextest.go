@@ -47,6 +47,7 @@ func Run(t *testing.T, fresh func(t testing.TB) index.Source) {
 		{"a newer database is refused", newer},
 		{"rebuild", rebuilds},
 		{"uses of models", uses},
+		{"the log", logs},
 		{"samples of blobs", samples},
 		{"claims", claims},
 		{"claims wait for storage", claimsWait},

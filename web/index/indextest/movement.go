@@ -1,6 +1,8 @@
 package indextest
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 
@@ -15,14 +17,18 @@ func moved(t testing.TB, x *index.Index, p ledger.PartyID, from, before ledger.T
 	t.Helper()
 	begin := from
 	for after := ledger.Height(0); ; {
-		page, opening, next, err := x.Movements(t.Context(), p, begin, before, after, limit)
+		m, err := x.Movements(t.Context(), p, begin, before, after, limit)
+		page := make([]api.Movement, len(m.Bodies))
+		for i, b := range m.Bodies {
+			err = errors.Join(err, json.Unmarshal(b, &page[i]))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		if after == 0 {
-			closing = opening
-		} else if opening != closing {
-			t.Fatalf("a page opens with %s after one that closed with %s", opening, closing)
+			closing = m.Opening
+		} else if m.Opening != closing {
+			t.Fatalf("a page opens with %s after one that closed with %s", m.Opening, closing)
 		}
 		for _, m := range page {
 			was := closing
@@ -36,13 +42,13 @@ func moved(t testing.TB, x *index.Index, p ledger.PartyID, from, before ledger.T
 			}
 		}
 		all = append(all, page...)
-		if next == 0 {
+		if m.Next == 0 {
 			return all, closing
 		}
-		if next <= after || len(page) == 0 || page[len(page)-1].Height != next {
-			t.Fatalf("a page after %d ends at %d", after, next)
+		if m.Next <= after || len(page) == 0 || page[len(page)-1].Height != m.Next || page[len(page)-1].Time != m.From {
+			t.Fatalf("a page after %d ends at %d", after, m.Next)
 		}
-		after, begin = next, page[len(page)-1].Time
+		after, begin = m.Next, m.From
 	}
 }
 
@@ -69,9 +75,9 @@ func movements(t *testing.T, s index.Source) {
 				t.Errorf("party %d: cut at %d, %d and %d of %d movements", n, cut, len(early), len(late), len(whole))
 			}
 			if len(late) > 0 {
-				_, opening, _, err := x.Movements(t.Context(), p, cut, 1<<62, 0, 500)
-				if err != nil || opening != middle {
-					t.Errorf("party %d opens with %s, having closed with %s", n, opening, middle)
+				m, err := x.Movements(t.Context(), p, cut, 1<<62, 0, 500)
+				if err != nil || m.Opening != middle {
+					t.Errorf("party %d opens with %s, having closed with %s", n, m.Opening, middle)
 				}
 			}
 		}

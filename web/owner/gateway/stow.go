@@ -59,7 +59,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the parts of the request cannot be read", http.StatusBadRequest)
 			return
 		}
-		ref, err := g.instance(r.Context(), part)
+		ref, err := g.instance(part)
 		if err != nil {
 			ref.reason = 0xC000 // cannot understand
 			if !notice.Is(err, notice.Invalid) {
@@ -119,7 +119,7 @@ func value(vr, v string) map[string]any {
 }
 
 // instance keeps one part in the spool of its study.
-func (g *Gateway) instance(ctx context.Context, part *multipart.Part) (ref reference, err error) {
+func (g *Gateway) instance(part *multipart.Part) (ref reference, err error) {
 	f, err := os.CreateTemp(g.spool(""), "part-")
 	if err != nil {
 		return ref, fmt.Errorf("keep an instance: %w", err)

@@ -111,8 +111,11 @@ func Diagnose(ctx context.Context, p *owner.Party, id ledger.RecordID, name stri
 	return DiagnoseWith(ctx, p, id, name, Terms{Life: life}, show)
 }
 
-// DiagnoseWith is Diagnose on other terms.
+// DiagnoseWith is Diagnose on other terms. show may be nil.
 func DiagnoseWith(ctx context.Context, p *owner.Party, id ledger.RecordID, name string, terms Terms, show Progress) (d Diagnosis, err error) {
+	if show == nil {
+		show = func(string, int64, int64) {}
+	}
 	began := time.Now()
 	x, err := prepare(ctx, p, id, name)
 	if err != nil {

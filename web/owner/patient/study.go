@@ -38,7 +38,7 @@ type Added struct {
 var stages = map[vault.Stage]string{vault.Sealed: "sealing", vault.Stored: "storing"}
 
 // Progress tells how far long work is: bytes of a stage's total, 0 where the
-// total is not known.
+// total is not known. Who takes one takes nil too.
 type Progress func(stage string, done, total int64)
 
 // Add reads files, folders and archives, and stores each study it finds as a

@@ -75,17 +75,16 @@ func shareable(ctx context.Context, p *owner.Party, m ledger.Model) (onShares, e
 	return out, nil
 }
 
-// treesOnShares readies boosted trees, XGBoost's JSON.
+// treesOnShares readies boosted trees, XGBoost's JSON, of a hash.
 func treesOnShares(definition []byte, hash ledger.Hash) (out onShares, err error) {
-	points, err := readTrees(definition, hash)
+	points, got, err := parseTrees(definition)
 	if err != nil {
 		return out, err
 	}
-	bits := make([]int, 0, credit.FeatureCount)
-	for _, f := range credit.FeatureList() {
-		bits = append(bits, f.Bits)
+	if got != hash {
+		return out, notice.New(notice.Integrity, "the published trees are not those whose hash is on the ledger", "choose another model: `manx model list`")
 	}
-	trees, err := mlmpc.CompilePoints(points, bits, scorecard.MaxReasons)
+	trees, err := compileTrees(points)
 	if err != nil {
 		return out, err
 	}
@@ -109,24 +108,37 @@ func treesOnShares(definition []byte, hash ledger.Hash) (out onShares, err error
 	return out, nil
 }
 
-// readTrees reads trees of a hash, in points on the scale of consumer-risk-trees.
-func readTrees(definition []byte, hash ledger.Hash) (*tree.Points, error) {
+// parseTrees reads trees over the features of the schema, in points on the scale of
+// consumer-risk-trees, and returns their hash.
+func parseTrees(definition []byte) (p *tree.Points, hash ledger.Hash, err error) {
 	m, err := tree.ReadXGBoost(bytes.NewReader(definition))
 	if err != nil {
-		return nil, err
+		return nil, hash, err
 	}
-	text, err := m.Hash()
-	if err != nil {
-		return nil, err
-	}
-	var got ledger.Hash
-	if err := got.UnmarshalText([]byte(text)); err != nil || got != hash {
-		return nil, notice.Because(err, notice.Integrity, "the published trees are not those whose hash is on the ledger", "choose another model: `manx model list`")
+	if err := credit.CheckFeatures(m.Names); err != nil {
+		return nil, hash, err
 	}
 	if !slices.Equal(m.Names, credit.FeatureNames()) {
-		return nil, notice.New(notice.Unsupported, "the trees do not take the features of the credit schema", "choose another model: `manx model list`")
+		return nil, hash, notice.New(notice.Unsupported, "the trees do not take the features of the credit schema", "fit them on all of those, in their order: docs/credit-file.md")
 	}
-	return consumertrees.Points(m)
+	text, err := m.Hash()
+	if err == nil {
+		err = hash.UnmarshalText([]byte(text))
+	}
+	if err != nil {
+		return nil, hash, err
+	}
+	p, err = consumertrees.Points(m)
+	return p, hash, err
+}
+
+// compileTrees makes of trees what three parties run on shares of the features.
+func compileTrees(p *tree.Points) (*mlmpc.Trees, error) {
+	bits := make([]int, 0, credit.FeatureCount)
+	for _, f := range credit.FeatureList() {
+		bits = append(bits, f.Bits)
+	}
+	return mlmpc.CompilePoints(p, bits, scorecard.MaxReasons)
 }
 
 // An Engine readies models for a holder of shares.

@@ -20,28 +20,33 @@ import (
 	"manx/test/webtest"
 	"manx/web/owner"
 	"manx/web/owner/patient"
+	"manx/web/owner/training/cover"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/policy"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 // A ward is a hospital in a training whose policy trusts a doctor, and another doctor
 // whom it does not.
 type ward struct {
 	*scene
-	*site
+	*member
 	on             owner.SignedTraining
-	recipe         Recipe
+	recipe         recipe.Recipe
 	trusted, other *owner.Party
 }
 
 func newWard(t *testing.T, o webtest.Options) *ward {
 	s := begin(t, 3, o, nil)
 	h := s.sites[0]
-	w := &ward{scene: s, site: h, recipe: recipe(false), trusted: s.party(s.n.URL), other: s.party(s.n.URL)}
+	w := &ward{scene: s, member: h, recipe: recipetest.Logistic(false), trusted: s.party(s.n.URL), other: s.party(s.n.URL)}
 	for _, d := range []*owner.Party{w.trusted, w.other} {
 		s.check(d.Register(t.Context(), ledger.Person, ""))
 		s.check(h.Party.Once(t.Context(), "admit/"+string(d.ID()), ledger.AdmitMember{Party: d.ID()}))
 	}
 	id := s.propose(w.recipe, 2, 14)
-	s.check(os.WriteFile(folder(h.Dir).policy(), []byte(`{"trainings":[`+anything+`],"authors":["`+string(w.trusted.ID())+`"]}`), 0o600))
+	s.check(os.WriteFile(house.Folder(h.Dir).Policy(), []byte(`{"trainings":[`+anything+`],"authors":["`+string(w.trusted.ID())+`"]}`), 0o600))
 	var err error
 	w.on, err = h.Party.SignedTraining(t.Context(), id)
 	s.check(err)
@@ -50,20 +55,20 @@ func newWard(t *testing.T, o webtest.Options) *ward {
 }
 
 func (w *ward) says(by *owner.Party, row int, code string, edit func(*patient.Note)) ledger.RecordID {
-	w.site.t.Helper()
-	n := patient.Note{About: w.records[row], At: w.site.Party.ID(), Finding: annotation.Finding{Label: "disease", Code: code, Remark: planted}}
+	w.member.t.Helper()
+	n := patient.Note{About: w.records[row], At: w.member.Party.ID(), Finding: annotation.Finding{Label: "disease", Code: code, Remark: planted}}
 	if edit != nil {
 		edit(&n)
 	}
-	a, err := patient.Annotate(w.site.t.Context(), by, n)
+	a, err := patient.Annotate(w.member.t.Context(), by, n)
 	if err != nil {
-		w.site.t.Fatal(err)
+		w.member.t.Fatal(err)
 	}
 	return a.Record
 }
 
 // grantCare lets a hospital see one of its records, and not train on it.
-func (h *site) grantCare(s *scene, row int) {
+func (h *member) grantCare(s *scene, row int) {
 	h.t.Helper()
 	story := s.n.Story(h.t)
 	story.Do(h.patient, ledger.GiveGrant{Record: h.records[row], To: h.Party.ID(), Purpose: ledger.Care, Access: ledger.Read, Until: story.World.Now() + 3600})
@@ -73,28 +78,22 @@ const planted = "PLANTED-REMARK-77c2"
 
 // cover makes the list of a round, and returns it with the labels of the rows that the
 // round trains on.
-func (w *ward) cover(round int) (cover, map[ledger.RecordID]bool) {
-	w.site.t.Helper()
+func (w *ward) cover(round int) (cover.List, map[ledger.RecordID]bool) {
+	w.member.t.Helper()
 	w.on.Round = round
-	c, err := w.covering(w.site.t.Context(), w.on, w.recipe, joined{Table: "patients.csv"})
+	c, err := w.in().lists.Make(w.member.t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
 	if err != nil {
-		w.site.t.Fatal(err)
+		w.member.t.Fatal(err)
 	}
 	return c, w.labels(round)
 }
 
 func (w *ward) labels(round int) map[ledger.RecordID]bool {
-	w.site.t.Helper()
+	w.member.t.Helper()
 	w.on.Round = round
-	c, err := folder(w.site.Dir).cover(w.on.ID, round)
-	w.check(err)
-	granted, err := w.granted(w.site.t.Context(), w.on.ID)
-	w.check(err)
-	notes, err := w.noted(w.site.t.Context(), w.recipe, c.Notes, granted)
-	w.check(err)
-	_, rows, records, err := w.rows(w.site.t.Context(), w.on, w.recipe, joined{Table: "patients.csv"}, granted, notes.labels())
+	rows, records, err := w.in().lists.Rows(w.member.t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
 	if err != nil {
-		w.site.t.Fatal(err)
+		w.member.t.Fatal(err)
 	}
 	out := map[ledger.RecordID]bool{}
 	for i, rec := range records {
@@ -117,7 +116,7 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	code := yes
 	first := w.says(w.trusted, 0, code(!table[r[0]]), nil)
 	w.says(w.other, 1, code(!table[r[1]]), nil) // not trusted
-	w.site.grantCare(w.scene, 13)
+	w.member.grantCare(w.scene, 13)
 	w.says(w.trusted, 13, code(true), nil)                                         // no grant to train
 	w.says(w.trusted, 2, "4", func(n *patient.Note) { n.Finding.Label = "stage" }) // another label
 
@@ -125,7 +124,7 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	if !slices.Equal(c.Notes, []string{string(first) + "/1"}) || labels[r[0]] == table[r[0]] || labels[r[1]] != table[r[1]] || labels[r[2]] != table[r[2]] || len(labels) != 12 {
 		t.Errorf("the second round is covered with %v: %v beside %v", c.Notes, labels, table)
 	}
-	if c.digest() == (cover{Salt: c.Salt, Grants: c.Grants, Mark: c.Mark}).digest() {
+	if c.Digest() == (cover.List{Salt: c.Salt, Grants: c.Grants, Mark: c.Mark}).Digest() {
 		t.Error("the list's digest does not cover its annotations")
 	}
 	if again := w.labels(1); again[r[0]] != table[r[0]] {
@@ -135,7 +134,7 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	// The author corrects itself by a version, the hospital that by a record of its own,
 	// which counts only where the policy names it.
 	w.says(w.trusted, 0, code(table[r[0]]), func(n *patient.Note) { n.To = first })
-	w.says(w.site.Party, 0, code(!table[r[0]]), func(n *patient.Note) { n.Supersedes = first })
+	w.says(w.member.Party, 0, code(!table[r[0]]), func(n *patient.Note) { n.Supersedes = first })
 	c3, labels := w.cover(3)
 	if !slices.Equal(c3.Notes, []string{string(first) + "/2"}) || labels[r[0]] != table[r[0]] {
 		t.Errorf("the third round is covered with %v", c3.Notes)
@@ -143,17 +142,17 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	if again := w.labels(2); again[r[0]] == table[r[0]] {
 		t.Error("the second round changed")
 	}
-	w.check(os.WriteFile(folder(w.site.Dir).policy(), []byte(`{"authors":["`+string(w.trusted.ID())+`","`+string(w.site.Party.ID())+`"]}`), 0o600))
+	w.check(os.WriteFile(house.Folder(w.member.Dir).Policy(), []byte(`{"authors":["`+string(w.trusted.ID())+`","`+string(w.member.Party.ID())+`"]}`), 0o600))
 	if c, labels = w.cover(4); len(c.Notes) != 1 || c.Notes[0] == c3.Notes[0] || labels[r[0]] == table[r[0]] {
 		t.Errorf("the correction does not count: %v", c.Notes)
 	}
-	own, err := patient.Annotations(t.Context(), w.site.Party, r[0])
-	if err != nil || len(own) != 2 || own[0].Supersedes != first || own[0].Owner != w.site.Party.ID() || own[1].Owner != w.trusted.ID() {
+	own, err := patient.Annotations(t.Context(), w.member.Party, r[0])
+	if err != nil || len(own) != 2 || own[0].Supersedes != first || own[0].Owner != w.member.Party.ID() || own[1].Owner != w.trusted.ID() {
 		t.Errorf("lineage: %+v, %v", own, err)
 	}
 
 	// Withdrawn: not in the next round, and out of one that it was to label.
-	w.check(w.site.Party.Erase(t.Context(), own[0].ID))
+	w.check(w.member.Party.Erase(t.Context(), own[0].ID))
 	if labels := w.labels(4); len(labels) != 11 {
 		t.Errorf("%d rows of a round one of whose annotations was withdrawn", len(labels))
 	}
@@ -174,7 +173,7 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	// A code that the label has not.
 	bad := w.says(w.trusted, 3, "maybe", nil)
 	w.on.Round = 7
-	_, err = w.covering(t.Context(), w.on, w.recipe, joined{Table: "patients.csv"})
+	_, err = w.in().lists.Make(t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
 	if !notice.Is(err, notice.Invalid) || !strings.Contains(err.Error(), string(bad)) || strings.Contains(err.Error(), "maybe") {
 		t.Errorf("a code that the label has not: %v", err)
 	}
@@ -193,11 +192,11 @@ func TestATrainingRunsOnAnnotations(t *testing.T) {
 		t.Fatalf("%d versions of 2 rounds", len(on.Versions))
 	}
 	for round := 1; round <= 2; round++ {
-		r, err := w.site.Party.TrainingRound(t.Context(), on.ID, round)
+		r, err := w.member.Party.TrainingRound(t.Context(), on.ID, round)
 		w.check(err)
-		c, err := folder(w.site.Dir).cover(on.ID, round)
+		c, err := cover.Of(house.Folder(w.member.Dir), on.ID, round)
 		w.check(err)
-		if !slices.Equal(c.Notes, []string{string(id) + "/1"}) || !slices.Contains(r.Covers, ledger.TrainingCover{Site: w.site.Party.ID(), Digest: c.digest()}) {
+		if !slices.Equal(c.Notes, []string{string(id) + "/1"}) || !slices.Contains(r.Covers, ledger.TrainingCover{Site: w.member.Party.ID(), Digest: c.Digest()}) {
 			t.Errorf("round %d is covered with %v", round, c.Notes)
 		}
 	}
@@ -245,7 +244,7 @@ func TestInvariant8_AnAnnotationSaidAgainIsOne(t *testing.T) {
 	w := newWard(t, webtest.Options{Front: l.front})
 	again := 0
 	for at := range 24 {
-		n := patient.Note{About: w.records[at%12], At: w.site.Party.ID(), Finding: annotation.Finding{Label: "disease", Code: "1", Remark: strings.Repeat("x", at+1)}}
+		n := patient.Note{About: w.records[at%12], At: w.member.Party.ID(), Finding: annotation.Finding{Label: "disease", Code: "1", Remark: strings.Repeat("x", at+1)}}
 		ctx, kill := context.WithCancel(t.Context())
 		l.arm(at, at%2 == 1, kill)
 		if _, err := patient.Annotate(ctx, w.trusted, n); err != nil {
@@ -256,11 +255,11 @@ func TestInvariant8_AnAnnotationSaidAgainIsOne(t *testing.T) {
 		if _, err := patient.Annotate(t.Context(), w.trusted, n); err != nil {
 			t.Fatalf("message %d lost: %v", at, err)
 		}
-		all, err := patient.Annotations(t.Context(), w.site.Party, n.About)
+		all, err := patient.Annotations(t.Context(), w.member.Party, n.About)
 		w.check(err)
 		count := 0
 		for _, r := range all {
-			said, err := patient.OpenAnnotation(t.Context(), w.site.Party, r.ID, 0)
+			said, err := patient.OpenAnnotation(t.Context(), w.member.Party, r.ID, 0)
 			w.check(err)
 			if said.Finding.Reveal(reveal.Token{}) == n.Finding {
 				count++
@@ -297,7 +296,7 @@ func TestInvariant1_WhatADoctorSaysIsSealed(t *testing.T) {
 		t.Fatalf("%d notes", len(c.Notes))
 	}
 	places := map[string][]byte{"the node's door": asked.bytes(), "the node's log": []byte(w.n.Log.String())}
-	w.check(filepath.WalkDir(w.site.Dir, func(path string, d os.DirEntry, err error) error {
+	w.check(filepath.WalkDir(w.member.Dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			places[path], err = os.ReadFile(path)
 		}

@@ -11,6 +11,9 @@ import (
 	"manx/ledger"
 	"manx/ml/federated"
 	"manx/test/webtest"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 // A meter counts what comes over a hub's listener.
@@ -59,11 +62,11 @@ func BenchmarkTrainRound(b *testing.B) {
 			if how == "shares-judged" && hidden != nil {
 				continue // there is the loss of a logistic model alone
 			}
-			r := recipe(false)
+			r := recipetest.Logistic(false)
 			if r.Network.Hidden = hidden; hidden != nil {
 				r.Network.Kind = federated.MLP
 			}
-			start, err := r.kind().Begin()
+			start, err := r.Kind().Begin()
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -72,7 +75,7 @@ func BenchmarkTrainRound(b *testing.B) {
 	}
 }
 
-func benchRound(b *testing.B, r Recipe, how string, parameters int) {
+func benchRound(b *testing.B, r recipe.Recipe, how string, parameters int) {
 	var wall, cpu, plain time.Duration
 	var sent int64
 	n := 0
@@ -87,11 +90,11 @@ func benchRound(b *testing.B, r Recipe, how string, parameters int) {
 			r = s.onShares(r)
 		}
 		if how == "shares-judged" {
-			rows := judgeRows(200)
-			if err := r.SetJudge(ByShapley, rows); err != nil {
+			rows := recipetest.JudgeRows(200)
+			if err := r.SetJudge(recipe.ByShapley, rows); err != nil {
 				b.Fatal(err)
 			}
-			s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, rows))
+			s.check(house.Folder(s.sites[0].Dir).KeepJudge(r.Judge.Rows, rows))
 		}
 		id := s.propose(r, benchRounds, 12)
 		before, began := processor(), time.Now()
@@ -108,7 +111,7 @@ func benchRound(b *testing.B, r Recipe, how string, parameters int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		state, err := r.kind().Begin()
+		state, err := r.Kind().Begin()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -123,7 +126,7 @@ func benchRound(b *testing.B, r Recipe, how string, parameters int) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if state, _, err = r.next(signed, state, sum); err != nil {
+			if state, _, err = r.Next(signed, state, sum); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -18,6 +18,11 @@ import (
 	"manx/ml/federated"
 	"manx/test/webtest"
 	"manx/web/owner"
+	"manx/web/owner/training/cover"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/policy"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 // A wires is a hub's listener that kills one party when so many of its writes have
@@ -97,7 +102,7 @@ func (w *wires) seen() int {
 // message, the round has a result; it is the sum of exactly the sites that the
 // ledger names; and the next round follows.
 func TestInvariant8_KilledAtEveryMessage(t *testing.T) {
-	r := recipe(false)
+	r := recipetest.Logistic(false)
 	r.Network.Steps = 5
 	killed, s, on := killing(t, tables(r), 60, []int{1, 3}) // the coordinator says the same to four sites
 	if !testing.Short() && (killed["a hospital"] < 8 || killed["the coordinator"] < 8) {
@@ -120,9 +125,9 @@ func TestInvariant8_KilledAtEveryMessageOfPictures(t *testing.T) {
 // The same of rounds on shares, whose hospitals say some hundred messages to each other
 // while they compute: every fortieth (MANX_LONG=1: every fifth) of a hospital's is the one.
 func TestInvariant8_KilledAtEveryMessageOfARoundOnShares(t *testing.T) {
-	r := recipe(false)
+	r := recipetest.Logistic(false)
 	r.Network.Steps = 5
-	killed, s, on := killing(t, tables(r), 18, []int{40, 10}, func(s *scene, r *Recipe) { *r = s.onShares(*r) })
+	killed, s, on := killing(t, tables(r), 18, []int{40, 10}, func(s *scene, r *recipe.Recipe) { *r = s.onShares(*r) })
 	if !testing.Short() && (killed["a hospital"] < 4 || killed["the coordinator"] < 3) {
 		t.Errorf("killed before so many messages: %v", killed)
 	}
@@ -130,7 +135,7 @@ func TestInvariant8_KilledAtEveryMessageOfARoundOnShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err = ReadRecipe(signed.ProposeTraining); err != nil {
+	if r, err = recipe.Read(signed.ProposeTraining); err != nil {
 		t.Fatal(err)
 	}
 	s.same(t, on, r, 1e-5)
@@ -138,7 +143,7 @@ func TestInvariant8_KilledAtEveryMessageOfARoundOnShares(t *testing.T) {
 
 // killing has a training of at most so many rounds, in each of which a victim is killed
 // before a message, each victim's next after so many more.
-func killing(t *testing.T, k kit, rounds int, steps []int, change ...func(*scene, *Recipe)) (killed map[string]int, s *scene, on ledger.Training) {
+func killing(t *testing.T, k kit, rounds int, steps []int, change ...func(*scene, *recipe.Recipe)) (killed map[string]int, s *scene, on ledger.Training) {
 	t.Helper()
 	var w *wires
 	s = begin(t, 4, webtest.Options{}, func(l net.Listener) net.Listener {
@@ -162,7 +167,7 @@ func killing(t *testing.T, k kit, rounds int, steps []int, change ...func(*scene
 	s.await(id, "the votes of the others", func(on ledger.Training) bool { return len(on.Votes) == 3 })
 	victims := []struct {
 		name string
-		site *site
+		site *member
 		as   string
 	}{{"a hospital", s.sites[2], owner.TakesPart}, {"the coordinator", s.sites[0], owner.Coordinates}}
 	round := 0
@@ -205,19 +210,19 @@ func killing(t *testing.T, k kit, rounds int, steps []int, change ...func(*scene
 }
 
 // again returns what a site adds in a round, from its data in the clear.
-func (h *site) again(on owner.SignedTraining, r Recipe, state federated.State) []float64 {
+func (h *member) again(on owner.SignedTraining, r recipe.Recipe, state federated.State) []float64 {
 	h.t.Helper()
-	j, _, err := folder(h.Dir).joined(on.ID)
+	j, _, err := policy.Decided(house.Folder(h.Dir), on.ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	has, err := h.has(h.t.Context(), on, r, j)
+	has, err := h.in().site.Has(h.t.Context(), on, r, j)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	in := r.round(on.Training, state)
-	in.Seed = h.seed(r)
-	v, _, err := r.vector(h.t.Context(), in, has)
+	in := r.Round(on.Training, state)
+	in.Seed = h.in().site.Seed(r)
+	v, _, err := r.Vector(h.t.Context(), in, has, len(on.Sites))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -226,7 +231,7 @@ func (h *site) again(on owner.SignedTraining, r Recipe, state federated.State) [
 
 // same makes every version again from the sites' tables in the clear, each from the
 // one before, to so many parts of one or of a parameter's size.
-func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) {
+func (s *scene) same(t *testing.T, on ledger.Training, r recipe.Recipe, exact float64) {
 	t.Helper()
 	state, err := r.Begin()
 	if err != nil {
@@ -250,15 +255,15 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) 
 			t.Fatal(err)
 		}
 		signed.Round = v.Round
-		next, _, err := r.next(signed, state, sum)
+		next, _, err := r.Next(signed, state, sum)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, v.Round))
-		if err != nil || hashOf(b) != v.Hash {
+		b, err := os.ReadFile(house.Folder(s.sites[0].Dir).Version(on.ID, v.Round))
+		if err != nil || recipe.HashOf(b) != v.Hash {
 			t.Fatalf("the version of round %d is not the one on the ledger: %v", v.Round, err)
 		}
-		if state, err = readVersion(b, on.Model.Parameters); err != nil {
+		if state, err = recipe.ReadVersion(b, on.Model.Parameters); err != nil {
 			t.Fatal(err)
 		}
 		for i, x := range state.Params {
@@ -273,7 +278,7 @@ func (s *scene) same(t *testing.T, on ledger.Training, r Recipe, exact float64) 
 // is in the next. With too few the round has no result, and counts.
 func TestHospitalsVanish(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
-	id := s.propose(recipe(false), 1000, 12)
+	id := s.propose(recipetest.Logistic(false), 1000, 12)
 	for _, h := range s.sites {
 		h.patience = time.Second
 		h.start()
@@ -306,7 +311,7 @@ func TestAComputingHospitalVanishes(t *testing.T) {
 	for _, h := range s.sites {
 		h.patience = time.Second
 	}
-	id := s.run(s.onShares(recipe(false)), 1000)
+	id := s.run(s.onShares(recipetest.Logistic(false)), 1000)
 	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })
 	s.sites[1].stop()
 	n := s.n.Story(t).Training(id).Round
@@ -323,14 +328,14 @@ func TestAComputingHospitalVanishes(t *testing.T) {
 // coordinator learns which it was, nor how many are left.
 func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 	s := begin(t, 3, webtest.Options{}, nil)
-	id := s.propose(recipe(false), 1000, 14)
+	id := s.propose(recipetest.Logistic(false), 1000, 14)
 	for _, h := range s.sites {
 		h.start()
 	}
 	s.await(id, "a first round", func(on ledger.Training) bool { return len(on.Versions) > 0 })
 	h, story := s.sites[2], s.n.Story(t)
-	f := folder(h.Dir)
-	if c, err := f.cover(id, 1); err != nil || !slices.Contains(c.Grants, h.grants[4]) || len(c.Grants) != 12 {
+	f := house.Folder(h.Dir)
+	if c, err := cover.Of(f, id, 1); err != nil || !slices.Contains(c.Grants, h.grants[4]) || len(c.Grants) != 12 {
 		t.Fatalf("the first list has not all records: %v", err)
 	}
 	story.Do(h.patient, ledger.RevokeGrant{Grant: h.grants[4]})
@@ -338,7 +343,7 @@ func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 	n := story.Training(id).Round // may have been covered before
 	on := s.await(id, "later rounds", func(on ledger.Training) bool { return on.Round > n+3 && !on.Busy })
 	for k := n + 1; k <= on.Round; k++ {
-		c, err := f.cover(id, k)
+		c, err := cover.Of(f, id, k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -350,7 +355,7 @@ func TestARevokedRecordIsInNoLaterRound(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, cover := range round.Covers {
-			if cover.Site == h.Party.ID() && cover.Digest != c.digest() {
+			if cover.Site == h.Party.ID() && cover.Digest != c.Digest() {
 				t.Error("the ledger has another digest than the site's list")
 			}
 		}
@@ -398,10 +403,10 @@ func TestInvariant8_CommandsOfATrainingAreLost(t *testing.T) {
 			}
 			s := begin(t, 3, webtest.Options{Serve: serve}, nil)
 			for i, h := range s.sites {
-				h.table(s, 12, uint64(i+1), nil)
+				h.table(s, 12, uint64(i+1))
 				h.allow(s, anything)
 			}
-			b := s.proposal(recipe(false), 3)
+			b := s.proposal(recipetest.Logistic(false), 3)
 			propose := func() (id ledger.TrainingID, err error) { return s.sites[0].Party.ProposeTraining(t.Context(), b) }
 			id, err := propose()
 			if err != nil { // as a person would

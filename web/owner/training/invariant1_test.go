@@ -1,7 +1,6 @@
 package training
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -20,7 +19,10 @@ import (
 
 	"manx/ledger"
 	"manx/test/webtest"
+	"manx/web/owner/training/evaluation"
+	"manx/web/owner/training/house"
 	"manx/web/owner/training/local"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 // A capture keeps what goes over a wire.
@@ -65,11 +67,11 @@ func TestInvariant1_NoRowLeavesAHospital(t *testing.T) {
 		kit    func(*testing.T) kit
 		rounds int
 	}{
-		"measurements": {func(*testing.T) kit { return tables(recipe(false)) }, 2},
+		"measurements": {func(*testing.T) kit { return tables(recipetest.Logistic(false)) }, 2},
 		"survival":     {func(*testing.T) kit { return survival() }, 24},
 		"pictures":     {func(*testing.T) kit { return pictures() }, 5},
 		"program":      {trained, 2},
-		"on shares":    {func(*testing.T) kit { k := tables(recipe(false)); k.shares = true; return k }, 2},
+		"on shares":    {func(*testing.T) kit { k := tables(recipetest.Logistic(false)); k.shares = true; return k }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := of.kit(t)
@@ -81,9 +83,9 @@ func TestInvariant1_NoRowLeavesAHospital(t *testing.T) {
 
 // plant puts a name and a note beside every row of a site's table, a name into the
 // paths of its studies, and into some rows an age, or a picture of known greys.
-func (h *site) plant(s *scene, name, note, age string, greys []byte) {
+func (h *member) plant(s *scene, name, note, age string, greys []byte) {
 	h.t.Helper()
-	file := folder(h.Dir).table("patients.csv")
+	file := house.Folder(h.Dir).Table("patients.csv")
 	b, err := os.ReadFile(file)
 	s.check(err)
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
@@ -95,14 +97,14 @@ func (h *site) plant(s *scene, name, note, age string, greys []byte) {
 			cells[i] = age
 		}
 		if i := slices.Index(head, local.StudyColumn); i >= 0 {
-			from := filepath.Join(folder(h.Dir).studies(), cells[i])
+			from := filepath.Join(house.Folder(h.Dir).Studies(), cells[i])
 			cells[i] = name + " " + cells[i]
-			s.check(os.Rename(from, filepath.Join(folder(h.Dir).studies(), cells[i])))
+			s.check(os.Rename(from, filepath.Join(house.Folder(h.Dir).Studies(), cells[i])))
 			im := image.NewGray(image.Rect(0, 0, len(greys), len(greys)))
 			for at := range im.Pix {
 				im.Pix[at] = greys[at%len(greys)]
 			}
-			f, err := os.Create(filepath.Join(folder(h.Dir).studies(), cells[i], "0.png"))
+			f, err := os.Create(filepath.Join(house.Folder(h.Dir).Studies(), cells[i], "0.png"))
 			s.check(err)
 			s.check(errors.Join(png.Encode(f, im), f.Close()))
 		}
@@ -143,14 +145,14 @@ func noRowLeaves(t *testing.T, k kit) {
 		h.start()
 	}
 	s.sites[0].stop()
-	s.sites[0].tapped = func(c *stream) { c.in = bufio.NewReader(io.TeeReader(c.in, told)) }
+	s.sites[0].heard = func(r io.Reader) io.Reader { return io.TeeReader(r, told) }
 	s.sites[0].start()
 	on := s.await(id, "all rounds", func(on ledger.Training) bool { return !on.Busy && (on.Round == k.rounds || local.Still(on)) })
 	if len(on.Versions) != on.Round {
 		t.Fatalf("%d versions of %d rounds", len(on.Versions), on.Round)
 	}
-	length, _ := k.recipe.kind().Bound()
-	masked := 4 * (length + cells) // bytes of an update at least
+	length, _ := k.recipe.Kind().Bound()
+	masked := 4 * (length + evaluation.Cells) // bytes of an update at least
 	if n := len(told.bytes()); n < on.Round*4*masked {
 		t.Fatalf("the coordinator was told %d bytes: its updates are not among them", n)
 	}

@@ -12,10 +12,13 @@ import (
 
 	"manx/ledger"
 	"manx/ml"
-	"manx/ml/federated"
 	"manx/ml/pool/sandbox"
 	"manx/test/webtest"
+	"manx/web/owner/training/house"
 	"manx/web/owner/training/local"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/recipe/recipetest"
+	"manx/web/owner/training/release"
 )
 
 // TestMain is the launcher of trainers too.
@@ -40,30 +43,24 @@ func launcher(t testing.TB) []string {
 // A kit is a kind of training in a scene: its recipe, how many rounds it takes, and
 // what its sites have.
 type kit struct {
-	recipe Recipe
+	recipe recipe.Recipe
 	rounds int
 	policy string
-	fill   func(h *site, s *scene, rows int, seed uint64)
+	fill   func(h *member, s *scene, rows int, seed uint64)
 	shares bool // rounds are on shares
 }
 
 // tables is rows of measurements.
-func tables(r Recipe) kit {
-	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *site, s *scene, rows int, seed uint64) { h.table(s, rows, seed, nil) }}
+func tables(r recipe.Recipe) kit {
+	return kit{recipe: r, rounds: 4, policy: anything, fill: func(h *member, s *scene, rows int, seed uint64) { h.table(s, rows, seed) }}
 }
 
 // survival is patients whose hazard rises with age and falls with sex, by months.
 func survival() kit {
-	r := recipe(false)
-	age := r.Schema.Columns[0]
-	sex := federated.Column{Field: ml.Field{Name: "sex", Meaning: "sex: 0 female, 1 male", Min: 0, Max: 1, Spread: 1, Required: true}}
-	time := federated.Column{Field: ml.Field{Name: "days", Meaning: "days to death or to the last visit", Min: 1, Max: 600, Spread: 1, Required: true}, Unit: "days"}
-	label := federated.Label{Name: "dead", Negative: []string{"0"}, Positive: []string{"1"}, Time: &time}
 	return kit{
-		recipe: Recipe{Schema: federated.Schema{Columns: []federated.Column{age, sex}, Label: label}, HeldOut: 25,
-			Survival: &local.Survival{Edges: []float64{0, 100, 250, 600}, Horizon: 250, MostRows: 200}},
+		recipe: recipetest.Survival(),
 		rounds: 24, policy: anything,
-		fill: func(h *site, s *scene, rows int, seed uint64) {
+		fill: func(h *member, s *scene, rows int, seed uint64) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "days [days]", "dead"}, func(int) []string {
 				age, sex := 30+r.Float64()*50, r.IntN(2)
@@ -79,16 +76,13 @@ func survival() kit {
 // is ill.
 func pictures() kit {
 	return kit{
-		recipe: Recipe{Schema: federated.Schema{Label: federated.Label{Name: "nodule", Negative: []string{"no"}, Positive: []string{"yes"}}}, HeldOut: 25, Seed: 3,
-			Pictures:  &ml.Input{Modality: "CT", BodyPart: "CHEST", Center: -500, Width: 1500, Size: 16, MinRows: 128, Slices: 2, Windowing: "as lung-ct's"},
-			Network:   federated.Network{Kind: federated.CNN, Input: [3]int{1, 16, 16}, Hidden: []int{3, 4}, Steps: 10, Batch: 8, Rate: 0.02, Adam: true, MostRows: 100},
-			Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}},
+		recipe: recipetest.Pictures(),
 		rounds: 14, policy: anything,
-		fill: func(h *site, s *scene, rows int, seed uint64) {
+		fill: func(h *member, s *scene, rows int, seed uint64) {
 			r := rand.New(rand.NewPCG(seed, 4))
 			h.fill(s, ledger.Deidentified, rows, []string{"study", "nodule"}, func(i int) []string {
 				name, ill := fmt.Sprintf("case-%03d", i), i%2 == 1
-				dir := filepath.Join(folder(h.Dir).studies(), name)
+				dir := filepath.Join(house.Folder(h.Dir).Studies(), name)
 				s.check(os.MkdirAll(dir, 0o700))
 				for k := range 3 {
 					s.check(draw(filepath.Join(dir, fmt.Sprintf("%d.png", k)), r, ill))
@@ -132,12 +126,10 @@ func trained(t *testing.T) kit {
 	if _, err := os.Stat(python); err != nil {
 		t.Skip("there is no " + python)
 	}
-	r := recipe(false)
-	r.Network, r.Trainer = federated.Network{}, &local.Outside{Parameters: r.Schema.Size() + 1, MostRows: 100}
-	return kit{recipe: r, rounds: 4, policy: `{"table":"patients.csv","unbounded":true,"export":true,"trainer":"python"}`,
-		fill: func(h *site, s *scene, rows int, seed uint64) {
-			h.table(s, rows, seed, nil)
-			dir := folder(h.Dir).trainer("python")
+	return kit{recipe: recipetest.Foreign(), rounds: 4, policy: `{"table":"patients.csv","unbounded":true,"export":true,"trainer":"python"}`,
+		fill: func(h *member, s *scene, rows int, seed uint64) {
+			h.table(s, rows, seed)
+			dir := house.Folder(h.Dir).Trainer("python")
 			s.check(os.MkdirAll(dir, 0o700))
 			s.check(os.WriteFile(filepath.Join(dir, "trainer.py"), program, 0o600))
 			h.trainers = `{"python":{"command":["` + python + `","-I","trainer.py"],"memory_gib":1,"minutes":1}}`
@@ -189,7 +181,7 @@ func TestEveryKindTrains(t *testing.T) {
 			}
 			on := s.await(id, "all rounds", func(on ledger.Training) bool { return !on.Busy && (on.Round == k.rounds || local.Still(on)) })
 			s.same(t, on, k.recipe, of.exact)
-			out, err := s.sites[0].Release(t.Context(), id, Release{Name: "together", Version: "1.0.0", Price: ledger.MAN(1)})
+			out, err := release.Ask(t.Context(), s.sites[0].in().House, id, release.Request{Name: "together", Version: "1.0.0", Price: ledger.MAN(1)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,12 @@ import (
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/storage/durable"
+	"manx/web/owner/training/house"
 	"manx/web/owner/training/local"
+	"manx/web/owner/training/measured"
+	"manx/web/owner/training/policy"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/release"
 )
 
 // An Order is what a person asks of a hospital's node. A keyring serves one process,
@@ -27,18 +32,18 @@ type Order struct {
 	Proposal *ledger.ProposeTraining `json:"proposal,omitempty"`
 	Table    string                  `json:"table,omitempty"`
 	Trainer  string                  `json:"trainer,omitempty"`
-	Lets
-	Release *Release `json:"release,omitempty"`
-	Judge   []byte   `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
+	policy.Lets
+	Release *release.Request `json:"release,omitempty"`
+	Judge   []byte           `json:"judge,omitempty"` // of a proposal: the rows that its recipe names
 }
 
 // An Answer is what became of an order. Training is of one that proposes.
 type Answer struct {
 	Training ledger.TrainingID `json:"training,omitempty"`
 	Status   []Status          `json:"status,omitempty"`
-	Released *Released         `json:"released,omitempty"`
+	Released *release.Released `json:"released,omitempty"`
 
-	Contributions *Contributions `json:"contributions,omitempty"`
+	Contributions *measured.Contributions `json:"contributions,omitempty"`
 }
 
 // A Status is how a training stands, as the ledger and the site's folder tell.
@@ -49,6 +54,8 @@ type Status struct {
 	Trainer string  `json:"trainer,omitempty"` // of this site's own that trains on it
 	Done    bool    `json:"done"`              // no round is to come
 	Granted int     `json:"granted"`           // live grants that this site has for it
+
+	Held *notice.Error `json:"held,omitempty"` // why the vote that the policy would cast waits
 
 	Bounded  []ledger.PartyID `json:"bounded,omitempty"`   // who computes its rounds on shares; none: sums are under masks
 	SharedBy string           `json:"shared_by,omitempty"` // what sites share its earnings by
@@ -78,21 +85,21 @@ func (h *Hospital) Do(ctx context.Context, o Order) (a Answer, err error) {
 	case "join":
 		return a, h.Join(ctx, on.ID, o.Table, o.Trainer, o.Lets)
 	case "decline":
-		return a, h.Join(ctx, on.ID, "", "", Lets{})
+		return a, h.Join(ctx, on.ID, "", "", policy.Lets{})
 	case "assent":
-		return a, h.Assent(ctx, on)
+		return a, release.Assent(ctx, h.in().House, on)
 	case "stop":
 		return a, h.Party.Once(ctx, "training/stop/"+string(on.ID), ledger.StopTraining{Training: on.ID})
 	case "contribute":
-		r, err := ReadRecipe(on.ProposeTraining)
+		r, err := recipe.Read(on.ProposeTraining)
 		if err != nil {
 			return a, err
 		}
-		c, err := h.Contributed(ctx, on, r)
+		c, err := measured.Contributed(ctx, h.in().House, on, r)
 		return Answer{Contributions: &c}, err
 	case "release":
 		if o.Release != nil {
-			r, err := h.Release(ctx, on.ID, *o.Release)
+			r, err := release.Ask(ctx, h.in().House, on.ID, *o.Release)
 			return Answer{Released: &r}, err
 		}
 	}
@@ -105,11 +112,23 @@ func (h *Hospital) goesOn(b ledger.ProposeTraining) error {
 	if b.From.IsZero() {
 		return nil
 	}
-	v, err := os.ReadFile(folder(h.Dir).version(b.From.Training, b.From.Round))
-	if err == nil && hashOf(v) == b.Start {
+	v, err := os.ReadFile(h.in().Folder.Version(b.From.Training, b.From.Round))
+	if err == nil && recipe.HashOf(v) == b.Start {
 		return nil
 	}
 	return notice.Because(err, notice.NotFound, "the version that the training is to go on from is not in this site's folder", "let the hospital propose it that coordinated the other training: it has its versions")
+}
+
+// keepJudgeOf keeps the rows that a proposal's recipe names.
+func (h *Hospital) keepJudgeOf(b ledger.ProposeTraining, rows []byte) error {
+	r, err := recipe.Read(b)
+	if err != nil || r.Judge == nil {
+		return err
+	}
+	if _, err := r.ReadJudge(rows); err != nil {
+		return err
+	}
+	return h.in().Folder.KeepJudge(r.Judge.Rows, rows)
 }
 
 // Statuses returns how all trainings stand that concern the party, newest first.
@@ -137,17 +156,17 @@ func (h *Hospital) status(ctx context.Context, on ledger.Training) (s Status, er
 		}
 		s.Epsilon = float64(price.Epsilon()) / 1e6
 	}
-	if r, err := ReadRecipe(on.ProposeTraining); err == nil { // else nobody takes part in it
-		s.Bounded, s.SharedBy = r.Bounded, r.sharedBy()
+	if r, err := recipe.Read(on.ProposeTraining); err == nil { // else nobody takes part in it
+		s.Bounded, s.SharedBy = r.Bounded, r.SharedBy()
 	}
-	j, _, err := folder(h.Dir).joined(on.ID)
+	d, _, err := policy.Decided(h.in().Folder, on.ID)
 	if err != nil {
 		return s, err
 	}
-	s.Table, s.Trainer = j.Table, j.Trainer
+	s.Table, s.Trainer, s.Held = d.Table, d.Trainer, h.holds(on.ID)
 	s.Done = on.Stage.Over() || on.Stage == ledger.TrainingAsked || !on.Busy && (on.Round == on.Rounds || local.Still(on))
 	if slices.Contains(on.Sites, h.Party.ID()) {
-		granted, err := h.granted(ctx, on.ID)
+		granted, err := h.in().lists.Granted(ctx, on.ID)
 		if err != nil {
 			return s, err
 		}
@@ -162,14 +181,12 @@ type outcome struct {
 	Problem *notice.Error `json:"problem,omitempty"`
 }
 
-func (f folder) orders() string { return filepath.Join(string(f), "orders") }
-
 const orderEnd, outcomeEnd = ".order", ".outcome"
 
 // Leave leaves an order for the node that runs on a folder, and waits for what became
 // of it.
 func Leave(ctx context.Context, dir string, o Order) (Answer, error) {
-	at, err := made(folder(dir).orders())
+	at, err := house.Made(house.Folder(dir).Orders())
 	if err != nil {
 		return Answer{}, err
 	}
@@ -185,7 +202,7 @@ func Leave(ctx context.Context, dir string, o Order) (Answer, error) {
 	for end := time.Now().Add(orderPatience); time.Now().Before(end); {
 		b, err := os.ReadFile(file + outcomeEnd)
 		if errors.Is(err, fs.ErrNotExist) {
-			if !pause(ctx, 100*time.Millisecond) {
+			if !house.Pause(ctx, 100*time.Millisecond) {
 				return Answer{}, ctx.Err()
 			}
 			continue
@@ -206,7 +223,7 @@ const orderPatience = 30 * time.Second
 
 // obey does the orders that were left.
 func (h *Hospital) obey(ctx context.Context) {
-	all, err := os.ReadDir(folder(h.Dir).orders())
+	all, err := os.ReadDir(h.in().Folder.Orders())
 	if err != nil {
 		return // nobody has ever left one
 	}
@@ -215,7 +232,7 @@ func (h *Hospital) obey(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		file := filepath.Join(folder(h.Dir).orders(), name)
+		file := filepath.Join(h.in().Folder.Orders(), name)
 		b, err := os.ReadFile(file + orderEnd)
 		if err != nil {
 			continue // who left it has gone
@@ -232,7 +249,7 @@ func (h *Hospital) obey(ctx context.Context) {
 			err = durable.WriteFile(file+outcomeEnd, b)
 		}
 		if err = errors.Join(err, os.Remove(file+orderEnd)); err != nil {
-			h.Log.WarnContext(ctx, "an order cannot be answered", "err", err)
+			h.in().Log.WarnContext(ctx, "an order cannot be answered", "err", err)
 		}
 	}
 }

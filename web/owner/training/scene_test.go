@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -18,9 +19,7 @@ import (
 
 	"manx/ledger"
 	"manx/ledger/ledgertest"
-	"manx/ml"
 	"manx/ml/federated"
-	"manx/privacy/dp"
 	"manx/privacy/mpc"
 	"manx/privacy/mpc/hub"
 	"manx/privacy/seal"
@@ -29,6 +28,8 @@ import (
 	"manx/storage/durable"
 	"manx/test/webtest"
 	"manx/web/owner"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/recipe"
 )
 
 // A scene is a network, a hub, and hospitals in this process that can be killed.
@@ -36,11 +37,11 @@ type scene struct {
 	t     testing.TB
 	n     *webtest.Network
 	hub   string
-	sites []*site
+	sites []*member
 }
 
-// A site is a hospital, its records, and whose they are.
-type site struct {
+// A member is a hospital, its records, and whose they are.
+type member struct {
 	*Hospital
 	t       testing.TB
 	log     webtest.Log
@@ -52,7 +53,7 @@ type site struct {
 	trainers string // of its policy, JSON
 
 	patience time.Duration // 0 is 3 s
-	tapped   func(*stream)
+	heard    func(io.Reader) io.Reader
 	turned   bool // its labels are turned round
 	dealing  func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, vector []float64) ([]byte, error)
 }
@@ -84,11 +85,11 @@ func (s *scene) check(err error) {
 }
 
 // hospital admits one at a node.
-func (s *scene) hospital(url string) *site {
+func (s *scene) hospital(url string) *member {
 	s.t.Helper()
 	p := s.party(url)
 	s.check(p.Register(s.t.Context(), ledger.Hospital, "a hospital"))
-	h := &site{t: s.t, Hospital: &Hospital{Party: p, Dir: s.t.TempDir()}, patient: s.n.Story(s.t).Party(ledger.Health, ledger.Person), stop: func() {}}
+	h := &member{t: s.t, Hospital: &Hospital{Party: p, Dir: s.t.TempDir()}, patient: s.n.Story(s.t).Party(ledger.Health, ledger.Person), stop: func() {}}
 	s.t.Cleanup(func() { h.stop() })
 	return h
 }
@@ -109,10 +110,10 @@ func (s *scene) party(url string) *owner.Party {
 }
 
 // start runs a hospital on what its folder holds, as after a restart.
-func (h *site) start() {
+func (h *member) start() {
 	h.Hospital = &Hospital{Party: h.Party, Dir: h.Dir, Log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Launcher: launcher(h.t), Patience: cmp.Or(h.patience, 3*time.Second), Every: 20 * time.Millisecond}
-	h.tap, h.deals = h.tapped, h.dealing
+	h.hear, h.deals = h.heard, h.dealing
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	running := h.Hospital
@@ -128,17 +129,13 @@ func (h *site) start() {
 
 // table writes a site's table of made-up patients, whose disease follows from age and
 // sex, and registers a record for each row.
-func (h *site) table(s *scene, rows int, seed uint64, edit func(row int, cells []string)) {
+func (h *member) table(s *scene, rows int, seed uint64) {
 	h.t.Helper()
 	r := rand.New(rand.NewPCG(seed, 1))
-	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(i int) []string {
+	h.fill(s, ledger.Chart, rows, []string{"age [years]", "sex", "disease"}, func(int) []string {
 		age, sex := 30+r.Float64()*50, r.IntN(2)
 		sick := r.Float64() < 1/(1+math.Exp(-(age-55)/5-2*float64(sex)+1))
-		cells := []string{"", fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
-		if edit != nil {
-			edit(i, cells)
-		}
-		return cells[1:]
+		return []string{fmt.Sprintf("%.1f", age), fmt.Sprint(sex), yes(sick != h.turned)}
 	})
 }
 
@@ -151,7 +148,7 @@ func yes(b bool) string {
 
 // fill writes a site's table and registers a record for each row, whose id is the
 // first cell.
-func (h *site) fill(s *scene, kind ledger.Kind, rows int, head []string, row func(i int) []string) {
+func (h *member) fill(s *scene, kind ledger.Kind, rows int, head []string, row func(i int) []string) {
 	h.t.Helper()
 	story := s.n.Story(h.t)
 	all := [][]string{append([]string{"record"}, head...)}
@@ -167,16 +164,16 @@ func (h *site) fill(s *scene, kind ledger.Kind, rows int, head []string, row fun
 		h.records = append(h.records, rec)
 		all = append(all, append([]string{string(rec)}, row(i)...))
 	}
-	f := folder(h.Dir)
-	s.check(os.MkdirAll(f.table(""), 0o700))
-	out, err := os.Create(f.table("patients.csv"))
+	f := house.Folder(h.Dir)
+	s.check(os.MkdirAll(f.Table(""), 0o700))
+	out, err := os.Create(f.Table("patients.csv"))
 	s.check(err)
 	w := csv.NewWriter(out)
 	s.check(errors.Join(w.WriteAll(all), out.Close()))
 }
 
 // permit gives a site grants on its first n records for a training.
-func (h *site) permit(s *scene, id ledger.TrainingID, n int) {
+func (h *member) permit(s *scene, id ledger.TrainingID, n int) {
 	h.t.Helper()
 	story := s.n.Story(h.t)
 	on := story.Training(id)
@@ -186,7 +183,7 @@ func (h *site) permit(s *scene, id ledger.TrainingID, n int) {
 	}
 }
 
-func (h *site) allow(s *scene, rules ...string) {
+func (h *member) allow(s *scene, rules ...string) {
 	h.t.Helper()
 	text := `{"trainings":[`
 	for i, r := range rules {
@@ -199,29 +196,11 @@ func (h *site) allow(s *scene, rules ...string) {
 	if h.trainers != "" {
 		text += `,"trainers":` + h.trainers
 	}
-	s.check(durable.WriteFile(folder(h.Dir).policy(), []byte(text+"}")))
-}
-
-// recipe is a logistic regression of age and sex.
-func recipe(private bool) Recipe {
-	schema := federated.Schema{
-		Columns: []federated.Column{
-			{Field: ml.Field{Name: "age", Meaning: "age", Min: 0, Max: 120, Centre: 55, Spread: 15, Required: true}, Unit: "years"},
-			{Field: ml.Field{Name: "sex", Meaning: "sex: 0 female, 1 male", Min: 0, Max: 1, Codes: []float64{0, 1}, Required: true}},
-		},
-		Label: federated.Label{Name: "disease", Negative: []string{"0"}, Positive: []string{"1"}},
-	}
-	r := Recipe{Schema: schema, Network: federated.Network{Kind: federated.Logistic, Input: [3]int{3, 1, 1}, Steps: 30, Batch: 32, Rate: 0.3, MostRows: 1000},
-		Algorithm: federated.Algorithm{Name: federated.FedAvg, Rate: 1, Bounds: federated.Bounds{Clip: 10}}, Seed: 7, HeldOut: 20}
-	if private {
-		r.Private = &federated.Private{Step: dp.Step{Plan: dp.Plan{Bound: 1 << 14, Sigma: 2000}, Rate: 300_000, Clip: 1}, Lot: 40}
-		r.Algorithm.Rate, r.Algorithm.Clip = 2, 1000
-	}
-	return r
+	s.check(durable.WriteFile(house.Folder(h.Dir).Policy(), []byte(text+"}")))
 }
 
 // proposal asks all sites of the scene.
-func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
+func (s *scene) proposal(r recipe.Recipe, rounds int) ledger.ProposeTraining {
 	s.t.Helper()
 	b := ledger.ProposeTraining{Title: "a heart model", Quorum: 3, Kind: ledger.Chart, Rounds: rounds, Minimum: 10, Export: true, Own: 1000, Hub: s.hub, Voting: 3600, Until: 7200}
 	for _, h := range s.sites {
@@ -233,10 +212,10 @@ func (s *scene) proposal(r Recipe, rounds int) ledger.ProposeTraining {
 
 // propose asks all sites of the scene, whose policies say yes to anything, and gives each
 // grants on 12 of the rows of its table.
-func (s *scene) propose(r Recipe, rounds, rows int) ledger.TrainingID {
+func (s *scene) propose(r recipe.Recipe, rounds, rows int) ledger.TrainingID {
 	s.t.Helper()
 	for i, h := range s.sites {
-		h.table(s, rows, uint64(i+1), nil)
+		h.table(s, rows, uint64(i+1))
 		h.allow(s, anything)
 	}
 	id, err := s.sites[0].Party.ProposeTraining(s.t.Context(), s.proposal(r, rounds))
@@ -276,12 +255,12 @@ func (s *scene) version(on ledger.Training) federated.State {
 func (s *scene) versionOf(on ledger.Training, n int) federated.State {
 	s.t.Helper()
 	last := on.Versions[n-1]
-	b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, last.Round))
+	b, err := os.ReadFile(house.Folder(s.sites[0].Dir).Version(on.ID, last.Round))
 	s.check(err)
-	if hashOf(b) != last.Hash {
+	if recipe.HashOf(b) != last.Hash {
 		s.t.Error("the coordinator's version is not the one on the ledger")
 	}
-	state, err := readVersion(b, on.Model.Parameters)
+	state, err := recipe.ReadVersion(b, on.Model.Parameters)
 	s.check(err)
 	return state
 }

@@ -1,9 +1,7 @@
 package training
 
 import (
-	"crypto/ed25519"
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -17,10 +15,14 @@ import (
 	"manx/privacy/seal"
 	"manx/privacy/secagg/trio"
 	"manx/test/webtest"
+	"manx/web/owner/training/house"
+	"manx/web/owner/training/measured"
+	"manx/web/owner/training/recipe"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 // onShares is a recipe whose rounds three of the scene's first four hospitals compute.
-func (s *scene) onShares(r Recipe) Recipe {
+func (s *scene) onShares(r recipe.Recipe) recipe.Recipe {
 	for _, h := range s.sites[:min(len(s.sites), 4)] {
 		r.Bounded = append(r.Bounded, h.Party.ID())
 	}
@@ -28,7 +30,7 @@ func (s *scene) onShares(r Recipe) Recipe {
 }
 
 // run proposes a training and starts its hospitals.
-func (s *scene) run(r Recipe, rounds int) ledger.TrainingID {
+func (s *scene) run(r recipe.Recipe, rounds int) ledger.TrainingID {
 	s.t.Helper()
 	id := s.propose(r, rounds, 12)
 	for _, h := range s.sites {
@@ -43,7 +45,7 @@ func TestRoundsOnShares(t *testing.T) {
 	for _, name := range []string{federated.FedAvg, federated.Scaffold, "noise"} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, 4, webtest.Options{}, nil)
-			r := recipe(name == "noise")
+			r := recipetest.Logistic(name == "noise")
 			if name != "noise" {
 				r.Algorithm.Name = name
 			}
@@ -69,46 +71,9 @@ func TestRoundsOnShares(t *testing.T) {
 	}
 }
 
-// Small models are on shares where nobody says otherwise; what cannot be is refused with
-// its cure, before anybody votes. With noise a step is 1 or a half of it, or less, so that
-// integers are whole numbers of steps.
-func TestWhatIsOnShares(t *testing.T) {
-	sites := []ledger.PartyID{"health-p-a", "health-p-b", "health-p-c", "health-p-d", "health-p-e"}
-	large := recipe(false)
-	large.Network.Kind, large.Network.Hidden = federated.MLP, []int{100, 100}
-	fine := recipe(true)
-	fine.Private.Lot = 1e9
-	died := survival().recipe
-	for what, c := range map[string]struct {
-		recipe Recipe
-		small  bool
-	}{"a table": {recipe(false), true}, "noise": {recipe(true), true}, "a large model": {large, false}, "noise too fine": {fine, false}, "survival": {died, false}} {
-		if got := c.recipe.SmallEnough(sites); got != c.small {
-			t.Errorf("%s: %v", what, got)
-		}
-	}
-	for what, by := range map[string][]ledger.PartyID{"one who is not invited": {"health-p-x", "health-p-a", "health-p-b"}, "two": sites[:2], "five": sites, "one twice": {sites[0], sites[0], sites[1]}} {
-		b := ledger.ProposeTraining{Sites: sites, Quorum: 4, Rounds: 5, Minimum: 10}
-		r := recipe(false)
-		if r.Bounded = by; r.Propose(&b) == nil {
-			t.Errorf("%s may compute", what)
-		}
-	}
-	for _, n := range []int{4, 20, 2000} {
-		bound, err := recipe(true).noisy(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		round := trio.Round{Sites: make([]ed25519.PublicKey, 4), Threshold: 3, Parts: []trio.Part{{Length: n, Bound: bound, Minimum: 1, Most: 1}}}
-		if log := math.Log2(round.Step(0)); log > 0 || log != math.Trunc(log) || bound < recipe(true).Private.Lot*float64(recipe(true).Private.Step.Bound) {
-			t.Errorf("%d integers: a step of 2^%g, a bound of %g", n, log, bound)
-		}
-	}
-}
-
 // falsely deals what a hospital would refuse to: the message of package trio, made from
 // quantised values by hand.
-func falsely(h *site, r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, parts ...[]uint64) ([]byte, error) {
+func falsely(h *member, r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, parts ...[]uint64) ([]byte, error) {
 	said := map[string]any{"round": r.ID[:], "site": place, "try": t.Number, "trio": t.Trio}
 	var digests [][mpc.Parties][]byte
 	var plain, sealed [mpc.Parties][]byte
@@ -139,7 +104,7 @@ func falsely(h *site, r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.
 }
 
 // poison has a hospital deal its update times a factor, whatever the bound.
-func (h *site) poison(factor float64) {
+func (h *member) poison(factor float64) {
 	h.dealing = func(r trio.Round, t trio.Try, place int, to [mpc.Parties]seal.Recipient, v []float64) ([]byte, error) {
 		var parts [][]uint64
 		for i, p := range r.Parts {
@@ -167,7 +132,7 @@ func (h *site) poison(factor float64) {
 // no version; the rounds go on with the others, and every hospital can read who it was.
 func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
-	r := recipe(false)
+	r := recipetest.Logistic(false)
 	r.Algorithm.Clip = 0.5
 	r = s.onShares(r)
 	s.sites[3].poison(-4000)
@@ -191,7 +156,7 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, h := range s.sites {
-		c, err := h.Contributed(t.Context(), signed, r)
+		c, err := measured.Contributed(t.Context(), h.in().House, signed, r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,27 +166,16 @@ func TestInvariant8_APoisonerIsLeftOutOfEveryRound(t *testing.T) {
 	}
 }
 
-// judgeRows are made-up patients that everybody may see.
-func judgeRows(n int) []byte {
-	var rows strings.Builder
-	rows.WriteString("age [years],sex,disease\n")
-	for i := range n {
-		age, sex := 32+float64(i%20)*2.4, i%2
-		fmt.Fprintf(&rows, "%.1f,%d,%s\n", age, sex, yes((age-55)/5+2*float64(sex)-1 > math.Sin(float64(i))))
-	}
-	return []byte(rows.String())
-}
-
 // What each hospital contributes is measured on shares in every round, the same at all of
 // them, and what the clear gives; the release shares by it.
 func TestContributionsAreMeasuredOnShares(t *testing.T) {
 	s := begin(t, 4, webtest.Options{}, nil)
-	r := s.onShares(recipe(false))
-	rows := judgeRows(60)
-	if err := r.SetJudge(ByShapley, rows); err != nil {
+	r := s.onShares(recipetest.Logistic(false))
+	rows := recipetest.JudgeRows(60)
+	if err := r.SetJudge(recipe.ByShapley, rows); err != nil {
 		t.Fatal(err)
 	}
-	s.check(folder(s.sites[0].Dir).keepJudge(r.Judge.Rows, rows))
+	s.check(house.Folder(s.sites[0].Dir).KeepJudge(r.Judge.Rows, rows))
 	// One hospital's labels are turned round: what it brings is below nought.
 	s.sites[2].turned = true
 	id := s.run(r, 3)
@@ -230,7 +184,7 @@ func TestContributionsAreMeasuredOnShares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := s.sites[0].Contributed(t.Context(), signed, r)
+	first, err := measured.Contributed(t.Context(), s.sites[0].in().House, signed, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,26 +199,26 @@ func TestContributionsAreMeasuredOnShares(t *testing.T) {
 		t.Errorf("who turned its labels round is paid: %+v", first.Sites)
 	}
 	for _, h := range s.sites[1:] {
-		if c, err := h.Contributed(t.Context(), signed, r); err != nil || len(c.Missing) == 0 && !slices.Equal(c.shares(), first.shares()) {
+		if c, err := measured.Contributed(t.Context(), h.in().House, signed, r); err != nil || len(c.Missing) == 0 && !slices.Equal(c.Shares(), first.Shares()) {
 			t.Errorf("another hospital comes to %+v (%v)", c, err)
 		}
 	}
-	if err := os.Remove(folder(s.sites[0].Dir).measured(id) + "/2.json"); err != nil {
+	if err := os.Remove(measured.Dir(house.Folder(s.sites[0].Dir), id) + "/2.json"); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := s.sites[0].Contributed(t.Context(), signed, r); err != nil || !slices.Equal(c.Missing, []int{2}) {
+	if c, err := measured.Contributed(t.Context(), s.sites[0].in().House, signed, r); err != nil || !slices.Equal(c.Missing, []int{2}) {
 		t.Errorf("a lost round: %+v (%v)", c.Missing, err)
 	}
 }
 
 // contributions are Shapley's values of all rounds, in the clear.
-func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []float64 {
+func (s *scene) contributions(t *testing.T, on ledger.Training, r recipe.Recipe) []float64 {
 	t.Helper()
-	rows, err := os.ReadFile(folder(s.sites[0].Dir).judge(r.Judge.Rows))
+	rows, err := os.ReadFile(house.Folder(s.sites[0].Dir).Judge(r.Judge.Rows))
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge, err := r.readJudge(rows)
+	judge, err := r.ReadJudge(rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,14 +226,15 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := r.kind().Begin()
+	state, err := r.Kind().Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
+	length, _ := r.Kind().Bound()
 	var total []float64
 	for _, v := range on.Versions {
 		round := contribution.Round{Algorithm: r.Algorithm, State: state, Score: func(params []float64) (float64, error) {
-			m := r.model(params, 1, judge)
+			m := recipe.JudgeAt(params, 1, judge)
 			sum := 0.0
 			for i, row := range m.Rows {
 				z := 0.0
@@ -296,18 +251,18 @@ func (s *scene) contributions(t *testing.T, on ledger.Training, r Recipe) []floa
 		for _, h := range s.sites {
 			signed.Round = v.Round
 			x := h.again(signed, r, state)
-			round.Vectors = append(round.Vectors, x[:len(x)-r.cells()])
+			round.Vectors = append(round.Vectors, x[:length])
 		}
 		of, err := contribution.Shapley(t.Context(), round, contribution.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		total = contribution.Add(total, of.Of)
-		b, err := os.ReadFile(folder(s.sites[0].Dir).version(on.ID, v.Round))
+		b, err := os.ReadFile(house.Folder(s.sites[0].Dir).Version(on.ID, v.Round))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if state, err = readVersion(b, on.Model.Parameters); err != nil {
+		if state, err = recipe.ReadVersion(b, on.Model.Parameters); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,47 +16,11 @@ import (
 	"manx/ml"
 	"manx/ml/federated"
 	"manx/ml/federated/cox"
-	"manx/ml/lungct"
 	"manx/ml/lungsurvival"
 	"manx/test/webtest"
 	"manx/web/owner/training/local"
+	"manx/web/owner/training/recipe/recipetest"
 )
-
-const recipes = "../../../examples/recipes"
-
-// example reads a recipe that ships.
-func example(t *testing.T, name string) (r Recipe) {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(recipes, name))
-	if err == nil {
-		err = ledger.Decode(b, &r)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// The recipes that ship can be proposed.
-func TestRecipesThatShip(t *testing.T) {
-	all, err := filepath.Glob(filepath.Join(recipes, "*.json"))
-	if err != nil || len(all) < 2 {
-		t.Fatal(all, err)
-	}
-	for _, file := range all {
-		b := ledger.ProposeTraining{Sites: make([]ledger.PartyID, 4), Quorum: 3, Rounds: 400, Minimum: 10}
-		if err := example(t, filepath.Base(file)).Propose(&b); err != nil {
-			t.Errorf("%s: %v", filepath.Base(file), err)
-		}
-		if _, err := ReadRecipe(b); err != nil {
-			t.Errorf("%s: %v", filepath.Base(file), err)
-		}
-	}
-	ct, of := example(t, "lung-ct.json"), lungct.Together()
-	if !reflect.DeepEqual(ct.Network, of.Network) || ct.Algorithm != of.Algorithm {
-		t.Errorf("lung-ct.json is not what lung-ct is trained by:\n%+v %+v\n%+v %+v", ct.Network, ct.Algorithm, of.Network, of.Algorithm)
-	}
-}
 
 // institutions are the rows of the NCCTG trial, dealt by institution to so many
 // hospitals, coded as the recipe that ships says.
@@ -130,7 +93,7 @@ func pooled(t *testing.T, s federated.Schema, rows ...[][]string) cox.Fit {
 func TestFourHospitalsFitSurvival(t *testing.T) {
 	rows := institutions(t, 4)
 	s := begin(t, 4, webtest.Options{}, nil)
-	r := example(t, "lung-survival.json")
+	r := recipetest.Shipped(t, "../../..", "lung-survival.json")
 	r.HeldOut = 0
 	known := make([]int, 4) // rows that are there at first: three in four
 	for i, h := range s.sites {
@@ -150,7 +113,7 @@ func TestFourHospitalsFitSurvival(t *testing.T) {
 		if !local.Still(on) {
 			t.Fatalf("they have not after %d rounds", on.Round)
 		}
-		kind := r.kind().(local.Survival)
+		kind := r.Kind().(local.Survival)
 		fit, err := kind.Fit(s.version(on))
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +143,7 @@ func TestFourHospitalsFitSurvival(t *testing.T) {
 	if on.Round > rounds {
 		t.Errorf("going on took %d rounds, beginning %d", on.Round, rounds)
 	}
-	kind := r.kind().(local.Survival)
+	kind := r.Kind().(local.Survival)
 	var card ml.Card
 	card.Words = &ml.Words{}
 	if err := kind.Describe(&card, s.version(on)); err != nil || card.Survival.Check(3) != nil {

@@ -5,6 +5,7 @@ import (
 
 	"manx/ledger"
 	"manx/test/webtest"
+	"manx/web/owner/training/recipe/recipetest"
 )
 
 const anything = `{"table":"patients.csv","epsilon":8,"unbounded":true,"export":true}`
@@ -16,10 +17,10 @@ func TestHospitalsTrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, 4, webtest.Options{}, nil)
 			for i, h := range s.sites {
-				h.table(s, 30, uint64(i+1), nil)
+				h.table(s, 30, uint64(i+1))
 				h.allow(s, anything)
 			}
-			id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipe(private), 4))
+			id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(recipetest.Logistic(private), 4))
 			if err != nil {
 				t.Fatal(err)
 			}

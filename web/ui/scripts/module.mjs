@@ -10,6 +10,7 @@ const ui = join(dirname(fileURLToPath(import.meta.url)), "..");
 const made = join(ui, "src", "made");
 const go = process.env.GO || "go";
 mkdirSync(made, { recursive: true });
+const hash = (name, file) => `${name}: "sha384-${createHash("sha384").update(readFileSync(file)).digest("base64")}"`;
 // The same flags give the same bytes from any folder. One module holds what accounts of
 // the health side can ask, the other borrowers and lenders.
 const hashes = [["health", "manx.wasm", ""], ["credit", "credit.wasm", "credit"]].map(([side, file, tags]) => {
@@ -19,8 +20,10 @@ const hashes = [["health", "manx.wasm", ""], ["credit", "credit.wasm", "credit"]
     env: { ...process.env, GOOS: "js", GOARCH: "wasm" },
     stdio: "inherit",
   });
-  return `${side}: "sha384-${createHash("sha384").update(readFileSync(module)).digest("base64")}"`;
+  return hash(side, module);
 });
+// And the codecs for compressed pixels, as npm gives them.
+for (const codec of ["charls", "openjpeg"]) hashes.push(hash(codec, fileURLToPath(import.meta.resolve(`@cornerstonejs/codec-${codec}/decodewasm`))));
 const root = execFileSync(go, ["env", "GOROOT"], { encoding: "utf8" }).trim();
 copyFileSync(join(root, "lib", "wasm", "wasm_exec.js"), join(made, "wasm_exec.js"));
 writeFileSync(join(made, "integrity.ts"), `export const integrity = { ${hashes.join(", ")} };\n`);

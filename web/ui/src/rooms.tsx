@@ -43,7 +43,7 @@ export function Rooms({ status, leave }: { status: Status; leave: () => void }) 
             <To key={path} to={"/" + path} aria-current={(room.under ?? room.path) === path ? "page" : undefined} onClick={close}>{t(word)}</To>
           ))}
         </nav>
-        <Text size="xs" className="faint" mt="auto">{t("app.research")}</Text>
+        <Text size="xs" className="faint" mt="auto">{t(status.side === "credit" ? "app.research.credit" : "app.research")}</Text>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
         <Fence key={here + "/" + id}><Suspense fallback={<Loading />}><room.page key={id} id={id} /></Suspense></Fence>

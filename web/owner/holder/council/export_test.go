@@ -26,3 +26,11 @@ func framed(of [tagSize]byte, body []byte) []byte {
 	_ = writeFrame(bufio.NewWriter(&b), of, body) // a buffer takes all
 	return b.Bytes()
 }
+
+// Silent is that a place sent nothing in time, by whose word.
+func Silent(place int, by ...int) Fault {
+	return Fault{Place: place, What: sayings[silent], By: by, code: silent}
+}
+
+// Answered is what is left of faults once places that were waited for have spoken.
+func (f Faults) Answered(spoke ...int) Faults { return f.answered(spoke) }

@@ -80,6 +80,26 @@ func (f Faults) accuse(self int) bool {
 	return slices.ContainsFunc(f, func(x Fault) bool { return x.Place == self && x.code == silent })
 }
 
+// answered returns the faults without the word of others that a place was silent, where
+// that place was waited for here too and has said itself for whom it waits.
+func (f Faults) answered(spoke []int) Faults {
+	by := func(x Fault, place int) bool { return len(x.By) > 0 && x.By[len(x.By)-1] == place }
+	return slices.DeleteFunc(slices.Clone(f), func(x Fault) bool {
+		return x.code == silent && len(x.By) > 0 && !by(x, x.Place) && slices.Contains(spoke, x.Place) &&
+			slices.ContainsFunc(f, func(y Fault) bool { return y.Place != x.Place && by(y, x.Place) })
+	})
+}
+
+// besides returns the faults of other places than one, all where there are none: who
+// answers to being called silent passes that on, and names for whom it waits.
+func (f Faults) besides(place int) Faults {
+	rest := slices.DeleteFunc(slices.Clone(f), func(x Fault) bool { return x.Place == place })
+	if len(rest) == 0 {
+		return f
+	}
+	return rest
+}
+
 // because makes a notice of faults, nil of none: Unavailable where places are
 // only away or late, Integrity where one sent what it must not.
 func (f Faults) because(cause error) error {

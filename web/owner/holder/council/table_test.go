@@ -116,6 +116,26 @@ func TestWhoWaitsForAThirdIsNotNamed(t *testing.T) {
 	}
 }
 
+// Another's word that a place was silent falls where that place has said for whom it
+// waits, and stands where it has not, or was not waited for here.
+func TestWhoHasSpokenWasNotSilent(t *testing.T) {
+	one, two := council.Silent(1, 2), council.Silent(2, 1)
+	for _, c := range []struct {
+		heard council.Faults
+		spoke []int
+		want  []int
+	}{
+		{council.Faults{one, two}, []int{2}, []int{1}},
+		{council.Faults{one, two}, nil, []int{1, 2}},
+		{council.Faults{two}, []int{2}, []int{2}},
+		{council.Faults{one, council.Silent(2)}, []int{2}, []int{1, 2}},
+	} {
+		if got := placesOf(c.heard.Answered(c.spoke...)); !slices.Equal(got, c.want) {
+			t.Errorf("%v, of which %v spoke: %v", c.heard, c.spoke, got)
+		}
+	}
+}
+
 // A process that is told to stop says so, and blames nobody.
 func TestWhoIsToldToStopSaysSo(t *testing.T) {
 	leaks(t)

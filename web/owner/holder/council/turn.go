@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -44,12 +45,14 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 		faults Faults
 		heard  Faults // from places of which nothing is waited for
 		waited []int  // places that were waited for when reads ended
+		spoke  []int  // places that were waited for, and gave up
 	)
 	halt := func(byTime bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !halted && !ended {
-			halted, late = true, byTime
+			// Another's farewell may come in the instant in which time is up here too.
+			halted, late = true, byTime || ctx.Err() != nil
 			t.deadlines(time.Now(), time.Now().Add(grace))
 		}
 	}
@@ -82,6 +85,9 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				waited = append(waited, i)
 			}
+			if _, bye := errors.AsType[farewell](err); bye {
+				spoke = append(spoke, i)
+			}
 			faults = append(faults, t.blame(i, err, late)...)
 		})
 	}
@@ -93,7 +99,7 @@ func (t *Table) take(ctx context.Context, x turn) (map[int][][]byte, error) {
 	defer mu.Unlock()
 	ended = true
 	if len(faults)+len(waited) > 0 {
-		faults = append(faults, heard...).causes()
+		faults = append(faults, heard...).causes().answered(spoke)
 		if faults.accuse(t.self) {
 			for _, i := range waited {
 				faults = append(faults, t.saw(i, silent))
@@ -148,29 +154,44 @@ func (t *Table) named(from int, bye farewell) (f Faults) {
 }
 
 // hear asks places that were silent, at most for grace, whether they have given up
-// in the same moment: who waits for a third is silent, and the third is at fault.
+// in the same moment: who waits for a third is silent, and the third is at fault. What
+// such a place answers stands for what others say of its silence too.
 func (t *Table) hear(f Faults) Faults {
-	if !slices.ContainsFunc(f, func(x Fault) bool { return x.code == silent && len(x.By) == 0 }) {
+	said := map[int]Faults{}
+	for _, x := range f {
+		if x.code == silent && len(x.By) == 0 {
+			said[x.Place] = nil
+		}
+	}
+	if len(said) == 0 {
 		return f
 	}
 	t.farewell(f) // they may ask the same
-	said := make([]Faults, len(f))
 	var all sync.WaitGroup
-	for k, x := range f {
-		said[k] = Faults{x}
-		if x.code != silent || len(x.By) > 0 {
-			continue
-		}
+	var mu sync.Mutex
+	for _, place := range slices.Collect(maps.Keys(said)) {
 		all.Go(func() {
-			if bye, ok := errors.AsType[farewell](t.lastWords(x.Place)); ok {
-				if other := t.named(x.Place, bye); !other.accuse(t.self) {
-					said[k] = other
+			if bye, ok := errors.AsType[farewell](t.lastWords(place)); ok {
+				if other := t.named(place, bye); !other.accuse(t.self) {
+					mu.Lock()
+					defer mu.Unlock()
+					said[place] = other.besides(place)
 				}
 			}
 		})
 	}
 	all.Wait()
-	return slices.Concat(said...)
+	var out Faults
+	for _, x := range f {
+		switch other := said[x.Place]; {
+		case x.code != silent || other == nil:
+			out = append(out, x)
+		default:
+			out = append(out, other...)
+			said[x.Place] = Faults{} // once
+		}
+	}
+	return out
 }
 
 // with takes the part of a turn that is with one place. halt ends the turn.

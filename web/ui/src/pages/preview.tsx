@@ -23,6 +23,7 @@ export function Before({ preview }: { preview: Preview }) {
         </Alert>
       ) : <Text size="sm" mb="md">{t("preview.none")}</Text>}
       {preview.png && <figure style={{ margin: "0 0 16px" }}><img src={"data:image/png;base64," + preview.png} alt={t("preview.picture")} width={260} style={{ borderRadius: 10, maxWidth: "100%" }} /><figcaption className="faint">{t("preview.picture")}</figcaption></figure>}
+      {!preview.png && preview.images > 0 && <Text size="sm" mb="md">{t("preview.undrawn")}</Text>}
       <table className="changes">
         <caption style={{ textAlign: "left" }} className="faint">{t("preview.changes", { n: preview.changes.length })}</caption>
         <thead><tr><th scope="col">{t("preview.field")}</th><th scope="col">{t("preview.before")}</th><th scope="col">{t("preview.after")}</th></tr></thead>

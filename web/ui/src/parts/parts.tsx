@@ -3,6 +3,7 @@ import { Alert, Button, Group, PasswordInput, type PasswordInputProps, Progress 
 import { Component, type ReactNode, useCallback, useEffect, useState } from "react";
 import { desk } from "../worker/desk";
 import type { Problem, Progress } from "../worker/protocol";
+import { Said } from "../words/said";
 import { useWords } from "../words/words";
 
 export function isProblem(e: unknown): e is Problem {
@@ -18,7 +19,7 @@ export function Trouble({ problem, again }: { problem: Problem; again?: () => vo
   return (
     <Alert color="red" variant="light" title={known("problem." + problem.kind) || t("problem.internal")} role="alert">
       <Text size="sm">{known("hint." + problem.kind) || t("hint.internal")}</Text>
-      {problem.text && <details><summary>{t("word.details")}</summary><Text size="sm" lang="en">{problem.text}</Text></details>}
+      {problem.text && <details><summary>{t("word.details")}</summary><Said text={problem.text} /></details>}
       {again && <Button mt="sm" size="xs" variant="default" onClick={again}>{t("word.again")}</Button>}
     </Alert>
   );

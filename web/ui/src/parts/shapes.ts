@@ -15,7 +15,7 @@ export interface Left { path: string; reason: string }
 export interface Found { name: string; born: string; date: string; description: string; modalities: string[] | null; series: number; instances: number; bytes: number }
 export interface Scan { studies: Found[]; ignored: number; rejected: Left[]; mixed?: string }
 export interface Change { tag: string; keyword: string; action: string; was: string; before: string; after: string }
-export interface Preview { files: number; changes: Change[]; held: Left[]; warnings: string[]; png?: string }
+export interface Preview { files: number; changes: Change[]; held: Left[]; warnings: string[]; images: number; png?: string }
 export interface Added { record: string; version: number; instances: number; new: number; bytes: number; stored: number; rejected: Left[] }
 export interface Derived extends Added { held: Left[]; warnings: string[]; changes: number }
 export interface Offer {
@@ -29,4 +29,10 @@ export interface Finding {
   curve?: { unit: string; points: { time: number; survival: number; low: number; high: number }[] };
   pictures: { name: string; png: string }[]; moved?: { title: string; title_zh: string; value: string; share: number }[]; without?: string;
 }
-export interface Slice { number: number; rows: number; columns: number; hounsfield: boolean }
+export interface Slice { number: number; rows: number; columns: number; frame: number }
+export interface Window { center: number; width: number }
+// A Picture of the viewer (health.View); pixels are base64.
+export interface Picture {
+  rows: number; columns: number; kind: "int16" | "uint16" | "float32" | "rgb"; pixels: string; low: number; high: number; inverted: boolean;
+  window: Window; unit: string; spacing: [number, number]; measured: "patient" | "detector" | "";
+}

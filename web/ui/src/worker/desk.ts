@@ -5,9 +5,9 @@ import type { Asked, Problem, Progress, Said } from "./protocol";
 interface Waiting { resolve(v: unknown): void; reject(p: Problem): void; progress?: (p: Progress) => void }
 
 // Two modules hold the owner's side: one for accounts of the health side and of both,
-// one for borrowers and lenders. Neither has the other's code.
+// one for borrowers, lenders and those who sell credit models. Neither has the other's code.
 type Side = "health" | "credit";
-const sideOf = (account: string): Side => (account === "borrower" || account === "lender" ? "credit" : "health");
+const sideOf = (account: string): Side => (["borrower", "lender", "scientist-credit"].includes(account) ? "credit" : "health");
 
 // One tab at a time has the homes: two would overwrite each other's keyrings. A tab has
 // the lock as long as it lives, over workers that follow one another.

@@ -8,6 +8,7 @@ import health from "../made/manx.wasm?url";
 import { Files } from "./files";
 import type { Work } from "./apart";
 import { bodyOf, carry } from "./carry";
+import { decodeFrame } from "./codecs";
 import type { Asked, Go, Problem, Said } from "./protocol";
 import { homeStore } from "./store";
 
@@ -16,7 +17,7 @@ interface Manx {
   stop(id: number): void;
 }
 type Apart = (what: string, text: string, bytes: Uint8Array) => Promise<object>;
-declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go; apart: Apart; carry: typeof carry; bodyOf: typeof bodyOf };
+declare const self: DedicatedWorkerGlobalScope & { fs: Files; process: object; manx: Manx; ready: () => void; Go: new () => Go; apart: Apart; carry: typeof carry; bodyOf: typeof bodyOf; decode: typeof decodeFrame };
 
 // The page says by the worker's name which module it wants.
 const [module, integrity] = self.name === "credit" ? [credit, hashes.credit] : [health, hashes.health];
@@ -41,7 +42,7 @@ async function start(): Promise<Files> {
   const compiled = await WebAssembly.compileStreaming(fetch(module, { integrity }));
   const instance = await WebAssembly.instantiate(compiled, go.importObject);
   self.apart = apart(compiled);
-  Object.assign(self, { carry, bodyOf });
+  Object.assign(self, { carry, bodyOf, decode: decodeFrame });
   const ready = new Promise<void>((resolve) => (self.ready = resolve));
   go.run(instance).then(() => say({ broken: { kind: "internal", text: "the module has stopped", hint: "" } }), (e) => say({ broken: problem(e) }));
   await ready;

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
+import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import { save } from "../../parts/save";
 import type { EventPage } from "./shapes";
@@ -11,15 +12,16 @@ export default function Event({ id }: { id: string }) {
   const [height, n] = id.split(".").map(Number);
   const { data: e, problem, reload } = useCall<EventPage>("event", { height, n: n ?? 0 });
   if (!e) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
+  const [family, did = ""] = e.name.split(".");
   const name = `event-${height}-${n}.json`;
   return (
-    <Page title={e.without ? t("audit.event") : `${known("event." + e.name.split(".")[0])} · ${e.name}`} aside={<Button size="xs" variant="default" onClick={() => go("/")}>{t("audit.back")}</Button>}>
-      {e.without ? <Alert color="orange"><span lang="en">{e.without}</span></Alert> : (
+    <Page title={e.without ? t("audit.event") : [known("event." + family), known("event.did." + did) || did].join(" · ")} aside={<Button size="xs" variant="default" onClick={() => go("/")}>{t("audit.back")}</Button>}>
+      {e.without ? <Alert color="orange"><Said text={e.without} span /></Alert> : (
         <>
           <Alert color="teal" title={"✓ " + t("event.verified")}>{t("event.verified.text")}</Alert>
           <Card>
             <Facts of={[
-              [t("audit.place"), `${e.height}.${e.n}`], [t("audit.of"), <span className="id">{e.about}</span>], ...(e.at > 0 ? [[t("work.when"), <Time at={e.at} />] as [string, React.ReactNode]] : []),
+              [t("audit.place"), `${e.height}.${e.n}`], [t("audit.event"), <span className="id">{e.name}</span>], [t("audit.of"), <span className="id">{e.about}</span>], ...(e.at > 0 ? [[t("work.when"), <Time at={e.at} />] as [string, React.ReactNode]] : []),
               [t("event.author"), <span className="id">{e.author}</span>], [t("event.command"), <><span className="id">{e.command}</span>{(e.cosigned ?? 0) > 0 && ` ${t("event.cosigned", { n: e.cosigned ?? 0 })}`}</>],
             ]} />
           </Card>
@@ -30,7 +32,7 @@ export default function Event({ id }: { id: string }) {
           </Card>
           {e.receipt && (
             <Card title={t("event.receipt")}>
-              <Text mb="sm">✓ {t("event.receipt.text", { outcome: e.outcome?.outcome ?? "" })}</Text>
+              <Text mb="sm">✓ {t("event.receipt.text", { outcome: known("event.did." + (e.outcome?.outcome ?? "")) || e.outcome?.outcome || "" })}</Text>
               <Group mb="md"><Button size="xs" onClick={() => save(`${e.job}.receipt.json`, JSON.stringify(e.receipt, null, 1))}>{t("finding.receipt.save")}</Button></Group>
               <Command text={`manx receipt verify ${e.job}.receipt.json`} />
             </Card>

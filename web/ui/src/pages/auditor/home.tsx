@@ -8,6 +8,13 @@ import type { Extract, Found } from "./shapes";
 
 const families = ["", "party", "record", "grant", "budget", "job", "receipt", "model", "training", "escrow", "coin", "credit", "sum", "holding", "worker", "time", "beacon"];
 
+// Happened is an event's name in words: "Job settled".
+function Happened({ name }: { name: string }) {
+  const { known } = useWords();
+  const [family, did = ""] = name.split(".");
+  return <><b>{known("event." + family) || family}</b> <span className="faint">{known("event.did." + did) || did}</span></>;
+}
+
 // Search is the ledger of one side, read only, newest first.
 export default function Search() {
   const { t, known } = useWords();
@@ -44,11 +51,11 @@ export default function Search() {
       {data && (
         <Card>
           {data.events.length === 0 ? <Text>{t("audit.none")}</Text> : (
-            <div className="scroll" tabIndex={0}><table className="changes">
+            <div className="scroll" tabIndex={0}><table className="changes stack">
               <thead><tr><th scope="col">{t("audit.place")}</th><th scope="col">{t("audit.event")}</th><th scope="col">{t("audit.of")}</th><th scope="col">{t("work.when")}</th></tr></thead>
               <tbody>{data.events.map((e) => (
-                <tr key={`${e.height}.${e.n}`}><td><To to={`/event/${e.height}.${e.n}`}>{e.height}.{e.n}</To></td><td><b>{known("event." + e.name.split(".")[0])}</b> <span className="faint" lang="en">{e.name.split(".").slice(1).join(".")}</span>{e.facts?.stage && !e.name.endsWith("." + e.facts.stage) && <> <span className="pill" lang="en">{e.facts.stage}</span></>}</td>
-                  <td className="id">{e.about}</td><td>{e.at > 0 ? <Time at={e.at} /> : "–"}</td></tr>
+                <tr key={`${e.height}.${e.n}`}><td data-label={t("audit.place")}><To to={`/event/${e.height}.${e.n}`}>{e.height}.{e.n}</To></td><td data-label={t("audit.event")}><Happened name={e.name} />{e.facts?.stage && !e.name.endsWith("." + e.facts.stage) && <> <span className="pill">{known("event.did." + e.facts.stage) || e.facts.stage}</span></>}</td>
+                  <td className="id" data-label={t("audit.of")}>{e.about}</td><td data-label={t("work.when")}>{e.at > 0 ? <Time at={e.at} /> : "–"}</td></tr>
               ))}</tbody>
             </table></div>
           )}

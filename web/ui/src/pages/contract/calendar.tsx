@@ -8,7 +8,7 @@ export interface Due { at: number; amount: string; state: Mark["state"]; paid?: 
 export const dues = (course: Mark[], of?: string): Due[] => course.filter((m) => m.amount).map((m) => ({ at: m.until, amount: m.amount!, state: m.state, paid: m.paid, of }));
 
 const odd = (n: number) => (n % 2 === 1 ? "odd" : ""); // left out where there is little room
-const wide = 720, tall = 200, foot = 34, head = 26;
+const wide = 720, tall = 200, foot = 34, head = 26, edge = 20; // the first label is wider than its bar
 
 export function Calendar({ of }: { of: Due[] }) {
   const { t, day, month, known } = useWords();
@@ -18,7 +18,7 @@ export function Calendar({ of }: { of: Due[] }) {
   const states = [...new Set(of.map((d) => d.state))];
   return (
     <figure className="calendar">
-      <svg viewBox={`0 0 ${wide} ${tall}`} role="img" aria-label={t("contract.calendar.text", { n: of.length, done: of.filter((d) => d.state === "done").length })}>
+      <svg viewBox={`${-edge} 0 ${wide + 2 * edge} ${tall}`} role="img" aria-label={t("contract.calendar.text", { n: of.length, done: of.filter((d) => d.state === "done").length })}>
         <line x1="0" x2={wide} y1={tall - foot} y2={tall - foot} className="axis" />
         {of.map((d, i) => {
           const h = Math.max(6, (tall - foot - head) * (Number(d.amount) / most)), x = i * slot + (slot - bar) / 2, y = tall - foot - h;
@@ -38,7 +38,7 @@ export function Calendar({ of }: { of: Due[] }) {
           <thead><tr><th>{t("contract.due")}</th><th>{t("contract.amount")}</th><th>{t("contract.state")}</th></tr></thead>
           <tbody>
             {of.map((d, i) => (
-              <tr key={i}><td>{day(d.at)}{d.of && <div className="faint small">{d.of}</div>}</td><td>{t("word.man", { n: d.amount })}</td>
+              <tr key={i}><td>{day(d.at)}{d.of && <div className="faint small">{d.of}</div>}</td><td className="whole">{t("word.man", { n: d.amount })}</td>
                 <td>{known("contract.state." + d.state)}{d.paid ? <div className="faint small">{t("contract.paid.on", { when: day(d.paid) })}</div> : null}</td></tr>
             ))}
           </tbody>

@@ -22,7 +22,7 @@ export default function NewContract() {
     const given = (all: Record<string, string>) => Object.fromEntries(Object.entries(all).map(([k, v]) => [k, v.trim()]).filter(([, v]) => v));
     setHeard(await work.run<Heard>("contract.hear", { sentence: sentence.trim(), template: more?.template ?? "", answers: given(answers), parties: given(parties) }));
   };
-  const submit = (e: FormEvent) => { e.preventDefault(); void read(); };
+  const submit = (e: Pick<FormEvent, "preventDefault">) => { e.preventDefault(); void read(); };
   if (!sorts.data) return sorts.problem ? <Trouble problem={sorts.problem} again={sorts.reload} /> : <Loading />;
   return (
     <Page title={t("contract.new")} text={t("contract.new.text")}>
@@ -31,7 +31,8 @@ export default function NewContract() {
           <Stack>
             <NativeSelect label={t("contract.example")} value="" onChange={(e) => e.currentTarget.value && anew(e.currentTarget.value)}
               data={[{ value: "", label: t("contract.example.none") }, ...sorts.data.map((s) => ({ value: pick(language, s.example), label: pick(language, s.title) }))]} />
-            <Textarea label={t("contract.sentence")} description={t("contract.sentence.help")} value={sentence} onChange={(e) => anew(e.currentTarget.value)} autosize minRows={3} maxLength={2000} required />
+            <Textarea label={t("contract.sentence")} description={t("contract.sentence.help")} value={sentence} onChange={(e) => anew(e.currentTarget.value)} autosize minRows={3} maxLength={2000} required
+              placeholder={sorts.data[0] && pick(language, sorts.data[0].example)} onKeyDown={(e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && sentence.trim()) submit(e); }} />
             <Listen heard={anew} />
             <Group><Button type="submit" loading={work.busy} disabled={!sentence.trim()}>{t("contract.hear")}</Button></Group>
           </Stack>

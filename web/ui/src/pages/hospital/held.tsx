@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import { Card, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import type { Held } from "./shapes";
 
@@ -30,7 +31,7 @@ function One({ held: h, done }: { held: Held; done: () => void }) {
   };
   return (
     <Card>
-      <Text fw={600} lang="en">{h.reason}</Text>
+      <Said text={h.reason} fw={600} size="md" />
       <Text className="id faint">{h.record}</Text>
       <Text className="id faint" mb="md">{h.file}</Text>
       {!h.may && <Alert color="gray" mb="md">{t("held.never")}</Alert>}

@@ -54,11 +54,11 @@ export default function Training({ id }: { id: string }) {
         {x.rounded.length === 0 ? <Text>{t("train.rounds.none")}</Text> : (
           <>
             <Bars title={t("train.records")} first={t("train.round")} second={t("train.records.short")} bars={x.rounded.map((r) => ({ label: String(r.round), value: r.records ?? 0, text: String(r.records ?? 0), quiet: r.failed }))} />
-            <div className="scroll" tabIndex={0}><table className="changes">
+            <div className="scroll" tabIndex={0}><table className="changes stack">
               <thead><tr><th scope="col">{t("train.round")}</th><th scope="col">{t("train.opened")}</th><th scope="col">{t("train.covered")}</th><th scope="col">{t("train.result")}</th><th scope="col">{t("train.records.short")}</th></tr></thead>
               <tbody>{[...x.rounded].reverse().map((r) => (
-                <tr key={r.round}><td>{r.round}</td><td><Time at={r.opened} /></td><td>{(r.covers ?? []).map((c) => name(c.site)).join(", ") || "–"}</td>
-                  <td>{r.failed ? <span className="pill bad">{t("train.round.failed")}</span> : r.result ? <span className="id">{r.result.slice(0, 12)}</span> : <span className="pill wait">{t("train.round.under")}</span>}</td><td>{r.records ?? "–"}</td></tr>
+                <tr key={r.round}><td data-label={t("train.round")}>{r.round}</td><td data-label={t("train.opened")}><Time at={r.opened} /></td><td data-label={t("train.covered")}>{(r.covers ?? []).map((c) => name(c.site)).join(", ") || "–"}</td>
+                  <td data-label={t("train.result")}>{r.failed ? <span className="pill bad">{t("train.round.failed")}</span> : r.result ? <span className="id">{r.result.slice(0, 10)}</span> : <span className="pill wait">{t("train.round.under")}</span>}</td><td data-label={t("train.records.short")}>{r.records ?? "–"}</td></tr>
               ))}</tbody>
             </table></div>
           </>

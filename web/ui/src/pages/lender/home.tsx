@@ -2,8 +2,12 @@ import { Alert, Badge, Button, Group, NativeSelect, Radio, Stack, Text, TextInpu
 import { type FormEvent, useState } from "react";
 import { Card, Copy, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { go } from "../../parts/way";
+import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import type { Lending, Request, Way } from "../borrower/shapes";
+import type { Listed } from "../scientist/shapes";
+
+const usual = "consumer-risk"; // what is asked where no model is named
 
 const over = ["settled", "refunded"];
 
@@ -63,7 +67,9 @@ function Ask({ done }: { done: () => void }) {
   const [purpose, setPurpose] = useState("credit-transaction");
   const [ways, setWays] = useState<Way[]>();
   const [by, setBy] = useState("");
-  const args = { model: "", subject: subject.trim(), purpose, by: "", hours: 72 };
+  const models = (useCall<Listed[]>("catalogue").data ?? []).filter((m) => !m.retired);
+  const [model, setModel] = useState("");
+  const args = { model, subject: subject.trim(), purpose, by: "", hours: 72 };
   const look = async (e: FormEvent) => {
     e.preventDefault();
     const all = await work.run<Way[]>("ways", args);
@@ -77,6 +83,8 @@ function Ask({ done }: { done: () => void }) {
         <Stack gap="sm">
           <TextInput label={t("lender.subject")} description={t("lender.subject.help")} value={subject} onChange={(e) => { setSubject(e.currentTarget.value); setWays(undefined); }} autoComplete="off" spellCheck={false} required />
           <NativeSelect label={t("consent.purpose")} description={t("lender.purpose.help")} value={purpose} onChange={(e) => { setPurpose(e.currentTarget.value); setWays(undefined); }} data={["credit-transaction", "account-review"].map((p) => ({ value: p, label: known("purpose." + p) }))} />
+          {models.length > 1 && <NativeSelect label={t("lender.model")} value={model} onChange={(e) => { setModel(e.currentTarget.value); setWays(undefined); }}
+            data={[...models].sort((a, b) => Number(b.name === usual) - Number(a.name === usual)).map((m) => ({ value: m.name === usual ? "" : m.id, label: t("lender.model.of", { name: `${m.name} ${m.version}`, price: m.price }) }))} />}
           {work.problem && <Trouble problem={work.problem} />}
           {!ways && <Group><Button type="submit" variant="default" loading={work.busy}>{t("lender.ways")}</Button></Group>}
         </Stack>
@@ -91,7 +99,7 @@ function Ask({ done }: { done: () => void }) {
               ))}
             </Stack>
           </Radio.Group>
-          {ways.some((w) => w.missing) && <details><summary>{t("word.details")}</summary>{ways.filter((w) => w.missing).map((w) => <Text key={w.by} size="sm" lang="en">{w.by}: {w.missing}</Text>)}</details>}
+          {ways.some((w) => w.missing) && <details><summary>{t("word.details")}</summary>{ways.filter((w) => w.missing).map((w) => <div key={w.by}><Text size="sm" span>{known("lender.way." + w.by)}: </Text><Said text={w.missing ?? ""} span /></div>)}</details>}
           <Text size="sm" className="faint">{t("lender.ask.text")}</Text>
           <Group><Button loading={work.busy} disabled={!by} onClick={() => void ask()}>{t("lender.ask.do")}</Button><Button variant="subtle" onClick={() => setWays(undefined)}>{t("word.cancel")}</Button></Group>
         </Stack>

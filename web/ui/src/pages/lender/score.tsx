@@ -2,6 +2,7 @@ import { Alert, Button, Group, Text } from "@mantine/core";
 import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { save } from "../../parts/save";
 import { go } from "../../parts/way";
+import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import { Scale } from "../borrower/scale";
 import type { Scored } from "../borrower/shapes";
@@ -28,7 +29,7 @@ export default function Score({ id }: { id: string }) {
         <Text size="sm" className="faint" mt="sm">{t("lender.reasons.text")}</Text>
       </Card>
       <Alert color={proved ? "teal" : "orange"} variant="light" title={t(proved ? "lender.proved" : "lender.unproved")}>
-        <Text size="sm">{proved ? t("lender.proved.text", { n: s.proof_bytes }) : <>{known("lender.way.text." + s.by)} <span lang="en">{s.trust}</span></>}</Text>
+        <Text size="sm">{proved ? t("lender.proved.text", { n: s.proof_bytes }) : <>{known("lender.way.text." + s.by)} <Said text={s.trust ?? ""} span /></>}</Text>
         {s.differs && <Text size="sm" mt={6}>{t("lender.differs")} <span className="id">{s.differs}</span></Text>}
       </Alert>
       <Card title={t("lender.then")}>

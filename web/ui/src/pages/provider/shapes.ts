@@ -3,6 +3,7 @@ export interface Worker { worker: string; rates: Record<string, number>; price: 
 export interface Pool { workers: Worker[]; waiting: number; running: number; queue_depth: Record<string, number> | null; expected_wait_seconds: Record<string, number> | null; me: string; names: Record<string, string>; now: number }
 export interface Machine {
   rates: Record<string, number>; bench: { class: string; rate: number; at: string }; price: number; idle: boolean; log: string[]; pid: number;
+  hardware: { cpu: string; cores: number; load: number; memory: number; free: number; gpu?: string; gpu_memory?: number };
   counts: { running: number; done: number; failed: number; cache: number; keys: string[] | null; draining?: boolean };
 }
 export interface StakePage {

@@ -19,10 +19,10 @@ export default function Jobs() {
       <Card>
         <NativeSelect label={t("activity.filter")} value={only} onChange={(e) => setOnly(e.currentTarget.value)} maw={260} mb="md" data={[{ value: "all", label: t("activity.all") }, { value: "failed", label: t("work.failed") }]} />
         {shown.length === 0 ? <Text>{t(data.length === 0 ? "work.none" : "work.none.failed")}</Text> : (
-          <div className="scroll" tabIndex={0}><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes stack">
             <thead><tr><th scope="col">{t("work.when")}</th><th scope="col">{t("earn.model")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("work.took")}</th><th scope="col">{t("work.fee")}</th><th scope="col">{t("work.job")}</th></tr></thead>
             <tbody>{shown.map((w) => (
-              <tr key={w.job}><td>{w.at > 0 && <Time at={w.at} />}</td><td>{w.model}</td><td><span className={tone(w)}>{w.wrong ? t("work.wrong") : known("work.stage." + w.stage) || w.stage}</span></td><td>{w.took > 0 ? t("try.seconds", { n: w.took }) : "–"}</td><td>{t("word.man", { n: w.fee })}</td><td className="id">…{w.job.slice(-8)}</td></tr>
+              <tr key={w.job}><td data-label={t("work.when")}>{w.at > 0 && <Time at={w.at} />}</td><td data-label={t("earn.model")}>{w.model}</td><td data-label={t("queue.state")}><span className={tone(w)}>{w.wrong ? t("work.wrong") : known("work.stage." + w.stage) || w.stage}</span></td><td data-label={t("work.took")}>{w.took > 0 ? t("try.seconds", { n: w.took }) : "–"}</td><td data-label={t("work.fee")}>{t("word.man", { n: w.fee })}</td><td className="id" data-label={t("work.job")}>…{w.job.slice(-8)}</td></tr>
             ))}</tbody>
           </table></div>
         )}

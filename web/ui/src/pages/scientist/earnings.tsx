@@ -29,10 +29,10 @@ export default function Earnings() {
         : <Card><Text>{t("earn.none")}</Text></Card>}
       {months.length > 0 && (
         <Card title={t("earn.runs")}>
-          <div className="scroll" tabIndex={0}><table className="changes">
+          <div className="scroll" tabIndex={0}><table className="changes stack">
             <thead><tr><th scope="col">{t("earn.month")}</th><th scope="col">{t("earn.model")}</th><th scope="col">{t("earn.as")}</th><th scope="col">{t("earn.calls")}</th><th scope="col">{t("earn.refunded")}</th><th scope="col">{t("earn.earned")}</th></tr></thead>
             <tbody>{months.map((m) => (
-              <tr key={m.month + m.model + m.role}><td>{m.month}</td><td>{data.models[m.model] ?? `…${m.model.slice(-6)}`}</td><td>{known("role." + m.role) || m.role}</td><td>{m.calls}</td><td>{m.calls - m.settled}</td><td>{t("word.man", { n: m.earned })}
+              <tr key={m.month + m.model + m.role}><td data-label={t("earn.month")}>{m.month}</td><td data-label={t("earn.model")}>{data.models[m.model] ?? `…${m.model.slice(-6)}`}</td><td data-label={t("earn.as")}>{known("role." + m.role) || m.role}</td><td data-label={t("earn.calls")}>{m.calls}</td><td data-label={t("earn.refunded")}>{m.calls - m.settled}</td><td data-label={t("earn.earned")}>{t("word.man", { n: m.earned })}
                 {m.askers && m.askers.length > 0 && <details><summary>{t("earn.askers", { n: m.askers.length })}</summary>{m.askers.map((a) => <div key={a.asker}><span className={data.askers[a.asker] ? "" : "id"}>{data.askers[a.asker] || `…${a.asker.slice(-8)}`}</span>: {a.calls}</div>)}</details>}</td></tr>
             ))}</tbody>
           </table></div>

@@ -39,7 +39,7 @@ export default function Models() {
               <Text size="sm" lang="en">{m.summary}</Text>
               <Text size="sm" className="faint">{m.owner_name} · {m.licence} · {m.accepts.map((k) => known("kind." + k) || k).join(", ")}</Text>
             </div>
-            <div style={{ textAlign: "right" }}>
+            <div className="at-end">
               <Text fw={600}>{t("word.man", { n: m.price })}</Text>
               {m.metric && <Text size="sm" className="faint" lang="en">{m.metric.name} {m.metric.value.toFixed(3)}</Text>}
             </div>

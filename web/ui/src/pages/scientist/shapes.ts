@@ -1,4 +1,6 @@
-// What the desk answers with for models (cmd/manx-wasm/desk/market.go, publish.go, earn.go).
+// What the desk answers with for models (cmd/manx-wasm/desk/market.go, publish.go, sell.go, earn.go).
+import type { Reason } from "../borrower/shapes";
+
 export interface Metric { name: string; value: number; low?: number; high?: number; method: string }
 export interface Model {
   id: string; owner: string; name: string; version: string; hash: string; accepts: string[]; features: string[]; price: string; retired?: boolean; parameters?: number;
@@ -22,6 +24,11 @@ export interface Plan { name: string; format: string; input: number[]; operation
 export interface Sketch { format: string; features: string[]; input: number[]; changed?: string; plan?: Plan; needs?: string; card?: object }
 export interface Shown { published: boolean; model?: string; name: string; version: string; price: string; earns: string; check: { inputs: number; worst: number; mean: number; stated: number }; checked_on: string; plan: Plan; graph: boolean }
 export interface Trial { clear: number; encrypted: number; difference: number; stated: number; chance: number; known: number; keys_seconds: number; encrypt_seconds: number; evaluate_seconds: number; decrypt_seconds: number; key_bytes: number; bytes_up: number; bytes_down: number; threshold?: number }
+export interface CreditSketch { features: string[]; low: number; high: number; trees: number; name: string; version: string; card?: object }
+export interface CreditShown { published: boolean; model?: string; name: string; version: string; price: string; earns: string; files: number; lowest: number; highest: number; worst: number }
+export interface CreditTrial {
+  score: number; low: number; high: number; reasons: Reason[]; encrypted?: number; difference?: number; keys_seconds?: number; evaluate_seconds?: number; key_bytes?: number; bytes_up?: number; bytes_down?: number;
+}
 export interface Used { month: string; model: string; role: string; calls: number; settled: number; earned: string; spent: string; askers?: { asker: string; calls: number }[] }
 export interface Earned {
   months: Used[] | null; days: { day: string; amount: string; calls: number }[]; models: Record<string, string>; askers: Record<string, string>; watched: Record<string, number>; balance: string;

@@ -1,0 +1,2 @@
+// Package readme runs what README.md says by hand, as a reader at a terminal would.
+package readme
