@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"manx/ledger"
 )
 
 // spokenJob is what spoken.mjs is told.
@@ -35,17 +37,17 @@ func TestASpokenSentenceInTheBrowser(t *testing.T) {
 	chromium, uiDir := needs(t)
 	dir := t.TempDir()
 	net := start(t, dir)
-	landlord := net.furnisher(t, dir, "Riverside Bureau")
+	landlord := join(t, dir, net.Address, "Riverside Bureau", ledger.Credit, ledger.Furnisher)
 	shots := dir
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
 		shots = to
 	}
-	w := spokenJob{walk: walk{Address: net.address, Chromium: chromium, UI: uiDir, Out: shots, Private: dir, Profile: filepath.Join(dir, "profile"), Language: "en", Label: "en-desktop", Width: 1280, Height: 860,
+	w := spokenJob{walk: walk{Address: net.Address, Chromium: chromium, UI: uiDir, Out: shots, Private: dir, Profile: filepath.Join(dir, "profile"), Language: "en", Label: "en-desktop", Width: 1280, Height: 860,
 		Passphrase: passphrase, Steps: []string{"spoken"}}, Sentence: "Pay the landlord 5 MAN when I approve, otherwise refund me after 7 days.", Party: string(landlord.ID())}
 	var s spokenSeen
 	browse(t, "spoken.mjs", w.Label, w, &s, nil)
 	s.whole(t, w.Label)
-	if len(s.Console) > 0 || len(s.Axe) > 0 || s.Wide > 0 || !slices.Equal(s.Origins, []string{net.address}) {
+	if len(s.Console) > 0 || len(s.Axe) > 0 || s.Wide > 0 || !slices.Equal(s.Origins, []string{net.Address}) {
 		t.Errorf("console %q, axe %q, %d pixels too wide, origins %q", s.Console, s.Axe, s.Wide, s.Origins)
 	}
 	if s.Before.On || s.Before.Buttons != 0 || s.Before.Listened != 0 {
