@@ -31,8 +31,9 @@ type Coordinator struct {
 	told     map[int][]byte          // what the last Close gave
 	view     [32]byte                // of the roster, then of who dealt shares too
 	keys     map[int]peer
-	total    []uint32 // of the masked updates that were taken
-	absent   set      // whose masked updates were taken before a restart, and are to come again
+	total    []uint32       // of the masked updates that were taken
+	absent   set            // whose masked updates were taken before a restart, and are to come again
+	room     chan []float64 // for the sum's totals, cleared while the last messages come
 	complete bool
 	sum      Sum // once complete, or why there is none
 	failed   error
@@ -378,6 +379,9 @@ func (c *Coordinator) end(here set) error {
 			}
 			c.told[i] = m
 		}
+		room := make(chan []float64, 1)
+		go func() { room <- make([]float64, c.round.Length) }()
+		c.room = room
 	}
 	c.step++
 	return nil

@@ -106,10 +106,10 @@ func (s steps) values(out []uint32, values []float64) int {
 	return len(values)
 }
 
-// sum takes masks off the added vectors of sites, and reads them. A weight that
-// their weights cannot make means that one of them did not keep to the rules.
-func (r Round) sum(sites []int, v []uint32, masks []mask) (Sum, error) {
-	s := Sum{Sites: sites, Totals: make([]float64, r.Length)}
+// sum takes masks off the added vectors of sites, and reads them into s, which has the
+// sites and room. A weight that their weights cannot make means that one of them did
+// not keep to the rules.
+func (r Round) sum(s Sum, v []uint32, masks []mask) (Sum, error) {
 	by := r.Step() * float64(r.Most)
 	spans(len(v), func(from, to int) {
 		part := v[from:to]
@@ -122,7 +122,7 @@ func (r Round) sum(sites []int, v []uint32, masks []mask) (Sum, error) {
 		}
 	})
 	s.Weight = uint64(v[0])
-	n := uint64(len(sites))
+	n := uint64(len(s.Sites))
 	if s.Weight < n*uint64(r.Minimum) || s.Weight > n*uint64(r.Most) {
 		return Sum{}, notice.New(notice.Integrity, "the sum of weights is none that hospitals of this round can have", "do not use it; begin a new round")
 	}

@@ -50,7 +50,7 @@ func (c *Coordinator) Sum() (Sum, error) {
 			masks = append(masks, newMask(keys[i], of > other)) // what the other did to its own update, taken back
 		}
 	}
-	c.sum, c.failed = c.round.sum(slices.Clone(staying), c.total, masks)
+	c.sum, c.failed = c.round.sum(Sum{Sites: slices.Clone(staying), Totals: <-c.room}, c.total, masks)
 	c.complete = true
 	return c.sum, c.failed
 }

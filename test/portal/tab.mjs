@@ -24,8 +24,9 @@ export async function begin(job) {
   const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {}, memory: 0 };
   const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
   writeFileSync(watched, "");
-  // A request that the test itself cuts off is told by the browser, not by the page.
-  const cut = ["ERR_INTERNET_DISCONNECTED", ...(job.steps.includes("busy") ? ["status of 503"] : [])];
+  // A request that the test itself cuts off, and how fast a software GL is, is told by the
+  // browser, not by the page.
+  const cut = ["ERR_INTERNET_DISCONNECTED", "GL Driver Message", ...(job.steps.includes("busy") ? ["status of 503"] : [])];
   browser.on("console", (m) => { if ((m.type() === "error" || m.type() === "warning") && !cut.some((c) => m.text().includes(c))) seen.console.push(m.text()); });
   page.on("pageerror", (e) => seen.console.push(String(e)));
   const origins = new Set();

@@ -54,7 +54,7 @@ func TestInvariant1_ViewerInTheBrowser(t *testing.T) {
 			if slices.Contains(l.Steps, "coded") {
 				l.Coded = codedScans(t, dir)
 			}
-			l.Address, l.Chromium, l.UI, l.Out, l.Private, l.Profile = net.address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+l.Label)
+			l.Address, l.Chromium, l.UI, l.Out, l.Private, l.Profile = net.Address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+l.Label)
 			l.Passphrase, l.Study, l.Millimetres = passphrase, study, phantom.Size*0.7
 			var s looked
 			browse(t, "view.mjs", l.Label, l, &s, nil)
@@ -62,7 +62,7 @@ func TestInvariant1_ViewerInTheBrowser(t *testing.T) {
 			if len(s.Console) > 0 {
 				t.Errorf("the console has %q", s.Console)
 			}
-			if !slices.Equal(s.Origins, []string{net.address}) {
+			if !slices.Equal(s.Origins, []string{net.Address}) {
 				t.Errorf("the page spoke to %q, not to its node alone", s.Origins)
 			}
 			if len(s.Axe) > 0 {

@@ -84,6 +84,8 @@ type EventPage struct {
 	Job      ledger.JobID    `json:"job,omitempty"`
 	Receipt  json.RawMessage `json:"receipt,omitempty"` // a bundle, verified here
 	Outcome  *ledger.Receipt `json:"outcome,omitempty"`
+
+	Network ledger.NetworkID `json:"network"` // that the account has pinned, and evidence is verified for
 }
 
 // event fetches an event with its evidence, and its job's receipt where that has
@@ -93,7 +95,7 @@ func (d *Desk) event(ctx context.Context, p *owner.Party, a struct {
 	N      int           `json:"n"`
 }, _ Show) (any, error) {
 	b, err := p.EventEvidence(ctx, a.Height, a.N)
-	out := EventPage{}
+	out := EventPage{Network: p.Home.Network.Genesis.ID()}
 	switch {
 	case notice.Is(err, notice.Unsupported):
 		out.Without = notice.From(err).Text

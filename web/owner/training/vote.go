@@ -3,6 +3,8 @@ package training
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"manx/ledger"
@@ -14,14 +16,24 @@ import (
 )
 
 // A heldBack is why a vote that the policy would cast waits, and until when that is not
-// looked at again.
+// looked at again while the table's file is what it was.
 type heldBack struct {
 	why   error
 	until time.Time
+	file  string // see stamp
+}
+
+// stamp tells a file from what it is once it has been written to.
+func stamp(file string) string {
+	i, err := os.Stat(file)
+	if err != nil {
+		return file
+	}
+	return fmt.Sprint(file, " ", i.ModTime().UnixNano(), " ", i.Size())
 }
 
 // holdEvery is how many times as long as between two looks at the ledger a vote is held
-// before the site's table is read again.
+// before a table that nobody has changed is read again: of studies there are other files.
 const holdEvery = 60
 
 // vote votes yes where the site's policy allows the training and its table can be read
@@ -52,10 +64,11 @@ func (h *Hospital) vote(ctx context.Context, on owner.SignedTraining) error {
 
 // fits returns why the table of a decision cannot be read as the training's rounds would.
 func (h *Hospital) fits(ctx context.Context, on owner.SignedTraining, d policy.Decision) error {
+	file := stamp(h.in().Folder.Table(d.Table))
 	h.mu.Lock()
 	held, ok := h.held[on.ID]
 	h.mu.Unlock()
-	if ok && time.Now().Before(held.until) {
+	if ok && held.file == file && time.Now().Before(held.until) {
 		return held.why
 	}
 	err := h.in().lists.Fits(ctx, on, d)
@@ -66,7 +79,7 @@ func (h *Hospital) fits(ctx context.Context, on owner.SignedTraining, d policy.D
 		if h.held == nil {
 			h.held = map[ledger.TrainingID]heldBack{}
 		}
-		h.held[on.ID] = heldBack{err, time.Now().Add(holdEvery * h.in().Every)}
+		h.held[on.ID] = heldBack{err, time.Now().Add(holdEvery * h.in().Every), file}
 	}
 	return err
 }

@@ -15,7 +15,7 @@ export interface Measure { id: string; at: number; length?: number; area?: numbe
 
 export interface Told { window(w: Window): void; measures(all: Measure[]): void }
 
-const kept = 64 << 20; // bytes of decoded pictures
+const kept = 24 << 20; // bytes of decoded pictures
 const scheme = "manx";
 const views = new Map<string, Omit<Picture, "pixels">>(); // of the pictures that were loaded, by their id
 

@@ -28,13 +28,13 @@ export default function Event({ id }: { id: string }) {
           <Card title={t("event.proof")}>
             <Text mb="sm">{t("event.proof.text")}</Text>
             <Group mb="md"><Button size="xs" onClick={() => save(name, JSON.stringify(e.evidence, null, 1))}>{t("event.download")}</Button></Group>
-            <Command text={`manx audit verify ${name}`} />
+            <Command text={`manx audit verify ${name} --network ${e.network}`} />
           </Card>
           {e.receipt && (
             <Card title={t("event.receipt")}>
               <Text mb="sm">✓ {t("event.receipt.text", { outcome: known("event.did." + (e.outcome?.outcome ?? "")) || e.outcome?.outcome || "" })}</Text>
               <Group mb="md"><Button size="xs" onClick={() => save(`${e.job}.receipt.json`, JSON.stringify(e.receipt, null, 1))}>{t("finding.receipt.save")}</Button></Group>
-              <Command text={`manx receipt verify ${e.job}.receipt.json`} />
+              <Command text={`manx receipt verify ${e.job}.receipt.json --network ${e.network}`} />
             </Card>
           )}
           <Card title={t("event.said")}><pre className="log" lang="en" tabIndex={0} aria-label={t("event.said")}>{JSON.stringify(e.said ?? {}, null, 1)}</pre></Card>
