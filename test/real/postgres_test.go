@@ -381,7 +381,9 @@ func TestInvariant8_PostgresCutAtEveryMessage(t *testing.T) {
 	for _, replies := range []bool{false, true} {
 		n := 0
 		for ; ; n++ {
-			indextest.Exec(t, direct, "DROP TABLE states, mentions, movements, unspent, purses, uses, blobs, accounts, sessions, cursors, goose_db_version")
+			indextest.Exec(t, direct, `DO $$ DECLARE name text; BEGIN
+				FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP EXECUTE format('DROP TABLE %I CASCADE', name); END LOOP;
+			END $$`)
 			w.arm(n, replies)
 			if got := tell(); got != want {
 				t.Fatalf("cut at message %d (replies %t) the story ends\n%s\nand not\n%s", n, replies, got, want)

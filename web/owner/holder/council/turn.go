@@ -267,11 +267,17 @@ func (t *Table) linger(place int) error {
 	if [tagSize]byte(head) != farewellTag() {
 		return nil
 	}
-	_, err := readFrame(t.from(place), [tagSize]byte{}, 0) // of a farewell there is an error alone
-	if bye, ok := errors.AsType[farewell](err); ok {
-		t.ahead[place] = slices.Concat(head, bye)
+	// Its end is on its way, and reads may end before it is here. None of it is lost: where
+	// the turn is over, the next one reads it.
+	for tries := 1; ; tries++ {
+		var read bytes.Buffer
+		_, err := readFrame(io.TeeReader(t.from(place), &read), [tagSize]byte{}, 0) // of a farewell there is an error alone
+		t.ahead[place] = read.Bytes()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || tries > 2 { // reads of a turn end twice at most
+			return err
+		}
+		_ = t.conns[place].SetReadDeadline(time.Now().Add(grace)) // one that has failed says so when it is read
 	}
-	return err
 }
 
 // from returns what a place says, with what was read of it before.
