@@ -196,11 +196,15 @@ func (t *Table) hear(f Faults) Faults {
 
 // with takes the part of a turn that is with one place. halt ends the turn.
 func (t *Table) with(place int, x turn, halt func()) ([][]byte, error) {
-	c, r := t.conns[place], t.from(place)
+	c := t.conns[place]
 	written := make(chan error, 1)
 	go func() { written <- t.write(c, place, x) }()
 	var frames [][]byte
 	var err error
+	var r io.Reader
+	if len(x.in[place]) > 0 { // else what lies ahead stays there: it may be a farewell
+		r = t.from(place)
+	}
 	for _, most := range x.in[place] {
 		var b []byte
 		if b, err = readFrame(r, tag(x.step, x.about, t.got[place]), most); err != nil {
