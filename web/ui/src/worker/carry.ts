@@ -6,7 +6,7 @@
 export type Load = { id: number; method: string; url: string; headers: Record<string, string>; body: Uint8Array<ArrayBuffer> } | { stop: number };
 export type Sent = { id: number; status: number; type: string; bytes: Uint8Array; body: Uint8Array<ArrayBuffer> } | { id: number; failed: string };
 
-const most = 16 << 20; // bytes that one worker sends
+const most = 8 << 20; // bytes that one worker sends
 
 const whole = 1 << 20; // bytes of a body's room at least: a blob fits (storage.MaxBlob)
 const spare: ArrayBuffer[] = []; // as many as were sent at once
