@@ -36,14 +36,7 @@ func readLog(t *testing.T, h http.Handler, token, query string, limit int) (out 
 func TestInvariant5_AnAuditorReadsHerSideOfTheLog(t *testing.T) {
 	n := webtest.Start(t, webtest.Options{})
 	s := n.Story(t)
-	c := s.Scoring(3600)
-	s.Consent(c.Borrower, c.Job, c.Record)
-	s.Compute(c.Worker, c.Job)
-	s.Answer(c.Borrower, c.Job)
-	s.Do(c.Lender, ledger.AcceptJob{Job: c.Job})
-	d := s.Diagnosis(3600)
-	s.Compute(d.Worker, d.Job)
-	s.Do(d.Patient, ledger.AcceptJob{Job: d.Job})
+	c, d := bothSides(s)
 	sides := map[ledger.Vertical]string{ledger.Health: "", ledger.Credit: ""}
 	for v := range sides {
 		sides[v] = signIn(t, n, s.Party(v, ledger.Auditor))

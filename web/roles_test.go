@@ -15,12 +15,8 @@ import (
 	"manx/web/api"
 )
 
-// What each role reads of one story: a patient's diagnosis and a borrower's score. want
-// must be in the answer, never must not: another's record, job, money or name, and, for
-// who stands on one side of the wall, whatever stands on the other.
-func TestWhatEachRoleReads(t *testing.T) {
-	n := webtest.Start(t, webtest.Options{})
-	s := n.Story(t)
+// bothSides plays a borrower's score and a patient's diagnosis to their ends.
+func bothSides(s *ledgertest.Story) (ledgertest.Scored, ledgertest.Diagnosed) {
 	c := s.Scoring(3600)
 	s.Consent(c.Borrower, c.Job, c.Record)
 	s.Compute(c.Worker, c.Job)
@@ -29,6 +25,16 @@ func TestWhatEachRoleReads(t *testing.T) {
 	d := s.Diagnosis(3600)
 	s.Compute(d.Worker, d.Job)
 	s.Do(d.Patient, ledger.AcceptJob{Job: d.Job})
+	return c, d
+}
+
+// What each role reads of one story: a patient's diagnosis and a borrower's score. want
+// must be in the answer, never must not: another's record, job, money or name, and, for
+// who stands on one side of the wall, whatever stands on the other.
+func TestWhatEachRoleReads(t *testing.T) {
+	n := webtest.Start(t, webtest.Options{})
+	s := n.Story(t)
+	c, d := bothSides(s)
 	hospital, stranger, holder := s.Party(ledger.Health, ledger.Hospital), s.Party(ledger.Credit, ledger.Lender), s.Party(ledger.Common, ledger.Holder)
 	grant := ledger.NewGrantID(ledger.Health, s.Do(d.Patient, ledger.GiveGrant{Record: d.Record, To: hospital.Party(), Purpose: ledger.Care, Access: ledger.Read, Until: s.World.Now() + 3600}))
 

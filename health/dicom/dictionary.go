@@ -18,18 +18,18 @@ var dictionary string
 
 // lookUp returns what the standard says of a tag: its value representations, parted by
 // commas, and its keyword. Every even group has a length (PS3.5, 7.2).
-func (t Tag) lookUp() (vrs, keyword string, ok bool) {
+func (t Tag) lookUp() (vrs, keyword string) {
 	want := hex.EncodeToString(binary.BigEndian.AppendUint32(nil, uint32(t))) + " "
 	// The first place such that the line after it is not below the one that is wanted.
 	at := sort.Search(len(dictionary), func(i int) bool { return lineAfter(i) >= want })
 	if line, found := strings.CutPrefix(lineAfter(at), want); found {
 		vrs, keyword, _ = strings.Cut(line, " ")
-		return vrs, keyword, true
+		return vrs, keyword
 	}
 	if t.Element() == 0 && !t.Private() {
-		return "UL", "GenericGroupLength", true
+		return "UL", "GenericGroupLength"
 	}
-	return "", "", false
+	return "", ""
 }
 
 // lineAfter returns the first whole line at or behind a place; at the end, what sorts

@@ -115,7 +115,7 @@ func (t Tag) String() string { return fmt.Sprintf("(%04x,%04x)", t.Group(), t.El
 
 // Keyword returns the standard's keyword, or "" for a tag it does not define.
 func (t Tag) Keyword() string {
-	_, keyword, _ := t.lookUp()
+	_, keyword := t.lookUp()
 	return keyword
 }
 
@@ -135,7 +135,7 @@ func (t Tag) DictionaryVR() VR {
 	case g >= 0x5000 && g <= 0x501E:
 		return curveVR(t.Element())
 	}
-	vrs, _, _ := t.lookUp()
+	vrs, _ := t.lookUp()
 	first, _, _ := strings.Cut(vrs, ",")
 	if strings.Contains(vrs, "OW") {
 		return OW

@@ -6,6 +6,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -66,7 +67,7 @@ func dictionary() (string, error) {
 // known returns every tag that the library's source names, in order and once: it lists
 // none itself.
 func known() ([]tag.Tag, error) {
-	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", library).Output()
+	dir, err := exec.CommandContext(context.Background(), "go", "list", "-f", "{{.Dir}}", library).Output()
 	if err != nil {
 		return nil, fmt.Errorf("find the library's source: %w", err)
 	}

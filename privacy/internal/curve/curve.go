@@ -23,8 +23,8 @@ type Signed struct {
 }
 
 // Verify returns the place of the first whose signature is not its key's, or -1. It
-// accepts what crypto/ed25519.Verify accepts, each by itself, and no key of another length. Its time tells what was
-// verified.
+// accepts what crypto/ed25519.Verify accepts, each by itself, and no key of another
+// length. Its time tells what was verified.
 func Verify(all []Signed) int {
 	for done := 0; done < len(all); {
 		next := all[done:][:min(lanes, len(all)-done)]
