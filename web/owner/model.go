@@ -55,18 +55,29 @@ func (p *Party) ModelNamed(ctx context.Context, name string) (ledger.Model, erro
 // version of a name, out of a list that is newest first. A name is the party's that
 // published it first, retired or not: nobody else's model answers to it, but by id.
 func Named(models []ledger.Model, name string, v ledger.Vertical) (ledger.Model, bool) {
-	first := publisher(models, name, v)
 	for _, m := range models {
 		if string(m.ID) == name && ledger.VerticalOf(m.ID) == v && !m.Retired {
 			return m, true
 		}
 	}
-	for _, m := range models {
-		if m.Name == name && m.Owner == first && ledger.VerticalOf(m.ID) == v && !m.Retired {
+	for _, m := range Versions(models, name, v) {
+		if !m.Retired {
 			return m, true
 		}
 	}
 	return ledger.Model{}, false
+}
+
+// Versions returns what a list has of a name, as it has it: all that the party has put on
+// offer that published the name first, what is retired too.
+func Versions(models []ledger.Model, name string, v ledger.Vertical) (all []ledger.Model) {
+	first := publisher(models, name, v)
+	for _, m := range models {
+		if m.Name == name && m.Owner == first && ledger.VerticalOf(m.ID) == v {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // publisher returns who published a name first, "" where nobody has.

@@ -22,11 +22,8 @@ var quiet = []string{
 	"manx/web/owner/holder", "manx/web/owner/holder/council",
 }
 
-// lag is how many sentences may be newer than the table. Readers see those in English.
-const lag = 12
-
 // TestWhatIsSaidIsInChinese: every notice of the modules' code, of the contract and of
-// the node's interface has its sentence in said.zh.json, but for a few, with the same things left open.
+// the node's interface has its sentence in said.zh.json, with the same things left open.
 func TestWhatIsSaidIsInChinese(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join("src", "words", "said.zh.json"))
 	if err != nil {
@@ -60,10 +57,7 @@ func TestWhatIsSaidIsInChinese(t *testing.T) {
 		t.Fatalf("%d packages and %d sentences are looked at", len(dirs), len(zh))
 	}
 	for _, text := range missing {
-		t.Logf("src/words/said.zh.json has no Chinese for %q", text)
-	}
-	if len(missing) > lag {
-		t.Errorf("%d sentences have no Chinese", len(missing))
+		t.Errorf("src/words/said.zh.json has no Chinese for %q", text)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"manx/credit/scorecard"
@@ -75,8 +76,17 @@ func model(ctx context.Context, p *owner.Party, m ledger.Model) (*scorecard.Mode
 
 const maxKeys = 64 << 20
 
-// keys fetches the proving and verifying keys that a model was published with.
+// keys fetches the proving and verifying keys that a model was published with. They are
+// to be those of a version of DefaultModel, which the organisations made together: whoever
+// made keys of its own could prove what is false, and has notice.Integrity.
 func keys(ctx context.Context, p *owner.Party, m ledger.Model) (*scoreproof.Keys, error) {
+	models, err := p.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(owner.Versions(models, DefaultModel, ledger.Credit), func(v ledger.Model) bool { return v.Keys == m.Keys }) {
+		return nil, notice.New(notice.Integrity, "the model's proofs rest on keys that are not those of "+DefaultModel+": whoever made them could prove a score that is none", "choose another model: `manx model list`")
+	}
 	pack, err := p.Vault.Open(ctx, m.KeysRef)
 	if err != nil {
 		return nil, err
