@@ -59,6 +59,15 @@ func (f Fee) split(next int, shares ...Share) Clause {
 	return Clause{Pay: &Pay{Shares: append(shares, Share{ModelOwner, Value{All: true}}), Next: next}}
 }
 
+// Earned returns what JobFee leaves the model's owner, and whom it shares with, of a fee
+// that is paid, under the schedule that is in force before there is another.
+func Earned(fee ledger.Amount) ledger.Amount {
+	return fee.Part(Whole-workers-ledger.DefaultFees().Jobs, Whole)
+}
+
+// workers is the worker's part of the fee of who asks about herself.
+const workers = 6000
+
 func part(to Role, parts uint32) Share { return Share{to, Value{Parts: parts}} }
 
 func choice(by Role, c Choice, next int) Case { return Case{By: by, Choice: c, Next: next} }
@@ -86,7 +95,7 @@ func JobFee(f Fee) (Terms, []Part) {
 			// She has her result: withdrawing the record now does not undo it.
 			done:   {Wait: &Wait{[]Case{choice(Asker, Accept, paid), choice(Asker, Dispute, judged), choice(Asker, Withdraw, paid)}, doubt, paid}},
 			judged: {Wait: &Wait{[]Case{choice(Judges, Right, paid), choice(Judges, Wrong, refund)}, f.Last, refund}},
-			paid:   f.split(over, part(Worker, 6000)),
+			paid:   f.split(over, part(Worker, workers)),
 			over:   {Close: &Close{Paid}},
 			refund: {Close: &Close{Refunded}},
 		}}, parties

@@ -59,6 +59,9 @@ func TestJobFeePays(t *testing.T) {
 	lent := map[ledger.PartyID]string{"worker": "0.4", "subject": "0.2", "exchange": "0.1", "owner": "0.3"}
 	back := map[ledger.PartyID]string{"asker": "1"}
 	worked := map[ledger.PartyID]string{"worker": "0.4", "asker": "0.6"}
+	if got := Earned(ledger.MAN(1)).String(); got != full["owner"] || got != lent["owner"] {
+		t.Errorf("an owner is told of %s", got)
+	}
 	for name, c := range map[string]struct {
 		self    bool
 		moves   []Input

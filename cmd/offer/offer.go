@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"manx/escrow"
 	"manx/ledger"
 	"manx/ml"
 	"manx/ml/samples"
@@ -131,7 +132,7 @@ type Shown struct {
 // it is not published.
 func (r Ready) Show(id ledger.ModelID, shares []ledger.ModelShare) Shown {
 	m := r.Offer.Model
-	whole := m.Price.Part(3, 10)
+	whole := escrow.Earned(m.Price)
 	earns := whole
 	for _, s := range shares {
 		earns, _ = earns.Sub(whole.Part(s.Parts, ledger.WholeShare)) // parts of a whole

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"manx/escrow"
 	"manx/ledger"
 	"manx/ml"
 	"manx/privacy/notice"
@@ -106,7 +107,7 @@ func (d *Desk) model(ctx context.Context, p *owner.Party, a ofModel, _ Show) (an
 	if err != nil {
 		return nil, err
 	}
-	out := ModelPage{Model: m, Mine: m.Owner == p.ID(), Earns: m.Price.Part(3, 10), Versions: []ledger.Model{}}
+	out := ModelPage{Model: m, Mine: m.Owner == p.ID(), Earns: escrow.Earned(m.Price), Versions: []ledger.Model{}}
 	if out.OwnerName, err = nameOf(ctx, p, m.Owner); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 
+	"manx/escrow"
 	"manx/ledger"
 	"manx/ml"
 	"manx/privacy/notice"
@@ -106,7 +107,7 @@ func (d *Desk) publishCredit(ctx context.Context, p *owner.Party, a struct {
 		return nil, err
 	}
 	o.Model.Limit = a.limit()
-	out := CreditShown{Name: o.Model.Name, Version: o.Model.Version, Price: o.Model.Price, Earns: o.Model.Price.Part(3, 10), Files: checkedFiles}
+	out := CreditShown{Name: o.Model.Name, Version: o.Model.Version, Price: o.Model.Price, Earns: escrow.Earned(o.Model.Price), Files: checkedFiles}
 	for n := range checkedFiles {
 		show(Progress{"checking", int64(n), checkedFiles})
 		t, err := m.Try(ctx, uint64(n))
