@@ -6,12 +6,17 @@ import { join } from "node:path";
 export function faulty({ page, browser, job, seen, w, button, room, wait, step, signUp }) {
   const words = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
 
-  // inBoth looks for words in the language of the walk, then in the other.
+  // inBoth looks for words in the language of the walk, then in the other; reasons, why each
+  // file was left out, are in its language too.
   async function inBoth(name, ...keys) {
     const shown = async (table) => {
       for (const key of keys) {
         const start = table[key].split("{")[0];
         await page.getByText(start, { exact: false }).first().waitFor(wait).catch((e) => { throw new Error(`${name}: ${e}`); });
+      }
+      const tongue = table === words.zh ? "zh-Hans" : "en";
+      for (const why of await page.locator(".reasons li").all()) {
+        await why.locator(`[lang="${tongue}"]`).waitFor({ state: "attached", ...wait }).catch((e) => { throw new Error(`${name}: a reason is not in ${tongue}: ${e}`); });
       }
     };
     await shown(words[job.language]);
