@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 
 	"manx/escrow"
 	"manx/escrow/check"
@@ -301,7 +303,15 @@ func player(ctx context.Context, p *owner.Party, id ledger.PartyID) (Played, err
 	if notice.Is(err, notice.NotFound) {
 		name, err = "", nil
 	}
-	return Played{Party: id, Name: name, Mine: id == p.ID()}, err
+	return Played{Party: id, Name: plain(name), Mine: id == p.ID()}, err
+}
+
+// plain is a name without what would let a part of it pass for the words around it: ends
+// of quotations, new lines, signs that turn the direction of writing.
+func plain(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune("“”„‟「」『』…", r)
+	}), " ")
 }
 
 // openContract puts a draft on the ledger, as it was shown.
