@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	sockets "net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -53,7 +55,7 @@ func withNetwork(run func() int) (code int, err error) {
 			return 1, err
 		}
 	}
-	if err := net.startNode("127.0.0.1:0"); err != nil {
+	if err := net.startNode(steady()); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, net.stopNode(syscall.SIGTERM)) }()
@@ -94,6 +96,20 @@ func (n *network) path(parts ...string) string {
 }
 func (n *network) log(name string) (*os.File, error) {
 	return os.OpenFile(n.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// steady returns a loopback address whose port nobody's outgoing connection takes while
+// the node is away: systems give them ports above these.
+func steady() string {
+	at := ""
+	for range 100 {
+		at = fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		if l, err := sockets.Listen("tcp", at); err == nil {
+			_ = l.Close()
+			break
+		}
+	}
+	return at
 }
 
 // startNode starts `manx up` without workers of its own, at its most talkative.
