@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	sockets "net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"manx/cmd/real/process"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/privacy/seal/sealtest"
@@ -55,7 +54,11 @@ func withNetwork(run func() int) (code int, err error) {
 			return 1, err
 		}
 	}
-	if err := net.startNode(steady()); err != nil {
+	ports, err := process.FreePorts(1) // the node stops and starts again there
+	if err != nil {
+		return 1, err
+	}
+	if err := net.startNode(fmt.Sprintf("127.0.0.1:%d", ports[0])); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, net.stopNode(syscall.SIGTERM)) }()
@@ -96,20 +99,6 @@ func (n *network) path(parts ...string) string {
 }
 func (n *network) log(name string) (*os.File, error) {
 	return os.OpenFile(n.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-}
-
-// steady returns a loopback address whose port nobody's outgoing connection takes while
-// the node is away: systems give them ports above these.
-func steady() string {
-	at := ""
-	for range 100 {
-		at = fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		if l, err := sockets.Listen("tcp", at); err == nil {
-			_ = l.Close()
-			break
-		}
-	}
-	return at
 }
 
 // startNode starts `manx up` without workers of its own, at its most talkative.
