@@ -15,7 +15,7 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
         await page.getByText(start, { exact: false }).first().waitFor(wait).catch((e) => { throw new Error(`${name}: ${e}`); });
       }
       const tongue = table === words.zh ? "zh-Hans" : "en";
-      await page.waitForFunction((l) => [...document.querySelectorAll(".reasons [lang], [role=alert] .said")].every((e) => e.lang === l), tongue, wait)
+      await page.waitForFunction((l) => [...document.querySelectorAll(".left [lang], [role=alert] .said")].every((e) => e.lang === l), tongue, wait)
         .catch((e) => { throw new Error(`${name}: what is said is not in ${tongue}: ${e}`); });
     };
     await shown(words[job.language]);
@@ -37,7 +37,7 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     await room("nav.upload");
     for (const [name, keys] of Object.entries(said)) {
       await page.locator('input[data-for="folder"]').setInputFiles(join(job.faults, name));
-      if (keys.includes("upload.rejected.help")) await page.locator(".reasons [lang]").first().waitFor({ state: "attached", ...wait });
+      if (keys.includes("upload.rejected.help")) await page.locator(".left [lang]").first().waitFor({ state: "attached", ...wait });
       await inBoth(name, ...keys);
       await button("upload.other").click();
     }

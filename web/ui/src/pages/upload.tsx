@@ -103,7 +103,7 @@ function Unusable({ rejected }: { rejected: Left[] }) {
   if (rejected.length === 0) return null;
   return (
     <div>
-      <details><summary>{t("upload.rejected", { n: rejected.length })}</summary><ul className="reasons">{rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <Said text={r.reason} span /></li>)}</ul></details>
+      <details><summary>{t("upload.rejected", { n: rejected.length })}</summary><ul className="left">{rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <Said text={r.reason} span /></li>)}</ul></details>
       <Text size="sm" mb="sm">{t("upload.rejected.help")}</Text>
     </div>
   );
