@@ -15,7 +15,7 @@ export function Acts({ contract: c, changed }: { contract: Contract; changed: (c
       {c.acts.map((a, i) => (
         <div className="row" key={i}>
           <div>
-            <Group gap={8}><Text fw={600}>{a.kind === "pass" ? t("contract.nobody") : pick(language, a.who)}</Text>{a.by.filter((p) => !p.mine).map((p) => <Text key={p.role} size="sm"><Who of={p} /></Text>)}{a.mine && a.kind !== "pass" && a.kind !== "verdict" && <Badge color="teal" variant="light" tt="none">{t("contract.yours")}</Badge>}</Group>
+            <Group gap={8}><Text fw={600}>{a.kind === "pass" ? t("contract.nobody") : pick(language, a.who)}</Text>{a.by.filter((p) => !p.mine).map((p) => <Text key={p.role} size="sm">· <Who of={p} /></Text>)}{a.mine && a.kind !== "pass" && a.kind !== "verdict" && <Badge color="teal" variant="light" tt="none">{t("contract.yours")}</Badge>}</Group>
             <Text size="sm">{pick(language, a.what)}</Text>
             <Text size="sm" className="faint">{a.from ? t("contract.from") : t("contract.until")} <Time at={a.from ?? a.until ?? 0} /> · {t("contract.then", { n: a.then + 1 })}</Text>
           </div>

@@ -90,7 +90,7 @@ function Step({ of: m }: { of: Mark }) {
   const { t, language, known } = useWords();
   return (
     <li data-state={m.state}>
-      <Group gap={8}><Text fw={600} size="sm">{pick(language, m.who)}</Text>{m.by.map((p) => <Text key={p.role} size="sm"><Who of={p} /></Text>)}<Badge size="sm" variant="light" tt="none" color={m.state === "done" ? "teal" : m.state === "late" || m.state === "missed" ? "red" : m.state === "now" ? "orange" : "gray"}>{known("contract.state." + m.state)}</Badge></Group>
+      <Group gap={8}><Text fw={600} size="sm">{pick(language, m.who)}</Text>{m.by.map((p) => <Text key={p.role} size="sm">· <Who of={p} /></Text>)}<Badge size="sm" variant="light" tt="none" color={m.state === "done" ? "teal" : m.state === "late" || m.state === "missed" ? "red" : m.state === "now" ? "orange" : "gray"}>{known("contract.state." + m.state)}</Badge></Group>
       <Text size="sm">{pick(language, m.what)}</Text>
       <Text size="xs" className="faint">{t("contract.until")} <Time at={m.until} />{m.gets !== "0" && <> · {t("contract.gets", { n: m.gets })}</>}</Text>
     </li>
