@@ -282,7 +282,7 @@ func FreePorts(n int) ([]int, error) {
 	for tries := 0; len(ports) < n; tries++ {
 		port := 0
 		if tries < 64 {
-			port = lowest + rand.IntN(highest-lowest)
+			port = lowest + rand.IntN(highest-lowest) //nolint:gosec // a port is no secret
 		}
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
