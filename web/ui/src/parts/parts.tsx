@@ -3,7 +3,7 @@ import { Alert, Button, Group, PasswordInput, type PasswordInputProps, Progress 
 import { Component, type ReactNode, useCallback, useEffect, useState } from "react";
 import { desk } from "../worker/desk";
 import type { Problem, Progress } from "../worker/protocol";
-import { Said } from "../words/said";
+import { Notice } from "../words/said";
 import { useWords } from "../words/words";
 
 export function isProblem(e: unknown): e is Problem {
@@ -12,14 +12,17 @@ export function isProblem(e: unknown): e is Problem {
 
 export const asProblem = (e: unknown): Problem => (isProblem(e) ? e : { kind: "internal", text: String(e), hint: "" });
 
-// Trouble says what happened and what to do, in the reader's language; what the
-// module says of it, in English, is one click away.
+// Trouble says what happened and what to do, in the reader's language. Where the notice
+// has no hint, or one for the command line, the page says what to do here. Of a fault of
+// ours the notice says nothing that helps: it is one click away.
 export function Trouble({ problem, again }: { problem: Problem; again?: () => void }) {
   const { t, known } = useWords();
+  const here = <Text size="sm">{known("hint." + problem.kind) || t("hint.internal")}</Text>;
+  const ours = problem.kind === "internal" || !problem.text;
   return (
     <Alert color="red" variant="light" title={known("problem." + problem.kind) || t("problem.internal")} role="alert">
-      <Text size="sm">{known("hint." + problem.kind) || t("hint.internal")}</Text>
-      {problem.text && <details><summary>{t("word.details")}</summary><Said text={problem.text} /></details>}
+      {ours ? here : <Notice text={problem.text} hint={problem.hint}>{(!problem.hint || problem.hint.includes("`")) && here}</Notice>}
+      {ours && problem.text && <details><summary>{t("word.details")}</summary><Notice text={problem.text} hint={problem.hint} /></details>}
       {again && <Button mt="sm" size="xs" variant="default" onClick={again}>{t("word.again")}</Button>}
     </Alert>
   );
