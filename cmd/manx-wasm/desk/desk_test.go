@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/seal/sealtest"
 	"manx/test/webtest"
+	"manx/web/api"
 	"manx/web/owner"
 )
 
@@ -195,6 +197,26 @@ func TestAPatientAtTheDesk(t *testing.T) {
 		t.Errorf("recovered %+v", back)
 	}
 	anew.must("slices", map[string]any{"record": record}, &list)
+
+	// Keys that somebody may have seen are replaced; her record still opens. Copies of
+	// them are for machines that have no records.
+	anew.must("rotate", nil, nil)
+	anew.must("slices", map[string]any{"record": record}, &list)
+	anew.refuses(notice.Unsupported, "carry", nil)
+	var devices []api.Opened
+	anew.must("devices", nil, &devices)
+	if len(devices) == 0 || !slices.ContainsFunc(devices, func(o api.Opened) bool { return o.Current }) {
+		t.Errorf("signed in at %+v", devices)
+	}
+	for _, o := range devices {
+		if !o.Current {
+			var left []api.Opened
+			anew.must("devices.end", map[string]any{"id": o.ID}, &left)
+			if slices.ContainsFunc(left, func(l api.Opened) bool { return l.ID == o.ID }) {
+				t.Errorf("%s ended, and is still signed in: %+v", o.ID, left)
+			}
+		}
+	}
 	anew.must("erase", map[string]any{"record": record}, nil)
 	anew.must("lock", nil, nil)
 
