@@ -66,19 +66,20 @@ func (v *visited) machine(ctx context.Context, label string, hers *owner.Party, 
 	return err
 }
 
-// lent has a job computed by the machine.
+// lent has a job computed by the machine, once the node knows that nobody else takes any.
 func (v *visited) lent(ctx context.Context, machine ledger.PartyID, hers *owner.Party, chart ledger.RecordID) error {
+	if _, err := callAt(ctx, v.links["provider"], "machine.drain", `{"on":true}`); err != nil {
+		return err
+	}
 	for {
 		p, err := hers.Client.Workers(ctx)
-		if err == nil && slices.ContainsFunc(p.Workers, func(w api.Worker) bool { return w.Party == machine }) {
+		free := slices.DeleteFunc(p.Workers, func(w api.Worker) bool { return w.Draining })
+		if err == nil && len(free) == 1 && free[0].Party == machine {
 			break
 		}
 		if !again(ctx) {
 			return err
 		}
-	}
-	if _, err := callAt(ctx, v.links["provider"], "machine.drain", `{"on":true}`); err != nil {
-		return err
 	}
 	_, err := patient.DiagnoseWith(ctx, hers, chart, heart.Name, patient.Terms{Life: 3600}, nil)
 	_, back := callAt(context.WithoutCancel(ctx), v.links["provider"], "machine.drain", `{"on":false}`)

@@ -82,10 +82,10 @@ async function machine() {
   await saved(() => button("machine.carry").click());
   await page.getByText(w("queue.you"), { exact: true }).waitFor(wait);
   await check("provider-tab");
-  for (let n = 0; n < 200 && !(await page.locator("table.changes tbody tr .pill.good").first().isVisible()); n++) { // until it is paid
-    await page.waitForTimeout(500);
-    await to("nav.queue", "queue.title");
+  for (let n = 0; n < 200; n++) { // until it is paid
     await to("nav.jobs", "work.title");
+    if (await page.locator("table.changes tbody tr .pill.good").first().isVisible()) break;
+    await to("nav.queue", "queue.title");
   }
   await page.locator("table.changes tbody tr .pill.good").first().waitFor(wait);
   await check("provider-tab-jobs");
@@ -93,7 +93,7 @@ async function machine() {
   await page.locator(".chart").waitFor(wait);
   seen.earned = await page.locator(".figures b").first().innerText();
   await to("nav.stake", "stake.title");
-  await page.getByLabel(w("stake.amount"), { exact: true }).fill("1");
+  await page.getByLabel(w("stake.amount"), { exact: true }).fill("10");
   await button("stake.lock").click();
   await page.getByText(w("stake.since"), { exact: true }).waitFor(wait);
   await to("nav.keys", "keys.title");
