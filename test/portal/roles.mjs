@@ -242,13 +242,13 @@ async function budget() {
   await button("budget.preview").click();
   await page.locator(".gauge .more").first().waitFor(wait);
   seen.gauge = await page.locator(".gauge").first().getAttribute("aria-label");
+  await check("patient-budget");
   await button("budget.change").first().click();
   await page.getByLabel(w("budget.limit"), { exact: true }).fill("33");
   await button("budget.set").click();
   await page.locator('.gauge[aria-label*="33"]').waitFor(wait);
   await button("word.undo").click();
   await page.locator('.gauge[aria-label*="33"]').waitFor({ state: "detached", ...wait });
-  await check("patient-budget");
   await to("nav.activity", "activity.title");
   await page.locator('ol.timeline li[data-what="trained"]').first().waitFor(wait);
   await check("patient-timeline");
@@ -264,6 +264,9 @@ async function auditor() {
   await button("audit.search").click();
   await page.getByText(w("event.did.settled")).first().waitFor(wait);
   await page.getByLabel(w("audit.about"), { exact: true }).fill("no such thing");
+  await button("audit.search").click();
+  await page.locator("[data-request]").waitFor(wait); // the node refused that one
+  await page.getByLabel(w("audit.about"), { exact: true }).fill("fffffffffffffff");
   await button("audit.search").click();
   await button("audit.every").click();
   await page.locator("table.changes tbody tr").first().waitFor(wait);
