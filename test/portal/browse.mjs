@@ -125,7 +125,7 @@ async function keys() {
   await type(page.getByLabel(w("door.recover.words")), phrase);
   await press(button("keys.drill.do"));
   await page.getByRole("status").filter({ hasText: w("keys.drill.good") }).waitFor(wait);
-  await page.getByText(w("keys.devices.this"), { exact: true }).waitFor(wait);
+  await page.getByText(w("keys.devices.this"), { exact: true }).last().waitFor(wait);
   await press(button("keys.replace.do"));
   await press(page.getByRole("alertdialog").getByRole("button", { name: w("keys.replace.do"), exact: true }));
   await page.getByRole("status").filter({ hasText: w("keys.replace.done") }).waitFor(wait);
