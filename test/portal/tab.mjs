@@ -57,11 +57,17 @@ export async function begin(job) {
     for (const f of found) seen.axe.push(`${name}: ${f}`);
     if (job.width >= 1000) await zoom(name);
   }
-  // At 200% a window has half as many of the page's pixels: all of it must still fit across.
+  // At 200% a window has half as many of the page's pixels: all of it must still fit across,
+  // and a menu that is longer must scroll.
   async function zoom(name) {
     await page.setViewportSize({ width: job.width / 2, height: job.height / 2 });
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (over > 0) seen.zoomed.push(`${name}: ${over}`);
+    const cut = await page.evaluate(() => {
+      const menu = document.querySelector(".mantine-AppShell-navbar");
+      return menu !== null && menu.scrollHeight > menu.clientHeight && !["auto", "scroll"].includes(getComputedStyle(menu).overflowY);
+    });
+    if (cut) seen.zoomed.push(`${name}: the menu's end cannot be reached`);
     await page.setViewportSize({ width: job.width, height: job.height });
   }
   const button = (key, values) => page.getByRole("button", { name: w(key, values), exact: true });

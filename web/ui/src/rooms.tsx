@@ -46,7 +46,7 @@ export function Rooms({ status, leave }: { status: Status; leave: () => void }) 
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="md">
+      <AppShell.Navbar p="md" style={{ overflowY: "auto" }}>
         <div className="whose">
           {(status.demo || status.local) && <Badge size="sm" variant="light" color={status.demo ? "orange" : "teal"} mb={6}>{t(status.demo ? "demo.badge" : "local.badge")}</Badge>}
           <Text size="sm" fw={600}>{status.name || t(word)}</Text>
