@@ -68,7 +68,7 @@ function Replace({ account }: { account: string }) {
   return (
     <Card title={t("keys.replace")}>
       <Text className="faint" mb="md">{t("keys.replace.text")} {account === "provider" && t("keys.replace.machine")}</Text>
-      {done && <Text role="status" fw={600}>✓ {t("keys.replace.done")}</Text>}
+      {done && <Text role="status" fw={600} mb="sm">✓ {t("keys.replace.done")}</Text>}
       {work.problem && <Trouble problem={work.problem} again={replace} />}
       {!sure ? <Button variant="default" onClick={() => setSure(true)}>{t("keys.replace.do")}</Button> : (
         <div role="alertdialog" aria-label={t("keys.replace")}>
