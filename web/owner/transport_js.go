@@ -38,6 +38,7 @@ func (s sender) RoundTrip(q *http.Request) (*http.Response, error) {
 	case lanes <- struct{}{}:
 		defer func() { <-lanes }()
 	case <-q.Context().Done():
+		_ = q.Body.Close() // only read from
 		return nil, q.Context().Err()
 	}
 	body, err := s.body(q)
