@@ -56,12 +56,12 @@ func (v *visited) machine(ctx context.Context, label string, hers *owner.Party, 
 		return err
 	}
 	err := v.lent(ctx, did.Parties[0].Party, hers, chart)
+	if errors.Is(err, context.Canceled) { // the walk ended before, and says why
+		err = nil
+	}
 	<-ctx.Done()
 	if werr := worker.Wait(); werr != nil && !errors.Is(werr, context.Canceled) {
 		err = errors.Join(err, fmt.Errorf("the machine's worker: %w", werr))
-	}
-	if errors.Is(err, context.Canceled) {
-		return nil
 	}
 	return err
 }

@@ -2,7 +2,7 @@ import { Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Card, Copy, Loading, Page, Trouble, useCall } from "../../parts/parts";
 import type { Status } from "../../parts/shapes";
-import { type Word, useWords } from "../../words/words";
+import { useWords } from "../../words/words";
 import { localToken } from "../../worker/local";
 import type { Gate } from "./shapes";
 
@@ -36,7 +36,7 @@ function Form({ status, node }: { status: { data?: Status }; node: string }) {
       <Card>
         <Stack gap="sm">
           <div className="fields">
-            <NativeSelect label={t("consent.purpose")} description={t("request.purpose.help")} value={purpose} onChange={(e) => setPurpose(e.currentTarget.value)} data={["care", "research"].map((p) => ({ value: p, label: t(("request.purpose." + p) as Word) }))} />
+            <NativeSelect label={t("consent.purpose")} description={t("request.purpose.help")} value={purpose} onChange={(e) => setPurpose(e.currentTarget.value)} data={[{ value: "care", label: t("request.purpose.care") }, { value: "research", label: t("request.purpose.research") }]} />
             <TextInput type="number" min={1} max={3650} label={t("consent.days")} description={t("request.days.help")} value={days} onChange={(e) => setDays(e.currentTarget.value)} />
             <TextInput type="number" min={1} max={90} label={t("request.good")} description={t("request.good.help", { time: time(until) })} value={good} onChange={(e) => setGood(e.currentTarget.value)} />
           </div>
