@@ -190,8 +190,9 @@ async function publish() {
   await to("nav.publish", "publish.title");
   await check("scientist-publish-empty");
   await page.locator('input[data-for="model"]').setInputFiles(join(job.trees, "trees.json"));
-  await page.getByRole("alert").locator("summary").click();
-  await page.getByRole("alert").locator(`details [lang="${job.language === "zh" ? "zh-Hans" : "en"}"]`).waitFor(wait); // what the module says, in the reader's language
+  for (const what of [".said", ".said.hint"]) { // what the module says, in the reader's language
+    await page.getByRole("alert").locator(`${what}[lang="${job.language === "zh" ? "zh-Hans" : "en"}"]`).first().waitFor(wait);
+  }
   await page.locator('input[data-for="model"]').setInputFiles([join(job.model, "model.json"), join(job.model, "card.json")]);
   await page.getByText(w("publish.compiles")).waitFor(wait);
   await page.getByLabel(w("publish.price"), { exact: true }).fill("3");
