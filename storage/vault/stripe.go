@@ -235,8 +235,8 @@ func (p *packer) process(ctx context.Context, s *stripe) error {
 			s.shards[j] = s.parity[(j-Need)*size : (j-Need+1)*size]
 		}
 	}
-	if err := p.rs.Encode(s.shards[:]); err != nil {
-		return fmt.Errorf("erasure code: %w", err)
+	if err := encode(p.rs, s.shards[:]); err != nil {
+		return err
 	}
 	if p.width == 1 {
 		storage.RefsOf(s.refs[:], s.shards[:])

@@ -65,12 +65,13 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     const sent = new Map();
     browser.on("response", (r) => { if (r.request().method() === "PUT" && r.status() < 300) sent.set(r.url(), (sent.get(r.url()) ?? 0) + 1); });
     let puts = 0;
-    const problem = JSON.stringify({ type: "about:blank", title: "unavailable", status: 503, kind: "unavailable", detail: "the node is too busy" });
+    const problem = JSON.stringify({ type: "urn:manx:notice:unavailable", title: "unavailable", status: 503, detail: "the node is too busy", hint: "", request_id: "5ca1ab1e5ca1ab1e" });
     await browser.route("**/blobs/*", (route) => (route.request().method() === "PUT" && ++puts > 8 ? route.fulfill({ status: 503, contentType: "application/problem+json", body: problem }) : route.continue()));
     await room("nav.upload");
     await page.locator('input[data-for="folder"]').setInputFiles(job.study);
     await button("upload.store").click();
     await inBoth("503", "problem.unavailable", "hint.unavailable");
+    await page.locator("[data-request]", { hasText: "5ca1ab1e5ca1ab1e" }).waitFor(wait);
     await browser.unroute("**/blobs/*");
     seen.first = sent.size;
     await button("word.again").click();

@@ -24,11 +24,22 @@ type sender struct{ *http.Transport }
 // short, and are read whole.
 const long = 32 << 10
 
+// lanes are for what is under way. A browser has six connections to a node: more bodies
+// would only wait in it, each of them twice.
+var lanes = make(chan struct{}, 6) //nolint:gochecknoglobals // they are the browser's
+
 // RoundTrip implements http.RoundTripper.
 func (s sender) RoundTrip(q *http.Request) (*http.Response, error) {
 	carry := js.Global().Get("carry")
 	if q.Body == nil || q.ContentLength < long || carry.Type() != js.TypeFunction {
 		return s.Transport.RoundTrip(q)
+	}
+	select {
+	case lanes <- struct{}{}:
+		defer func() { <-lanes }()
+	case <-q.Context().Done():
+		_ = q.Body.Close() // only read from
+		return nil, q.Context().Err()
 	}
 	body, err := s.body(q)
 	if err != nil {

@@ -1,7 +1,8 @@
 import { Alert, Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Loading, Page, Trouble, asProblem, useCall } from "../parts/parts";
+import { Empty, Loading, Page, Trouble, asProblem, useCall } from "../parts/parts";
 import type { Slice, Window } from "../parts/shapes";
+import { go } from "../parts/way";
 import { usePlace } from "../viewer/place";
 import type { Measure, Stack, Tool } from "../viewer/stack";
 import { useWords } from "../words/words";
@@ -56,7 +57,7 @@ export default function View({ id: record }: { id: string }) {
     : t("view.measured.area", { area: number(round(m.area ?? 0)), unit: m.unit, mean: m.mean === undefined ? "–" : number(round(m.mean)), of: m.of })), [t, number]);
   const place = usePlace({ stack, tool: measuring, picture, at, measures, told });
   if (!slices) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
-  if (all === 0) return <Page title={t("view.title")}><Text>{t("view.none")}</Text></Page>;
+  if (all === 0) return <Page title={t("view.title")}><Empty text={t("view.none")} next={[t("nav.home"), () => go("/")]} /></Page>;
   const label = t("view.slice", { n: at + 1, all });
   const choose = (name: string, w?: Window) => { setPreset(name); stack?.setWindow(w); };
   const keys: Record<string, () => void> = {

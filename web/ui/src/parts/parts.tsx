@@ -23,6 +23,7 @@ export function Trouble({ problem, again }: { problem: Problem; again?: () => vo
     <Alert color="red" variant="light" title={known("problem." + problem.kind) || t("problem.internal")} role="alert">
       {ours ? here : <Notice text={problem.text} hint={problem.hint}>{(!problem.hint || problem.hint.includes("`")) && here}</Notice>}
       {ours && problem.text && <details><summary>{t("word.details")}</summary><Notice text={problem.text} hint={problem.hint} /></details>}
+      {problem.request && <Group gap={8} mt={6}><Text size="sm" className="faint">{t("problem.request")} <span className="id" data-request>{problem.request}</span></Text><Copy text={problem.request} /></Group>}
       {again && <Button mt="sm" size="xs" variant="default" onClick={again}>{t("word.again")}</Button>}
     </Alert>
   );
@@ -46,6 +47,11 @@ export function Page({ title, text, children, aside }: { title: string; text?: s
 
 export function Card({ title, children, quiet }: { title?: string; children: ReactNode; quiet?: boolean }) {
   return <section className={quiet ? "card quiet" : "card"}>{title && <Title order={2} size="h4" mb="sm">{title}</Title>}{children}</section>;
+}
+
+// Empty says that there is nothing, and what to do next.
+export function Empty({ text, next, children }: { text: string; next?: [word: string, act: () => void]; children?: ReactNode }) {
+  return <Stack align="flex-start" gap="sm"><Text className="faint">{text}</Text>{children}{next && <Button variant="default" onClick={next[1]}>{next[0]}</Button>}</Stack>;
 }
 
 export function Loading() {

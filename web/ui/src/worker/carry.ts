@@ -6,11 +6,11 @@
 export type Load = { id: number; method: string; url: string; headers: Record<string, string>; body: Uint8Array<ArrayBuffer> } | { stop: number };
 export type Sent = { id: number; status: number; type: string; bytes: Uint8Array; body: Uint8Array<ArrayBuffer> } | { id: number; failed: string };
 
-const most = 8 << 20; // bytes that one worker sends
+const most = 4 << 20; // bytes that one worker sends
 
 const whole = 1 << 20; // bytes of a body's room at least: a blob fits (storage.MaxBlob)
-const spare: ArrayBuffer[] = []; // as many as were sent at once
-const keep = 16;
+const spare: ArrayBuffer[] = [];
+const keep = 6; // as are sent at once (web/owner/transport_js.go)
 
 // bodyOf gives room for a request's body, of as many bytes.
 export function bodyOf(length: number): Uint8Array<ArrayBuffer> {

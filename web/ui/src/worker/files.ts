@@ -10,6 +10,8 @@
 // A file that was removed lives on for who has it open. Chosen files have a second way to
 // be read, chosen, into room that the reader keeps (health/chosen_js.go).
 
+import { free } from "./free";
+
 export interface Store {
   load(): Promise<Map<string, Uint8Array>>;
   // write makes some changes at once or not at all; null removes.
@@ -20,14 +22,14 @@ interface Folder { kind: "folder"; names: Set<string> }
 interface Held { kind: "held"; bytes: Uint8Array; size: number; dirty: boolean; changed: number }
 interface Picked { kind: "picked"; blob: Blob }
 type Node = Folder | Held | Picked;
-interface Open { node: Node; path: string; at: number; append: boolean; from: number; ahead?: Uint8Array }
+interface Open { node: Node; path: string; at: number; append: boolean }
 
 // A Chosen file is read into a given room from a place on, as far as either goes.
 export interface Chosen { read(into: Uint8Array, at: number): Promise<number> }
 
 type Callback = (err: unknown, ...out: unknown[]) => void;
 
-// What is read of a chosen file at once, where less is asked for.
+// What is read of a chosen file at once, where less is asked for; one piece is kept.
 const piece = 256 << 10;
 
 class Failure extends Error {
@@ -54,6 +56,7 @@ export class Files {
   private open_ = new Map<number, Open>();
   private next = 10;
   private line = "";
+  private ahead?: { blob: Blob; from: number; bytes: Uint8Array<ArrayBuffer> }; // what was read last of chosen files
 
   constructor(private store: Store) {}
 
@@ -78,6 +81,8 @@ export class Files {
   }
 
   unmount(name: string) {
+    if (this.ahead) free(this.ahead.bytes.buffer);
+    this.ahead = undefined;
     const root = "/pick/" + name;
     for (const path of [...this.nodes.keys()]) if (path === root || path.startsWith(root + "/")) this.drop(path);
   }
@@ -86,8 +91,7 @@ export class Files {
   chosen(path: string): Chosen | undefined {
     const node = this.nodes.get(clean(path));
     if (node?.kind !== "picked") return undefined;
-    const open: Open = { node, path, at: 0, append: false, from: 0 };
-    return { read: (into, at) => this.picked(open, node.blob, into, at) };
+    return { read: (into, at) => this.picked(node.blob, into, at) };
   }
 
   private folders(path: string) {
@@ -172,7 +176,7 @@ export class Files {
       if (node.kind !== "folder" && flags & c.O_DIRECTORY) throw new Failure("ENOTDIR");
       if (node.kind === "held" && flags & c.O_TRUNC) Object.assign(node, { size: 0, dirty: true });
       const fd = this.next++;
-      this.open_.set(fd, { node, path, at: 0, append: (flags & c.O_APPEND) !== 0, from: 0 });
+      this.open_.set(fd, { node, path, at: 0, append: (flags & c.O_APPEND) !== 0 });
       return fd;
     });
   }
@@ -203,19 +207,21 @@ export class Files {
         into.set(part, offset);
         return moved(part.length);
       }
-      return this.picked(open, open.node.blob, into.subarray(offset, offset + length), at).then(moved);
+      return this.picked(open.node.blob, into.subarray(offset, offset + length), at).then(moved);
     });
   }
 
-  private async picked(open: Open, blob: Blob, into: Uint8Array, at: number): Promise<number> {
+  private async picked(blob: Blob, into: Uint8Array, at: number): Promise<number> {
     const want = Math.max(0, Math.min(into.length, blob.size - at));
     if (want === 0) return 0;
-    if (!open.ahead || at < open.from || at + want > open.from + open.ahead.length) {
-      open.ahead = new Uint8Array(await blob.slice(at, at + Math.max(want, piece)).arrayBuffer());
-      open.from = at;
-      if (open.ahead.length < want) throw new Failure("EIO"); // it changed on disk
+    let part = this.ahead;
+    if (part?.blob !== blob || at < part.from || at + want > part.from + part.bytes.length) {
+      part = { blob, from: at, bytes: new Uint8Array(await blob.slice(at, at + Math.max(want, piece)).arrayBuffer()) };
+      if (part.bytes.length < want) throw new Failure("EIO"); // it changed on disk
+      if (this.ahead) free(this.ahead.bytes.buffer);
+      this.ahead = part;
     }
-    into.set(open.ahead.subarray(at - open.from, at - open.from + want));
+    into.set(part.bytes.subarray(at - part.from, at - part.from + want));
     return want;
   }
 

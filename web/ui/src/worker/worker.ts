@@ -9,7 +9,8 @@ import { Files } from "./files";
 import type { Work } from "./apart";
 import { bodyOf, carry } from "./carry";
 import { decodeFrame } from "./codecs";
-import type { Asked, Go, Problem, Said } from "./protocol";
+import type { Compiled } from "./compile";
+import type { Asked, Go, Problem, Progress, Said } from "./protocol";
 import { homeStore } from "./store";
 
 interface Manx {
@@ -33,13 +34,38 @@ const apart = (module: WebAssembly.Module): Apart => (what, text, bytes) =>
     other.postMessage({ module, do: what, text, bytes } satisfies Work);
   });
 
+// compile has another worker fetch the module and compile it.
+const compile = () =>
+  new Promise<WebAssembly.Module>((resolve, reject) => {
+    const other = new Worker(new URL("./compile.ts", import.meta.url), { type: "module" });
+    other.onerror = () => { other.terminate(); reject(new Error("what compiles the module could not be started")); };
+    other.onmessage = ({ data }: MessageEvent<Compiled>) => {
+      other.terminate();
+      if ("module" in data) resolve(data.module);
+      else reject(new Error(data.failed));
+    };
+    other.postMessage({ url: module, integrity });
+  });
+
+// seldom leaves out what would be drawn for less than a tenth of a second: each drawing
+// leaves the page's memory something to collect.
+function seldom(tell: (p: Progress) => void): (stage: string, done: number, total: number) => void {
+  let last = "", at = -Infinity;
+  return (stage, done, total) => {
+    const now = performance.now();
+    if (stage === last && done !== total && now - at < 100) return;
+    [last, at] = [stage, now];
+    tell({ stage, done, total });
+  };
+}
+
 async function start(): Promise<Files> {
   const files = new Files(await homeStore());
   await files.start();
   self.fs = files;
   self.process = { pid: 1, ppid: 0, umask: () => 0o077, cwd: () => "/home", chdir() {}, getuid: () => 0, getgid: () => 0, geteuid: () => 0, getegid: () => 0, getgroups: () => [] };
   const go = new self.Go();
-  const compiled = await WebAssembly.compileStreaming(fetch(module, { integrity }));
+  const compiled = await compile();
   const instance = await WebAssembly.instantiate(compiled, go.importObject);
   self.apart = apart(compiled);
   Object.assign(self, { carry, bodyOf, decode: decodeFrame });
@@ -70,7 +96,7 @@ self.onmessage = async (event: MessageEvent<Asked>) => {
     self.manx.stop(m.stop);
   } else {
     self.manx.call(m.id, m.call, JSON.stringify(m.args ?? {}),
-      (stage, done, total) => say({ id: m.id, progress: { stage, done, total } }),
+      seldom((progress) => say({ id: m.id, progress })),
       (json, failed) => say(failed ? { id: m.id, failed } : { id: m.id, done: JSON.parse(json as string) }));
   }
 };

@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { Card, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 import { Costs, Who, end } from "../contract/pieces";
@@ -16,7 +16,7 @@ export default function Offers() {
   offers.sort((a, b) => Number(mine(a)[0]?.more ?? 0) - Number(mine(b)[0]?.more ?? 0));
   return (
     <Page title={t("nav.offers")} text={t("borrower.offers.text")}>
-      {offers.length === 0 && <Card><Text className="faint">{t("borrower.offers.none")}</Text></Card>}
+      {offers.length === 0 && <Card><Empty text={t("borrower.offers.none")} next={[t("contract.new"), () => go("/agree")]} /></Card>}
       {offers.map((c) => (
         <Card key={c.id} title={t("borrower.offer", { who: c.opener.name || end(c.opener), what: pick(language, c.title) })}>
           <Costs of={mine(c)} players={c.players} />
