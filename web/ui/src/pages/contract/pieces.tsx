@@ -14,7 +14,7 @@ export const end = (of: Played) => "…" + (of.party ?? "").slice(-12);
 export function Who({ of }: { of: Played }) {
   const { t } = useWords();
   if (of.mine) return <b>{t("contract.you")}</b>;
-  return <span title={of.party}>{of.name && of.name + " "}<span className="id faint">{end(of)}</span></span>;
+  return <span title={of.party}>{of.name && of.name + " "}<span className="id faint" style={{ whiteSpace: "nowrap" }}>{end(of)}</span></span>;
 }
 
 export function Players({ of }: { of: Played[] }) {
