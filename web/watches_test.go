@@ -15,7 +15,7 @@ import (
 // What is kept of a model's calls, taken in part by part and forgotten after 90 days, looks
 // as all of them read anew do, however many come in one second and whoever they are of.
 func TestWatchesKeepWhatIsTold(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 9)) //nolint:gosec // the same calls for the same seed
+	r := rand.New(rand.NewPCG(3, 9))
 	party := func(n int) ledger.PartyID { return ledger.NewPartyID(ledger.Credit, fmt.Append(nil, n)) }
 	kept := &called{asked: map[ledger.PartyID]*asked{}}
 	var all []index.Call

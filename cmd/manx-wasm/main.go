@@ -66,9 +66,9 @@ func (b *bridge) call(_ js.Value, args []js.Value) any {
 			text, err = json.Marshal(out)
 		}
 		if err != nil {
-			n := notice.From(err)
-			problem := map[string]any{"kind": n.Kind.String(), "text": n.Text, "hint": n.Hint}
-			if n.Kind == notice.Internal { // for the console of who is at the desk
+			p := desk.ProblemOf(err)
+			problem := map[string]any{"kind": p.Kind, "text": p.Text, "hint": p.Hint, "request": p.Request}
+			if p.Kind == notice.Internal.String() { // for the console of who is at the desk
 				problem["cause"] = err.Error()
 			}
 			done.Invoke(js.Undefined(), problem)

@@ -13,6 +13,7 @@ import (
 	"manx/privacy/reveal"
 	"manx/web/owner"
 	"manx/web/owner/patient"
+	"manx/web/owner/training/local"
 )
 
 func annotateCommand(t *terminal) *cobra.Command {
@@ -28,12 +29,17 @@ func annotateCommand(t *terminal) *cobra.Command {
 func annotateAdd(t *terminal) *cobra.Command {
 	var n patient.Note
 	var at, to, supersedes, training string
+	var time float64
 	c := &cobra.Command{Use: "add [RECORD]", Short: "Sign and seal what you say of a record that your hospital may see", Args: cobra.MaximumNArgs(1),
 		Long: "Say of a record which code of a label it has: signed by you, sealed for you and for the hospital where it is said,\n" +
 			"and on the ledger as a record of yours with its lineage. --to writes the next version of an annotation of your own,\n" +
-			"--supersedes corrects another author's. With --training the label, and which codes it has, are that training's. A\n" +
+			"--supersedes corrects another author's. With --training the label, and which codes it has, are that training's. Of\n" +
+			"survival the code tells whether the event has come, and --time how long the patient was followed until then. A\n" +
 			"hospital's node lets the latest annotation by an author whom its policy names label the record, in its next round.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if cmd.Flags().Changed("time") {
+				n.Finding.Time = &time
+			}
 			if len(args) > 0 {
 				if n.About, err = recordNamed(args[0]); err != nil {
 					return err
@@ -68,6 +74,12 @@ func annotateAdd(t *terminal) *cobra.Command {
 					if err := n.Finding.Known(on.Label.Name, on.Label.Codes); err != nil {
 						return err
 					}
+					if on.Model.Kind == local.Cox { // whose last column is the time
+						c := on.Columns[len(on.Columns)-1]
+						if err := n.Finding.Followed(c.Low, c.High, c.Unit); err != nil {
+							return err
+						}
+					}
 				}
 				a, err := patient.Annotate(ctx, p, n)
 				if err != nil {
@@ -86,6 +98,7 @@ func annotateAdd(t *terminal) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&n.Finding.Label, "label", "", "the label, as trainings name it")
 	f.StringVar(&n.Finding.Code, "code", "", "which of its codes the record has")
+	f.Float64Var(&time, "time", 0, "of survival: how long the patient had been followed by then, in the training's unit")
 	f.StringVar(&n.Finding.Remark, "remark", "", "a remark, sealed as the rest")
 	f.StringVar(&at, "at", "", "the hospital in whose name you annotate (yourself, if you are it)")
 	f.StringVar(&to, "to", "", "an annotation of your own, of which this is the next version")
@@ -177,6 +190,9 @@ func annotateShow(t *terminal) *cobra.Command {
 			t.say(s, func(w io.Writer) {
 				s.say(w)
 				fmt.Fprintf(w, "says\t%s is %s\nof\tversion %d of the record\nat\t%s\n", f.Label, f.Code, s.Of, s.At)
+				if f.Time != nil {
+					fmt.Fprintf(w, "followed\t%g\n", *f.Time)
+				}
 				if f.Remark != "" {
 					fmt.Fprintf(w, "remark\t%s\n", f.Remark)
 				}

@@ -113,6 +113,7 @@ type gate struct {
 	Heard   int64          `json:"heard"` // when a PACS sent something last, 0 never
 	Node    string         `json:"node"`
 	Reached string         `json:"reached"` // why the node does not answer, "" where it does
+	Hint    string         `json:"hint"`    // what to do about it
 	Items   []gateway.Item `json:"items"`
 	Held    int            `json:"held"`
 	Log     []string       `json:"log"`
@@ -125,7 +126,8 @@ func (e *edge) stands(ctx context.Context, _ struct{}) (any, error) {
 	short, stop := context.WithTimeout(ctx, 2*time.Second)
 	defer stop()
 	if _, err := e.party.Info(short); err != nil {
-		g.Reached = notice.From(err).Text
+		n := notice.From(err)
+		g.Reached, g.Hint = n.Text, n.Hint
 	}
 	return g, nil
 }

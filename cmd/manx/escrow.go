@@ -221,7 +221,7 @@ func (e *escrowCLI) show() *cobra.Command {
 				}
 				teller := e.teller()
 				if svg != "" {
-					if err := os.WriteFile(svg, []byte(teller.SVG(c.Read)), 0o600); err != nil {
+					if err := os.WriteFile(svg, []byte(teller.SVG(c.Read, c.State.Parties)), 0o600); err != nil {
 						return notice.Because(err, notice.Invalid, "the drawing cannot be written there", "name another file with --svg")
 					}
 				}

@@ -19,8 +19,8 @@ import (
 )
 
 func keysCommand(t *terminal) *cobra.Command {
-	c := &cobra.Command{Use: "keys", Short: "Your keyring: make, show, rotate, back up, recover"}
-	c.AddCommand(keysNew(t), keysShow(t), keysRotate(t), keysBackup(t), keysRecover(t))
+	c := &cobra.Command{Use: "keys", Short: "Your keyring: make, show, rotate, back up, recover, adopt"}
+	c.AddCommand(keysNew(t), keysShow(t), keysRotate(t), keysBackup(t), keysRecover(t), keysAdopt(t))
 	return c
 }
 
@@ -137,15 +137,11 @@ func personas(r ledger.Role, v ledger.Vertical) ([]string, ledger.Role, error) {
 
 // joinOrOpen makes a home, or opens one whose registration was interrupted.
 func (t *terminal) joinOrOpen(ctx context.Context, dir string, verticals []string) (*owner.Home, error) {
-	address := t.address()
-	if address == "" {
-		address = "http://127.0.0.1:8420"
-	}
 	pass, err := t.passphrase(true)
 	if err != nil {
 		return nil, err
 	}
-	h, err := owner.Join(ctx, dir, pass, address, verticals...)
+	h, err := owner.Join(ctx, dir, pass, t.joined(), verticals...)
 	if !notice.Is(err, notice.Conflict) {
 		return h, err
 	}
@@ -263,15 +259,11 @@ func keysRecover(t *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			address := t.address()
-			if address == "" {
-				address = "http://127.0.0.1:8420"
-			}
 			pass, err := t.passphrase(true)
 			if err != nil {
 				return err
 			}
-			h, got, err := owner.Recover(ctx, dir, pass, kit, address)
+			h, got, err := owner.Recover(ctx, dir, pass, kit, t.joined())
 			if err != nil {
 				return err
 			}
@@ -287,6 +279,42 @@ func keysRecover(t *terminal) *cobra.Command {
 	c.Flags().StringVar(&phraseFile, "phrase-file", "", "file with the 24 words")
 	c.Flags().StringVar(&sharesFile, "shares-file", "", "file with guardians' shares, one a line")
 	return c
+}
+
+// maxKeyring bounds a keyring's file, in bytes: a provider's has no records' keys.
+const maxKeyring = 1 << 20
+
+func keysAdopt(t *terminal) *cobra.Command {
+	return &cobra.Command{Use: "adopt FILE", Short: "Use the keys of a provider's account in a browser on this machine", Args: cobra.ExactArgs(1),
+		Long: "Take the file that a compute provider's page saves, still sealed under its passphrase, into a new folder (--data).\n`manx worker run` then works under the account of the page, which goes on as before.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := t.dir()
+			if err != nil {
+				return err
+			}
+			if in, err := os.ReadDir(dir); err == nil && len(in) > 0 {
+				return notice.New(notice.Conflict, "this folder is not empty", "choose another with --data")
+			}
+			f, err := os.Open(args[0])
+			if err != nil {
+				return notice.Because(err, notice.NotFound, "the file with the keys cannot be read", "check its name")
+			}
+			defer f.Close()
+			sealed, err := io.ReadAll(io.LimitReader(f, maxKeyring))
+			if err != nil {
+				return err
+			}
+			pass, err := t.passphrase(false)
+			if err != nil {
+				return err
+			}
+			h, err := owner.Adopt(cmd.Context(), dir, sealed, pass, t.joined())
+			if err != nil {
+				return errors.Join(err, os.RemoveAll(dir)) // it was made here
+			}
+			defer h.Close()
+			return t.sayParties(cmd.Context(), h)
+		}}
 }
 
 func readKit(phraseFile, sharesFile string) (keyring.Kit, error) {

@@ -81,6 +81,14 @@ func (t *terminal) address() string {
 	return os.Getenv("MANX_NODE")
 }
 
+// joined is the node that a new home joins: the one that was named, or this machine's.
+func (t *terminal) joined() string {
+	if a := t.address(); a != "" {
+		return a
+	}
+	return "http://127.0.0.1:8420"
+}
+
 // passphrase reads the passphrase from a file or asks for it; never from an
 // argument, which other users of the machine could see.
 func (t *terminal) passphrase(fresh bool) (seal.Passphrase, error) {

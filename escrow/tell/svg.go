@@ -88,15 +88,14 @@ type row struct {
 	labels      []string
 }
 
-// rows lays clauses out from top to bottom, and returns the height of all.
-func (t Teller) rows(terms escrow.Terms, all []arrow) (out []row, height int) {
+// rows lays clauses out from a height downwards, and returns the height of all.
+func (t Teller) rows(terms escrow.Terms, all []arrow, at int) (out []row, height int) {
 	labels := make([][]string, len(terms.Clauses))
 	for _, a := range all {
 		if a.label != "" {
 			labels[a.from] = append(labels[a.from], wrap(fmt.Sprintf("%s\u00a0→\u00a0%d", a.label, a.to+1), labelSize, labelRoom-2*inset)...)
 		}
 	}
-	at := margin
 	for n := range terms.Clauses {
 		r := row{top: at, text: wrap(fmt.Sprintf("%d. %s", n+1, t.heading(terms, n)), textSize, boxWidth-2*inset), labels: labels[n]}
 		r.height = max(len(r.text)*lineHeight+lineHeight, 44)
@@ -150,13 +149,21 @@ func ways(all []arrow) (map[target]*way, int) {
 
 // SVG draws terms: clauses from top to bottom, an arrow for everything that can
 // happen, dashed where a wait ends without it. Arrows that pass clauses by run to
-// the left, those to one clause together.
-func (t Teller) SVG(terms escrow.Terms) string {
+// the left, those to one clause together. Above them stands who plays which role.
+func (t Teller) SVG(terms escrow.Terms, parties []escrow.Part) string {
 	all := t.arrows(terms)
-	rows, height := t.rows(terms, all)
 	lanes, n := ways(all)
 	x := margin + (n+1)*laneWidth
 	wide := x + boxWidth + labelRoom
+	var who []string
+	for _, p := range parties {
+		who = append(who, wrap(t.player(p), textSize, float64(boxWidth+labelRoom-2*inset))...)
+	}
+	top := margin + len(who)*lineHeight
+	if len(who) > 0 {
+		top += margin
+	}
+	rows, height := t.rows(terms, all, top)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="%d">`+"\n", wide, height, wide, height, textSize)
 	fmt.Fprintf(&b, `<style>.box{fill:#fff;stroke:#345}.close{fill:#eef6ee}.if{fill:#fdf6e3}.pay{fill:#eef2fb}.arrow{fill:none;stroke:#345}.late{stroke-dasharray:5 4}text{fill:#123}.label{font-size:%dpx;fill:#456}</style>`+"\n", labelSize)
@@ -196,6 +203,9 @@ func (t Teller) SVG(terms escrow.Terms) string {
 			in += 7
 		}
 		line(k.late, true, "M%d %dV%dH%d", x-(lanes[k].lane+1)*laneWidth, begin[k], in, x)
+	}
+	for i, l := range who {
+		fmt.Fprintf(&b, `<text class="who" x="%d" y="%d">%s</text>`+"\n", x, margin+(i+1)*lineHeight-5, escaped(l))
 	}
 	for n, r := range rows {
 		kind, c := "", terms.Clauses[n]

@@ -17,7 +17,7 @@ import (
 
 // A shape is a box or a text of a drawing, by what it covers.
 type shape struct {
-	kind                     string // box, text or label
+	kind                     string // box, text, label or who
 	left, top, right, bottom float64
 	text                     string
 }
@@ -69,6 +69,9 @@ func shapes(t *testing.T, svg string) (page shape, all []shape, leftmost float64
 				t.Fatal(err)
 			}
 			s := shape{"text", n("x"), n("y") - textSize, n("x") + width(text, textSize), n("y") + 4, text}
+			if at["class"] == "who" {
+				s.kind = "who"
+			}
 			if at["class"] == "label" {
 				s.kind, s.top, s.right, s.bottom = "label", n("y")-labelSize, n("x")+width(text, labelSize), n("y")+3
 			}
@@ -118,7 +121,7 @@ func TestDrawingsAreReadable(t *testing.T) {
 			if i%2 == 0 {
 				teller.Words = long
 			}
-			svg := teller.SVG(terms)
+			svg := teller.SVG(terms, []escrow.Part{{Role: "a", Party: "credit-p-" + ledger.PartyID(strings.Repeat("abcdef", i%24))}})
 			page, all, leftmost := shapes(t, svg)
 			var boxes []shape
 			said := ""

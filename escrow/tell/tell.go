@@ -11,7 +11,7 @@ import (
 func (t Teller) Terms(terms escrow.Terms, parties []escrow.Part) string {
 	var b strings.Builder
 	for _, p := range parties {
-		b.WriteString(t.sentence(t.say("%s is %s", "%s是%s", t.role(p.Role), string(p.Party))) + "\n")
+		b.WriteString(t.player(p) + "\n")
 	}
 	for _, p := range terms.Pots {
 		b.WriteString(t.sentence(t.say("what is left in %s at the end belongs to %s", "%s结束时的余款归%s", t.word(p.Name), t.role(p.Owner))) + "\n")

@@ -69,7 +69,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 		Chinese: {"1. 在2026年12月7日00:53:20（UTC）之前：", "若出借人将50 MAN存入贷款，接第2条。", "出借人取消", "选择「wait a bit」", "一次或分次全部支付给学校或商家（仅限于此）", "学校和商家中的2方证明「enrolled」为1",
 			"仅凭其一方之言", "已结清", "已退款", "如果贷款不少于10 MAN：接第5条；否则接第7条。", "被证明不小于1", "支付10 MAN（不足则以现有为限）给学校、其12.5%给商家，以及其余全部给借款人", "等到2026年12月20日00:53:50", "合约以「已结束」结束", "抵押结束时的余款归借款人。"},
 	} {
-		text := Teller{language, words()}.Terms(terms, parts)
+		text := Teller{Language: language, Words: words()}.Terms(terms, parts)
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("language %d does not say %q", language, w)
@@ -88,7 +88,7 @@ func TestEveryWordOfTheTermsIsTold(t *testing.T) {
 func TestTellingTellsTermsApart(t *testing.T) {
 	terms, parts := one()
 	for language := range Chinese + 1 {
-		teller := Teller{language, words()}
+		teller := Teller{Language: language, Words: words()}
 		told := map[string]string{teller.Terms(terms, parts): "the terms"}
 		a := ledger.MAN(51)
 		for name, change := range map[string]func(*escrow.Terms){
@@ -143,7 +143,7 @@ func TestTellingTellsTermsApart(t *testing.T) {
 
 func TestChineseIsChinese(t *testing.T) {
 	terms, parts := one()
-	for _, line := range strings.Split(Teller{Chinese, words()}.Terms(terms, parts), "\n") {
+	for _, line := range strings.Split(Teller{Language: Chinese, Words: words()}.Terms(terms, parts), "\n") {
 		han := strings.IndexFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) }) >= 0
 		if line != "" && !han {
 			t.Errorf("a line is not Chinese: %q", line)
@@ -172,20 +172,20 @@ func TestNextMoves(t *testing.T) {
 	if m := line[0].Moves[2]; len(m.Who) != 2 || !strings.Contains(m.What, "(so far: the shop 1 as of 30 November 2026") {
 		t.Errorf("the fact: %+v", m)
 	}
-	if m := (Teller{Chinese, words()}).Timeline(terms, s)[0].Moves[2]; !strings.Contains(m.What, "（目前：商家为1") {
+	if m := (Teller{Language: Chinese, Words: words()}).Timeline(terms, s)[0].Moves[2]; !strings.Contains(m.What, "（目前：商家为1") {
 		t.Errorf("the fact in Chinese: %+v", m)
 	}
 	for language, want := range map[Language]string{English: "clause 2, which waits until 14 December 2026, 00:53:20 UTC: the terms do not offer this now", Chinese: "第2条，等待至2026年12月14日00:53:20（UTC）：条款此时不允许此举"} {
-		if got := (Teller{language, words()}).Refused(terms, s, escrow.ErrNone.Error()); got != want {
+		if got := (Teller{Language: language, Words: words()}).Refused(terms, s, escrow.ErrNone.Error()); got != want {
 			t.Errorf("refused: %q", got)
 		}
 	}
 	for _, err := range []error{escrow.ErrOver, escrow.ErrLate, escrow.ErrEarly, escrow.ErrWho, escrow.ErrNone, escrow.ErrStale, escrow.ErrMuch, escrow.ErrMany, ledger.ErrAmount} {
-		if zh := (Teller{Chinese, words()}).Refused(terms, s, err.Error()); strings.Contains(zh, err.Error()) {
+		if zh := (Teller{Language: Chinese, Words: words()}).Refused(terms, s, err.Error()); strings.Contains(zh, err.Error()) {
 			t.Errorf("%v has no Chinese", err)
 		}
 	}
-	if got := (Teller{Chinese, words()}).Refused(terms, s, "the node is away"); got != "the node is away" {
+	if got := (Teller{Language: Chinese, Words: words()}).Refused(terms, s, "the node is away"); got != "the node is away" {
 		t.Errorf("another error is told as %q", got)
 	}
 	s.At = escrow.Over
@@ -206,7 +206,7 @@ func TestFindingsAreStories(t *testing.T) {
 	var all [2]string
 	for language := range Chinese + 1 {
 		for _, f := range r.Findings {
-			all[language] += Teller{language, words()}.Finding(terms, f) + "\n"
+			all[language] += Teller{Language: language, Words: words()}.Finding(terms, f) + "\n"
 		}
 	}
 	for _, w := range []string{"By 7 December 2026, 00:53:20 UTC, the lender puts 50 MAN into the loan. ", "then clause 5 is to pay the school more than there may be", "takes what belongs to the lender"} {
@@ -220,17 +220,20 @@ func TestFindingsAreStories(t *testing.T) {
 		}
 	}
 	f := &escrow.Fault{Clause: 3, Reason: escrow.Unplayed}
-	if (Teller{Words: words()}).Fault(f) == (Teller{Chinese, words()}).Fault(f) || (Teller{Words: words()}).Fault(errors.New("x")) != "x" {
+	if (Teller{Words: words()}).Fault(f) == (Teller{Language: Chinese, Words: words()}).Fault(f) || (Teller{Words: words()}).Fault(errors.New("x")) != "x" {
 		t.Error("a fault is told in one language")
 	}
 }
 
 func TestDrawings(t *testing.T) {
-	terms, _ := one()
+	terms, parts := one()
 	terms.Pots[0].Name = `<b>"loan"`
 	for language := range Chinese + 1 {
-		teller := Teller{language, words()}
-		svg := teller.SVG(terms)
+		teller := Teller{Language: language, Words: words(), Parties: map[ledger.PartyID][2]string{parts[0].Party: {"<you>", "<您>"}}}
+		svg := teller.SVG(terms, parts)
+		if you := []string{"&lt;you&gt;", "&lt;您&gt;"}[language]; !strings.Contains(svg, you) || !strings.Contains(svg, string(parts[1].Party)) || strings.Contains(svg, string(parts[0].Party)) {
+			t.Errorf("who plays the roles is not in the drawing: %s", you)
+		}
 		boxes := 0
 		for d := xml.NewDecoder(strings.NewReader(svg)); ; {
 			tok, err := d.Token()

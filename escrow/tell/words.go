@@ -23,10 +23,21 @@ const (
 )
 
 // A Teller tells terms in one language. Roles, choices, facts, pots and outcomes
-// that Words knows are told by its words there, others as the terms write them.
+// that Words knows are told by its words there, others as the terms write them; a party
+// that Parties knows is told so, another by its id.
 type Teller struct {
 	Language Language
 	Words    map[string][2]string // by what the terms write: English, Chinese
+	Parties  map[ledger.PartyID][2]string
+}
+
+// player tells who plays a role.
+func (t Teller) player(p escrow.Part) string {
+	who := string(p.Party)
+	if s, ok := t.Parties[p.Party]; ok {
+		who = s[t.Language]
+	}
+	return t.sentence(t.say("%s is %s", "%s是%s", t.role(p.Role), who))
 }
 
 // word tells one of the terms' own words.

@@ -34,6 +34,8 @@ const (
 	MaxName   = 64   // of a label or a code
 	MaxRemark = 4096 // of a remark
 	MaxFile   = 16 << 10
+
+	MaxTime = 1e6 // of a time, in whatever unit
 )
 
 // An Annotation is what its author says. What it says of a person does not print.
@@ -56,9 +58,14 @@ type Place struct {
 
 // A Finding is what is said of a person.
 type Finding struct {
-	Label  string `json:"label"` // as a training names it
-	Code   string `json:"code"`  // one of its codes
-	Remark string `json:"remark,omitempty"`
+	Label string `json:"label"` // as a training names it
+	Code  string `json:"code"`  // one of its codes
+
+	// Time is how long the patient had been followed when that was so, in the unit of the
+	// training's time: of survival, whose code tells whether the event had come. Others
+	// have none.
+	Time   *float64 `json:"time,omitempty"`
+	Remark string   `json:"remark,omitempty"`
 }
 
 // Check refuses a finding that cannot be one.
@@ -72,6 +79,27 @@ func (f Finding) Check() error {
 		if s.needed && strings.TrimSpace(s.text) != s.text || s.needed && s.text == "" || len(s.text) > s.most || !utf8.ValidString(s.text) || strings.ContainsFunc(s.text, odd) {
 			return notice.New(notice.Invalid, "the "+s.what+" of the annotation is missing, too long, or no plain text", fmt.Sprintf("a label and a code have 1 to %d bytes and no blanks around, a remark %d at most", MaxName, MaxRemark))
 		}
+	}
+	if f.Time != nil && !(*f.Time >= 0 && *f.Time <= MaxTime) {
+		return notice.New(notice.Invalid, "the annotation's time is none", fmt.Sprintf("it is how long the patient was followed, from 0 to %g", float64(MaxTime)))
+	}
+	return nil
+}
+
+// Same reports whether two findings say the same.
+func (f Finding) Same(g Finding) bool {
+	timed := (f.Time == nil) == (g.Time == nil) && (f.Time == nil || *f.Time == *g.Time)
+	f.Time, g.Time = nil, nil
+	return timed && f == g
+}
+
+// Followed refuses a finding for survival that has no time, or one outside these.
+func (f Finding) Followed(low, high float64, unit string) error {
+	if f.Time == nil {
+		return notice.New(notice.Invalid, "the annotation does not say how long the patient was followed", "give it a time in "+unit+": `manx annotate add --time`")
+	}
+	if !(*f.Time >= low && *f.Time <= high) {
+		return notice.New(notice.Invalid, "the annotation's time is outside the training's range", fmt.Sprintf("the range is %g to %g, in %s", low, high, unit))
 	}
 	return nil
 }

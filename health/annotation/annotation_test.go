@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestAnAnnotationIsWhatItsAuthorSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := one()
-	if a.Place != want.Place || a.Finding.Reveal(reveal.Token{}) != want.Finding.Reveal(reveal.Token{}) {
+	if a.Place != want.Place || !a.Finding.Reveal(reveal.Token{}).Same(want.Finding.Reveal(reveal.Token{})) {
 		t.Error("another annotation came back")
 	}
 	if again, _ := encoded(t); !bytes.Equal(again, b) {
@@ -72,6 +73,22 @@ func TestFindingsThatCannotBe(t *testing.T) {
 	if err := good.Check(); err != nil {
 		t.Error(err)
 	}
+	for time, want := range map[float64]bool{0: true, 30: true, MaxTime: true, -1: false, MaxTime + 1: false, math.NaN(): false, math.Inf(1): false} {
+		timed := good
+		timed.Time = &time
+		if err := timed.Check(); (err == nil) != want {
+			t.Errorf("after %g: %v", time, err)
+		}
+		if err := timed.Followed(1, 600, "days"); (err == nil) != (time == 30) {
+			t.Errorf("after %g, of 1 to 600 days: %v", time, err)
+		}
+		if same := timed; timed.Same(good) || !math.IsNaN(time) && !timed.Same(same) {
+			t.Errorf("after %g: what says the same", time)
+		}
+	}
+	if err := good.Followed(1, 600, "days"); !notice.Is(err, notice.Invalid) {
+		t.Errorf("without a time: %v", err)
+	}
 	if err := good.Known("disease", []string{"0", "1"}); err != nil {
 		t.Error(err)
 	}
@@ -103,6 +120,7 @@ func TestInvariant1_FindingsDoNotPrint(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	b, _ := encoded(f)
 	f.Add(b)
+	f.Add(bytes.Replace(b, []byte(`"code":"1"`), []byte(`"code":"1","time":365.5`), 1))
 	f.Add([]byte(`{"schema":"manx-annotation-1","label":"x","code":"y"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, signed, err := Decode(bytes.NewReader(b))

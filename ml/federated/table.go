@@ -199,18 +199,29 @@ func misfit(what, cure string) error {
 	return notice.New(notice.Invalid, "this site's table cannot take part: "+what, cure)
 }
 
+// Name returns the name of the column that a heading names, without its unit.
+func Name(h string) string {
+	name, _, _ := heading(h)
+	return name
+}
+
+// heading takes "chol [mg/dl]" apart.
+func heading(h string) (name, unit string, has bool) {
+	name, unit, has = strings.Cut(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")), "[")
+	return strings.TrimSpace(name), strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(unit), "]")), has
+}
+
 // headings returns where each column is, by name without its unit.
 func (s Schema) headings(head []string) (map[string]int, error) {
 	column, unit := map[string]int{}, map[string]string{}
 	for i, h := range head {
-		name, u, has := strings.Cut(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")), "[")
-		name = strings.TrimSpace(name)
+		name, u, has := heading(h)
 		if _, twice := column[name]; twice && s.wants(name) {
 			return nil, misfit("it has the column "+name+" twice", "keep one of them")
 		}
 		column[name] = i
 		if has {
-			unit[name] = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(u), "]"))
+			unit[name] = u
 		}
 	}
 	need := slices.Clone(s.Columns)

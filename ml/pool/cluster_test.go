@@ -171,6 +171,7 @@ func TestClusterOfTheChart(t *testing.T) {
 			return false
 		}
 		s.queue = q
+		s.open.Store(q)
 		return true
 	})
 	s.dispatch()

@@ -157,9 +157,6 @@ func (q *Queue) Admit(ctx context.Context, w ledger.PartyID) (string, error) {
 	if t.Badge, err = q.authority.Issue(string(w), p.Key, time.Now()); err != nil {
 		return "", err
 	}
-	if q.server != nil {
-		t.URL = "tls://" + q.server.Addr().String()
-	}
 	text, err := t.write(q.cfg.Host.Signer)
 	if err != nil {
 		return "", fmt.Errorf("ticket: %w", err)

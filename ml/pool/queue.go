@@ -146,6 +146,7 @@ func (q *Queue) embed(ctx context.Context) error {
 	if !q.server.ReadyForConnections(startWithin) {
 		return errors.New("queue server is not ready in time")
 	}
+	q.ticket.URL = "tls://" + q.server.Addr().String()
 	q.conn, err = nats.Connect("", nats.InProcessServer(q.server), nats.Name(nodeName), nats.MaxReconnects(-1), nats.UserInfo(nodeName, q.gate.password))
 	if err != nil {
 		return fmt.Errorf("queue server: %w", err)

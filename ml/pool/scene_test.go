@@ -37,6 +37,7 @@ type scene struct {
 	vault *vault.Vault
 	queue *pool.Queue
 	cfg   pool.Config
+	open  atomic.Pointer[pool.Queue] // queue, for those who run beside the test
 
 	owner, patient *ledgertest.Key
 	plan           *ckks.Plan
@@ -89,6 +90,7 @@ func (s *scene) openQueue() {
 	var err error
 	s.queue, err = pool.Open(s.T.Context(), s.cfg)
 	check(s.T, err)
+	s.open.Store(s.queue)
 }
 
 // store writes what write gives to a pack.
@@ -166,18 +168,26 @@ func (s *scene) dispatch() (stop func()) {
 func (s *scene) worker() *pool.Worker {
 	s.T.Helper()
 	k := s.Party(ledger.Common, ledger.Worker)
-	renew := func(context.Context) (pool.Ticket, error) { return s.ticket(k.Party()), nil }
-	return &pool.Worker{Ticket: s.ticket(k.Party()), Renew: renew, Network: s.World.Genesis.ID(), Signer: k, Ledger: s.Ledger, Packs: s.vault, Engine: engine.CKKS{}, Poll: 20 * time.Millisecond}
+	return &pool.Worker{Ticket: s.ticket(k.Party()), Renew: s.renew(k.Party()), Network: s.World.Genesis.ID(), Signer: k, Ledger: s.Ledger, Packs: s.vault, Engine: engine.CKKS{}, Poll: 20 * time.Millisecond}
 }
 
 // ticket admits a worker.
 func (s *scene) ticket(w ledger.PartyID) pool.Ticket {
 	s.T.Helper()
-	text, err := s.queue.Admit(s.T.Context(), w)
-	check(s.T, err)
-	t, err := pool.ParseTicket(text, s.World.Genesis)
+	t, err := s.renew(w)(s.T.Context())
 	check(s.T, err)
 	return t
+}
+
+// renew admits a worker to the queue that was opened last.
+func (s *scene) renew(w ledger.PartyID) func(context.Context) (pool.Ticket, error) {
+	return func(ctx context.Context) (pool.Ticket, error) {
+		text, err := s.open.Load().Admit(ctx, w)
+		if err != nil {
+			return pool.Ticket{}, err
+		}
+		return pool.ParseTicket(text, s.World.Genesis)
+	}
 }
 
 func (s *scene) eventually(what string, ok func() bool) {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
@@ -88,6 +89,12 @@ func (t Ticket) connect(by ledger.Signer, renew func(Ticket) Ticket, opts ...nat
 		opts = append(opts, nats.TLSHandshakeFirst())
 	}
 	return nats.Connect(now.URL, opts...)
+}
+
+// leadsLike reports whether two tickets lead to the same queue.
+func (t Ticket) leadsLike(other Ticket) bool {
+	a, b := t.get(), other.get()
+	return a.URL == b.URL && a.First == b.First && bytes.Equal(a.Roots, b.Roots)
 }
 
 // Format implements fmt.Formatter: it prints "[ticket]".

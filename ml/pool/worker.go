@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"manx/ledger"
-	"manx/ml/pool/badge"
 	"manx/privacy/notice"
 	"manx/storage"
 	"manx/storage/vault"
@@ -132,16 +131,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.checkRole(ctx); err != nil {
 		return err
 	}
-	conn, err := w.Ticket.connect(w.Signer, w.renew, w.complaints(), nats.Name(string(w.Signer.Party())),
-		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true))
-	if err != nil {
-		return notice.Because(err, notice.Unavailable, "the worker does not reach the queue of jobs", "is the node running? `manx up`")
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return fmt.Errorf("queue: %w", err)
-	}
 	// The job in hand outlives ctx by Drain.
 	working, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -153,6 +142,16 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	})()
 	w.Log.InfoContext(ctx, "worker waits for jobs", "worker", w.Signer.Party())
+	return w.reach(ctx, nats.ReconnectWait(250*time.Millisecond), func(here context.Context, conn *nats.Conn) error { return w.serve(here, working, conn) })
+}
+
+// serve takes and does jobs of one connection until ctx ends; the one in hand ends with
+// working.
+func (w *Worker) serve(ctx, working context.Context, conn *nats.Conn) error {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
 	p, err := w.present(working, conn)
 	if err != nil {
 		return err
@@ -196,30 +195,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// complaints logs what the queue says, but that a badge has run out: the next is shown.
-func (w *Worker) complaints() nats.Option {
-	return nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-		if !errors.Is(err, nats.ErrAuthExpired) {
-			w.Log.Warn("the queue complains", "err", err)
-		}
-	})
-}
-
-// renew returns a newer ticket where one is needed and to be had.
-func (w *Worker) renew(t Ticket) Ticket {
-	if w.Renew == nil || !badge.Stale(t.get().Badge, time.Now()) {
-		return t
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	next, err := w.Renew(ctx)
-	if err != nil {
-		w.Log.WarnContext(ctx, "the worker gets no new ticket yet", "err", err)
-		return t
-	}
-	return next
 }
 
 // checkRole refuses to start what the ledger knows to be no worker. A ledger

@@ -5,7 +5,10 @@
 // name, no identifier, no value from a study or a file. It does not log.
 package notice
 
-import "errors"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // A Kind is what a caller can act on. Values travel on the wire: append only.
 type Kind uint8
@@ -53,6 +56,32 @@ type Error struct {
 	Hint string
 
 	cause error
+}
+
+// MarshalJSON writes kind, by its name, text and hint; never the cause.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"kind": e.Kind.String(), "text": e.Text, "hint": e.Hint})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and what was kept before there was one: the
+// kind as its number. A kind that is not known here is Internal.
+func (e *Error) UnmarshalJSON(b []byte) error {
+	var w struct {
+		Kind json.RawMessage `json:"kind"`
+		Text string          `json:"text"`
+		Hint string          `json:"hint"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	*e = Error{Text: w.Text, Hint: w.Hint}
+	var name string
+	if json.Unmarshal(w.Kind, &name) == nil {
+		e.Kind = KindOf(name)
+	} else if json.Unmarshal(w.Kind, &e.Kind) != nil || int(e.Kind) >= len(names) {
+		e.Kind = Internal
+	}
+	return nil
 }
 
 // Error returns Text alone; the cause stays private.

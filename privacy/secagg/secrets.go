@@ -97,7 +97,7 @@ func between(round [32]byte, all ...exchange) (keys [][32]byte, bad int) {
 	}
 	secrets, bad := curve.Agree(pairs)
 	for i, secret := range secrets {
-		keys = append(keys, derive(secret[:], round, all[i].use))
+		keys = append(keys, derive(secret[:], round, all[i].use)) //nolint:gosec // a secret for each pair
 	}
 	return keys, bad
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,7 +25,7 @@ func (n *network) run(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	pass := filepath.Join(t.TempDir(), "passphrase")
 	check(t, os.WriteFile(pass, []byte(passphraseOf(name)+"\n"), 0o600))
-	c := exec.CommandContext(t.Context(), n.manx, append(args, "--json")...)
+	c := n.command(t, append(args, "--json")...)
 	c.Env = []string{"MANX_DATA=" + n.path("homes", name), "MANX_NODE=" + n.front.URL, "MANX_PASSPHRASE_FILE=" + pass}
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
@@ -51,7 +50,7 @@ func (n *network) leave(t *testing.T, p *owner.Party, name string, v ledger.Vert
 // back and revokes, three organisations sign that their shares are destroyed.
 func TestInvariant8_AScoreWhileTheBorrowerIsAway(t *testing.T) {
 	const name = "absent"
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	borrower, lender := net.party(t, name, ledger.Person, ledger.Credit), net.lender(t)
 	model := net.model(t, lender, score.DefaultModel)
 	eventually(t, "three organisations have seated their holders", time.Minute, func() (bool, error) {

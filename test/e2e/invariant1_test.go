@@ -53,7 +53,7 @@ func creditFile(t testing.TB) ([]byte, []needle) {
 // file, log, exchange and process that is not hers is searched for them, for her
 // pixels and for her keys.
 func TestInvariant1_NothingOfTheOwnerOutsideHerDevice(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	private := net.path("private") // the patient's and the borrower's own disks
 	s := &stories{Test: t, private: private}
 	study, late, ids, pixels := ct(t, private, 11)

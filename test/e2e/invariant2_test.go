@@ -19,7 +19,7 @@ import (
 // post sends a command as it is and returns the answer's status and body.
 func (n *network) post(t testing.TB, path string, body []byte) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.front.URL+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctxOf(t), http.MethodPost, n.front.URL+path, bytes.NewReader(body))
 	check(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	check(t, err)
@@ -40,9 +40,9 @@ type history struct {
 func (n *network) history(t testing.TB) (h history) {
 	t.Helper()
 	auditor := n.party(t, "auditor", ledger.Worker, ledger.Common)
-	mark, err := auditor.Send(t.Context(), auditor.ID(), ledger.MAN(1))
+	mark, err := auditor.Send(ctxOf(t), auditor.ID(), ledger.MAN(1))
 	check(t, err)
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(ctxOf(t))
 	defer stop()
 	sum := sha256.New()
 	for e, err := range auditor.Events(ctx, 1) {
@@ -74,7 +74,7 @@ func (s stranger) Sign(m []byte) []byte  { return ed25519.Sign(s.key, m) }
 // Commands that were altered, replayed, are stale or of another network change
 // nothing, whoever carries them.
 func TestInvariant2_OnlyWhatItsAuthorSignedChangesTheLedger(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, hospital := net.patient(t), net.hospital(t)
 	info, err := p.Info(ctx)
 	check(t, err)

@@ -23,7 +23,7 @@ func (n *network) killNode(t testing.TB) {
 	t.Helper()
 	check(t, n.stopNode(syscall.SIGKILL))
 	check(t, n.startNode(strings.TrimPrefix(n.address, "http://")))
-	eventually(t, "the node serves again", time.Minute, func() (bool, error) { return alive(t.Context(), n.address), nil })
+	eventually(t, "the node serves again", time.Minute, func() (bool, error) { return alive(ctxOf(t), n.address), nil })
 }
 
 // A book is all money of the network by the ledger's own account.
@@ -37,7 +37,7 @@ type book struct {
 // book reads every coin from the events, every job's escrow, and the supply.
 func (n *network) book(t testing.TB) book {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(ctxOf(t))
 	defer stop()
 	auditor := n.party(t, "auditor", ledger.Worker, ledger.Common)
 	mark, err := auditor.Send(ctx, auditor.ID(), ledger.MAN(1))
@@ -110,7 +110,7 @@ func (n *network) balanced(t testing.TB) book {
 
 // The worker and the node are killed in the middle of a job: it ends once.
 func TestInvariant3_KilledInTheMiddleOfAJob(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, record := net.patient(t), net.scan(t)
 	net.model(t, p, "lung-ct")
 	before := balance(t, p)
@@ -168,7 +168,7 @@ func TestInvariant3_KilledWhilePaying(t *testing.T) {
 		wg.Go(func() {
 			for n := range each {
 				for try := 0; ; try++ {
-					_, err := p.Send(t.Context(), to.ID(), ledger.Units(uint64(1_000_000+i*1000+n)))
+					_, err := p.Send(ctxOf(t), to.ID(), ledger.Units(uint64(1_000_000+i*1000+n)))
 					if err == nil {
 						break
 					}
@@ -201,7 +201,7 @@ func TestInvariant3_KilledWhilePaying(t *testing.T) {
 // Jobs that nobody takes, answers or accepts, one of them while the node is
 // down: each ends, and what is owed goes back.
 func TestInvariant4_EveryEscrowReachesItsEnd(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, record, lender, b := net.patient(t), net.scan(t), net.lender(t), net.borrower(t)
 	m := net.model(t, p, "lung-ct")
 	net.model(t, lender, score.DefaultModel)

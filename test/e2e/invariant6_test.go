@@ -45,7 +45,7 @@ func (n *network) destroy(t testing.TB, node int) (back func()) {
 // Storage nodes lose all they hold, two at a time; blocks rot on another. The
 // study opens byte for byte, and who has no key repairs it.
 func TestInvariant6_TwoOfSixNodesMayBeLost(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, record := net.patient(t), net.scan(t)
 	keyless := net.hospital(t).Vault // of a party without a grant
 	r, err := owner.Get[ledger.Record](ctx, p.Client, record)

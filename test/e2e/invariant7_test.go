@@ -28,7 +28,7 @@ import (
 // A diagnosis through the whole stack gives what the clear run gives, within what
 // the model's card states.
 func TestInvariant7_ADiagnosisEqualsTheClearRun(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p := net.patient(t)
 	j := net.settled(t)
 	m, err := owner.Get[ledger.Model](ctx, p.Client, j.Model)
@@ -90,11 +90,11 @@ func withLiar(t *testing.T, f func(liar *owner.Party)) {
 // lie runs a worker that lies until the returned function is called.
 func lie(t *testing.T, liar *owner.Party) (stop func()) {
 	t.Helper()
-	text, err := liar.Ticket(t.Context())
+	text, err := liar.Ticket(ctxOf(t))
 	check(t, err)
 	ticket, err := pool.ParseTicket(text, liar.Home.Network.Genesis)
 	check(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(ctxOf(t))
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		w := &pool.Worker{Ticket: ticket, Network: liar.Home.Network.Genesis.ID(), Signer: liar.Signer(), Ledger: liar.Client, Packs: liar.Vault, Engine: pooltest.Instead(engine.CKKS{}, lying)}
@@ -110,7 +110,7 @@ func judged(t *testing.T, p *owner.Party, id ledger.JobID) (j ledger.Job) {
 	t.Helper()
 	eventually(t, "the dispute is judged", 3*time.Minute, func() (bool, error) {
 		var err error
-		j, err = owner.Get[ledger.Job](t.Context(), p.Client, id)
+		j, err = owner.Get[ledger.Job](ctxOf(t), p.Client, id)
 		return j.Stage.Over(), err
 	})
 	return j
@@ -119,7 +119,7 @@ func judged(t *testing.T, p *owner.Party, id ledger.JobID) (j ledger.Job) {
 // A worker posts a result that it did not compute as agreed. The patient sees no
 // finding, disputes, and has her fee back; asking again gives a finding.
 func TestInvariant7_AWrongResultIsJudgedAndRefunded(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, record := net.patient(t), net.scan(t)
 	net.model(t, p, "lung-ct")
 	before := balance(t, p)
@@ -153,7 +153,7 @@ func TestInvariant7_AWrongResultIsJudgedAndRefunded(t *testing.T) {
 
 // Doubt does not cost an honest worker its pay.
 func TestInvariant7_ARightResultIsJudgedRight(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, record := net.patient(t), net.scan(t)
 	net.model(t, p, "lung-ct")
 	end := net.wire.during(func(r *http.Request, body []byte) trouble { // she never gets to accept

@@ -27,7 +27,7 @@ type deed struct {
 
 func count[T any](t testing.TB, p *owner.Party, word string, match func(T) bool) (n int) {
 	t.Helper()
-	all, err := owner.Mine[T](t.Context(), p.Client, word)
+	all, err := owner.Mine[T](ctxOf(t), p.Client, word)
 	check(t, err)
 	for _, x := range all {
 		if match(x) {
@@ -39,7 +39,7 @@ func count[T any](t testing.TB, p *owner.Party, word string, match func(T) bool)
 
 // deeds are what the invariant names; each call makes new ones.
 func deeds(t *testing.T, seed uint64) []deed {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p, hospital := net.patient(t), net.hospital(t)
 	b, lender := net.borrower(t), net.lender(t)
 	record := net.scan(t)
@@ -100,7 +100,7 @@ func (d deed) once(t *testing.T, f func() error) {
 // by a seed: each deed happens once.
 func TestInvariant8_LostRequestsAndRepliesHaveOneEffect(t *testing.T) {
 	all := deeds(t, 21)
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	b, furnisher, lender := net.borrower(t), net.furnisher(t), net.lender(t)
 	end := net.wire.during(mishaps(8))
 	defer end()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -82,13 +81,13 @@ func TestAddingALargeStudyTakesLittleMemory(t *testing.T) {
 	pass := filepath.Join(dir, "passphrase")
 	check(t, os.WriteFile(pass, []byte("a passphrase of some length"), 0o600))
 	env := []string{"MANX_DATA=" + filepath.Join(dir, "home"), "MANX_NODE=" + net.address, "MANX_PASSPHRASE_FILE=" + pass}
-	c := exec.CommandContext(t.Context(), net.manx, "keys", "new", "--json")
+	c := net.command(t, "keys", "new", "--json")
 	c.Env = env
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
 	}
 	began := time.Now()
-	c = exec.CommandContext(t.Context(), net.manx, "study", "add", filepath.Join(dir, "study"), "--json")
+	c = net.command(t, "study", "add", filepath.Join(dir, "study"), "--json")
 	c.Env = env
 	var out strings.Builder
 	c.Stdout, c.Stderr = &out, &out

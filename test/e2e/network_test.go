@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"manx/cmd/real/process"
 	"manx/ledger"
 	"manx/privacy/notice"
 	"manx/privacy/seal/sealtest"
@@ -53,7 +54,11 @@ func withNetwork(run func() int) (code int, err error) {
 			return 1, err
 		}
 	}
-	if err := net.startNode("127.0.0.1:0"); err != nil {
+	ports, err := process.FreePorts(1) // the node stops and starts again there
+	if err != nil {
+		return 1, err
+	}
+	if err := net.startNode(fmt.Sprintf("127.0.0.1:%d", ports[0])); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, net.stopNode(syscall.SIGTERM)) }()
@@ -130,15 +135,6 @@ func (n *network) startNode(listen string, more ...string) error {
 	return nil
 }
 
-func stop(c *exec.Cmd, with syscall.Signal) error {
-	_ = c.Process.Signal(with)
-	err := c.Wait()
-	if with == syscall.SIGKILL {
-		return nil
-	}
-	return err
-}
-
 func (n *network) stopNode(with syscall.Signal) error { return stop(n.node, with) }
 
 // canary stands in the worker's environment: what a search of its memory must
@@ -188,12 +184,12 @@ func (n *network) party(t testing.TB, name string, role ledger.Role, v ledger.Ve
 	if role != ledger.Person {
 		shown = "The " + name
 	}
-	h, err := owner.Join(t.Context(), n.path("homes", name), sealtest.Passphrase(t, passphraseOf(name)), n.front.URL, string(v))
+	h, err := owner.Join(ctxOf(t), n.path("homes", name), sealtest.Passphrase(t, passphraseOf(name)), n.front.URL, string(v))
 	check(t, err)
 	p, err := h.As(v)
 	check(t, err)
-	check(t, p.Register(t.Context(), role, shown))
-	if _, err = p.Faucet(t.Context()); !notice.Is(err, notice.Conflict) { // it gives once, and says so when its reply was lost
+	check(t, p.Register(ctxOf(t), role, shown))
+	if _, err = p.Faucet(ctxOf(t)); !notice.Is(err, notice.Conflict) { // it gives once, and says so when its reply was lost
 		check(t, err)
 	}
 	n.parties[key] = p
@@ -225,7 +221,7 @@ func (n *network) model(t testing.TB, p *owner.Party, name string) ledger.Model 
 	var m ledger.Model
 	eventually(t, name+" is on offer", 4*time.Minute, func() (bool, error) {
 		var err error
-		m, err = p.ModelNamed(t.Context(), name)
+		m, err = p.ModelNamed(ctxOf(t), name)
 		if notice.Is(err, notice.NotFound) {
 			return false, nil
 		}
@@ -248,6 +244,7 @@ func check(t testing.TB, err error) {
 
 func eventually(t testing.TB, what string, within time.Duration, f func() (bool, error)) {
 	t.Helper()
+	ctx := ctxOf(t)
 	for began := time.Now(); ; {
 		ok, err := f()
 		check(t, err)
@@ -258,8 +255,8 @@ func eventually(t testing.TB, what string, within time.Duration, f func() (bool,
 			t.Fatalf("not within %v: %s", within, what)
 		}
 		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
+		case <-ctx.Done():
+			t.Fatal(ctx.Err())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -270,7 +267,7 @@ func silent(string, int64, int64) {}
 
 func balance(t testing.TB, p *owner.Party) ledger.Amount {
 	t.Helper()
-	a, err := p.Balance(t.Context())
+	a, err := p.Balance(ctxOf(t))
 	check(t, err)
 	return a
 }

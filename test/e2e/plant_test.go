@@ -203,11 +203,11 @@ func readByModel(t testing.TB, study string) [][]float64 {
 	t.Helper()
 	_, card, err := lungct.Model()
 	check(t, err)
-	in, err := health.ReadStudies(t.Context(), study)
+	in, err := health.ReadStudies(ctxOf(t), study)
 	check(t, err)
 	defer in.Close()
 	c := card.Input
-	all, err := health.SelectSlices(t.Context(), &in.Studies[0], health.InputSchema{Modality: c.Modality, BodyPart: c.BodyPart, Center: c.Center,
+	all, err := health.SelectSlices(ctxOf(t), &in.Studies[0], health.InputSchema{Modality: c.Modality, BodyPart: c.BodyPart, Center: c.Center,
 		Width: c.Width, Size: c.Size, MinRows: c.MinRows, MinLung: c.MinLung}, c.Slices)
 	check(t, err)
 	return health.Inputs(all, reveal.Token{})

@@ -27,14 +27,14 @@ const someMeasurements = "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,old
 func (n *network) prover(t *testing.T, name string) (id ledger.PartyID) {
 	t.Helper()
 	p := n.party(t, name, ledger.Worker, ledger.Common)
-	check(t, p.Stake(t.Context(), p.ID(), ledger.MAN(20)))
+	check(t, p.Stake(ctxOf(t), p.ID(), ledger.MAN(20)))
 	id = p.ID()
 	n.leave(t, p, name, ledger.Common)
 	return id
 }
 
 // lend runs a worker as a process in somebody's home.
-func (n *network) lend(t *testing.T, name string) (stop func()) {
+func (n *network) lend(t *testing.T, name string) (end func()) {
 	t.Helper()
 	pass := filepath.Join(t.TempDir(), "passphrase")
 	check(t, os.WriteFile(pass, []byte(passphraseOf(name)+"\n"), 0o600))
@@ -45,10 +45,7 @@ func (n *network) lend(t *testing.T, name string) (stop func()) {
 	c.Env = []string{"MANX_DATA=" + n.path("homes", name), "MANX_NODE=" + n.front.URL, "MANX_PASSPHRASE_FILE=" + pass}
 	c.Stdout, c.Stderr = log, log
 	check(t, c.Start())
-	return sync.OnceFunc(func() {
-		_ = c.Process.Signal(syscall.SIGTERM)
-		_ = c.Wait()
-	})
+	return sync.OnceFunc(func() { _ = stop(c, syscall.SIGTERM) })
 }
 
 // `manx diagnose --proof 3`: three workers are drawn, of whom one lies. All commit before
@@ -57,7 +54,7 @@ func (n *network) lend(t *testing.T, name string) (stop func()) {
 // has it gets the same result. Then the node's operator asks canaries, and the liar, who
 // is the only worker left, is caught by one.
 func TestInvariant7_AProvedDiagnosisAndACanary(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	net.model(t, net.patient(t), heart.Name)
 	check(t, net.stopWorker(syscall.SIGTERM))
 	defer func() { check(t, net.startWorker()) }()
@@ -179,13 +176,8 @@ func TestInvariant7_AProvedDiagnosisAndACanary(t *testing.T) {
 		}
 	})
 	defer func() {
-		if b, err := os.ReadFile(net.path("node.log")); t.Failed() && err == nil {
-			lines := strings.Split(string(b), "\n")
-			for _, l := range lines[max(0, len(lines)-4000):] {
-				if !strings.Contains(l, "msg=request") {
-					t.Log(l)
-				}
-			}
+		if t.Failed() {
+			t.Logf("%s", lastOf(net.path("node.log")))
 		}
 	}()
 	eventually(t, "the liar is caught by a canary", 6*time.Minute, func() (bool, error) { return holds() != ledger.MAN(10), nil })

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,10 +13,10 @@ import (
 func TestInvariant8_IndexRebuiltFromLedgerAndStorage(t *testing.T) {
 	job := net.settled(t)
 	p := net.patient(t)
-	before, err := p.Records(t.Context())
+	before, err := p.Records(ctxOf(t))
 	check(t, err)
 	check(t, net.stopNode(syscall.SIGTERM))
-	cmd := exec.CommandContext(t.Context(), net.manx, "index", "rebuild", "--data", net.nodeDir(), "--json")
+	cmd := net.command(t, "index", "rebuild", "--data", net.nodeDir(), "--json")
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
@@ -34,12 +33,12 @@ func TestInvariant8_IndexRebuiltFromLedgerAndStorage(t *testing.T) {
 	if !done.Same || done.Unread != 0 || done.Blobs < 100 {
 		t.Errorf("the index is not made again as it was: %s", out)
 	}
-	after, err := p.Records(t.Context())
+	after, err := p.Records(ctxOf(t))
 	check(t, err)
 	if len(before) == 0 || len(after) != len(before) {
 		t.Errorf("%d records before, %d after", len(before), len(after))
 	}
-	again, err := p.Jobs(t.Context())
+	again, err := p.Jobs(ctxOf(t))
 	check(t, err)
 	found := false
 	for _, j := range again {

@@ -16,7 +16,7 @@ import (
 // A receipt verifies in a process that has no network at all; altered in
 // anything that it says, it does not.
 func TestReceiptVerifiesOffline(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	p := net.patient(t)
 	j := net.settled(t)
 	_, raw, err := p.VerifiedReceipt(ctx, j.ID)

@@ -24,7 +24,7 @@ func series(t testing.TB, dir string, seed uint64) string {
 		StudyDate: "20261103", Nodule: phantom.Nodule{Diameter: 24, HU: 40, X: -70, Y: 10, Z: 5}})
 	check(t, err)
 	check(t, os.MkdirAll(dir, 0o700))
-	check(t, s.WriteFolder(t.Context(), dir, 0, s.Slices()))
+	check(t, s.WriteFolder(ctxOf(t), dir, 0, s.Slices()))
 	return dir
 }
 
@@ -38,7 +38,7 @@ func (n *network) scan(t testing.TB) ledger.RecordID {
 	if id := n.records["scan"]; id != "" {
 		return id
 	}
-	added, err := patient.Add(t.Context(), n.patient(t), silent, series(t, n.scanned(), 5))
+	added, err := patient.Add(ctxOf(t), n.patient(t), silent, series(t, n.scanned(), 5))
 	check(t, err)
 	n.records["scan"] = added[0].Record
 	return added[0].Record
@@ -49,16 +49,16 @@ func (n *network) settled(t testing.TB) ledger.Job {
 	t.Helper()
 	p, record := n.patient(t), n.scan(t)
 	n.model(t, p, "lung-ct")
-	jobs, err := p.Jobs(t.Context())
+	jobs, err := p.Jobs(ctxOf(t))
 	check(t, err)
 	for _, j := range jobs {
 		if j.Stage == ledger.Settled && j.Record == record {
 			return j
 		}
 	}
-	d, err := patient.Diagnose(t.Context(), p, record, "lung-ct", 3600, silent)
+	d, err := patient.Diagnose(ctxOf(t), p, record, "lung-ct", 3600, silent)
 	check(t, err)
-	j, err := owner.Get[ledger.Job](t.Context(), p.Client, d.Job)
+	j, err := owner.Get[ledger.Job](ctxOf(t), p.Client, d.Job)
 	check(t, err)
 	return j
 }
@@ -84,7 +84,7 @@ func sums(ctx context.Context, r *vault.Record) (map[[32]byte]int, error) {
 // same checks that an opened record is a folder, byte for byte.
 func same(t testing.TB, r *vault.Record, dir string) {
 	t.Helper()
-	got, err := sums(t.Context(), r)
+	got, err := sums(ctxOf(t), r)
 	check(t, err)
 	want := map[[32]byte]int{}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))

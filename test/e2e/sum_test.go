@@ -24,7 +24,7 @@ import (
 // node, as text or as eight bytes; what sites had shared is destroyed; and every
 // command that is repeated changes nothing.
 func TestInvariant1_8_ASumOverHospitals(t *testing.T) {
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	names := []string{"summed north", "summed south", "summed east"}
 	persons := []int64{1_870_415_929, 2_039_184_773, 1_650_928_337} // of no store by chance
 	ids := make([]ledger.PartyID, len(names))

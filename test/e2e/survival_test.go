@@ -67,7 +67,7 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 	var proposed struct{ Training ledger.TrainingID }
 	check(t, json.Unmarshal(net.run(t, names[0], append(args, "--hub", hub.Address)...), &proposed))
 	id := proposed.Training
-	on, err := who.SignedTraining(t.Context(), id)
+	on, err := who.SignedTraining(ctxOf(t), id)
 	check(t, err)
 	nodes := map[string]func(){}
 	for i, name := range names {
@@ -78,7 +78,7 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 	reached := func(what string, ok func(ledger.Training) bool) {
 		t.Helper()
 		eventually(t, what, 3*time.Minute, func() (bool, error) {
-			now, err := owner.Get[ledger.Training](t.Context(), who.Client, id)
+			now, err := owner.Get[ledger.Training](ctxOf(t), who.Client, id)
 			return err == nil && ok(now), err
 		})
 	}
@@ -92,7 +92,7 @@ func TestInvariant8_HospitalsFitSurvivalAndAPatientSeesHerCurve(t *testing.T) {
 	nodes[names[0]]()
 	net.run(t, names[0], "model", "publish", released.Release.File, "--card", released.Release.Card, "--training", string(id))
 	caller := net.party(t, "asking patient", ledger.Person, ledger.Health)
-	d, err := patient.Diagnose(t.Context(), caller, measured(t, caller, head, []string{"63", "0", "1", "", ""}), "survival-together", 3600, silent)
+	d, err := patient.Diagnose(ctxOf(t), caller, measured(t, caller, head, []string{"63", "0", "1", "", ""}), "survival-together", 3600, silent)
 	check(t, err)
 	if d.Curve == nil || len(d.Curve.Points) < 10 || d.Curve.Unit != "days" || d.Finding.Level.String() != "estimate" || d.Finding.English == "" {
 		t.Fatalf("the call gives %+v, %+v", d.Curve, d.Finding)

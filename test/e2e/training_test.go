@@ -94,7 +94,7 @@ func (n *network) trainer(t *testing.T, who *owner.Party, name string, head []st
 	check(t, w.Write(append(slices.Clone(head), "record", "name")))
 	for _, row := range rows {
 		rec := measured(t, who, head, row)
-		_, err := who.Do(t.Context(), ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 20_000_000}})
+		_, err := who.Do(ctxOf(t), ledger.LimitBudget{Record: rec, Limit: ledger.BudgetLimit{Epsilon: 20_000_000}})
 		check(t, err)
 		records = append(records, rec)
 		check(t, w.Write(append(slices.Clone(row), string(rec), planted)))
@@ -115,7 +115,7 @@ func (n *network) policy(t *testing.T, name, policy string) {
 func permitted(t *testing.T, who *owner.Party, on ledger.Training, to ledger.PartyID, records []ledger.RecordID) (all []ledger.GrantID) {
 	t.Helper()
 	for _, rec := range records {
-		cmd, err := who.Do(t.Context(), ledger.GiveGrant{Record: rec, To: to, Purpose: ledger.ForTraining, Access: ledger.Train, Training: on.ID, Noise: on.Noise, Until: on.Until})
+		cmd, err := who.Do(ctxOf(t), ledger.GiveGrant{Record: rec, To: to, Purpose: ledger.ForTraining, Access: ledger.Train, Training: on.ID, Noise: on.Noise, Until: on.Until})
 		check(t, err)
 		all = append(all, ledger.NewGrantID(ledger.Health, cmd.ID))
 	}
@@ -132,7 +132,7 @@ func permitted(t *testing.T, who *owner.Party, on ledger.Training, to ledger.Par
 func TestInvariant1_8_FourHospitalsTrainAModel(t *testing.T) {
 	head, rows := heartRows(t)
 	const planted = "Zwicknagel-Obermoser"
-	ctx := t.Context()
+	ctx := ctxOf(t)
 	who := net.party(t, "trained patient", ledger.Person, ledger.Health)
 	names := []string{"heart cleveland", "heart hungarian", "heart switzerland", "heart va"}
 	ids := make([]ledger.PartyID, len(names))
@@ -262,7 +262,7 @@ func measured(t *testing.T, p *owner.Party, head, row []string) ledger.RecordID 
 	check(t, err)
 	c, err := chart.Read(bytes.NewReader(b))
 	check(t, err)
-	a, err := patient.AddChart(t.Context(), p, c, "")
+	a, err := patient.AddChart(ctxOf(t), p, c, "")
 	check(t, err)
 	return a.Record
 }

@@ -81,6 +81,21 @@ async function consent() {
   await check("consent");
   await press(button("consent.allow"));
   await page.getByText(w("consent.allowed")).waitFor(wait);
+  await press(button("word.undo"));
+  await page.getByText(w("consent.undone")).waitFor(wait);
+  await room("nav.home");
+  await page.evaluate((to) => { // a hospital's link is followed
+    history.pushState(null, "", `/consent?to=${to}&purpose=care&days=10&until=${Math.floor(Date.now() / 1000) + 600}`);
+    dispatchEvent(new PopStateEvent("popstate"));
+  }, job.hospital);
+  await type(page.getByLabel(w("consent.days"), { exact: true }), "5"); // fewer than it asks for
+  await press(button("consent.to.check"));
+  await page.locator("table.against").waitFor(wait);
+  const ends = page.locator("table.against tr", { hasText: w("consent.end") }).locator("td");
+  if ((await ends.nth(0).innerText()) === (await ends.nth(1).innerText())) throw new Error("what is asked for stands as what is granted");
+  await check("consent-asked");
+  await press(button("consent.allow"));
+  await page.getByText(w("consent.allowed")).waitFor(wait);
   await press(button("consent.revoke"));
   await check("revoke");
   await press(page.getByRole("alertdialog").getByRole("button", { name: w("consent.revoke"), exact: true }));
@@ -90,6 +105,13 @@ async function consent() {
   await page.locator("ol.timeline li").first().waitFor(wait);
   seen.events = await page.locator("ol.timeline li").evaluateAll((all) => all.map((e) => e.dataset.what));
   await check("activity");
+  const menu = page.getByRole("button", { name: w("app.menu"), exact: true }), phone = await menu.isVisible();
+  if (phone) await press(menu);
+  await press(button("app.zone.to.utc"));
+  await page.locator("ol.timeline time").first().filter({ hasText: /UTC$/ }).waitFor(wait);
+  await press(button("app.zone.to.local"));
+  await page.locator("ol.timeline time").first().filter({ hasNotText: "UTC" }).waitFor(wait);
+  if (phone) await press(menu);
 }
 
 async function keys() {
@@ -103,6 +125,11 @@ async function keys() {
   await type(page.getByLabel(w("door.recover.words")), phrase);
   await press(button("keys.drill.do"));
   await page.getByRole("status").filter({ hasText: w("keys.drill.good") }).waitFor(wait);
+  await page.getByText(w("keys.devices.this"), { exact: true }).last().waitFor(wait);
+  await press(button("keys.replace.do"));
+  await press(page.getByRole("alertdialog").getByRole("button", { name: w("keys.replace.do"), exact: true }));
+  await page.getByRole("status").filter({ hasText: w("keys.replace.done") }).waitFor(wait);
+  await check("keys");
   step("recovery kit");
   writeFileSync(join(job.private, "phrase"), phrase);
 }

@@ -6,13 +6,17 @@ import { join } from "node:path";
 export function faulty({ page, browser, job, seen, w, button, room, wait, step, signUp }) {
   const words = Object.fromEntries(["en", "zh"].map((l) => [l, JSON.parse(readFileSync(join(job.ui, "src", "words", l + ".json"), "utf8"))]));
 
-  // inBoth looks for words in the language of the walk, then in the other.
+  // inBoth looks for words in the language of the walk, then in the other. Why each file was
+  // left out, and a notice's text and hint, are in its language too.
   async function inBoth(name, ...keys) {
     const shown = async (table) => {
       for (const key of keys) {
         const start = table[key].split("{")[0];
         await page.getByText(start, { exact: false }).first().waitFor(wait).catch((e) => { throw new Error(`${name}: ${e}`); });
       }
+      const tongue = table === words.zh ? "zh-Hans" : "en";
+      await page.waitForFunction((l) => [...document.querySelectorAll(".left [lang], [role=alert] .said")].every((e) => e.lang === l), tongue, wait)
+        .catch((e) => { throw new Error(`${name}: what is said is not in ${tongue}: ${e}`); });
     };
     await shown(words[job.language]);
     await page.getByTitle(w("app.language.label"), { exact: true }).click();
@@ -33,6 +37,7 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     await room("nav.upload");
     for (const [name, keys] of Object.entries(said)) {
       await page.locator('input[data-for="folder"]').setInputFiles(join(job.faults, name));
+      if (keys.includes("upload.rejected.help")) await page.locator(".left [lang]").first().waitFor({ state: "attached", ...wait });
       await inBoth(name, ...keys);
       await button("upload.other").click();
     }
@@ -60,12 +65,13 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     const sent = new Map();
     browser.on("response", (r) => { if (r.request().method() === "PUT" && r.status() < 300) sent.set(r.url(), (sent.get(r.url()) ?? 0) + 1); });
     let puts = 0;
-    const problem = JSON.stringify({ type: "about:blank", title: "unavailable", status: 503, kind: "unavailable", detail: "the node is too busy" });
+    const problem = JSON.stringify({ type: "urn:manx:notice:unavailable", title: "unavailable", status: 503, detail: "the node is too busy", hint: "", request_id: "5ca1ab1e5ca1ab1e" });
     await browser.route("**/blobs/*", (route) => (route.request().method() === "PUT" && ++puts > 8 ? route.fulfill({ status: 503, contentType: "application/problem+json", body: problem }) : route.continue()));
     await room("nav.upload");
     await page.locator('input[data-for="folder"]').setInputFiles(job.study);
     await button("upload.store").click();
     await inBoth("503", "problem.unavailable", "hint.unavailable");
+    await page.locator("[data-request]", { hasText: "5ca1ab1e5ca1ab1e" }).waitFor(wait);
     await browser.unroute("**/blobs/*");
     seen.first = sent.size;
     await button("word.again").click();
@@ -79,6 +85,7 @@ export function faulty({ page, browser, job, seen, w, button, room, wait, step, 
     await page.goto(`${job.address}/consent?to=${job.hospital}&until=1700000000`);
     await page.getByLabel(w("door.passphrase"), { exact: true }).fill("not the passphrase");
     await button("door.open.do").click();
+    await page.locator("[role=alert] .said.hint code").waitFor(wait); // what the notice itself says to do
     await inBoth("passphrase", "problem.denied", "hint.denied");
     await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
     await button("door.open.do").click();

@@ -210,6 +210,7 @@ async function sentence() {
   await page.locator("form").nth(1).getByRole("textbox").first().fill(seen.parties.lender ?? job.party);
   await button("contract.answer").click();
   await button("contract.sign.do").waitFor(wait);
+  seen.told = await page.locator(".terms").allInnerTexts();
   await check("sentence-read");
   await button("contract.sign.do").click();
   await page.locator("ol.timeline li").first().waitFor(wait);

@@ -39,7 +39,8 @@ type lent struct {
 	Reasons int
 	CSV     string
 	Deeds   int
-	Paid    int // instalments in the calendar
+	Paid    int      // instalments in the calendar
+	Told    []string // a sentence's contract, in both languages
 }
 
 // furnishes gives each borrower whose id the walk has written down her file.
@@ -126,6 +127,13 @@ func TestInvariant5_ABorrowerAndALenderInTheBrowser(t *testing.T) {
 			}
 			if !strings.Contains(s.CSV, "manx/adverse-action/v1") || s.Deeds < 4 || s.Paid != 1 {
 				t.Errorf("letter %q, %d lines of log, %d instalments paid", s.CSV, s.Deeds, s.Paid)
+			}
+			id := string(bureau.ID())
+			told := strings.Join(s.Told, "\n")
+			for _, want := range []string{"is “Riverside Bureau” (…" + id[len(id)-12:] + ").", "是「Riverside Bureau」（…" + id[len(id)-12:] + "）。", "is you (…", "是您（…"} {
+				if !strings.Contains(told, want) {
+					t.Errorf("no %q in %q", want, s.Told)
+				}
 			}
 			sent, err := os.ReadFile(filepath.Join(dir, "network.bin"))
 			if err != nil {

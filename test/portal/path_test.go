@@ -105,6 +105,7 @@ type seen struct {
 	Requests  int
 	Sent      int64
 	Axe       []string
+	Zoomed    []string // pages that do not fit at 200%
 	Steps     map[string]float64
 	Integrity int
 	Preview   string
@@ -159,6 +160,9 @@ func browse(t *testing.T, script, label string, job, saw any, beside func(contex
 func (s seen) whole(t *testing.T, label string) {
 	t.Helper()
 	t.Logf("%s: seconds %v, %d requests, %d bytes sent", label, s.Steps, s.Requests, s.Sent)
+	if len(s.Zoomed) > 0 {
+		t.Errorf("%s: too wide at 200%%: %q", label, s.Zoomed)
+	}
 	if !s.OK {
 		t.Fatalf("%s: %s\nconsole: %v", label, s.Failed, s.Console)
 	}

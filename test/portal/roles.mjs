@@ -6,7 +6,7 @@ import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const { page, seen, w, wait, step, check: look, button, go } = await begin(job);
-Object.assign(seen, { wider: [], tried: [], stages: [], found: "", rounds: 0, gauge: "", files: [], verdict: "" });
+Object.assign(seen, { wider: [], tried: [], stages: [], found: "", rounds: 0, gauge: "", files: [], verdict: "", earned: "", link: "" });
 
 async function check(name) {
   await page.evaluate(() => window.scrollTo(0, 0));
@@ -66,6 +66,42 @@ async function provider() {
   step("provider");
 }
 
+// A provider whose keys are in the tab: they are saved for her machine, which Go then sets
+// up beside and has a job computed on.
+async function machine() {
+  await page.goto("about:blank");
+  await page.goto(job.address);
+  await page.getByLabel(w("door.who")).selectOption("provider");
+  await page.getByLabel(w("door.name")).fill("Hillside Computing");
+  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
+  await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
+  await button("door.new.do").click();
+  await title("queue.title");
+  await button("machine.carry").waitFor(wait);
+  await check("provider-tab-none");
+  await saved(() => button("machine.carry").click());
+  await page.getByText(w("queue.you"), { exact: true }).waitFor(wait);
+  await check("provider-tab");
+  for (let n = 0; n < 200; n++) { // until it is paid
+    await to("nav.jobs", "work.title");
+    if (await page.locator("table.changes tbody tr .pill.good").first().isVisible()) break;
+    await to("nav.queue", "queue.title");
+  }
+  await page.locator("table.changes tbody tr .pill.good").first().waitFor(wait);
+  await check("provider-tab-jobs");
+  await to("nav.earned", "earn.title");
+  await page.locator(".chart").waitFor(wait);
+  seen.earned = await page.locator(".figures b").first().innerText();
+  await to("nav.stake", "stake.title");
+  await page.getByLabel(w("stake.amount"), { exact: true }).fill("10");
+  await button("stake.lock").click();
+  await page.getByText(w("stake.since"), { exact: true }).waitFor(wait);
+  await to("nav.keys", "keys.title");
+  await page.getByText(w("keys.devices.other"), { exact: true }).waitFor(wait); // the machine
+  await button("app.lock").click();
+  step("a provider's machine");
+}
+
 async function gateway() {
   await open("hospital");
   await title("gate.title");
@@ -99,6 +135,14 @@ async function people() {
   seen.found = pseudonym;
   await check("hospital-pseudonyms");
   step("pseudonym");
+}
+
+async function request() {
+  await to("nav.request", "request.title");
+  await page.getByLabel(w("consent.days"), { exact: true }).fill("10");
+  seen.link = await page.locator("[data-link]").innerText();
+  await check("hospital-request");
+  step("a link for a patient");
 }
 
 const theTraining = () => page.getByRole("link", { name: "Heart disease at three hospitals" }).click();
@@ -146,8 +190,9 @@ async function publish() {
   await to("nav.publish", "publish.title");
   await check("scientist-publish-empty");
   await page.locator('input[data-for="model"]').setInputFiles(join(job.trees, "trees.json"));
-  await page.getByRole("alert").locator("summary").click();
-  await page.getByRole("alert").locator(`details [lang="${job.language === "zh" ? "zh-Hans" : "en"}"]`).waitFor(wait); // what the module says, in the reader's language
+  for (const what of [".said", ".said.hint"]) { // what the module says, in the reader's language
+    await page.getByRole("alert").locator(`${what}[lang="${job.language === "zh" ? "zh-Hans" : "en"}"]`).first().waitFor(wait);
+  }
   await page.locator('input[data-for="model"]').setInputFiles([join(job.model, "model.json"), join(job.model, "card.json")]);
   await page.getByText(w("publish.compiles")).waitFor(wait);
   await page.getByLabel(w("publish.price"), { exact: true }).fill("3");
@@ -199,6 +244,12 @@ async function budget() {
   await page.locator(".gauge .more").first().waitFor(wait);
   seen.gauge = await page.locator(".gauge").first().getAttribute("aria-label");
   await check("patient-budget");
+  await button("budget.change").first().click();
+  await page.getByLabel(w("budget.limit"), { exact: true }).fill("33");
+  await button("budget.set").click();
+  await page.locator('.gauge[aria-label*="33"]').waitFor(wait);
+  await button("word.undo").click();
+  await page.locator('.gauge[aria-label*="33"]').waitFor({ state: "detached", ...wait });
   await to("nav.activity", "activity.title");
   await page.locator('ol.timeline li[data-what="trained"]').first().waitFor(wait);
   await check("patient-timeline");
@@ -208,6 +259,17 @@ async function budget() {
 async function auditor() {
   await open("auditor");
   await title("audit.title");
+  await page.locator("table.changes tbody tr").first().waitFor(wait);
+  await page.getByLabel(w("audit.what"), { exact: true }).selectOption("job");
+  await page.getByLabel(w("audit.about"), { exact: true }).fill(job.job.split("-").pop());
+  await button("audit.search").click();
+  await page.getByText(w("event.did.settled")).first().waitFor(wait);
+  await page.getByLabel(w("audit.about"), { exact: true }).fill("no such thing");
+  await button("audit.search").click();
+  await page.locator("[data-request]").waitFor(wait); // the node refused that one
+  await page.getByLabel(w("audit.about"), { exact: true }).fill("fffffffffffffff");
+  await button("audit.search").click();
+  await button("audit.every").click();
   await page.locator("table.changes tbody tr").first().waitFor(wait);
   await page.getByLabel(w("audit.what"), { exact: true }).selectOption("job");
   await page.getByLabel(w("audit.about"), { exact: true }).fill(job.job.split("-").pop());
@@ -250,4 +312,4 @@ async function verify() {
   step("verify");
 }
 
-await go({ demo, provider, gateway, held, people, vote, rounds, models, publish, sell, earnings, budget, auditor, event, verify });
+await go({ demo, provider, machine, gateway, held, people, request, vote, rounds, models, publish, sell, earnings, budget, auditor, event, verify });

@@ -237,6 +237,8 @@ type visitedAll struct {
 	Gauge   string
 	Files   []string // that were downloaded, as they lie
 	Verdict string
+	Earned  string // MAN, by a provider's machine
+	Link    string // of a hospital's to a patient
 }
 
 // TestInvariant1_OtherRolesInTheBrowser walks the paths of a hospital's technician, a data
@@ -273,7 +275,7 @@ func TestInvariant1_OtherRolesInTheBrowser(t *testing.T) {
 	if to := os.Getenv("MANX_SCREENS"); to != "" {
 		shots = to
 	}
-	whole := []string{"demo", "provider", "gateway", "held", "people", "vote", "rounds", "models", "publish", "earnings", "budget", "auditor", "event", "verify", "sell"}
+	whole := []string{"demo", "provider", "machine", "gateway", "held", "people", "request", "vote", "rounds", "models", "publish", "earnings", "budget", "auditor", "event", "verify", "sell"}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	released := make(chan error, 1)
@@ -284,8 +286,9 @@ func TestInvariant1_OtherRolesInTheBrowser(t *testing.T) {
 	} {
 		t.Run(w.Label, func(t *testing.T) {
 			w.Address, w.Chromium, w.UI, w.Out, w.Private, w.Profile = v.address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+w.Label)
+			w.Passphrase = passphrase
 			model, trees, points := written(t, dir, w.Label)
-			s := visiting{w, v.links, g.id, model, "ages-" + w.Label, trees, points, d.Job}.run(t)
+			s := visiting{w, v.links, g.id, model, "ages-" + w.Label, trees, points, d.Job}.run(t, func(ctx context.Context) error { return v.machine(ctx, w.Label, hers, records[0].ID) })
 			s.sound(t, v)
 			if slices.Contains(w.Steps, "vote") {
 				if err := <-released; err != nil {
@@ -316,6 +319,12 @@ func (s visitedAll) sound(t *testing.T, v *visited) {
 	}
 	if len(s.Tried) < 4 || s.Rounds < 4 || s.Found == "" || s.Gauge == "" || s.Verdict == "" {
 		t.Errorf("a trial %q, %d rounds, pseudonym of %q, gauge %q, verdict %q", s.Tried, s.Rounds, s.Found, s.Gauge, s.Verdict)
+	}
+	if n, err := ledger.ParseAmount(s.Earned); err != nil || n.IsZero() {
+		t.Errorf("a provider's machine earned %q: %v", s.Earned, err)
+	}
+	if want := v.address + "/consent?to=" + string(v.party(v.links["hospital"])) + "&purpose=care&days=10&until="; !strings.HasPrefix(s.Link, want) {
+		t.Errorf("a patient is asked by %q, not %q…", s.Link, want)
 	}
 	if !slices.Contains(s.Stages, "deidentified") {
 		t.Errorf("the gateway's queue: %q", s.Stages)
@@ -356,9 +365,9 @@ func (v *visited) offline(t *testing.T, s visitedAll) {
 	}
 }
 
-func (w visiting) run(t *testing.T) (s visitedAll) {
+func (w visiting) run(t *testing.T, beside func(context.Context) error) (s visitedAll) {
 	t.Helper()
-	browse(t, "roles.mjs", w.Label, w, &s, nil)
+	browse(t, "roles.mjs", w.Label, w, &s, beside)
 	s.whole(t, w.Label)
 	return s
 }
@@ -371,16 +380,26 @@ func (v *visited) gateway(name string) map[string]any {
 
 func (v *visited) call(link, name string) map[string]any {
 	v.Helper()
-	at, token, _ := strings.Cut(link, "/#local=")
-	q, err := http.NewRequestWithContext(v.Context(), http.MethodPost, at+"/desk/"+name, strings.NewReader("{}"))
+	out, err := callAt(v.Context(), link, name, "{}")
 	v.check(err)
+	return out
+}
+
+// callAt makes a call of the page that a link opens.
+func callAt(ctx context.Context, link, name, args string) (map[string]any, error) {
+	at, token, _ := strings.Cut(link, "/#local=")
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/desk/"+name, strings.NewReader(args))
+	if err != nil {
+		return nil, err
+	}
 	q.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(q)
-	v.check(err)
+	if err != nil {
+		return nil, err
+	}
 	defer resp.Body.Close()
 	var out struct{ Done map[string]any }
-	v.check(json.NewDecoder(resp.Body).Decode(&out))
-	return out.Done
+	return out.Done, json.NewDecoder(resp.Body).Decode(&out)
 }
 
 func (v *visited) party(link string) ledger.PartyID {

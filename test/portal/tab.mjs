@@ -21,7 +21,7 @@ export async function begin(job) {
   });
   const page = browser.pages()[0] ?? (await browser.newPage());
   page.setDefaultTimeout(60_000);
-  const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], steps: {}, memory: 0 };
+  const seen = { console: [], origins: [], requests: 0, sent: 0, axe: [], zoomed: [], steps: {}, memory: 0 };
   const watched = join(job.private, "network.bin"); // all that went out, for a search of bytes
   writeFileSync(watched, "");
   // A request that the test itself cuts off, and how fast a software GL is, is told by the
@@ -55,6 +55,20 @@ export async function begin(job) {
       return r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
     });
     for (const f of found) seen.axe.push(`${name}: ${f}`);
+    if (job.width >= 1000) await zoom(name);
+  }
+  // At 200% a window has half as many of the page's pixels: all of it must still fit across,
+  // and a menu that is longer must scroll.
+  async function zoom(name) {
+    await page.setViewportSize({ width: job.width / 2, height: job.height / 2 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (over > 0) seen.zoomed.push(`${name}: ${over}`);
+    const cut = await page.evaluate(() => {
+      const menu = document.querySelector(".mantine-AppShell-navbar");
+      return menu !== null && menu.scrollHeight > menu.clientHeight && !["auto", "scroll"].includes(getComputedStyle(menu).overflowY);
+    });
+    if (cut) seen.zoomed.push(`${name}: the menu's end cannot be reached`);
+    await page.setViewportSize({ width: job.width, height: job.height });
   }
   const button = (key, values) => page.getByRole("button", { name: w(key, values), exact: true });
 

@@ -102,6 +102,52 @@ async function look() {
   step("look");
 }
 
+// Measures by keyboard alone: each Enter and arrow is answered in words.
+async function place() {
+  const viewer = page.locator(".viewer"), line = page.locator(".measures li"), says = page.locator(".placing");
+  const start = (key, values) => w(key, values).split("：")[0].split(":")[0];
+  const use = async (tool) => {
+    await button(tool).focus();
+    await page.keyboard.press("Enter");
+    await says.getByText(w("view.place.how"), { exact: true }).waitFor(wait);
+    for (let n = 0; !(await viewer.evaluate((e) => e === document.activeElement)); n++) {
+      if (n > 12) throw new Error("no Tab leads to the picture");
+      await page.keyboard.press("Tab");
+    }
+  };
+  const keys = async (...all) => { for (const [key, times] of all) for (let n = 0; n < (times ?? 1); n++) await page.keyboard.press(key); };
+  const told = (key, x, y) => says.getByText(w(key, { x, y }), { exact: true }).waitFor(wait);
+  const half = job.pixels / 2;
+  await use("view.tool.length");
+  await keys(["Enter"]);
+  await told("view.place.begun", half + 1, half + 1);
+  await keys(["Shift+ArrowLeft", 5], ["ArrowUp", 3]);
+  await told("view.place.at", half - 49, half - 2);
+  await keys(["Enter"]);
+  await told("view.place.first", half - 49, half - 2);
+  await keys(["Enter"]);
+  await says.getByText(w("view.place.same"), { exact: true }).waitFor(wait);
+  await keys(["Shift+ArrowRight", 10]);
+  await told("view.place.at", half + 51, half - 2);
+  await check("viewer-placing");
+  await viewer.focus();
+  await keys(["Enter"]);
+  await says.getByText(start("view.place.done")).waitFor(wait);
+  seen.placed = parseFloat(/[\d.]+(?= mm)/.exec(await line.first().innerText())?.[0] ?? "0");
+  await use("view.tool.area");
+  await keys(["Enter"], ["Shift+ArrowLeft", 2], ["Shift+ArrowUp", 2], ["Enter"], ["Shift+ArrowRight", 4], ["Shift+ArrowDown", 4], ["Enter"]);
+  await says.getByText(start("view.place.done")).waitFor(wait);
+  seen.circle = parseFloat(/[\d.,]+(?= mm²)/.exec(await line.nth(1).innerText())?.[0].replace(",", "") ?? "0");
+  await keys(["Enter"], ["ArrowLeft"], ["Escape"]);
+  await says.getByText(w("view.place.left"), { exact: true }).waitFor(wait);
+  const at = Number(await viewer.getAttribute("data-shown"));
+  await keys(["ArrowDown"]); // which goes through the pictures again
+  await drawn(at + 1);
+  await button("view.clear").click();
+  await line.first().waitFor({ state: "detached", ...wait });
+  step("place");
+}
+
 // What a scan's pixels are coded in makes no difference to who looks.
 async function coded() {
   seen.colour = {};
@@ -114,4 +160,4 @@ async function coded() {
   step("coded");
 }
 
-await go({ signUp, look, coded });
+await go({ signUp, look, place, coded });

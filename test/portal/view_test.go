@@ -17,6 +17,7 @@ type looking struct {
 	walk
 	Args        []string          `json:"args"`        // of the browser
 	Millimetres float64           `json:"millimetres"` // from the first row of a slice to the last
+	Pixels      int               `json:"pixels"`      // rows of a slice, and columns
 	Coded       map[string]string `json:"coded"`       // folders of scans whose pixels are compressed
 }
 
@@ -27,6 +28,8 @@ type looked struct {
 	Length  float64 // mm, of a line
 	Wanted  float64
 	Area    string
+	Placed  float64        // mm, of a line of 100 pixels that was placed by keys
+	Circle  float64        // mm², of a circle of 40 pixels across
 	Colours map[string]int `json:"colour"` // pixels with a colour
 }
 
@@ -47,15 +50,15 @@ func TestInvariant1_ViewerInTheBrowser(t *testing.T) {
 		shots = to
 	}
 	for _, l := range []looking{
-		{walk: walk{Language: "en", Label: "en-desktop", Width: 1280, Height: 860, Steps: []string{"signUp", "look", "coded"}}},
-		{walk: walk{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true, Steps: []string{"signUp", "look"}}, Args: []string{"--disable-3d-apis"}},
+		{walk: walk{Language: "en", Label: "en-desktop", Width: 1280, Height: 860, Steps: []string{"signUp", "look", "place", "coded"}}},
+		{walk: walk{Language: "zh", Label: "zh-phone", Width: 390, Height: 844, Dark: true, Steps: []string{"signUp", "look", "place"}}, Args: []string{"--disable-3d-apis"}},
 	} {
 		t.Run(l.Label, func(t *testing.T) {
 			if slices.Contains(l.Steps, "coded") {
 				l.Coded = codedScans(t, dir)
 			}
 			l.Address, l.Chromium, l.UI, l.Out, l.Private, l.Profile = net.Address, chromium, uiDir, shots, dir, filepath.Join(dir, "profile-"+l.Label)
-			l.Passphrase, l.Study, l.Millimetres = passphrase, study, phantom.Size*0.7
+			l.Passphrase, l.Study, l.Millimetres, l.Pixels = passphrase, study, phantom.Size*0.7, phantom.Size
 			var s looked
 			browse(t, "view.mjs", l.Label, l, &s, nil)
 			s.whole(t, l.Label)
@@ -79,6 +82,9 @@ func TestInvariant1_ViewerInTheBrowser(t *testing.T) {
 			}
 			if !strings.Contains(s.Area, "mm²") || !strings.Contains(s.Area, "HU") {
 				t.Errorf("an area is %q", s.Area)
+			}
+			if want := math.Pi * 14 * 14; math.Abs(s.Placed-70) > .1 || math.Abs(s.Circle-want) > .02*want {
+				t.Errorf("by keys, a line of 70 mm is %.1f and a circle of %.1f mm² %.1f", s.Placed, want, s.Circle)
 			}
 			for name, n := range s.Colours {
 				if (n > 100) != strings.HasPrefix(name, "colour") {

@@ -27,17 +27,31 @@ func ProblemOf(err error, requestID string) Problem {
 		Detail: n.Text, Hint: n.Hint, RequestID: requestID}
 }
 
-// Notice returns the notice a problem carries.
+// A Request is the cause of a notice that a node answered with: the id under which its
+// operator finds it in the node's log.
+type Request string
+
+// Error implements error.
+func (r Request) Error() string { return "request " + string(r) }
+
+// RequestOf returns the id of the request that err is the answer to, "" where no node
+// answered.
+func RequestOf(err error) string {
+	r, _ := errors.AsType[Request](err)
+	return string(r)
+}
+
+// Notice returns the notice a problem carries. Its cause is the Request.
 func (p Problem) Notice() *notice.Error {
 	kind := notice.Internal
 	if len(p.Type) > len(urn) {
 		kind = notice.KindOf(p.Type[len(urn):])
 	}
 	if kind == notice.Internal {
-		return notice.Because(errors.New("request "+p.RequestID), kind, "the exchange failed to answer (request "+p.RequestID+")",
+		return notice.Because(Request(p.RequestID), kind, "the exchange failed to answer (request "+p.RequestID+")",
 			"try again; if it goes on, tell the operator the request id")
 	}
-	return notice.New(kind, p.Detail, p.Hint)
+	return notice.Because(Request(p.RequestID), kind, p.Detail, p.Hint)
 }
 
 func status(k notice.Kind) int {

@@ -42,7 +42,7 @@ type named struct {
 }
 
 // sides are as terms have them; of a key that begins with none, nobody is told.
-var sides = map[ledger.Vertical]int{ledger.Common: 0, ledger.Health: 1, ledger.Credit: 2} //nolint:gochecknoglobals // a constant table
+var sides = map[ledger.Vertical]int{ledger.Common: 0, ledger.Health: 1, ledger.Credit: 2}
 
 // What terms are digests of: everything but the clock and the beacon; a name or the first
 // word of names; an id; an id and a name or first word, for either alone may be of a million
@@ -51,7 +51,7 @@ const everything, byName, byID = "all", "name\x00", "id\x00"
 
 func termOf(what string) int64 {
 	d := sha256.Sum256([]byte(what))
-	return int64(binary.BigEndian.Uint64(d[:8])) //nolint:gosec // all 64 bits
+	return int64(binary.BigEndian.Uint64(d[:8]))
 }
 
 // A Search says which events are looked for.

@@ -79,6 +79,15 @@ func Adopt(ctx context.Context, dir string, keyringBytes []byte, pass seal.Passp
 	return Open(dir, pass, address)
 }
 
+// Sealed returns the keyring as it lies: under its passphrase.
+func (h *Home) Sealed() ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(h.Dir, keyringFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the keyring: %w", err)
+	}
+	return b, nil
+}
+
 // pin writes down which network the home belongs to.
 func pin(ctx context.Context, dir, address string) (Network, error) {
 	info, err := Pin(ctx, address)

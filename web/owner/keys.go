@@ -34,7 +34,7 @@ func (p *Party) Rotate(ctx context.Context) error {
 		return err
 	}
 	p.dropSession(p.token)
-	return p.rewrap(ctx)
+	return p.renewed(ctx)
 }
 
 // promoted finishes a rotation that the ledger knows already.
@@ -46,7 +46,23 @@ func (p *Party) promoted(ctx context.Context, st keyring.Stage) (bool, error) {
 	if err := p.Keys.Promote(); err != nil {
 		return false, err
 	}
-	return true, p.rewrap(ctx)
+	return true, p.renewed(ctx)
+}
+
+// renewed is what follows on new keys: who is signed in by the old ones is signed out, and
+// the keys of the records are wrapped, each whether or not the other fails.
+func (p *Party) renewed(ctx context.Context) error {
+	return errors.Join(p.signOutOthers(ctx), p.rewrap(ctx))
+}
+
+func (p *Party) signOutOthers(ctx context.Context) error {
+	all, err := p.Sessions(ctx)
+	for _, s := range all {
+		if !s.Current {
+			err = errors.Join(err, p.EndSession(ctx, s.ID))
+		}
+	}
+	return err
 }
 
 // rewrap wraps the keys of the party's records for its current identity.
@@ -181,7 +197,7 @@ func (h *Home) takeBack(ctx context.Context) (out Recovered, err error) {
 		if err := p.replaceKeys(ctx, on); err != nil {
 			return out, err
 		}
-		if err := p.rewrap(ctx); err != nil {
+		if err := p.renewed(ctx); err != nil {
 			return out, err
 		}
 		records, err := p.Records(ctx)

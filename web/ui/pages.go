@@ -7,6 +7,6 @@ import "strings"
 func pages() []string {
 	return append(strings.Fields(`
 	activity agree ask asked budget builds consent contract contracts earnings event file finding held jobs keys letter log model
-	offer offers people portfolio publish repay score stake training trainings upload verify view
+	offer offers people portfolio publish repay request score stake training trainings upload verify view
 `), "")
 }

@@ -45,16 +45,19 @@ func TestWhatIsSaidIsInChinese(t *testing.T) {
 		}
 	}
 	var missing []string
+	left := 0 // reasons for which a file was left out or held
 	dirs := packages(t)
 	for _, dir := range dirs {
-		for _, text := range notices(t, dir) {
+		said, why := notices(t, dir)
+		left += len(why)
+		for _, text := range append(said, why...) {
 			if _, ok := zh[text]; !ok && strings.ContainsAny(strings.ReplaceAll(text, "{}", ""), "abcdefghijklmnopqrstuvwxyz") && !slices.Contains(missing, text) {
 				missing = append(missing, text)
 			}
 		}
 	}
-	if len(dirs) < 40 || len(zh) < 800 {
-		t.Fatalf("%d packages and %d sentences are looked at", len(dirs), len(zh))
+	if len(dirs) < 40 || len(zh) < 1500 || left < 30 {
+		t.Fatalf("%d packages, %d sentences and %d reasons are looked at", len(dirs), len(zh), left)
 	}
 	for _, text := range missing {
 		t.Errorf("src/words/said.zh.json has no Chinese for %q", text)
@@ -85,14 +88,19 @@ func packages(t *testing.T) (dirs []string) {
 	return dirs
 }
 
-// notices returns the texts of a folder's notices, {} in the place of what only a run
-// fills in.
-func notices(t *testing.T, dir string) (texts []string) {
+// whys are functions that return why a file is held (health/deid) or rejected (storage/vault).
+var whys = []string{"risk", "hidden", "reason"}
+
+// notices returns the texts and hints of a folder's notices, and why its code leaves a file out or
+// holds it, {} in the place of what only a run fills in.
+func notices(t *testing.T, dir string) (texts, why []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []*ast.File
+	consts := map[string]ast.Expr{}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -101,29 +109,87 @@ func notices(t *testing.T, dir string) (texts []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		all = append(all, f)
+		for _, d := range f.Decls {
+			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
+				for _, s := range g.Specs {
+					if v := s.(*ast.ValueSpec); len(v.Names) == 1 && len(v.Values) == 1 {
+						consts[v.Names[0].Name] = v.Values[0]
+					}
+				}
+			}
+		}
+	}
+	reason := func(e ast.Expr) {
+		if of, ok := e.(*ast.Ident); ok && consts[of.Name] != nil {
+			e = consts[of.Name]
+		}
+		why = append(why, told(e))
+	}
+	for _, f := range all {
 		ast.Inspect(f, func(n ast.Node) bool {
-			c, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			at := -1
-			switch f := c.Fun.(type) {
-			case *ast.SelectorExpr:
-				if of, ok := f.X.(*ast.Ident); ok && of.Name == "notice" {
-					at = map[string]int{"New": 1, "Because": 2}[f.Sel.Name]
+			switch x := n.(type) {
+			case *ast.FuncDecl:
+				if slices.Contains(whys, x.Name.Name) && x.Body != nil {
+					ast.Inspect(x.Body, func(n ast.Node) bool {
+						if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 1 {
+							reason(r.Results[0])
+						}
+						return true
+					})
 				}
-			case *ast.Ident:
-				if f.Name == "refuse" { // ledger/contract
-					at = 1
+			case *ast.AssignStmt: // a hint that is chosen before the notice is made
+				for i, l := range x.Lhs {
+					if of, ok := l.(*ast.Ident); ok && of.Name == "hint" && i < len(x.Rhs) && x.Tok != token.ADD_ASSIGN {
+						texts = append(texts, told(x.Rhs[i]))
+					}
 				}
-			}
-			if at > 0 && at < len(c.Args) {
-				texts = append(texts, told(c.Args[at]))
+			case *ast.CompositeLit:
+				if at, ok := map[string]int{"Left": 1, "hold": 0}[named(x.Type)]; ok && at < len(x.Elts) {
+					if kv, ok := x.Elts[at].(*ast.KeyValueExpr); ok {
+						reason(kv.Value)
+					} else {
+						reason(x.Elts[at])
+					}
+				}
+			case *ast.CallExpr:
+				of, ok := x.Fun.(*ast.SelectorExpr)
+				if at := spoken(x); at > 0 && at+1 < len(x.Args) {
+					texts = append(texts, told(x.Args[at]), told(x.Args[at+1]))
+				} else if ok && (of.Sel.Name == "reject" || of.Sel.Name == "ignore") && len(x.Args) == 2 { // health
+					reason(x.Args[1])
+				}
 			}
 			return true
 		})
 	}
-	return texts
+	return texts, why
+}
+
+// named is the name of a type, without its package.
+func named(e ast.Expr) string {
+	switch x := e.(type) {
+	case *ast.Ident:
+		return x.Name
+	case *ast.SelectorExpr:
+		return x.Sel.Name
+	}
+	return ""
+}
+
+// spoken is which argument of a call is a notice's text; 0 where it makes none.
+func spoken(c *ast.CallExpr) int {
+	switch f := c.Fun.(type) {
+	case *ast.SelectorExpr:
+		if of, ok := f.X.(*ast.Ident); ok && of.Name == "notice" {
+			return map[string]int{"New": 1, "Because": 2}[f.Sel.Name]
+		}
+	case *ast.Ident:
+		if f.Name == "refuse" { // ledger/contract
+			return 1
+		}
+	}
+	return 0
 }
 
 var verb = regexp.MustCompile(`%[-+#0-9.]*[a-zA-Z]`)

@@ -105,6 +105,7 @@ type Finding struct {
 	Pictures []Drawn         `json:"pictures"`
 	Moved    []patient.Moved `json:"moved,omitempty"`
 	Without  string          `json:"without,omitempty"` // why there are no pictures
+	Hint     string          `json:"hint,omitempty"`    // what to do about it
 }
 
 // Drawn is a picture of what moved the model.
@@ -134,7 +135,8 @@ func (d *Desk) diagnose(ctx context.Context, p *owner.Party, a asked, show Show)
 		f.Moved, err = got.Moved(ctx)
 	}
 	if err != nil {
-		f.Without = notice.From(err).Text // the finding stands all the same
+		n := notice.From(err) // the finding stands all the same
+		f.Without, f.Hint = n.Text, n.Hint
 	}
 	for _, x := range all {
 		f.Pictures = append(f.Pictures, Drawn{x.Name, x.PNG.Reveal(reveal.Token{})})

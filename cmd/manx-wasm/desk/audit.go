@@ -81,6 +81,7 @@ type EventPage struct {
 	Cosigned int             `json:"cosigned,omitempty"`
 	Evidence json.RawMessage `json:"evidence,omitempty"` // verified here
 	Without  string          `json:"without,omitempty"`  // why there is no evidence
+	Hint     string          `json:"hint,omitempty"`     // what to do about it
 	Job      ledger.JobID    `json:"job,omitempty"`
 	Receipt  json.RawMessage `json:"receipt,omitempty"` // a bundle, verified here
 	Outcome  *ledger.Receipt `json:"outcome,omitempty"`
@@ -98,7 +99,8 @@ func (d *Desk) event(ctx context.Context, p *owner.Party, a struct {
 	out := EventPage{Network: p.Home.Network.Genesis.ID()}
 	switch {
 	case notice.Is(err, notice.Unsupported):
-		out.Without = notice.From(err).Text
+		n := notice.From(err)
+		out.Without, out.Hint = n.Text, n.Hint
 		out.Height, out.N = a.Height, a.N
 		return out, nil
 	case err != nil:

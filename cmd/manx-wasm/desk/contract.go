@@ -27,8 +27,7 @@ type Standing struct {
 	Title   Both            `json:"title"`
 	Opened  ledger.Time     `json:"opened"`
 	Last    ledger.Time     `json:"last"`
-	Opener  string          `json:"opener"`            // public name
-	Mine    bool            `json:"mine"`              // who asks opened it
+	Opener  Played          `json:"opener"`
 	Over    bool            `json:"over"`              // it has ended
 	Outcome Both            `json:"outcome,omitempty"` // how
 	Off     bool            `json:"off"`               // it left the course that it was meant to take
@@ -82,8 +81,8 @@ func begun(c owner.Contract) (escrow.State, error) {
 }
 
 func standing(ctx context.Context, p *owner.Party, c owner.Contract) (l Standing, err error) {
-	l = Standing{ID: c.ID, Title: titled(c.Title), Opened: c.Opened, Last: c.Last, Mine: c.Opener == p.ID(), Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
-	if l.Opener, err = nameOf(ctx, p, c.Opener); err != nil {
+	l = Standing{ID: c.ID, Title: titled(c.Title), Opened: c.Opened, Last: c.Last, Over: c.State.Over(), Held: c.State.Held(), Until: c.Read.Until(c.State)}
+	if l.Opener, err = player(ctx, p, c.Opener); err != nil {
 		return l, err
 	}
 	if l.Players, err = played(ctx, p, c.State.Parties); err != nil {
@@ -125,6 +124,7 @@ type Act struct {
 	Kind   string       `json:"kind"` // choose, deposit, pay, state, verdict, pass
 	Role   string       `json:"role,omitempty"`
 	Who    Both         `json:"who"`  // those who may
+	By     []Played     `json:"by"`   // the same, with who plays them
 	What   Both         `json:"what"` // as the terms say it
 	Mine   bool         `json:"mine"` // who asks may
 	Until  ledger.Time  `json:"until,omitempty"`
@@ -143,6 +143,7 @@ type Act struct {
 type Mark struct {
 	Clause int           `json:"clause"`
 	Who    Both          `json:"who"`
+	By     []Played      `json:"by"` // the same, with who plays it; nobody where no one's act is waited for
 	What   Both          `json:"what"`
 	Mine   bool          `json:"mine"`
 	Until  ledger.Time   `json:"until"`
@@ -201,13 +202,11 @@ func shown(ctx context.Context, p *owner.Party, c owner.Contract) (out Contract,
 	}
 	r, perr := c.Proof() // where it is another, the contract can be read all the same
 	out.Certified = perr == nil
-	out.Means = explored(c.Read, c.Players, r)
-	out.Means.Hash, out.Means.Players, out.Means.Cost = c.Hash.String(), out.Players, out.Cost
+	out.Means = explored(c.Read, out.Players, r)
+	out.Means.Hash, out.Means.Cost = c.Hash.String(), out.Cost
 	if !c.State.Over() {
 		out.Clause = both(func(t tell.Teller) string { return t.Clause(c.Read, c.State.At) })
-		if out.Acts, err = acts(ctx, p, c); err != nil {
-			return out, err
-		}
+		out.Acts = acts(p, c, out.Players)
 	}
 	start, err := begun(c)
 	if err != nil {
@@ -216,12 +215,12 @@ func shown(ctx context.Context, p *owner.Party, c owner.Contract) (out Contract,
 	if out.Payments, err = payments(ctx, p, c); err != nil {
 		return out, err
 	}
-	out.Course = course(p, c, start, out.Payments)
+	out.Course = course(p, c, start, out.Players, out.Payments)
 	return out, nil
 }
 
 // acts tells the cases of the present wait, and its end, in both languages.
-func acts(ctx context.Context, p *owner.Party, c owner.Contract) ([]Act, error) {
+func acts(p *owner.Party, c owner.Contract, players []Played) []Act {
 	var told [2][]tell.Move
 	for l := range told {
 		told[l] = teller(tell.Language(l)).Next(c.Read, c.State)
@@ -231,7 +230,7 @@ func acts(ctx context.Context, p *owner.Party, c owner.Contract) ([]Act, error) 
 	out := []Act{}
 	for i, m := range told[tell.English] {
 		a := Act{Kind: "pass", What: Both{m.What, told[tell.Chinese][i].What}, Until: m.Until, From: m.From, Then: m.Then}
-		a.Who = both(func(t tell.Teller) string { return t.Roles(m.Who) })
+		a.Who, a.By = both(func(t tell.Teller) string { return t.Roles(m.Who) }), playing(players, m.Who...)
 		for _, r := range m.Who {
 			if slices.Contains(mine, r) {
 				a.Mine, a.Role = true, string(r)
@@ -244,11 +243,7 @@ func acts(ctx context.Context, p *owner.Party, c owner.Contract) ([]Act, error) 
 				a.Kind, a.Amount = "deposit", k.Deposit.Amount.String()
 			case k.Spend != nil:
 				a.Kind, a.Amount = "pay", c.State.Pots[k.Spend.From].String()
-				payees, err := played(ctx, p, parts(c.State, k.Spend.Payees))
-				if err != nil {
-					return nil, err
-				}
-				a.Payees = payees
+				a.Payees = playing(players, k.Spend.Payees...)
 			case k.Attest != nil:
 				a.Kind, a.Fact, a.Is = "state", k.Attest.Fact, k.Attest.Is
 			case k.Verdict != nil:
@@ -259,12 +254,16 @@ func acts(ctx context.Context, p *owner.Party, c owner.Contract) ([]Act, error) 
 		}
 		out = append(out, a)
 	}
-	return out, nil
+	return out
 }
 
-func parts(s escrow.State, roles []escrow.Role) (out []escrow.Part) {
-	for _, r := range roles {
-		out = append(out, escrow.Part{Role: r, Party: s.Party(r)})
+// playing returns who plays the roles.
+func playing(players []Played, roles ...escrow.Role) []Played {
+	out := []Played{}
+	for _, q := range players {
+		if slices.Contains(roles, escrow.Role(q.Role)) {
+			out = append(out, q)
+		}
 	}
 	return out
 }
@@ -308,7 +307,7 @@ func (q Payment) with(in bool, amount ledger.Amount) Payment {
 }
 
 // course marks the steps that the contract is meant to take by where it stands.
-func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Payment) []Mark {
+func course(p *owner.Party, c owner.Contract, start escrow.State, players []Played, moved []Payment) []Mark {
 	turns, done, off := teller(tell.English).Along(c.Read, start, c.State)
 	zh, _, _ := teller(tell.Chinese).Along(c.Read, start, c.State)
 	mine := c.Roles(p.ID())
@@ -320,9 +319,9 @@ func course(p *owner.Party, c owner.Contract, start escrow.State, moved []Paymen
 	}
 	out := []Mark{}
 	for i, turn := range turns {
-		m := Mark{Clause: turn.Clause, What: Both{turn.What, zh[i].What}, Until: turn.Until, State: "later", Mine: slices.Contains(mine, turn.By)}
+		m := Mark{Clause: turn.Clause, What: Both{turn.What, zh[i].What}, Until: turn.Until, By: []Played{}, State: "later", Mine: slices.Contains(mine, turn.By)}
 		if turn.By != "" {
-			m.Who = roleBoth(turn.By)
+			m.Who, m.By = roleBoth(turn.By), playing(players, turn.By)
 		}
 		switch over := c.State.Over(); {
 		case i < done:

@@ -18,7 +18,7 @@ import (
 func TestASentenceBecomesAContract(t *testing.T) {
 	net := webtest.Start(t, webtest.Options{})
 	her, me := joined(t, net, filepath.Join(t.TempDir(), "hers"), "borrower", "")
-	bank, _ := joined(t, net, filepath.Join(t.TempDir(), "bank"), "lender", "Riverside Bank")
+	bank, lent := joined(t, net, filepath.Join(t.TempDir(), "bank"), "lender", "Riverside\u202e” \nBank…") // signs that could pass for text around it are left out
 
 	var sorts []desk.Sort
 	if bank.must("contract.sorts", nil, &sorts); len(sorts) < 10 || sorts[0].Example[1] == "" {
@@ -53,6 +53,19 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	if !strings.Contains(m.Text[0], "the borrower accepts") || !strings.Contains(m.Text[1], "借款人接受") || !strings.HasPrefix(m.Drawing[1], "<svg") || len(m.Findings) != 0 || m.States < 5 {
 		t.Errorf("means: %+v", m)
 	}
+	// Each is called by its name, in quotation marks, and the reader "you"; the end of an id
+	// stands beside it. Who has no name is her id.
+	end := func(id ledger.PartyID) string { return "…" + string(id[len(id)-12:]) }
+	for l, want := range [][]string{
+		{"The lender is you (" + end(lent.Party) + ").", "The borrower is " + string(me.Party) + "."},
+		{"出借人是您（" + end(lent.Party) + "）。", "借款人是" + string(me.Party) + "。"},
+	} {
+		for _, w := range want {
+			if !strings.Contains(m.Text[l], w) || !strings.Contains(strings.ReplaceAll(m.Drawing[l], "\n", ""), w) {
+				t.Errorf("no %q in text or drawing:\n%s\n%s", w, m.Text[l], m.Drawing[l])
+			}
+		}
+	}
 	i := slices.IndexFunc(m.Cost, func(c desk.Cost) bool { return c.Role == "borrower" })
 	if i < 0 || m.Cost[i].Pays.String() != "13.2" || m.Cost[i].More.String() != "1.2" || m.Cost[i].Times != 4 || m.Cost[i].Each != "3.3" || m.Cost[i].Rate < 40 || m.Cost[i].Rate > 90 {
 		t.Errorf("cost: %+v", m.Cost)
@@ -62,7 +75,7 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	bank.must("contract.open", map[string]any{"draft": h.Draft, "hash": m.Hash}, &opened)
 
 	var list []desk.Standing
-	if her.must("contracts", nil, &list); len(list) != 1 || list[0].Title[1] != "分期贷款" || !list[0].Turn || list[0].Begun || list[0].Mine || list[0].Opener != "Riverside Bank" || list[0].Left.String() != "13.2" {
+	if her.must("contracts", nil, &list); len(list) != 1 || list[0].Title[1] != "分期贷款" || !list[0].Turn || list[0].Begun || list[0].Opener.Mine || list[0].Opener.Name != "Riverside Bank" || list[0].Left.String() != "13.2" {
 		t.Fatalf("her offers: %+v", list)
 	}
 	var c desk.Contract
@@ -70,6 +83,10 @@ func TestASentenceBecomesAContract(t *testing.T) {
 	her.refuses(notice.Invalid, "contract", map[string]any{"contract": "x"})
 	if her.must("contract", of, &c); !c.Certified || len(c.Acts) != 3 || !c.Acts[0].Mine || c.Acts[0].Choice != "accept" || c.Acts[2].Kind != "pass" || len(c.Course) != 6 || c.Course[0].State != "now" {
 		t.Fatalf("contract: %+v", c)
+	}
+	if by := c.Acts[0].By; !strings.Contains(c.Means.Text[0], "The lender is “Riverside Bank” ("+end(lent.Party)+").") || !strings.Contains(c.Means.Text[1], "出借人是「Riverside Bank」（"+end(lent.Party)+"）。") ||
+		!strings.Contains(c.Means.Text[0], "The borrower is you ("+end(me.Party)+").") || len(by) != 1 || !by[0].Mine || len(c.Course[1].By) != 1 || c.Course[1].By[0].Name != "Riverside Bank" {
+		t.Errorf("who plays: %+v %+v\n%s", by, c.Course[1], c.Means.Text)
 	}
 	step := func(at table, kind string, more map[string]any) (out struct {
 		Contract desk.Contract

@@ -18,6 +18,7 @@ import (
 	"manx/ledger"
 	"manx/ml"
 	"manx/privacy/notice"
+	"manx/web/api"
 	"manx/web/owner"
 )
 
@@ -56,6 +57,20 @@ type Progress struct {
 // Show takes progress.
 type Show func(Progress)
 
+// A Problem is an error as the page is told of it.
+type Problem struct {
+	Kind    string `json:"kind"`
+	Text    string `json:"text"`
+	Hint    string `json:"hint"`
+	Request string `json:"request,omitempty"` // the node's id of what it refused, for its operator
+}
+
+// ProblemOf returns err's notice for the page.
+func ProblemOf(err error) Problem {
+	n := notice.From(err)
+	return Problem{n.Kind.String(), n.Text, n.Hint, api.RequestOf(err)}
+}
+
 // A call is one thing that can be asked of a desk.
 type call func(d *Desk, ctx context.Context, args json.RawMessage, show Show) (any, error)
 
@@ -93,7 +108,8 @@ type Calls map[string]call
 func Shared() Calls {
 	return Calls{
 		"status": with((*Desk).status), "demo": with((*Desk).demo), "join": with((*Desk).join), "unlock": with((*Desk).unlock), "lock": with((*Desk).lock),
-		"fund": seated((*Desk).fund), "kit": seated((*Desk).kit), "drill": seated((*Desk).drill), "recover": with((*Desk).recover), "passphrase": seated((*Desk).passphrase),
+		"fund": seated((*Desk).fund), "kit": seated((*Desk).kit), "drill": seated((*Desk).drill), "recover": with((*Desk).recover), "passphrase": seated((*Desk).passphrase), "rotate": seated((*Desk).rotate),
+		"devices": seated((*Desk).devices), "devices.end": seated((*Desk).endDevice),
 		"party": seated((*Desk).named), "revoke": seated((*Desk).revoke), "receipt": seated((*Desk).receipt),
 		"catalogue": seated((*Desk).catalogue), "model": seated((*Desk).model), "retire": seated((*Desk).retire), "earnings": seated((*Desk).earnings),
 	}
@@ -108,7 +124,7 @@ func Health() Calls {
 		"models": seated((*Desk).models), "quote": seated((*Desk).quote), "diagnose": seated((*Desk).diagnose), "finding": seated((*Desk).finding),
 		"draft": with((*Desk).draft), "publish": seated((*Desk).publish), "try": seated((*Desk).try),
 		"budgets": seated((*Desk).budgets), "budget.limit": seated((*Desk).limitBudget), "budget.preview": seated((*Desk).previewBudgets),
-		"pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work),
+		"pool": seated((*Desk).pool), "stake": seated((*Desk).stake), "stake.lock": seated((*Desk).lockStake), "stake.free": seated((*Desk).freeStake), "work": seated((*Desk).work), "carry": seated((*Desk).carry),
 		"events": seated((*Desk).events), "event": seated((*Desk).event), "verify": seated((*Desk).verify), "extract": seated((*Desk).extract), "builds": seated((*Desk).builds),
 		"trainings": seated((*Desk).trainings), "training": seated((*Desk).training),
 	}

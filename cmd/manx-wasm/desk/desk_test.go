@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"manx/privacy/notice"
 	"manx/privacy/seal/sealtest"
 	"manx/test/webtest"
+	"manx/web/api"
 	"manx/web/owner"
 )
 
@@ -195,6 +197,31 @@ func TestAPatientAtTheDesk(t *testing.T) {
 		t.Errorf("recovered %+v", back)
 	}
 	anew.must("slices", map[string]any{"record": record}, &list)
+
+	// Keys that somebody may have seen are replaced; her record still opens. Copies of
+	// them are for machines that have no records.
+	anew.must("lock", nil, nil)
+	anew.must("unlock", map[string]any{"passphrase": pass + " anew"}, nil)
+	signedIn := func(many bool) (devices []api.Opened) {
+		anew.must("devices", nil, &devices)
+		if !slices.ContainsFunc(devices, func(o api.Opened) bool { return o.Current }) || many != (len(devices) > 1) {
+			t.Errorf("signed in at %+v", devices)
+		}
+		return devices
+	}
+	for _, o := range signedIn(true) {
+		if !o.Current {
+			anew.must("devices.end", map[string]any{"id": o.ID}, nil)
+		}
+	}
+	signedIn(false)
+	anew.must("lock", nil, nil)
+	anew.must("unlock", map[string]any{"passphrase": pass + " anew"}, nil)
+	signedIn(true)
+	anew.must("rotate", nil, nil)
+	signedIn(false)
+	anew.must("slices", map[string]any{"record": record}, &list)
+	anew.refuses(notice.Unsupported, "carry", nil)
 	anew.must("erase", map[string]any{"record": record}, nil)
 	anew.must("lock", nil, nil)
 

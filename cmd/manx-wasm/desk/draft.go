@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 
 	"manx/escrow"
 	"manx/escrow/check"
@@ -83,6 +85,17 @@ type Played struct {
 	Party ledger.PartyID `json:"party,omitempty"`
 	Name  string         `json:"name,omitempty"`
 	Mine  bool           `json:"mine,omitempty"`
+}
+
+// called is how a text calls a party that has a name, or who reads it. Others choose their
+// names, and names are not unique: each stands in quotation marks, the end of the id
+// beside it, 60 bits of what nobody else can have.
+func (q Played) called() Both {
+	end := "…" + string(q.Party[max(0, len(q.Party)-12):])
+	if q.Mine {
+		return Both{"you (" + end + ")", "您（" + end + "）"}
+	}
+	return Both{"“" + q.Name + "” (" + end + ")", "「" + q.Name + "」（" + end + "）"}
 }
 
 // A Draft is a contract before it is on the ledger: as the command line writes it to
@@ -231,20 +244,28 @@ func meaning(ctx context.Context, p *owner.Party, terms escrow.Terms, players []
 	if err != nil {
 		return m, err
 	}
-	m = explored(terms, players, r)
-	m.Hash, m.Fee = ledger.TermsHash(b, players).String(), s.Fees.Open.String()
-	if m.Players, err = played(ctx, p, start.Parties); err != nil {
+	who, err := played(ctx, p, start.Parties)
+	if err != nil {
 		return m, err
 	}
+	m = explored(terms, who, r)
+	m.Hash, m.Fee = ledger.TermsHash(b, players).String(), s.Fees.Open.String()
 	m.Cost = costs(terms, start, at)
 	return m, nil
 }
 
-// explored is a meaning without parties, costs and hash.
-func explored(terms escrow.Terms, players []ledger.Player, r check.Report) Meaning {
-	m := Meaning{States: r.States, Ends: r.Last, Outcomes: []Both{}, Findings: []Fault{}}
-	m.Text = both(func(t tell.Teller) string { return t.Terms(terms, owner.Parts(players)) })
-	m.Drawing = both(func(t tell.Teller) string { return t.SVG(terms) })
+// explored is a meaning without costs and hash.
+func explored(terms escrow.Terms, players []Played, r check.Report) Meaning {
+	m := Meaning{States: r.States, Ends: r.Last, Outcomes: []Both{}, Findings: []Fault{}, Players: players}
+	parts, names := []escrow.Part{}, map[ledger.PartyID][2]string{}
+	for _, q := range players {
+		parts = append(parts, escrow.Part{Role: escrow.Role(q.Role), Party: q.Party})
+		if q.Mine || q.Name != "" {
+			names[q.Party] = q.called()
+		}
+	}
+	m.Text = both(func(t tell.Teller) string { t.Parties = names; return t.Terms(terms, parts) })
+	m.Drawing = both(func(t tell.Teller) string { t.Parties = names; return t.SVG(terms, parts) })
 	for _, o := range r.Outcomes {
 		m.Outcomes = append(m.Outcomes, outcome(o))
 	}
@@ -266,16 +287,31 @@ func outcome(o string) Both {
 func played(ctx context.Context, p *owner.Party, parts []escrow.Part) ([]Played, error) {
 	out := []Played{}
 	for _, q := range parts {
-		name, err := nameOf(ctx, p, q.Party)
-		if notice.Is(err, notice.NotFound) {
-			name, err = "", nil // a party that has not registered yet
-		}
+		who, err := player(ctx, p, q.Party)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Played{string(q.Role), roleBoth(q.Role), q.Party, name, q.Party == p.ID()})
+		who.Role, who.Told = string(q.Role), roleBoth(q.Role)
+		out = append(out, who)
 	}
 	return out, nil
+}
+
+// player names a party, which may not have registered yet.
+func player(ctx context.Context, p *owner.Party, id ledger.PartyID) (Played, error) {
+	name, err := nameOf(ctx, p, id)
+	if notice.Is(err, notice.NotFound) {
+		name, err = "", nil
+	}
+	return Played{Party: id, Name: plain(name), Mine: id == p.ID()}, err
+}
+
+// plain is a name without what would let a part of it pass for the words around it: ends
+// of quotations, new lines, signs that turn the direction of writing.
+func plain(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune("“”„‟「」『』…", r)
+	}), " ")
 }
 
 // openContract puts a draft on the ledger, as it was shown.

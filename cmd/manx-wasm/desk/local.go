@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-
-	"manx/privacy/notice"
 )
 
 // A Call is one thing that a process adds to what can be asked of its desk.
@@ -25,7 +23,7 @@ func CallOf[A any](f func(ctx context.Context, a A) (any, error)) Call {
 }
 
 // inside are the calls of a desk of At that would touch keys: those are the process's.
-var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true}
+var inside = map[string]bool{"join": true, "unlock": true, "lock": true, "recover": true, "kit": true, "drill": true, "passphrase": true, "demo": true, "carry": true, "rotate": true}
 
 // maxCall bounds a call's arguments over HTTP, in bytes: a model's file fits.
 const maxCall = 64 << 20
@@ -54,8 +52,7 @@ func (d *Desk) Handler(token string) http.Handler {
 			_ = http.NewResponseController(w).Flush()
 		})
 		if err != nil {
-			n := notice.From(err)
-			_ = lines.Encode(map[string]any{"failed": map[string]string{"kind": n.Kind.String(), "text": n.Text, "hint": n.Hint}})
+			_ = lines.Encode(map[string]any{"failed": ProblemOf(err)})
 			return
 		}
 		if err := lines.Encode(map[string]any{"done": out}); err != nil && !errors.Is(err, context.Canceled) {

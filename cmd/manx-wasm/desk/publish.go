@@ -26,6 +26,7 @@ type Sketch struct {
 	Changed  string            `json:"changed,omitempty"` // what was done to its end
 	Plan     *workbench.Report `json:"plan,omitempty"`    // nil where only inputs can tell how it compiles
 	Needs    string            `json:"needs,omitempty"`   // why
+	Hint     string            `json:"hint,omitempty"`    // what to do about it
 	Card     json.RawMessage   `json:"card,omitempty"`    // one that lay beside the file
 }
 
@@ -61,7 +62,8 @@ func (d *Desk) draft(_ context.Context, a drafted, _ Show) (any, error) {
 	made, err := workbench.Compile(m, fit, 0)
 	switch {
 	case err != nil && a.Fit == "" && notice.Is(err, notice.Invalid):
-		s.Needs = notice.From(err).Text
+		n := notice.From(err)
+		s.Needs, s.Hint = n.Text, n.Hint
 	case err != nil:
 		return nil, err
 	default:

@@ -185,6 +185,9 @@ func TestAProcessServesItsDesk(t *testing.T) {
 		{"status", "a token", "", `"local":true`, 200},
 		{"kit", "a token", "", "denied", 200},
 		{"recover", "a token", "", "denied", 200},
+		{"carry", "a token", "", "denied", 200},
+		{"rotate", "a token", "", "denied", 200},
+		{"event", "a token", "", `"request":"`, 200}, // that the node refused, for its operator
 		{"demo", "a token", "", "denied", 200},
 		{"nothing", "a token", "", "invalid", 200},
 		{"machine", "another", "", "forbidden", 403},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -267,7 +268,9 @@ func Dial(addr string) func(context.Context) error {
 }
 
 // FreePorts returns n loopback ports that nobody listens on now. Another may
-// take one before its server does: start again with others then.
+// take one before its server does: start again with others then. They are of those that
+// systems give no outgoing connection, where some are free, so that a server that ends
+// and starts again finds its own.
 func FreePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	var open []net.Listener
@@ -276,9 +279,16 @@ func FreePorts(n int) ([]int, error) {
 			_ = l.Close()
 		}
 	}()
-	for range n {
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	for tries := 0; len(ports) < n; tries++ {
+		port := 0
+		if tries < 64 {
+			port = lowest + rand.IntN(highest-lowest) //nolint:gosec // a port is no secret
+		}
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
+			if port != 0 {
+				continue
+			}
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
 		open = append(open, l)
@@ -286,3 +296,9 @@ func FreePorts(n int) ([]int, error) {
 	}
 	return ports, nil
 }
+
+// Linux gives outgoing connections ports from 32768 on, others from higher ones.
+const (
+	lowest  = 20_000
+	highest = 32_000
+)

@@ -57,7 +57,7 @@ var errGone = pool.ErrGone
 // patience is how long a child may take to stop a call before it is killed.
 const patience = 500 * time.Millisecond
 
-func (e *Engine) start() error {
+func (e *Engine) start(ctx context.Context) error {
 	if e.c != nil {
 		return nil
 	}
@@ -70,19 +70,28 @@ func (e *Engine) start() error {
 	if e.Log == nil {
 		e.Log = slog.New(slog.DiscardHandler)
 	}
-	c, err := e.spawn(true)
+	within, cancel := context.WithTimeout(ctx, e.Time)
+	defer cancel()
+	c, err := e.spawn(within, true)
+	if ctx.Err() != nil {
+		if err == nil {
+			c.kill()
+		}
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		var alone error
-		if c, alone = e.spawn(false); alone != nil {
+		if c, alone = e.spawn(within, false); alone != nil {
 			return notice.Because(alone, notice.Internal, "the process that evaluates jobs does not start", "is the manx binary still where it was?")
 		}
-		e.Log.Warn("the kernel forbids namespaces: jobs are evaluated in a process that has a network", "err", err)
+		e.Log.WarnContext(ctx, "the kernel forbids namespaces: jobs are evaluated in a process that has a network", "err", err)
 	}
 	e.c = c
 	return nil
 }
 
-func (e *Engine) spawn(isolated bool) (*child, error) {
+// spawn starts a child and waits until it has begun, or ctx ends.
+func (e *Engine) spawn(ctx context.Context, isolated bool) (*child, error) {
 	cmd := exec.Command(e.Command[0], e.Command[1:]...) //nolint:noctx,gosec // it outlives calls, and is the operator's own command
 	cmd.Env, cmd.Dir = []string{fmt.Sprintf("%s=%d", memoryVariable, e.Memory)}, "/"
 	for _, name := range e.Keep {
@@ -105,7 +114,9 @@ func (e *Engine) spawn(isolated bool) (*child, error) {
 		return nil, err
 	}
 	c := &child{cmd: cmd, in: in, out: out, programs: map[uint32]bool{}}
-	if f, err := readFrame(out); err != nil || f.kind != ready {
+	over := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	f, err := readFrame(out)
+	if over(); err != nil || f.kind != ready {
 		c.kill()
 		return nil, errors.Join(errors.New("the child did not begin"), err)
 	}
@@ -134,7 +145,7 @@ func (e *Engine) Close() error {
 func (e *Engine) Load(ctx context.Context, plan []byte) (pool.Program, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.start(); err != nil {
+	if err := e.start(ctx); err != nil {
 		return nil, err
 	}
 	e.next++
@@ -198,12 +209,11 @@ func (e *Engine) call(ctx context.Context, c *child, f frame, body io.Reader, ou
 			return
 		case <-ctx.Done():
 		}
+		// A child that reads nothing lets nothing be written either: it is killed all the same.
+		late := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 		_ = c.write(frame{kind: stop})
-		select {
-		case <-answered:
-		case <-time.After(patience):
-			_ = c.cmd.Process.Kill()
-		}
+		<-answered
+		late.Stop()
 	})
 	sent := make(chan error, 1)
 	watching.Go(func() { sent <- c.upload(f, body) })

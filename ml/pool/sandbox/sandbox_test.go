@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -27,6 +28,9 @@ import (
 // TestMain is the child too.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && strings.HasPrefix(os.Args[1], "child-") {
+		if os.Args[1] == "child-silent" {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+		}
 		var e pool.Engine = probe{}
 		if os.Args[1] == "child-ckks" {
 			e = engine.CKKS{}
@@ -57,7 +61,12 @@ func (probe) Load(context.Context, []byte) (pool.Program, error)      { return p
 func (probe) Bind(context.Context, io.Reader) (pool.Evaluator, error) { return probe{}, nil }
 
 func (probe) Evaluate(ctx context.Context, in io.Reader, out io.Writer, progress func(step, of int)) error {
-	b, err := io.ReadAll(in)
+	begins := bufio.NewReader(in)
+	if b, _ := begins.Peek(4); string(b) == "deaf" {
+		for { //nolint:staticcheck // nor does it read on
+		}
+	}
+	b, err := io.ReadAll(begins)
 	if err != nil {
 		return err
 	}
@@ -133,7 +142,7 @@ func TestTheChildReachesNothing(t *testing.T) {
 
 func TestNamespacesKeepTheNetworkAway(t *testing.T) {
 	e := begin(t, "probe")
-	if err := e.start(); err != nil {
+	if err := e.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a, err := os.Readlink("/proc/self/ns/net")
@@ -166,7 +175,7 @@ func TestTimeIsBounded(t *testing.T) {
 }
 
 func TestACancelledCallStops(t *testing.T) {
-	for what, keeps := range map[string]bool{"listen": true, "spin": false} {
+	for what, keeps := range map[string]bool{"listen": true, "spin": false, "deaf": false} {
 		e := begin(t, "probe")
 		p, err := e.Load(t.Context(), nil)
 		check(t, err)
@@ -175,7 +184,11 @@ func TestACancelledCallStops(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gone := errors.New("revoked")
 		began := time.Now()
-		err = v.Evaluate(ctx, io.MultiReader(strings.NewReader(what), after(func() { time.AfterFunc(200*time.Millisecond, func() { cancel(gone) }) })), io.Discard, nil)
+		in := []io.Reader{strings.NewReader(what), after(func() { time.AfterFunc(200*time.Millisecond, func() { cancel(gone) }) })}
+		if what == "deaf" {
+			in = append(in, endless{}) // more than a pipe holds
+		}
+		err = v.Evaluate(ctx, io.MultiReader(in...), io.Discard, nil)
 		if !errors.Is(err, gone) || time.Since(began) > 5*time.Second {
 			t.Errorf("%s: %v after %v", what, err, time.Since(began))
 		}
@@ -192,6 +205,21 @@ func TestACancelledCallStops(t *testing.T) {
 type after func()
 
 func (a after) Read([]byte) (int, error) { a(); return 0, io.EOF }
+
+// endless is zeros.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// A child that does not begin is not waited for.
+func TestAChildThatDoesNotBegin(t *testing.T) {
+	e := begin(t, "silent")
+	e.Time = time.Second
+	began := time.Now()
+	if _, err := e.Load(t.Context(), nil); !notice.Is(err, notice.Internal) || time.Since(began) > 10*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
 
 func TestABrokenInputIsTheCause(t *testing.T) {
 	e := begin(t, "probe")

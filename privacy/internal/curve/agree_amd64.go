@@ -11,7 +11,7 @@ const leastAgreed = 2
 // the scalars, lowest word first.
 type ladder struct {
 	x1, x2, z2, x3, z3 element
-	between            [4]element
+	_                  [4]element
 	scalars            [4][lanes]uint64
 }
 

@@ -19,7 +19,7 @@ type multiple [4]element
 type sum struct {
 	x, y, z, t element
 	next       multiple
-	between    [4]element
+	_          [4]element
 }
 
 // doubleEights doubles it so many times.
@@ -49,7 +49,6 @@ type constants struct {
 	order            *big.Int
 }
 
-//nolint:gochecknoglobals // they are the curve's; never written again
 var constantsOnce = sync.OnceValue(func() *constants {
 	c := &constants{one: number{1}.all()}
 	zero, parts := element{}, number{121666}.all()

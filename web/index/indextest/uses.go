@@ -141,7 +141,7 @@ func uses(t *testing.T, s index.Source) {
 	// Any time is made of months, days, hours and calls, none twice and none left out.
 	r := rand.New(rand.NewPCG(5, 5)) //nolint:gosec // the same times for the same seed
 	begin, end := calledFrom, h.Log[len(h.Log)-1]
-	last := ledger.Time(calledFrom + 300*calledEvery)
+	last := calledFrom + 300*calledEvery
 	for _, w := range [][2]ledger.Time{{-5, 5}, {math.MinInt64, math.MaxInt64}, {last, last}, {last, begin}, {begin - begin%86400, begin - begin%86400 + 40*86400}, {1 << 41, 1 << 42}, {begin, 1 << 41}} {
 		if got, want := counted(t, x, "", w[0], w[1]), all(w[0], w[1]); !maps.Equal(got, want) {
 			t.Errorf("from %d before %d: %v, want %v", w[0], w[1], got, want)
@@ -179,7 +179,7 @@ func uses(t *testing.T, s index.Source) {
 // asked holds the calls that told of something against the receipts.
 func asked(t *testing.T, x *index.Index, h History) {
 	t.Helper()
-	model, from := ledger.NewModelID(ledger.Health, commandID(801)), ledger.Time(calledFrom+100*calledEvery)
+	model, from := ledger.NewModelID(ledger.Health, commandID(801)), calledFrom+100*calledEvery
 	want := map[index.Call]int{}
 	for _, e := range h.Log {
 		if r, ok := receiptIn(t, e); ok && r.Model == model && r.At >= from && !r.Hash.IsZero() {

@@ -108,7 +108,7 @@ func saidBefore(ctx context.Context, p *owner.Party, n Note, said annotation.Ann
 		if err != nil {
 			return owner.Registered{}, false, err
 		}
-		if before.Place == said.Place && before.Finding.Reveal(reveal.Token{}) == n.Finding {
+		if before.Place == said.Place && before.Finding.Reveal(reveal.Token{}).Same(n.Finding) {
 			_, version := r.Latest()
 			return owner.Registered{Record: r.ID, Version: version}, true, nil
 		}

@@ -38,16 +38,29 @@ type ward struct {
 }
 
 func newWard(t *testing.T, o webtest.Options) *ward {
+	k := tables(recipetest.Logistic(false))
+	k.rounds = 2
+	return wardOf(t, o, k)
+}
+
+func wardOf(t *testing.T, o webtest.Options, k kit) *ward {
 	s := begin(t, 3, o, nil)
 	h := s.sites[0]
-	w := &ward{scene: s, member: h, recipe: recipetest.Logistic(false), trusted: s.party(s.n.URL), other: s.party(s.n.URL)}
+	w := &ward{scene: s, member: h, recipe: k.recipe, trusted: s.party(s.n.URL), other: s.party(s.n.URL)}
 	for _, d := range []*owner.Party{w.trusted, w.other} {
 		s.check(d.Register(t.Context(), ledger.Person, ""))
 		s.check(h.Party.Once(t.Context(), "admit/"+string(d.ID()), ledger.AdmitMember{Party: d.ID()}))
 	}
-	id := s.propose(w.recipe, 2, 14)
+	for i, h := range s.sites {
+		k.fill(h, s, 14, uint64(i+1))
+		h.allow(s, anything)
+	}
+	id, err := s.sites[0].Party.ProposeTraining(t.Context(), s.proposal(w.recipe, k.rounds))
+	s.check(err)
+	for _, h := range s.sites {
+		h.permit(s, id, 12)
+	}
 	s.check(os.WriteFile(house.Folder(h.Dir).Policy(), []byte(`{"trainings":[`+anything+`],"authors":["`+string(w.trusted.ID())+`"]}`), 0o600))
-	var err error
 	w.on, err = h.Party.SignedTraining(t.Context(), id)
 	s.check(err)
 	w.on.Round = 1
@@ -176,6 +189,46 @@ func TestAnnotationsEnterTheNextRound(t *testing.T) {
 	_, err = w.in().lists.Make(t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
 	if !notice.Is(err, notice.Invalid) || !strings.Contains(err.Error(), string(bad)) || strings.Contains(err.Error(), "maybe") {
 		t.Errorf("a code that the label has not: %v", err)
+	}
+}
+
+// Of survival a doctor says whether the event has come, and how long the patient was
+// followed until then: who was alive in the table died, or was seen again.
+func TestFollowUpEntersTheNextRound(t *testing.T) {
+	w := wardOf(t, webtest.Options{}, survival())
+	follow := func(event bool, days float64) ledger.RecordID {
+		return w.says(w.trusted, 0, yes(event), func(n *patient.Note) { n.Finding.Label, n.Finding.Time = "dead", &days })
+	}
+	at := func(round int) (event bool, days float64) {
+		w.on.Round = round
+		if _, err := w.in().lists.Make(t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"}); err != nil {
+			t.Fatal(err)
+		}
+		rows, records, err := w.in().lists.Rows(t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.Index(records, w.records[0])
+		return rows.Positive[i], rows.Time[i]
+	}
+	was, days := at(1)
+	said := follow(!was, days+7.5)
+	if event, now := at(2); event == was || now != days+7.5 {
+		t.Errorf("the second round has %v after %g days", event, now)
+	}
+	if again := follow(!was, days+7.5); again != said {
+		t.Error("the same again is another annotation")
+	}
+	for what, n := range map[string]func(*patient.Note){
+		"no time that": func(n *patient.Note) { n.To = said },
+		"no time":      func(n *patient.Note) { late := 601.; n.To, n.Finding.Time = said, &late },
+	} {
+		w.says(w.trusted, 0, "1", func(note *patient.Note) { note.Finding.Label = "dead"; n(note) })
+		w.on.Round++
+		_, err := w.in().lists.Make(t.Context(), w.on, w.recipe, policy.Decision{Table: "patients.csv"})
+		if !notice.Is(err, notice.Invalid) || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), string(said)) || strings.Contains(err.Error(), "601") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"manx/privacy/reveal"
 	"manx/web/owner"
 	"manx/web/owner/patient"
+	"manx/web/owner/training/local"
 	"manx/web/owner/training/policy"
 	"manx/web/owner/training/recipe"
 )
@@ -22,15 +23,15 @@ type note struct {
 	record  ledger.RecordID // the annotation's
 	version int
 	about   ledger.RecordID
-	code    string
+	says    local.Label
 }
 
 type notes []note
 
-func (all notes) labels() map[ledger.RecordID]string {
-	out := map[ledger.RecordID]string{}
+func (all notes) labels() map[ledger.RecordID]local.Label {
+	out := map[ledger.RecordID]local.Label{}
 	for _, n := range all {
-		out[n.about] = n.code
+		out[n.about] = n.says
 	}
 	return out
 }
@@ -49,7 +50,7 @@ func (all notes) names() (out []string) {
 // has not is refused, with the annotation.
 func (l *Lists) annotated(ctx context.Context, r recipe.Recipe, granted map[ledger.RecordID]ledger.GrantID) (all notes, err error) {
 	own, err := policy.Read(l.Folder)
-	if err != nil || len(own.Authors) == 0 || r.Schema.Label.Time != nil {
+	if err != nil || len(own.Authors) == 0 {
 		return nil, err
 	}
 	found, err := patient.Annotations(ctx, l.Party, "")
@@ -112,10 +113,19 @@ func (l *Lists) note(ctx context.Context, r recipe.Recipe, id ledger.RecordID, v
 	if f.Label != label.Name {
 		return n, false, nil
 	}
-	if err := f.Known(label.Name, slices.Concat(label.Negative, label.Positive)); err != nil {
-		return n, false, notice.Because(err, notice.Invalid, "annotation "+string(id)+" has a code that the training's label has not", "let its author correct it, `manx annotate add --to`, or take the author out of the policy's authors")
+	wrong := func(err error, what string) (note, bool, error) {
+		return n, false, notice.Because(err, notice.Invalid, "annotation "+string(id)+" "+what, "let its author correct it, `manx annotate add --to`, or take the author out of the policy's authors")
 	}
-	return note{id, version, a.About, f.Code}, true, nil
+	if err := f.Known(label.Name, slices.Concat(label.Negative, label.Positive)); err != nil {
+		return wrong(err, "has a code that the training's label has not")
+	}
+	if label.Time == nil {
+		return note{id, version, a.About, local.Label{Code: f.Code}}, true, nil
+	}
+	if err := f.Followed(label.Time.Min, label.Time.Max, label.Time.Unit); err != nil {
+		return wrong(err, "has no time that the training's range of times holds")
+	}
+	return note{id, version, a.About, local.Label{Code: f.Code, Time: f.Time}}, true, nil
 }
 
 // annotation opens a version of an annotation. What was opened is kept in memory, and

@@ -133,7 +133,7 @@ func (l *Lists) Rows(ctx context.Context, on owner.SignedTraining, r recipe.Reci
 
 // rows reads a site's table: the examples of rows whose record is in granted, which
 // record each is of, and by which grants. Fewer records than the minimum are refused.
-func (l *Lists) rows(ctx context.Context, on owner.SignedTraining, r recipe.Recipe, d policy.Decision, granted map[ledger.RecordID]ledger.GrantID, labels map[ledger.RecordID]string) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
+func (l *Lists) rows(ctx context.Context, on owner.SignedTraining, r recipe.Recipe, d policy.Decision, granted map[ledger.RecordID]ledger.GrantID, labels map[ledger.RecordID]local.Label) (by []ledger.GrantID, rows federated.Table, of []ledger.RecordID, err error) {
 	seen, named, twice := map[ledger.RecordID]bool{}, false, false
 	var at []ledger.RecordID // of each line
 	place := l.place(on.ID, d)

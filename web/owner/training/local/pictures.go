@@ -76,7 +76,7 @@ func misfit(what, cure string) error {
 
 // Read implements Source.
 func (p Pictures) Read(ctx context.Context, at Place, keep func(func(string) string) bool) (t federated.Table, err error) {
-	f, err := at.open(p.Label.Name)
+	f, err := at.open(p.Label)
 	if err != nil {
 		return t, err
 	}

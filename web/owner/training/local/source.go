@@ -38,8 +38,8 @@ type Place struct {
 	Studies string // the folder of studies and pictures
 	Kept    *Kept  // prepared pictures; nil keeps none
 
-	// Labels are codes by record, which stand in the place of what the table says.
-	Labels map[ledger.RecordID]string
+	// Labels are by record, and stand in the place of what the table says.
+	Labels map[ledger.RecordID]Label
 }
 
 // RecordColumn is the column of a site's table that tells which record a row is.
@@ -54,17 +54,21 @@ func Rows(t federated.Table) int {
 	return len(seen)
 }
 
-// open opens the table, whose column of the label says what Labels do. Of survival
-// there is no label alone: label is "" then.
-func (p Place) open(label string) (io.ReadCloser, error) {
+// open opens the table, whose columns of the label and, of survival, of its time say what
+// Labels do.
+func (p Place) open(label federated.Label) (io.ReadCloser, error) {
 	f, err := os.Open(p.Table)
 	if err != nil {
 		return nil, notice.Because(err, notice.NotFound, "the site's table for this training cannot be read", "put it into the folder tables of the site's folder, and give its name: `manx train join --table heart.csv`")
 	}
-	if len(p.Labels) == 0 || label == "" {
+	if len(p.Labels) == 0 {
 		return f, nil
 	}
-	return &relabelled{Closer: f, in: csv.NewReader(io.LimitReader(f, mostTable)), label: label, labels: p.Labels}, nil
+	out := &relabelled{Closer: f, in: csv.NewReader(io.LimitReader(f, mostTable)), label: label.Name, labels: p.Labels}
+	if label.Time != nil {
+		out.time = label.Time.Name
+	}
+	return out, nil
 }
 
 // A Table is a source whose rows are measurements.
@@ -106,11 +110,7 @@ func labelTold(l federated.Label) ledger.TrainingColumn {
 
 // Read implements Source.
 func (t Table) Read(_ context.Context, at Place, keep func(func(string) string) bool) (federated.Table, error) {
-	label := t.Label.Name
-	if t.Label.Time != nil {
-		label = ""
-	}
-	f, err := at.open(label)
+	f, err := at.open(t.Label)
 	if err != nil {
 		return federated.Table{}, err
 	}

@@ -1,8 +1,8 @@
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import { useState } from "react";
-import { Card, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
+import { Card, Empty, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Event } from "../parts/shapes";
-import { To } from "../parts/way";
+import { To, go } from "../parts/way";
 import { useWords } from "../words/words";
 import { save } from "../parts/save";
 
@@ -19,7 +19,7 @@ export default function Activity() {
   }) || e.what;
   return (
     <Page title={t("activity.title")} aside={<Button variant="default" size="xs" disabled={data.length === 0} onClick={() => save("manx-activity.json", JSON.stringify(data, null, 1))}>{t("activity.export")}</Button>}>
-      {data.length === 0 ? <Card><Text>{t("activity.none")}</Text></Card> : (
+      {data.length === 0 ? <Card><Empty text={t("activity.none")} next={[t("home.scans.first"), () => go("/upload")]} /></Card> : (
         <>
           <Group><NativeSelect label={t("activity.filter")} value={only} onChange={(e) => setOnly(e.currentTarget.value)}
             data={[{ value: "all", label: t("activity.all") }, { value: "permissions", label: t("activity.permissions") }, { value: "models", label: t("activity.models") }, { value: "storage", label: t("activity.storage") }]} /></Group>

@@ -1,6 +1,6 @@
 import { Alert, Button, NativeSelect, Text } from "@mantine/core";
 import { useState } from "react";
-import { Card, Facts, Loading, Page, Stage, Trouble, useCall, useWork } from "../parts/parts";
+import { Card, Empty, Facts, Loading, Page, Stage, Trouble, useCall, useWork } from "../parts/parts";
 import type { Finding, Offer, Overview, Quote } from "../parts/shapes";
 import { go } from "../parts/way";
 import { readWords, useWords } from "../words/words";
@@ -17,7 +17,7 @@ export default function Ask({ id: record }: { id: string }) {
   if (!home.data || !models.data) return problem ? <Trouble problem={problem} again={() => { home.reload(); models.reload(); }} /> : <Loading />;
   const fit = models.data;
   const model = fit.find((m) => m.id === picked) ?? fit[0];
-  if (!model) return <Page title={t("ask.title")}><Alert color="orange">{t("ask.none")}</Alert></Page>;
+  if (!model) return <Page title={t("ask.title")}><Alert color="orange"><Empty text={t("ask.none")} next={[t("nav.home"), () => go("/")]} /></Alert></Page>;
   const ask = async () => {
     const f = await work.run<Finding>("diagnose", { record, model: model.id });
     if (f) go("/finding/" + f.job);

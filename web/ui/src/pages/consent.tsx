@@ -1,32 +1,42 @@
 import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
+import { Card, Empty, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
 import type { Grant, Overview } from "../parts/shapes";
+import { go } from "../parts/way";
 import { type Word, useWords } from "../words/words";
 
-// asked is a hospital's link to this page: /consent?to=ITS-ID&until=SECONDS, the second
-// until which it is good.
-function asked(): { to: string; until: number } {
+// A Wish is a hospital's link to this page (pages/hospital/request.tsx):
+// /consent?to=ITS-ID&purpose=care&days=30&until=SECONDS, the second until which it is good.
+interface Wish { to: string; purpose: string; days: number; until: number }
+function asked(): Wish {
   const q = new URLSearchParams(location.search);
-  return { to: q.get("to") ?? "", until: Number(q.get("until")) || 0 };
+  return { to: q.get("to") ?? "", purpose: q.get("purpose") ?? "", days: Number(q.get("days")) || 0, until: Number(q.get("until")) || 0 };
 }
+const nothing: Wish = { to: "", purpose: "", days: 0, until: 0 };
 
 export default function Consent({ id: record }: { id: string }) {
   const { t, time } = useWords();
   const { data, problem, reload } = useCall<Overview>("home");
   const [link] = useState(asked);
   const [said, setSaid] = useState<Word>();
+  const [given, setGiven] = useState(""); // the permission that was given just now
+  const work = useWork();
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
   const mine = (data.grants ?? []).filter((g) => g.owner === data.party);
+  const records = (data.records ?? []).filter((r) => !r.erased);
+  const undo = async () => {
+    if (await work.run("revoke", { grant: given })) { setGiven(""); setSaid("consent.undone"); reload(); }
+  };
   const over = link.until > 0 && link.until <= data.now;
   return (
     <Page title={t("consent.title")}>
       {over && <Alert color="orange" role="alert" title={t("consent.link.over", { time: time(link.until) })}><Text size="sm">{t("consent.link.again")}</Text></Alert>}
-      {said && <Text role="status" fw={600}>{t(said)}</Text>}
+      {said && <Group gap="sm"><Text role="status" fw={600}>{t(said)}</Text>{given && <Button size="xs" variant="default" loading={work.busy} onClick={undo}>{t("word.undo")}</Button>}</Group>}
+      {work.problem && <Trouble problem={work.problem} again={undo} />}
       <Card>
-        {mine.length === 0 ? <Text>{t("consent.none")}</Text> : mine.map((g) => <Row key={g.id} grant={g} now={data.now} name={data.names[g.to] || g.to} changed={() => { setSaid("consent.revoked.now"); reload(); }} />)}
+        {mine.length === 0 ? <Empty text={t("consent.none")} next={records.length > 0 ? undefined : [t("home.scans.first"), () => go("/upload")]} /> : mine.map((g) => <Row key={g.id} grant={g} now={data.now} name={data.names[g.to] || g.to} changed={() => { setGiven(""); setSaid("consent.revoked.now"); reload(); }} />)}
       </Card>
-      {(data.records ?? []).some((r) => !r.erased) && <Give data={data} record={record} by={over ? "" : link.to} done={(w) => { setSaid(w); reload(); }} />}
+      {records.length > 0 && <Give data={data} record={record} wish={over ? nothing : link} done={(w, grant) => { setGiven(grant ?? ""); setSaid(w); reload(); }} />}
     </Page>
   );
 }
@@ -68,26 +78,28 @@ function Stamp({ word, at }: { word: Word; at: number }) {
 
 // Give is the consent page: who, what, purpose, end and price first; then allow and
 // deny, as large as each other.
-function Give({ data, record, by, done }: { data: Overview; record: string; by: string; done: (w: Word) => void }) {
+function Give({ data, record, wish, done }: { data: Overview; record: string; wish: Wish; done: (w: Word, grant?: string) => void }) {
   const { t, known, time } = useWords();
   const work = useWork();
   const records = (data.records ?? []).filter((r) => !r.erased);
   const [what, setWhat] = useState(record || records[0].id);
-  const [to, setTo] = useState(by);
+  const [to, setTo] = useState(wish.to);
   const [who, setWho] = useState<{ name: string; role: string }>();
-  const [days, setDays] = useState("30");
+  const [days, setDays] = useState(String(wish.days || 30));
   const kind = records.find((r) => r.id === what)?.kind ?? "";
   const purposes = kind === "health/study" ? ["care"] : ["research", "care"];
-  const [wish, setPurpose] = useState("");
-  const purpose = purposes.includes(wish) ? wish : purposes[0];
+  const [picked, setPurpose] = useState(wish.purpose);
+  const purpose = purposes.includes(picked) ? picked : purposes[0];
   const look = async (e: FormEvent) => {
     e.preventDefault();
     setWho(await work.run("party", { party: to.trim() }));
   };
   const allow = async () => {
-    if (await work.run("grant", { record: what, to: to.trim(), purpose, days: Number(days) })) { setWho(undefined); setTo(""); done("consent.allowed"); }
+    const grant = await work.run<Grant>("grant", { record: what, to: to.trim(), purpose, days: Number(days) });
+    if (grant) { setWho(undefined); setTo(""); done("consent.allowed", grant.id); }
   };
   const until = time(data.now + Number(days) * 86400);
+  const name = who && `${who.name || to} · ${known("role." + who.role) || who.role}`, thing = `${known("kind." + kind)} …${what.slice(-6)}`;
   return (
     <Card title={t("consent.new")}>
       <form onSubmit={look}>
@@ -104,10 +116,18 @@ function Give({ data, record, by, done }: { data: Overview; record: string; by: 
       {who && (
         <Stack gap={6} mt="md" role="group" aria-label={t("consent.summary")}>
           <Text fw={600}>{t("consent.summary")}</Text>
-          <Facts of={[
-            [t("consent.to"), `${who.name || to} · ${known("role." + who.role) || who.role}`], [t("consent.record"), `${known("kind." + kind)} …${what.slice(-6)}`],
-            [t("consent.purpose"), known("purpose." + purpose)], [t("consent.end"), until], [t("consent.price"), t("consent.price.none")],
-          ]} />
+          {wish.to === to.trim() && wish.to !== "" ? (
+            <table className="changes against">
+              <thead><tr><th /><th>{t("consent.asked.for")}</th><th>{t("consent.granted.if")}</th></tr></thead>
+              <tbody>
+                <tr><th scope="row">{t("consent.to")}</th><td>{name}</td><td>{name}</td></tr>
+                <tr><th scope="row">{t("consent.record")}</th><td>{t("consent.asked.record")}</td><td>{thing}</td></tr>
+                <tr><th scope="row">{t("consent.purpose")}</th><td>{known("purpose." + wish.purpose) || t("consent.asked.open")}</td><td>{known("purpose." + purpose)}</td></tr>
+                <tr><th scope="row">{t("consent.end")}</th><td>{wish.days > 0 ? time(data.now + wish.days * 86400) : t("consent.asked.open")}</td><td>{until}</td></tr>
+                <tr><th scope="row">{t("consent.price")}</th><td>{t("consent.price.none")}</td><td>{t("consent.price.none")}</td></tr>
+              </tbody>
+            </table>
+          ) : <Facts of={[[t("consent.to"), name], [t("consent.record"), thing], [t("consent.purpose"), known("purpose." + purpose)], [t("consent.end"), until], [t("consent.price"), t("consent.price.none")]]} />}
           <Text size="sm">{t("consent.irrevocable")}</Text>
           <Group mt="xs" grow maw={420}>
             <Button variant="outline" onClick={() => { setWho(undefined); setTo(""); done("consent.denied"); }}>{t("consent.deny")}</Button>

@@ -2,7 +2,7 @@ import { Alert, Button, Group, Text } from "@mantine/core";
 import { save } from "../parts/save";
 import { Card, Facts, Loading, Page, Time, Trouble, useCall } from "../parts/parts";
 import type { Finding } from "../parts/shapes";
-import { Said } from "../words/said";
+import { Notice } from "../words/said";
 import { type Word, readWords, useWords } from "../words/words";
 
 const colour = { suspicious: "light-dark(#a8321f, #ff9d8a)", unclear: "light-dark(#8a5300, #ffc46b)", "not-suspicious": "light-dark(#0b6e6e, #6fe0d5)", estimate: "light-dark(#0b6e6e, #6fe0d5)" };
@@ -65,7 +65,7 @@ export default function FindingPage({ id: job }: { id: string }) {
           </div>
         </Card>
       )}
-      {f.without && <Alert color="gray" title={t("finding.without")}><Said text={f.without} span /></Alert>}
+      {f.without && <Alert color="gray" title={t("finding.without")}><Notice text={f.without} hint={f.hint} /></Alert>}
       <Card title={t("finding.receipt")}>
         {receipt.problem ? <Trouble problem={receipt.problem} again={receipt.reload} /> : receipt.data ? <Text className="faint" mb="md">✓ {t("finding.receipt.text")}</Text> : <Text>{t("word.loading")}</Text>}
         <Text className="id faint" mb="md">{f.job}</Text>

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { forget } from "../parts/device";
-import { Card, Copy, Page, Passphrase, Trouble, useCall, useWork } from "../parts/parts";
+import { forget, isKept } from "../parts/device";
+import { Card, Copy, Page, Passphrase, Time, Trouble, useCall, useWork } from "../parts/parts";
 import type { Status } from "../parts/shapes";
 import { useWords } from "../words/words";
 
@@ -17,10 +17,66 @@ export default function Keys() {
         <Group gap={8}><Text className="id" data-party>{status.data?.party}</Text>{status.data?.party && <Copy text={status.data.party} />}</Group>
         <Text size="sm" className="faint">{t(status.data?.name ? "keys.party.named" : "keys.party.text")}</Text>
       </Card>
+      <Devices />
       <Kit />
       <Drill />
       <Change />
+      <Replace account={status.data?.account ?? ""} />
     </Page>
+  );
+}
+
+interface Signed { id: string; opened: number; seen: number; expires: number; current: boolean }
+
+// Devices are where these keys are signed in.
+function Devices() {
+  const { t } = useWords();
+  const { data, problem, reload } = useCall<Signed[]>("devices");
+  const work = useWork();
+  const account = localStorage.getItem("account") ?? "patient";
+  const [kept, setKept] = useState(() => isKept(account));
+  const end = async (id: string) => { await work.run("devices.end", { id }); reload(); };
+  return (
+    <Card title={t("keys.devices")}>
+      <Text className="faint" mb="md">{t("keys.devices.text")}</Text>
+      {!data && (problem ? <Trouble problem={problem} again={reload} /> : <Text>{t("word.loading")}</Text>)}
+      {data?.map((s) => (
+        <div className="row" key={s.id}>
+          <div>
+            <Text fw={600}>{t(s.current ? "keys.devices.this" : "keys.devices.other")}</Text>
+            <Text size="sm" className="faint">{t("keys.devices.since")} <Time at={s.opened} /> · {t("keys.devices.seen")} <Time at={s.seen} /></Text>
+          </div>
+          {!s.current && <Button size="xs" variant="default" loading={work.busy} onClick={() => void end(s.id)}>{t("keys.devices.end")}</Button>}
+        </div>
+      ))}
+      {kept && <div className="row"><Text>{t("keys.devices.kept")}</Text><Button size="xs" variant="default" onClick={() => { forget(account); setKept(false); }}>{t("keys.devices.forget")}</Button></div>}
+      {work.problem && <Trouble problem={work.problem} />}
+    </Card>
+  );
+}
+
+// Replace is for keys that somebody else may have: those on a lost device.
+function Replace({ account }: { account: string }) {
+  const { t } = useWords();
+  const work = useWork();
+  const [sure, setSure] = useState(false);
+  const [done, setDone] = useState(false);
+  const replace = async () => {
+    setDone(false);
+    if (await work.run("rotate")) { setSure(false); setDone(true); }
+  };
+  return (
+    <Card title={t("keys.replace")}>
+      <Text className="faint" mb="md">{t("keys.replace.text")} {account === "provider" && t("keys.replace.machine")}</Text>
+      {done && <Text role="status" fw={600} mb="sm">✓ {t("keys.replace.done")}</Text>}
+      {work.problem && <Trouble problem={work.problem} again={replace} />}
+      {!sure ? <Button variant="default" onClick={() => setSure(true)}>{t("keys.replace.do")}</Button> : (
+        <div role="alertdialog" aria-label={t("keys.replace")}>
+          <Text size="sm" mb={8}>{t("keys.replace.sure")}</Text>
+          <Group gap={8}><Button size="xs" color="red" loading={work.busy} onClick={replace}>{t("keys.replace.do")}</Button><Button size="xs" variant="default" disabled={work.busy} onClick={() => setSure(false)}>{t("word.cancel")}</Button></Group>
+        </div>
+      )}
+    </Card>
   );
 }
 

@@ -2,6 +2,7 @@ import { Alert, Button, Text } from "@mantine/core";
 import { useState } from "react";
 import { Card } from "../parts/parts";
 import type { Preview } from "../parts/shapes";
+import { Said } from "../words/said";
 import { useWords } from "../words/words";
 
 const few = 14;
@@ -19,7 +20,7 @@ export function Before({ preview }: { preview: Preview }) {
       <Text className="faint" mb="md">{t("preview.text", { n: preview.files })}</Text>
       {preview.held.length > 0 ? (
         <Alert color="orange" mb="md" title={t("preview.held", { n: preview.held.length })}>
-          <details><summary>{t("word.details")}</summary><ul>{preview.held.map((h) => <li key={h.path}><span className="id">{h.path}</span>: <span lang="en">{h.reason}</span></li>)}</ul></details>
+          <details><summary>{t("word.details")}</summary><ul>{preview.held.map((h) => <li key={h.path}><span className="id">{h.path}</span>: <Said text={h.reason} span /></li>)}</ul></details>
         </Alert>
       ) : <Text size="sm" mb="md">{t("preview.none")}</Text>}
       {preview.png && <figure style={{ margin: "0 0 16px" }}><img src={"data:image/png;base64," + preview.png} alt={t("preview.picture")} width={260} style={{ borderRadius: 10, maxWidth: "100%" }} /><figcaption className="faint">{t("preview.picture")}</figcaption></figure>}

@@ -4,6 +4,7 @@ import { type Chosen, dropped, listed } from "../parts/chosen";
 import { Card, Page, Stage, Trouble, useWork } from "../parts/parts";
 import type { Added, Left, Preview, Scan } from "../parts/shapes";
 import { go } from "../parts/way";
+import { Said } from "../words/said";
 import { useWords } from "../words/words";
 import { desk } from "../worker/desk";
 import { Before } from "./preview";
@@ -102,7 +103,7 @@ function Unusable({ rejected }: { rejected: Left[] }) {
   if (rejected.length === 0) return null;
   return (
     <div>
-      <details><summary>{t("upload.rejected", { n: rejected.length })}</summary><ul>{rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <span lang="en">{r.reason}</span></li>)}</ul></details>
+      <details><summary>{t("upload.rejected", { n: rejected.length })}</summary><ul className="left">{rejected.map((r) => <li key={r.path}><span className="id">{r.path}</span>: <Said text={r.reason} span /></li>)}</ul></details>
       <Text size="sm" mb="sm">{t("upload.rejected.help")}</Text>
     </div>
   );
@@ -138,7 +139,7 @@ function Done({ added, other }: { added: Added[]; other: () => void }) {
           <Text fw={600} size="lg" role="status">{t("upload.done")}</Text>
           <Text className="faint" mb="md">{a.new > 0 ? t("upload.done.text", { n: a.instances }) : t("upload.done.same")}</Text>
           <Text className="id faint" mb="md">{a.record}</Text>
-          {a.rejected.length > 0 && <Text size="sm" mb="md">{t("upload.rejected", { n: a.rejected.length })}</Text>}
+          <Unusable rejected={a.rejected} />
           <Group><Button onClick={() => go("/ask/" + a.record)}>{t("upload.done.ask")}</Button><Button variant="default" onClick={() => go("/view/" + a.record)}>{t("record.view")}</Button><Button variant="subtle" onClick={other}>{t("upload.title")}</Button></Group>
         </Card>
       ))}

@@ -1,7 +1,9 @@
 import { Alert, Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import { Loading, Page, Trouble, asProblem, useCall } from "../parts/parts";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { Empty, Loading, Page, Trouble, asProblem, useCall } from "../parts/parts";
 import type { Slice, Window } from "../parts/shapes";
+import { go } from "../parts/way";
+import { usePlace } from "../viewer/place";
 import type { Measure, Stack, Tool } from "../viewer/stack";
 import { useWords } from "../words/words";
 import type { Problem } from "../worker/protocol";
@@ -49,10 +51,14 @@ export default function View({ id: record }: { id: string }) {
     el?.addEventListener("wheel", turn, { passive: false });
     return () => el?.removeEventListener("wheel", turn);
   });
-  if (!slices) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
-  if (all === 0) return <Page title={t("view.title")}><Text>{t("view.none")}</Text></Page>;
-  const label = t("view.slice", { n: at + 1, all });
   const picture = shown === at ? stack?.picture() : undefined;
+  const measuring = tool === "length" || tool === "area" ? tool : undefined;
+  const told = useCallback((m: Measure) => (m.length !== undefined ? t("view.measured.length", { length: number(round(m.length)), unit: m.unit })
+    : t("view.measured.area", { area: number(round(m.area ?? 0)), unit: m.unit, mean: m.mean === undefined ? "–" : number(round(m.mean)), of: m.of })), [t, number]);
+  const place = usePlace({ stack, tool: measuring, picture, at, measures, told });
+  if (!slices) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
+  if (all === 0) return <Page title={t("view.title")}><Empty text={t("view.none")} next={[t("nav.home"), () => go("/")]} /></Page>;
+  const label = t("view.slice", { n: at + 1, all });
   const choose = (name: string, w?: Window) => { setPreset(name); stack?.setWindow(w); };
   const keys: Record<string, () => void> = {
     ArrowDown: () => move(1), ArrowRight: () => move(1), ArrowUp: () => move(-1), ArrowLeft: () => move(-1), PageDown: () => move(10), PageUp: () => move(-10), Home: () => setAt(0), End: () => setAt(all - 1),
@@ -60,6 +66,7 @@ export default function View({ id: record }: { id: string }) {
   };
   const pans: Record<string, [number, number]> = { ArrowDown: [0, 30], ArrowUp: [0, -30], ArrowLeft: [-30, 0], ArrowRight: [30, 0] };
   const pressed = (e: React.KeyboardEvent) => {
+    if (place.pressed(e)) return e.preventDefault();
     const by = e.shiftKey && pans[e.key];
     const act = by ? () => stack?.pan(...by) : e.ctrlKey || e.metaKey || e.altKey ? undefined : keys[e.key];
     if (act) { e.preventDefault(); act(); }
@@ -76,6 +83,7 @@ export default function View({ id: record }: { id: string }) {
       </div>
       <div className="viewer" tabIndex={0} role="application" aria-label={label} aria-describedby="view-keys" data-shown={picture ? shown : ""} onKeyDown={pressed} onContextMenu={(e) => e.preventDefault()}>
         <div ref={canvas} className="stack" style={{ visibility: picture ? "visible" : "hidden" }} />
+        {place.drawing}
         {!picture && <div className="instead">
           {failed?.kind === "unsupported" ? <Alert color="orange" role="alert">{t("view.undrawn")}</Alert>
             : failed?.kind === "integrity" || failed?.kind === "exhausted" ? <Alert color="orange" role="alert">{t("view.damaged")}</Alert>
@@ -83,6 +91,7 @@ export default function View({ id: record }: { id: string }) {
                 : failed ? <Trouble problem={failed} /> : <Text>{t("word.loading")}</Text>}
         </div>}
       </div>
+      <Text size="sm" role="status" aria-live="polite" className="placing">{place.says || (measuring && picture ? t("view.place.how") : "")}</Text>
       <Group justify="space-between" align="flex-end">
         <Group gap={8}>
           <Button variant="default" size="xs" onClick={() => move(-1)} aria-label="−1">−</Button>
@@ -99,13 +108,11 @@ export default function View({ id: record }: { id: string }) {
       </Group>
       {measures.length > 0 && <section aria-label={t("view.measures")}>
         <ul className="measures" aria-live="polite">
-          {measures.map((m) => <li key={m.id}><Button size="compact-xs" variant="subtle" onClick={() => setAt(m.at)}>{t("view.measured.at", { n: m.at + 1 })}</Button> {
-            m.length !== undefined ? t("view.measured.length", { length: number(round(m.length)), unit: m.unit })
-              : t("view.measured.area", { area: number(round(m.area ?? 0)), unit: m.unit, mean: m.mean === undefined ? "–" : number(round(m.mean)), of: m.of })}</li>)}
+          {measures.map((m) => <li key={m.id}><Button size="compact-xs" variant="subtle" onClick={() => setAt(m.at)}>{t("view.measured.at", { n: m.at + 1 })}</Button> {told(m)}</li>)}
         </ul>
         <Button size="xs" variant="default" onClick={() => stack?.clear()}>{t("view.clear")}</Button>
       </section>}
-      {(tool === "length" || tool === "area") && picture && picture.measured !== "patient" && <Text size="sm" className="faint">{t(picture.measured === "detector" ? "view.detector" : "view.pixels")}</Text>}
+      {measuring && picture && picture.measured !== "patient" && <Text size="sm" className="faint">{t(picture.measured === "detector" ? "view.detector" : "view.pixels")}</Text>}
       <Text size="sm" className="faint" id="view-keys">{t("view.keys")}</Text>
     </Page>
   );

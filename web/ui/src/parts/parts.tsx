@@ -3,7 +3,7 @@ import { Alert, Button, Group, PasswordInput, type PasswordInputProps, Progress 
 import { Component, type ReactNode, useCallback, useEffect, useState } from "react";
 import { desk } from "../worker/desk";
 import type { Problem, Progress } from "../worker/protocol";
-import { Said } from "../words/said";
+import { Notice } from "../words/said";
 import { useWords } from "../words/words";
 
 export function isProblem(e: unknown): e is Problem {
@@ -12,14 +12,18 @@ export function isProblem(e: unknown): e is Problem {
 
 export const asProblem = (e: unknown): Problem => (isProblem(e) ? e : { kind: "internal", text: String(e), hint: "" });
 
-// Trouble says what happened and what to do, in the reader's language; what the
-// module says of it, in English, is one click away.
+// Trouble says what happened and what to do, in the reader's language. Where the notice
+// has no hint, or one for the command line, the page says what to do here. Of a fault of
+// ours the notice says nothing that helps: it is one click away.
 export function Trouble({ problem, again }: { problem: Problem; again?: () => void }) {
   const { t, known } = useWords();
+  const here = <Text size="sm">{known("hint." + problem.kind) || t("hint.internal")}</Text>;
+  const ours = problem.kind === "internal" || !problem.text;
   return (
     <Alert color="red" variant="light" title={known("problem." + problem.kind) || t("problem.internal")} role="alert">
-      <Text size="sm">{known("hint." + problem.kind) || t("hint.internal")}</Text>
-      {problem.text && <details><summary>{t("word.details")}</summary><Said text={problem.text} /></details>}
+      {ours ? here : <Notice text={problem.text} hint={problem.hint}>{(!problem.hint || problem.hint.includes("`")) && here}</Notice>}
+      {ours && problem.text && <details><summary>{t("word.details")}</summary><Notice text={problem.text} hint={problem.hint} /></details>}
+      {problem.request && <Group gap={8} mt={6}><Text size="sm" className="faint">{t("problem.request")} <span className="id" data-request>{problem.request}</span></Text><Copy text={problem.request} /></Group>}
       {again && <Button mt="sm" size="xs" variant="default" onClick={again}>{t("word.again")}</Button>}
     </Alert>
   );
@@ -43,6 +47,11 @@ export function Page({ title, text, children, aside }: { title: string; text?: s
 
 export function Card({ title, children, quiet }: { title?: string; children: ReactNode; quiet?: boolean }) {
   return <section className={quiet ? "card quiet" : "card"}>{title && <Title order={2} size="h4" mb="sm">{title}</Title>}{children}</section>;
+}
+
+// Empty says that there is nothing, and what to do next.
+export function Empty({ text, next, children }: { text: string; next?: [word: string, act: () => void]; children?: ReactNode }) {
+  return <Stack align="flex-start" gap="sm"><Text className="faint">{text}</Text>{children}{next && <Button variant="default" onClick={next[1]}>{next[0]}</Button>}</Stack>;
 }
 
 export function Loading() {

@@ -1,6 +1,6 @@
-// save hands a text to the reader as a file.
-export function save(name: string, text: string, type = "application/json") {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+// save hands a text, or bytes, to the reader as a file.
+export function save(name: string, content: string | Uint8Array<ArrayBuffer>, type = "application/json") {
+  const url = URL.createObjectURL(new Blob([content], { type }));
   const a = document.createElement("a");
   a.href = url;
   a.download = name;

@@ -27,7 +27,7 @@ export interface Finding {
   job: string; record: string; model: string; model_version: string; read: string; fee: string; at: number; receipt: unknown;
   finding: { level: "suspicious" | "unclear" | "not-suspicious" | "estimate"; score: number; confidence: number; en: string; zh: string };
   curve?: { unit: string; points: { time: number; survival: number; low: number; high: number }[] };
-  pictures: { name: string; png: string }[]; moved?: { title: string; title_zh: string; value: string; share: number }[]; without?: string;
+  pictures: { name: string; png: string }[]; moved?: { title: string; title_zh: string; value: string; share: number }[]; without?: string; hint?: string;
 }
 export interface Slice { number: number; rows: number; columns: number; frame: number }
 export interface Window { center: number; width: number }

@@ -2,12 +2,14 @@
 // here asks the network for pixels. The page loads this file, and Cornerstone with it, when
 // a scan is looked at.
 import { type Types, Enums, RenderingEngine, cache, eventTarget, imageLoader, init, metaData, utilities } from "@cornerstonejs/core";
-import { EllipticalROITool, Enums as ToolEnums, LengthTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool, addTool, annotation, init as initTools } from "@cornerstonejs/tools";
+import { EllipticalROITool, Enums as ToolEnums, LengthTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool, addTool, annotation, init as initTools, utilities as toolUtilities } from "@cornerstonejs/tools";
 import { desk } from "../worker/desk";
 import type { Picture, Window } from "../parts/shapes";
 
 export const tools = { window: WindowLevelTool.toolName, pan: PanTool.toolName, zoom: ZoomTool.toolName, length: LengthTool.toolName, area: EllipticalROITool.toolName };
 export type Tool = keyof typeof tools;
+export type Measuring = "length" | "area";
+export type Pixel = [column: number, row: number]; // of a picture, from 0
 
 // A Measure is what was drawn on a picture: a length, or an area and the mean of what is in
 // it, with its unit.
@@ -198,6 +200,32 @@ export class Stack {
     const [a, b] = this.viewport.getPan();
     this.viewport.setPan([a + x, b + y]);
     this.viewport.render();
+  }
+
+  // world is a pixel of the picture that is shown, as describe has it.
+  private world([column, row]: Pixel): Types.Point3 {
+    const [down, along] = this.picture()?.spacing ?? [1, 1];
+    return [column * along, row * down, this.shown];
+  }
+
+  // canvas is where a pixel lies on the element, in the element's own.
+  canvas = (p: Pixel): Types.Point2 => this.viewport.worldToCanvas(this.world(p));
+
+  // watch has told when the picture has moved or changed its size, until what it returns is called.
+  watch(moved: () => void): () => void {
+    this.element.addEventListener(Enums.Events.CAMERA_MODIFIED, moved);
+    return () => this.element.removeEventListener(Enums.Events.CAMERA_MODIFIED, moved);
+  }
+
+  // measure draws what is between two pixels: a line, or the ellipse in their rectangle.
+  measure(tool: Measuring, from: Pixel, to: Pixel) {
+    const [x, y] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
+    const [left, right] = [Math.min(from[0], to[0]), Math.max(from[0], to[0])];
+    const [top, bottom] = [Math.min(from[1], to[1]), Math.max(from[1], to[1])];
+    const ends: Pixel[] = tool === "length" ? [from, to] : [[x, bottom], [x, top], [left, y], [right, y]];
+    const made = tool === "length" ? LengthTool : EllipticalROITool;
+    made.createAndAddAnnotation(this.viewport, { highlighted: false, data: { handles: { points: ends.map((p) => this.world(p)) } } });
+    toolUtilities.triggerAnnotationRenderForViewportIds([this.name]);
   }
 
   // fit shows the whole picture again.

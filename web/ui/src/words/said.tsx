@@ -2,7 +2,7 @@
 // (privacy/notice); a Chinese reader's page loads said.zh.json, which has their sentences,
 // with {} where an id, a number or another sentence stands.
 import { Text } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { useWords } from "./words";
 
 type Table = Record<string, string>;
@@ -29,8 +29,8 @@ function reader(table: Table): (text: string) => string | undefined {
   return read;
 }
 
-// Said is a sentence of the module's or the node's.
-export function Said({ text, span, ...rest }: { text: string; span?: boolean; size?: string; fw?: number }) {
+// Said is a sentence of the module's or the node's; commands in it look like commands.
+export function Said({ text, span, ...rest }: { text: string; span?: boolean; size?: string; fw?: number; className?: string }) {
   const { language } = useWords();
   const [chinese, setChinese] = useState<string>();
   useEffect(() => {
@@ -39,5 +39,10 @@ export function Said({ text, span, ...rest }: { text: string; span?: boolean; si
     if (language === "zh") void load().then((read) => { if (live) setChinese(read(text)); }, () => {});
     return () => { live = false; };
   }, [language, text]);
-  return <Text size="sm" span={span} {...rest} lang={chinese ? "zh-Hans" : "en"}>{chinese ?? text}</Text>;
+  return <Text size="sm" span={span} {...rest} lang={chinese ? "zh-Hans" : "en"}>{(chinese ?? text).split("`").map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</Text>;
+}
+
+// Notice is what happened, and under it what to do; what the page adds stands between.
+export function Notice({ text, hint, children }: { text: string; hint?: string; children?: ReactNode }) {
+  return <><Said text={text} className="said" />{children}{hint && <Said text={hint} className="said hint" />}</>;
 }

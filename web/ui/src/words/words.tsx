@@ -15,6 +15,9 @@ async function load(l: Language): Promise<Table> {
 // loadWords fetches the table of who comes, before anything is shown.
 export const loadWords = () => load(first());
 
+// A Zone is whose times are shown: the reader's own, or the ledger's.
+export type Zone = "local" | "utc";
+
 type Values = Record<string, string | number>;
 
 export interface Say {
@@ -27,6 +30,9 @@ export interface Say {
   day(seconds: number): string;
   month(seconds: number): string;
   utc(seconds: number): string;
+  zone: Zone;
+  zoned(z: Zone): void;
+  here: string; // the reader's own zone, as "GMT+1"
   bytes(n: number): string;
   number(n: number): string;
 }
@@ -41,6 +47,7 @@ function first(): Language {
 
 export function Speech({ children }: { children: ReactNode }) {
   const [language, setLanguage] = useState<Language>(first);
+  const [zone, setZone] = useState<Zone>(() => (localStorage.getItem("zone") === "utc" ? "utc" : "local"));
   const speak = (l: Language) => void load(l).then(() => setLanguage(l));
   useEffect(() => {
     document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
@@ -50,16 +57,21 @@ export function Speech({ children }: { children: ReactNode }) {
     const table = tables[language]!; // loaded before it is spoken
     const fill = (text: string, values?: Values) => text.replace(/\{(\w+)\}/g, (_, name: string) => String(values?.[name] ?? ""));
     const locale = language === "zh" ? "zh-CN" : "en-GB";
-    const at = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-    const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
-    const month = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+    const of = zone === "utc" ? { timeZone: "UTC" } : {};
+    const at = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", ...of });
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...of });
+    const month = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", ...of });
+    const here = new Intl.DateTimeFormat(locale, { timeZoneName: "shortOffset" }).formatToParts().find((p) => p.type === "timeZoneName")?.value ?? "";
     const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
     return {
       language,
       speak,
       t: (key, values) => fill(table[key], values),
       known: (key, values) => (key in table ? fill(table[key as Word], values) : ""),
-      time: (s) => at.format(new Date(s * 1000)),
+      zone,
+      zoned: (z) => { localStorage.setItem("zone", z); setZone(z); },
+      here,
+      time: (s) => at.format(new Date(s * 1000)) + (zone === "utc" ? " UTC" : ""),
       day: (s) => day.format(new Date(s * 1000)),
       month: (s) => month.format(new Date(s * 1000)),
       utc: (s) => new Date(s * 1000).toISOString().replace("T", " ").slice(0, 19),
@@ -69,7 +81,7 @@ export function Speech({ children }: { children: ReactNode }) {
         return `${n} B`;
       },
     };
-  }, [language]);
+  }, [language, zone]);
   return <Context.Provider value={say}>{children}</Context.Provider>;
 }
 

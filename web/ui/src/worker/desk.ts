@@ -61,7 +61,7 @@ export class Desk {
     };
     this.begun = alone().then((ok) => {
       if (this.gone) return;
-      if (!ok) return fail({ kind: "two-tabs", text: "Manx is open in another tab", hint: "" });
+      if (!ok) return fail({ kind: "two-tabs", text: "", hint: "" });
       this.worker = side === "credit"
         ? new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "credit" })
         : new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "health" });

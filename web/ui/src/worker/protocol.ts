@@ -1,5 +1,5 @@
 // What page and worker say to each other.
-export interface Problem { kind: string; text: string; hint: string; cause?: string }
+export interface Problem { kind: string; text: string; hint: string; cause?: string; request?: string }
 export interface Progress { stage: string; done: number; total: number }
 
 export type Asked =

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
-import { Said } from "../../words/said";
+import { Notice } from "../../words/said";
 import { useWords } from "../../words/words";
 import { save } from "../../parts/save";
 import type { EventPage } from "./shapes";
@@ -16,7 +16,7 @@ export default function Event({ id }: { id: string }) {
   const name = `event-${height}-${n}.json`;
   return (
     <Page title={e.without ? t("audit.event") : [known("event." + family), known("event.did." + did) || did].join(" · ")} aside={<Button size="xs" variant="default" onClick={() => go("/")}>{t("audit.back")}</Button>}>
-      {e.without ? <Alert color="orange"><Said text={e.without} span /></Alert> : (
+      {e.without ? <Alert color="orange"><Notice text={e.without} hint={e.hint} /></Alert> : (
         <>
           <Alert color="teal" title={"✓ " + t("event.verified")}>{t("event.verified.text")}</Alert>
           <Card>

@@ -1,6 +1,6 @@
 import { Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { To } from "../../parts/way";
 import { useWords } from "../../words/words";
 import { save } from "../../parts/save";
@@ -50,7 +50,7 @@ export default function Search() {
       {!data && !problem && <Loading />}
       {data && (
         <Card>
-          {data.events.length === 0 ? <Text>{t("audit.none")}</Text> : (
+          {data.events.length === 0 ? <Empty text={t("audit.none")} next={[t("audit.every"), () => { setName(""); setAbout(""); setPages([]); setAsked({ name: "", about: "", before: 0 }); }]} /> : (
             <div className="scroll" tabIndex={0}><table className="changes stack">
               <thead><tr><th scope="col">{t("audit.place")}</th><th scope="col">{t("audit.event")}</th><th scope="col">{t("audit.of")}</th><th scope="col">{t("work.when")}</th></tr></thead>
               <tbody>{data.events.map((e) => (

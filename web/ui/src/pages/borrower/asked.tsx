@@ -1,7 +1,8 @@
 import "../contract/credit.css";
 import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
-import { Card, Facts, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
+import { go } from "../../parts/way";
+import { Card, Empty, Facts, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { save } from "../../parts/save";
 import { type Word, useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
@@ -22,7 +23,7 @@ export default function Asked() {
     <Page title={t("nav.asked")} text={t("borrower.asked.text")}>
       {said && <Alert color="teal" variant="light" role="status">{t(said)}</Alert>}
       {problem && <Trouble problem={problem} again={reload} />}
-      {waiting.length === 0 && <Card><Text className="faint">{t("borrower.waiting.none")}</Text></Card>}
+      {waiting.length === 0 && <Card><Empty text={t("borrower.waiting.none")} next={[t("borrower.id"), () => go("/")]} /></Card>}
       {waiting.map((r) => <Wish key={r.id} of={r} files={data.files.some((f) => f.latest)} done={done} reload={reload} />)}
       <Beforehand data={data} done={done} />
       {data.permits.filter((g) => (g.calls ?? 0) > 0).length > 0 && (

@@ -2,7 +2,7 @@ import { Alert, Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { type DragEvent, useRef, useState } from "react";
 import { Card, Copy, Facts, Loading, Page, Stage, Trouble, useCall, useWork } from "../../parts/parts";
 import { go } from "../../parts/way";
-import { Said } from "../../words/said";
+import { Notice } from "../../words/said";
 import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
 import { Statements } from "./statements";
@@ -54,7 +54,7 @@ function Add() {
         <Alert color="orange" variant="light" title={t("borrower.unsigned")} role="alert">
           <Text size="sm" mb={8}>{t("borrower.unsigned.text")}</Text>
           <Group gap={8}><Text className="id">{home.data.party}</Text><Copy text={home.data.party} /></Group>
-          <details><summary>{t("word.details")}</summary><Said text={work.problem.text} /></details>
+          <details><summary>{t("word.details")}</summary><Notice text={work.problem.text} hint={work.problem.hint} /></details>
         </Alert>
       ) : <Trouble problem={work.problem} />)}
       {seen && !work.busy && (

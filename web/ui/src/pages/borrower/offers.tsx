@@ -1,8 +1,8 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
-import { Card, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
-import { Costs, Who } from "../contract/pieces";
+import { Costs, Who, end } from "../contract/pieces";
 import { type Listed, pick } from "../contract/shapes";
 
 // Offers are contracts that others opened and nobody has acted in yet: what each costs
@@ -11,14 +11,14 @@ export default function Offers() {
   const { t, language } = useWords();
   const { data, problem, reload } = useCall<Listed[]>("contracts");
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
-  const offers = data.filter((c) => !c.over && !c.mine && !c.begun && c.turn);
+  const offers = data.filter((c) => !c.over && !c.opener.mine && !c.begun && c.turn);
   const mine = (c: Listed) => c.cost.filter((x) => c.players.some((p) => p.mine && p.role === x.role));
   offers.sort((a, b) => Number(mine(a)[0]?.more ?? 0) - Number(mine(b)[0]?.more ?? 0));
   return (
     <Page title={t("nav.offers")} text={t("borrower.offers.text")}>
-      {offers.length === 0 && <Card><Text className="faint">{t("borrower.offers.none")}</Text></Card>}
+      {offers.length === 0 && <Card><Empty text={t("borrower.offers.none")} next={[t("contract.new"), () => go("/agree")]} /></Card>}
       {offers.map((c) => (
-        <Card key={c.id} title={t("borrower.offer", { who: c.opener || "…" + c.id.slice(-6), what: pick(language, c.title) })}>
+        <Card key={c.id} title={t("borrower.offer", { who: c.opener.name || end(c.opener), what: pick(language, c.title) })}>
           <Costs of={mine(c)} players={c.players} />
           <Text size="sm" mt="md">{c.players.map((p, i) => <span key={p.role}>{i > 0 && " · "}{pick(language, p.told)}: <Who of={p} /></span>)}</Text>
           <Text size="sm" className="faint" mb="md">{t("borrower.offer.until")} <Time at={c.until ?? c.last} /></Text>

@@ -1,6 +1,6 @@
-import { Button, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { Card, Loading, Page, Time, Trouble, asProblem, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Time, Trouble, asProblem, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
@@ -25,7 +25,7 @@ export default function Repay() {
   const next = due.find((d) => d.state === "now" || d.state === "late");
   return (
     <Page title={t("nav.repay")} text={t("borrower.repay.text")}>
-      {due.length === 0 ? <Card><Stack align="flex-start"><Text className="faint">{t("borrower.repay.none")}</Text><Button variant="default" onClick={() => go("/offers")}>{t("nav.offers")}</Button></Stack></Card> : (
+      {due.length === 0 ? <Card><Empty text={t("borrower.repay.none")} next={[t("nav.offers"), () => go("/offers")]} /></Card> : (
         <>
           {next && <Card><Text size="sm" className="faint">{t(next.state === "late" ? "borrower.repay.late" : "borrower.repay.next")}</Text><div className="level">{t("word.man", { n: next.amount })}</div><Text>{t("contract.until")} <Time at={next.at} /></Text></Card>}
           <Card title={t("contract.calendar")}><Calendar of={due} /></Card>

@@ -5,6 +5,7 @@ import { save } from "../../parts/save";
 import { Time, Trouble, useWork } from "../../parts/parts";
 import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
+import { Who, end } from "./pieces";
 import { type Act, type Contract, pick } from "./shapes";
 
 export function Acts({ contract: c, changed }: { contract: Contract; changed: (c: Contract) => void }) {
@@ -14,7 +15,7 @@ export function Acts({ contract: c, changed }: { contract: Contract; changed: (c
       {c.acts.map((a, i) => (
         <div className="row" key={i}>
           <div>
-            <Group gap={8}><Text fw={600}>{a.kind === "pass" ? t("contract.nobody") : pick(language, a.who)}</Text>{a.mine && a.kind !== "pass" && a.kind !== "verdict" && <Badge color="teal" variant="light" tt="none">{t("contract.yours")}</Badge>}</Group>
+            <Group gap={8}><Text fw={600}>{a.kind === "pass" ? t("contract.nobody") : pick(language, a.who)}</Text>{a.by.filter((p) => !p.mine).map((p) => <Text key={p.role} size="sm">· <Who of={p} /></Text>)}{a.mine && a.kind !== "pass" && a.kind !== "verdict" && <Badge color="teal" variant="light" tt="none">{t("contract.yours")}</Badge>}</Group>
             <Text size="sm">{pick(language, a.what)}</Text>
             <Text size="sm" className="faint">{a.from ? t("contract.from") : t("contract.until")} <Time at={a.from ?? a.until ?? 0} /> · {t("contract.then", { n: a.then + 1 })}</Text>
           </div>
@@ -52,7 +53,7 @@ function Do({ act: a, contract: c, changed }: { act: Act; contract: Contract; ch
   return (
     <div role="group" aria-label={word} className="sure">
       <Stack gap="sm">
-        {a.kind === "pay" && <NativeSelect label={t("contract.to")} value={to} onChange={(e) => setTo(e.currentTarget.value)} data={(a.payees ?? []).map((p) => ({ value: p.role, label: pick(language, p.told) }))} />}
+        {a.kind === "pay" && <NativeSelect label={t("contract.to")} value={to} onChange={(e) => setTo(e.currentTarget.value)} data={(a.payees ?? []).map((p) => ({ value: p.role, label: `${pick(language, p.told)}: ${p.mine ? t("contract.you") : `${p.name ?? ""} ${end(p)}`}` }))} />}
         {a.kind === "pay" && <TextInput label={t("contract.amount.most", { n: a.amount ?? "" })} value={amount} onChange={(e) => setAmount(e.currentTarget.value)} required />}
         {a.kind === "state" && <NumberInput label={t("contract.value")} value={value} onChange={(v) => setValue(Number(v))} allowDecimal={false} />}
         {a.shows && <FileInput label={t("contract.evidence")} description={t("contract.evidence.text")} value={file} onChange={setFile} clearable />}

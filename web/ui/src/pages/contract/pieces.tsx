@@ -6,11 +6,15 @@ import { Facts, Time } from "../../parts/parts";
 import { useWords } from "../../words/words";
 import { type Both, type Cost, type Meaning, type Played, pick } from "./shapes";
 
-// nameOf tells who plays a role: a public name, "you", or the end of an id.
+// end is as much of a party's id as stands beside its name (desk.Played).
+export const end = (of: Played) => "…" + (of.party ?? "").slice(-12);
+
+// Who tells who plays a role: "you", or a name, which is its bearer's own choice, and the
+// end of the id beside it.
 export function Who({ of }: { of: Played }) {
   const { t } = useWords();
-  if (of.mine) return <>{t("contract.you")}</>;
-  return of.name ? <>{of.name}</> : <span className="id">…{of.party?.slice(-8)}</span>;
+  if (of.mine) return <b>{t("contract.you")}</b>;
+  return <span title={of.party}>{of.name && of.name + " "}<span className="id faint">{end(of)}</span></span>;
 }
 
 export function Players({ of }: { of: Played[] }) {

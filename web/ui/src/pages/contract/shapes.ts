@@ -16,14 +16,14 @@ export interface Heard {
   refused?: { understood: string; rest: string; text: string };
 }
 export interface Listed {
-  id: string; title: Both; opened: number; last: number; opener: string; mine: boolean; over: boolean; outcome: Both; off: boolean; begun: boolean; held: string;
+  id: string; title: Both; opened: number; last: number; opener: Played; over: boolean; outcome: Both; off: boolean; begun: boolean; held: string;
   until?: number; turn: boolean; players: Played[]; cost: Cost[]; left: string; comes: string;
 }
 export interface Act {
-  kind: "choose" | "deposit" | "pay" | "state" | "verdict" | "pass"; role?: string; who: Both; what: Both; mine: boolean; until?: number; from?: number; then: number;
+  kind: "choose" | "deposit" | "pay" | "state" | "verdict" | "pass"; role?: string; who: Both; by: Played[]; what: Both; mine: boolean; until?: number; from?: number; then: number;
   choice?: string; amount?: string; payees?: Played[]; fact?: string; is?: number; job?: string; shows?: boolean;
 }
-export interface Mark { clause: number; who: Both; what: Both; mine: boolean; until: number; state: "done" | "now" | "late" | "later" | "missed"; amount?: string; paid?: number; gets: string }
+export interface Mark { clause: number; who: Both; by: Played[]; what: Both; mine: boolean; until: number; state: "done" | "now" | "late" | "later" | "missed"; amount?: string; paid?: number; gets: string }
 export interface Payment { at: number; in: boolean; amount: string; cause: string }
 export interface Contract extends Listed {
   now: number; means: Meaning; certified: boolean; at: number; clause: Both; acts: Act[]; course: Mark[]; shown: { clause: number; by: string; digest: string }[] | null; payments: Payment[]; terms: unknown;

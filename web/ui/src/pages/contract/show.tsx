@@ -5,7 +5,7 @@ import { save } from "../../parts/save";
 import { useWords } from "../../words/words";
 import { Acts } from "./acts";
 import { Calendar, dues } from "./calendar";
-import { Checked, Costs, Drawing, Players, Spoken } from "./pieces";
+import { Checked, Costs, Drawing, Players, Spoken, Who } from "./pieces";
 import { type Contract, type Mark, pick } from "./shapes";
 
 // ContractPage is one on the ledger: in plain language beside its course, with what can
@@ -56,7 +56,7 @@ export default function ContractPage({ id }: { id: string }) {
         <Stack mt="md">
           <Spoken text={c.means.text} />
           {c.certified ? <Checked means={c.means} /> : <Alert color="red" variant="light" title={t("contract.uncertified")} role="alert">{t("contract.uncertified.text")}</Alert>}
-          <Facts of={[[t("contract.id"), <span className="id">{c.id} <Copy text={c.id} /></span>], [t("contract.hash"), <span className="id">{c.means.hash}</span>], [t("contract.opened"), <><Time at={c.opened} /> · {c.opener || t("contract.you")}</>]]} />
+          <Facts of={[[t("contract.id"), <span className="id">{c.id} <Copy text={c.id} /></span>], [t("contract.hash"), <span className="id">{c.means.hash}</span>], [t("contract.opened"), <><Time at={c.opened} /> · <Who of={c.opener} /></>]]} />
         </Stack>
       </details>
     </Page>
@@ -90,7 +90,7 @@ function Step({ of: m }: { of: Mark }) {
   const { t, language, known } = useWords();
   return (
     <li data-state={m.state}>
-      <Group gap={8}><Text fw={600} size="sm">{m.mine ? t("contract.you") : pick(language, m.who)}</Text><Badge size="sm" variant="light" tt="none" color={m.state === "done" ? "teal" : m.state === "late" || m.state === "missed" ? "red" : m.state === "now" ? "orange" : "gray"}>{known("contract.state." + m.state)}</Badge></Group>
+      <Group gap={8}><Text fw={600} size="sm">{pick(language, m.who)}</Text>{m.by.map((p) => <Text key={p.role} size="sm">· <Who of={p} /></Text>)}<Badge size="sm" variant="light" tt="none" color={m.state === "done" ? "teal" : m.state === "late" || m.state === "missed" ? "red" : m.state === "now" ? "orange" : "gray"}>{known("contract.state." + m.state)}</Badge></Group>
       <Text size="sm">{pick(language, m.what)}</Text>
       <Text size="xs" className="faint">{t("contract.until")} <Time at={m.until} />{m.gets !== "0" && <> · {t("contract.gets", { n: m.gets })}</>}</Text>
     </li>

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
-import { Card, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { go } from "../../parts/way";
 import { Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import type { Held } from "./shapes";
@@ -12,7 +13,7 @@ export default function Review() {
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
   return (
     <Page title={t("held.title")} text={t("held.text")}>
-      {data.length === 0 && <Card><Text>{t("held.none")}</Text></Card>}
+      {data.length === 0 && <Card><Empty text={t("held.none")} next={[t("nav.gateway"), () => go("/")]} /></Card>}
       {data.map((h) => <One key={h.record + h.file} held={h} done={reload} />)}
     </Page>
   );

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { Bars } from "../../parts/chart";
 import { Card, Copy, Facts, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { To, go } from "../../parts/way";
-import { Said } from "../../words/said";
+import { Notice } from "../../words/said";
 import { type Word, useWords } from "../../words/words";
 import type { Gate, Item } from "./shapes";
 
@@ -23,7 +23,7 @@ export default function Gateway() {
   return (
     <Page title={t("gate.title")} text={t("gate.text")}>
       {problem && <Trouble problem={problem} again={reload} />}
-      {g.reached && <Alert color="red" title={t("gate.away")}>{t("gate.away.text")} <Said text={g.reached} span /></Alert>}
+      {g.reached && <Alert color="red" title={t("gate.away")}><Text size="sm">{t("gate.away.text")}</Text><Notice text={g.reached} hint={g.hint} /></Alert>}
       {g.held > 0 && <Alert color="orange" title={t("gate.held", { n: g.held })}><Button mt={6} size="xs" variant="default" onClick={() => go("/held")}>{t("nav.held")}</Button></Alert>}
       <Card>
         <div className="figures">

@@ -4,7 +4,7 @@ export interface Item {
   held: number; left: number; tries: number; problem?: { kind: string; text: string; hint: string };
 }
 export interface Gate {
-  pacs: string; folder: string; profile: string; options: { ModifiedDates: boolean; PatientCharacteristics: boolean; DeviceIdentity: boolean }; heard: number; node: string; reached: string; items: Item[]; held: number; log: string[]; pid: number;
+  pacs: string; folder: string; profile: string; options: { ModifiedDates: boolean; PatientCharacteristics: boolean; DeviceIdentity: boolean }; heard: number; node: string; reached: string; hint: string; items: Item[]; held: number; log: string[]; pid: number;
 }
 export interface Held { record: string; file: string; reason: string; may: boolean }
 export interface Person { id: string; name: string; born: string; date: string; pseudonym: string; record: string; copy: string }

@@ -1,6 +1,7 @@
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import { useState } from "react";
-import { Card, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { go } from "../../parts/way";
 import { save } from "../../parts/save";
 import { useWords } from "../../words/words";
 import type { Deed } from "../borrower/shapes";
@@ -17,7 +18,7 @@ export default function Log() {
     <Page title={t("nav.log")} text={t("lender.log.text")} aside={<Button variant="default" size="xs" disabled={data.length === 0} onClick={() => save("manx-credit-log.json", JSON.stringify(shown, null, 1))}>{t("activity.export")}</Button>}>
       <Group><NativeSelect label={t("lender.log.role")} value={role} onChange={(e) => setRole(e.currentTarget.value)} data={[{ value: "", label: t("lender.log.all", { n: data.length }) }, ...roles.map((r) => ({ value: r, label: `${known("lender.role." + r)} (${data.filter((d) => d.role === r).length})` }))]} /></Group>
       <Card>
-        {shown.length === 0 ? <Text className="faint">{t("lender.log.none")}</Text> : (
+        {shown.length === 0 ? <Empty text={t("lender.log.none")} next={[t("lender.ask"), () => go("/")]} /> : (
           <ol className="timeline">
             {shown.map((d, i) => (
               <li key={i} data-what={d.what === "revoked" || d.what === "refunded" ? "revoked" : d.what === "asked" ? "granted" : undefined}>

@@ -1,5 +1,5 @@
-import { Button, Group, Stack, Text } from "@mantine/core";
-import { Card, Loading, Page, Trouble, useCall } from "../../parts/parts";
+import { Button, Group, Text } from "@mantine/core";
+import { Card, Empty, Loading, Page, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 import type { Scored } from "../borrower/shapes";
@@ -27,10 +27,10 @@ export default function Portfolio() {
         </div>
       </Card>
       <Card title={t("lender.contracts")}>
-        {contracts.data.length === 0 ? <Stack align="flex-start"><Text className="faint">{t("lender.contracts.none")}</Text><Button variant="default" onClick={() => go("/offer")}>{t("lender.offer")}</Button></Stack> : [...open, ...over].map((c) => <Row key={c.id} of={c} />)}
+        {contracts.data.length === 0 ? <Empty text={t("lender.contracts.none")} next={[t("lender.offer"), () => go("/offer")]} /> : [...open, ...over].map((c) => <Row key={c.id} of={c} />)}
       </Card>
       <Card title={t("lender.scores")}>
-        {scores.data.length === 0 ? <Text className="faint">{t("lender.scores.none")}</Text> : scores.data.map((s) => <ScoreRow key={s.job} of={s} />)}
+        {scores.data.length === 0 ? <Empty text={t("lender.scores.none")} next={[t("lender.ask"), () => go("/")]} /> : scores.data.map((s) => <ScoreRow key={s.job} of={s} />)}
       </Card>
     </Page>
   );

@@ -29,7 +29,8 @@ export default function Score({ id }: { id: string }) {
         <Text size="sm" className="faint" mt="sm">{t("lender.reasons.text")}</Text>
       </Card>
       <Alert color={proved ? "teal" : "orange"} variant="light" title={t(proved ? "lender.proved" : "lender.unproved")}>
-        <Text size="sm">{proved ? t("lender.proved.text", { n: s.proof_bytes }) : <>{known("lender.way.text." + s.by)} <Said text={s.trust ?? ""} span /></>}</Text>
+        <Text size="sm">{proved ? t("lender.proved.text", { n: s.proof_bytes }) : known("lender.way.text." + s.by)}</Text>
+        {!proved && s.trust && <Said text={s.trust} className="said hint" />}
         {s.differs && <Text size="sm" mt={6}>{t("lender.differs")} <span className="id">{s.differs}</span></Text>}
       </Alert>
       <Card title={t("lender.then")}>

@@ -1,8 +1,8 @@
 import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Gauge } from "../../parts/chart";
-import { Card, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
-import { To } from "../../parts/way";
+import { Card, Empty, Loading, Page, Time, Trouble, useCall, useWork } from "../../parts/parts";
+import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 
 interface Use { kind: string; of: string; by?: string; at: number; epsilon_alone?: number; exact_results?: number }
@@ -31,7 +31,7 @@ export default function BudgetPage() {
   return (
     <Page title={t("budget.title")} text={t("budget.text")}>
       {data.length === 0 ? (
-        <Card><Text>{t("budget.none")}</Text><Text mt="sm"><To to="/upload">{t("nav.upload")}</To></Text></Card>
+        <Card><Empty text={t("budget.none")} next={[t("nav.upload"), () => go("/upload")]} /></Card>
       ) : (
         <>
           <Card title={t("budget.ask")}>
@@ -84,11 +84,20 @@ function Limit({ budget: b, changed }: { budget: Budget; changed: () => void }) 
   const work = useWork();
   const [value, setValue] = useState(String(b.epsilon_limit || 4));
   const [open, setOpen] = useState(false);
-  const set = async (e: FormEvent) => {
-    e.preventDefault();
-    if (await work.run("budget.limit", { record: b.record, epsilon: Number(value) })) { setOpen(false); changed(); }
+  const [was, setWas] = useState<number>(); // before the change that was made just now
+  const put = async (epsilon: number, before?: number) => {
+    if (await work.run("budget.limit", { record: b.record, epsilon })) { setOpen(false); setWas(before); changed(); }
   };
-  if (!open) return <Button mt="md" size="xs" variant="default" onClick={() => setOpen(true)}>{t(b.epsilon_limit > 0 ? "budget.change" : "budget.set")}</Button>;
+  const set = (e: FormEvent) => { e.preventDefault(); void put(Number(value), b.epsilon_limit); };
+  if (!open) {
+    return (
+      <>
+        <Group mt="md" gap="sm"><Button size="xs" variant="default" onClick={() => setOpen(true)}>{t(b.epsilon_limit > 0 ? "budget.change" : "budget.set")}</Button>
+          {was !== undefined && <><Text size="sm" role="status">{t("budget.changed", { n: eps(b.epsilon_limit) })}</Text><Button size="xs" variant="default" loading={work.busy} onClick={() => void put(was)}>{t("word.undo")}</Button></>}</Group>
+        {work.problem && <Trouble problem={work.problem} />}
+      </>
+    );
+  }
   return (
     <form onSubmit={set}>
       <Group mt="md" align="flex-end" gap="sm">

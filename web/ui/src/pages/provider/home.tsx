@@ -1,9 +1,11 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { Bars, Gauge } from "../../parts/chart";
-import { Card, Facts, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { Card, Copy, Facts, Loading, Page, Trouble, useCall, useWork } from "../../parts/parts";
+import { save } from "../../parts/save";
 import { useWords } from "../../words/words";
 import { localToken } from "../../worker/local";
+import { itsPage, keysFile, setUp } from "./machine";
 import type { Machine, Pool, Worker } from "./shapes";
 
 const often = 3000; // milliseconds between looks
@@ -120,11 +122,25 @@ function Share({ label, text, whole, part }: { label: string; text: string; whol
 // machine shows itself.
 function Elsewhere({ of: p }: { of: Pool }) {
   const { t, bytes } = useWords();
+  const work = useWork();
   const w = p.workers.find((one) => one.worker === p.me);
+  const carry = async () => {
+    const got = await work.run<{ keyring: string }>("carry");
+    if (got) save(keysFile, Uint8Array.from(atob(got.keyring), (c) => c.charCodeAt(0)), "application/octet-stream");
+  };
   const waits = w ? Object.keys(w.rates ?? {}).map((c) => p.expected_wait_seconds?.[c]).find((s) => s !== undefined) : undefined;
   return (
-    <Card title={t("machine.title")}>
-      {!w ? <Text mb="sm">{t("machine.none")}</Text> : (
+    <Card title={t("machine.yours")}>
+      {!w ? (
+        <>
+          <Text mb="sm">{t("machine.none")}</Text>
+          <ol className="reasons">
+            <li><Text mb={6}>{t("machine.carry.text")}</Text><Group gap={8}><Button size="xs" loading={work.busy} onClick={carry}>{t("machine.carry")}</Button></Group></li>
+            <li><Text mt="sm" mb={6}>{t("machine.adopt")}</Text><div className="command"><code>{setUp()}</code><Copy text={setUp()} /></div></li>
+          </ol>
+          {work.problem && <Trouble problem={work.problem} again={carry} />}
+        </>
+      ) : (
         <>
           <Text mb="md"><State of={w} /> <span className="faint">{t("machine.seen")}</span></Text>
           <div className="figures" style={{ marginBottom: 16 }}>
@@ -138,7 +154,7 @@ function Elsewhere({ of: p }: { of: Pool }) {
         </>
       )}
       <Text className="faint" my="sm">{t("machine.elsewhere")}</Text>
-      <div className="command"><code>manx worker run{"\n"}manx worker page</code></div>
+      <div className="command"><code>{itsPage}</code><Copy text={itsPage} /></div>
     </Card>
   );
 }

@@ -38,7 +38,7 @@ export default function Stake() {
         <Alert color="orange" variant="light" mb="md">{t("stake.risk", { least: data.least })}</Alert>
         <form onSubmit={lock}>
           <Group align="flex-end" gap="sm">
-            <TextInput label={t("stake.amount")} value={amount} onChange={(e) => setAmount(e.currentTarget.value)} inputMode="decimal" required />
+            <TextInput label={t("stake.amount")} placeholder={s ? undefined : data.least} value={amount} onChange={(e) => setAmount(e.currentTarget.value)} inputMode="decimal" required />
             <Button type="submit" loading={work.busy}>{t("stake.lock")}</Button>
             {s && !sure && <Button variant="default" onClick={() => setSure(true)}>{t(s.notice ? "stake.take" : "stake.notice")}</Button>}
           </Group>
@@ -49,7 +49,7 @@ export default function Stake() {
             <Group gap={8}><Button size="xs" color="red" loading={work.busy} onClick={free}>{t(s?.notice ? "stake.take" : "stake.notice")}</Button><Button size="xs" variant="default" onClick={() => setSure(false)}>{t("word.cancel")}</Button></Group>
           </div>
         )}
-        {work.problem && <Trouble problem={work.problem} />}
+        {work.problem && <div style={{ marginTop: 16 }}><Trouble problem={work.problem} /></div>}
       </Card>
     </Page>
   );

@@ -1,8 +1,10 @@
 import { NativeSelect, Text } from "@mantine/core";
 import { useState } from "react";
-import { Card, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { Card, Copy, Empty, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
+import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 import { localToken } from "../../worker/local";
+import { itsPage } from "./machine";
 import type { Machine, Work } from "./shapes";
 
 const tone = (w: Work) => (w.wrong || w.stage === "refunded" || w.stage === "disputed" ? "pill bad" : w.stage === "settled" ? "pill good" : "pill wait");
@@ -18,7 +20,7 @@ export default function Jobs() {
     <Page title={t("work.title")}>
       <Card>
         <NativeSelect label={t("activity.filter")} value={only} onChange={(e) => setOnly(e.currentTarget.value)} maw={260} mb="md" data={[{ value: "all", label: t("activity.all") }, { value: "failed", label: t("work.failed") }]} />
-        {shown.length === 0 ? <Text>{t(data.length === 0 ? "work.none" : "work.none.failed")}</Text> : (
+        {shown.length === 0 ? <Empty text={t(data.length === 0 ? "work.none" : "work.none.failed")} next={data.length === 0 ? [t("nav.queue"), () => go("/")] : [t("activity.all"), () => setOnly("all")]} /> : (
           <div className="scroll" tabIndex={0}><table className="changes stack">
             <thead><tr><th scope="col">{t("work.when")}</th><th scope="col">{t("earn.model")}</th><th scope="col">{t("queue.state")}</th><th scope="col">{t("work.took")}</th><th scope="col">{t("work.fee")}</th><th scope="col">{t("work.job")}</th></tr></thead>
             <tbody>{shown.map((w) => (
@@ -27,7 +29,7 @@ export default function Jobs() {
           </table></div>
         )}
       </Card>
-      {localToken() && <Log />}
+      {localToken() ? <Log /> : <Card title={t("work.log")}><Text className="faint" mb="sm">{t("work.log.there")}</Text><div className="command"><code>{itsPage}</code><Copy text={itsPage} /></div></Card>}
     </Page>
   );
 }

@@ -1,6 +1,8 @@
-import { Alert, Text } from "@mantine/core";
+import { Alert } from "@mantine/core";
 import { Bars } from "../../parts/chart";
-import { Card, Loading, Page, Trouble, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Trouble, useCall } from "../../parts/parts";
+import type { Status } from "../../parts/shapes";
+import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
 import type { Earned } from "./shapes";
 
@@ -9,6 +11,7 @@ import type { Earned } from "./shapes";
 export default function Earnings() {
   const { t, known } = useWords();
   const { data, problem, reload } = useCall<Earned>("earnings");
+  const worker = useCall<Status>("status").data?.account === "provider";
   if (!data) return problem ? <Trouble problem={problem} again={reload} /> : <Loading />;
   const months = [...(data.months ?? [])].reverse();
   const calls = months.reduce((n, m) => n + m.calls, 0);
@@ -26,7 +29,7 @@ export default function Earnings() {
       </Card>
       {data.days.length > 0
         ? <Card><Bars title={t("earn.days")} first={t("earn.day")} second="MAN" bars={data.days.slice(-60).map((d) => ({ label: d.day, value: Number(d.amount), text: t("word.man", { n: d.amount }) }))} /></Card>
-        : <Card><Text>{t("earn.none")}</Text></Card>}
+        : <Card><Empty text={t("earn.none")} next={worker ? [t("nav.queue"), () => go("/")] : [t("models.publish"), () => go("/publish")]} /></Card>}
       {months.length > 0 && (
         <Card title={t("earn.runs")}>
           <div className="scroll" tabIndex={0}><table className="changes stack">

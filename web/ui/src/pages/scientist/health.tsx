@@ -2,7 +2,7 @@ import { Alert, Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import type { Chosen } from "../../parts/chosen";
 import { Card, Facts, Page, Stage, Trouble, useWork } from "../../parts/parts";
-import { Said } from "../../words/said";
+import { Notice, Said } from "../../words/said";
 import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
 import { blank } from "./blank";
@@ -59,7 +59,7 @@ export default function Health() {
           </>
         )}
         {sketch && (sketch.needs || (sketch.plan?.replaced?.length ?? 0) > 0) && (
-          <Alert color="orange" mt="md" title={t("publish.needs")}><Text size="sm" mb="sm">{t("publish.needs.text")}</Text>{sketch.needs && <details><summary>{t("word.details")}</summary><Said text={sketch.needs} /></details>}
+          <Alert color="orange" mt="md" title={t("publish.needs")}><Text size="sm" mb="sm">{t("publish.needs.text")}</Text>{sketch.needs && <details><summary>{t("word.details")}</summary><Notice text={sketch.needs} hint={sketch.hint} /></details>}
             <Pick choose={calibrate} label="fit" word={t("publish.fit")} help="" again={fit !== ""} folders /></Alert>
         )}
       </Card>

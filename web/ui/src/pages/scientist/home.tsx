@@ -1,6 +1,6 @@
 import { Badge, Button, Checkbox, Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { Card, Loading, Page, Trouble, useCall } from "../../parts/parts";
+import { Card, Empty, Loading, Page, Trouble, useCall } from "../../parts/parts";
 import { To, go } from "../../parts/way";
 import { type Word, useWords } from "../../words/words";
 import type { Listed } from "./shapes";
@@ -30,7 +30,7 @@ export default function Models() {
         </Group>
       </Card>
       <Card>
-        {data.length === 0 ? <Text>{t("models.none")}</Text> : shown.length === 0 && <Text>{t("models.filtered")}</Text>}
+        {data.length === 0 ? <Empty text={t("models.none")} next={[t("models.publish"), () => go("/publish")]} /> : shown.length === 0 && <Empty text={t("models.filtered")} next={[t("models.all"), () => { setText(""); setKind("any"); setMine(false); setOld(true); }]} />}
         {shown.map((m) => (
           <div className="row" key={m.id}>
             <div style={{ flex: "1 1 320px", minWidth: 0 }}>

@@ -21,7 +21,7 @@ export interface ModelPage {
 }
 export interface Layer { name: string; level: number; rotations?: number; cpu_ns?: number }
 export interface Plan { name: string; format: string; input: number[]; operations: string[]; set: string; slots: number; levels: number; layers: Layer[]; key_bytes: number; input_bytes: number; result_bytes: number; precision: number; replaced?: unknown[] }
-export interface Sketch { format: string; features: string[]; input: number[]; changed?: string; plan?: Plan; needs?: string; card?: object }
+export interface Sketch { format: string; features: string[]; input: number[]; changed?: string; plan?: Plan; needs?: string; hint?: string; card?: object }
 export interface Shown { published: boolean; model?: string; name: string; version: string; price: string; earns: string; check: { inputs: number; worst: number; mean: number; stated: number }; checked_on: string; plan: Plan; graph: boolean }
 export interface Trial { clear: number; encrypted: number; difference: number; stated: number; chance: number; known: number; keys_seconds: number; encrypt_seconds: number; evaluate_seconds: number; decrypt_seconds: number; key_bytes: number; bytes_up: number; bytes_down: number; threshold?: number }
 export interface CreditSketch { features: string[]; low: number; high: number; trees: number; name: string; version: string; card?: object }
