@@ -50,21 +50,19 @@ func (p *Party) promoted(ctx context.Context, st keyring.Stage) (bool, error) {
 }
 
 // renewed is what follows on new keys: who is signed in by the old ones is signed out, and
-// the keys of the records are wrapped.
+// the keys of the records are wrapped, each whether or not the other fails.
 func (p *Party) renewed(ctx context.Context) error {
+	return errors.Join(p.signOutOthers(ctx), p.rewrap(ctx))
+}
+
+func (p *Party) signOutOthers(ctx context.Context) error {
 	all, err := p.Sessions(ctx)
-	if err != nil {
-		return err
-	}
 	for _, s := range all {
-		if s.Current {
-			continue
-		}
-		if err := p.EndSession(ctx, s.ID); err != nil {
-			return err
+		if !s.Current {
+			err = errors.Join(err, p.EndSession(ctx, s.ID))
 		}
 	}
-	return p.rewrap(ctx)
+	return err
 }
 
 // rewrap wraps the keys of the party's records for its current identity.
