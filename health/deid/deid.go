@@ -88,8 +88,8 @@ type Report struct {
 	StudyInstanceUID  string   `json:"studyInstanceUID"`
 	Patient           string   `json:"patient"` // the pseudonym
 	Changes           []Change `json:"changes"`
-	More              int      `json:"more"` // changes beyond the first 5000
-	Warnings          []string `json:"warnings,omitempty"`
+	More              int      `json:"more"`              // changes beyond the first 5000
+	Uncured           string   `json:"uncured,omitempty"` // what this does not cure
 }
 
 // File writes the de-identified copy of f to w. A file that Quarantine holds
@@ -127,7 +127,7 @@ func (p *Profile) write(w io.Writer, f *dicom.File, reviewed bool) (Report, erro
 	}
 	r := Report{
 		SOPInstanceUID: p.UID(f.String(dicom.SOPInstanceUID)), Patient: pl.name,
-		Changes: pl.changes, More: pl.more, Warnings: warnings(f),
+		Changes: pl.changes, More: pl.more, Uncured: Uncured(f),
 	}
 	for _, u := range []struct {
 		to  *string

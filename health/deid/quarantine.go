@@ -234,12 +234,13 @@ func harmless(marker byte, body []byte, n int64, j2k bool) bool {
 	return n <= 62 && slices.ContainsFunc(encoders, func(s string) bool { return bytes.HasPrefix(body, []byte(s)) }) || n == 0
 }
 
-// warnings tells what de-identifying the attributes does not cure.
-func warnings(f *dicom.File) []string {
+// Uncured tells what de-identifying the attributes of a file does not cure; "" is nothing
+// that is known.
+func Uncured(f *dicom.File) string {
 	switch f.String(dicom.Modality) {
 	case "CT", "MR", "PT":
 	default:
-		return nil
+		return ""
 	}
 	said := strings.ToUpper(f.String(dicom.BodyPartExamined))
 	for _, t := range []dicom.Tag{dicom.StudyDescription, dicom.SeriesDescription, 0x00181030} {
@@ -248,10 +249,10 @@ func warnings(f *dicom.File) []string {
 	if contains(said, "HEAD", "BRAIN", "SKULL", "FACE", "FACIAL", "SINUS", "ORBIT", "NECK", "CRANI", "CEREBR", "WHOLEBODY",
 		"WHOLE BODY",
 		"KOPF", "SCHÄDEL", "TETE", "TÊTE", "CRÂN", "CABEZA", "头", "颅", "脑", "頭", "脳") {
-		return []string{"the series shows a head: a face can be rebuilt from it"}
+		return "the series shows a head: a face can be rebuilt from it"
 	}
 	if strings.TrimSpace(said) == "" {
-		return []string{"the series does not say which part of the body it shows: from a head, a face can be rebuilt"}
+		return "the series does not say which part of the body it shows: from a head, a face can be rebuilt"
 	}
-	return nil
+	return ""
 }

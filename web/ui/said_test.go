@@ -88,8 +88,9 @@ func packages(t *testing.T) (dirs []string) {
 	return dirs
 }
 
-// whys are functions that return why a file is held (health/deid) or rejected (storage/vault).
-var whys = []string{"risk", "hidden", "reason"}
+// whys are functions that return why a file is held, or what a copy still tells (health/deid),
+// or why a file is rejected (storage/vault).
+var whys = []string{"risk", "hidden", "reason", "Uncured"}
 
 // notices returns the texts and hints of a folder's notices, and why its code leaves a file out or
 // holds it, {} in the place of what only a run fills in.

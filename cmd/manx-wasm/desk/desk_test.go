@@ -1,8 +1,11 @@
 package desk_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,6 +127,27 @@ func TestAPatientAtTheDesk(t *testing.T) {
 	}
 	if !hidden || len(before.PNG) == 0 {
 		t.Errorf("the preview does not show the name and what comes in its place: %+v", before.Changes)
+	}
+	if len(before.Warnings) > 0 {
+		t.Errorf("of a chest the preview warns %q", before.Warnings)
+	}
+	head := scan(t, filepath.Join(dir, "head"), name, 5, 2)
+	var files []string
+	err := filepath.WalkDir(head, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	})
+	for _, f := range files {
+		b, readErr := os.ReadFile(f)
+		err = errors.Join(err, readErr, os.WriteFile(f, bytes.ReplaceAll(b, []byte("CHEST "), []byte("HEAD  ")), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at.must("preview", map[string]any{"paths": []string{head}}, &before); len(before.Warnings) != 1 || !strings.Contains(before.Warnings[0], "face") {
+		t.Errorf("of %d files of a head the preview warns %q", len(files), before.Warnings)
 	}
 
 	var added []struct {

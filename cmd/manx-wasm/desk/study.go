@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"image/png"
+	"slices"
 
 	"manx/health"
 	"manx/health/deid"
@@ -74,9 +75,9 @@ type Change struct {
 // A Preview is what de-identification would do to a study.
 type Preview struct {
 	Files    int           `json:"files"`
-	Changes  []Change      `json:"changes"` // of the file in the middle
-	Held     []health.Left `json:"held"`    // files that would be kept back, and why
-	Warnings []string      `json:"warnings"`
+	Changes  []Change      `json:"changes"`       // of the file in the middle
+	Held     []health.Left `json:"held"`          // files that would be kept back, and why
+	Warnings []string      `json:"warnings"`      // what it does not cure, each once
 	Images   int           `json:"images"`        // files that hold a picture
 	PNG      []byte        `json:"png,omitempty"` // the file in the middle, whose pixels stay; none where it cannot be drawn
 }
@@ -134,6 +135,9 @@ func (v *Preview) look(p *deid.Profile, in *health.Instance) error {
 		return err
 	}
 	defer o.Close()
+	if w := deid.Uncured(f); w != "" && !slices.Contains(v.Warnings, w) {
+		v.Warnings = append(v.Warnings, w)
+	}
 	if why, hold := p.Quarantine(f); hold {
 		v.Held = append(v.Held, health.Left{Path: in.Path.Reveal(reveal.Token{}), Reason: why})
 	}

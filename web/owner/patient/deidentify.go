@@ -85,7 +85,6 @@ func DeidentifyReviewed(ctx context.Context, p *owner.Party, id ledger.RecordID,
 	}
 	var objects []vault.Object
 	var total int64
-	warned := map[string]bool{}
 	for _, o := range study.Objects() {
 		write := profile.File
 		if slices.Contains(released, o.ID) {
@@ -105,11 +104,8 @@ func DeidentifyReviewed(ctx context.Context, p *owner.Party, id ledger.RecordID,
 			d.Sample = rep.Changes
 		}
 		d.Changes += len(rep.Changes) + rep.More
-		for _, w := range rep.Warnings {
-			if !warned[w] {
-				warned[w] = true
-				d.Warnings = append(d.Warnings, w)
-			}
+		if w := rep.Uncured; w != "" && !slices.Contains(d.Warnings, w) {
+			d.Warnings = append(d.Warnings, w)
 		}
 		if have[rep.SOPInstanceUID] {
 			continue

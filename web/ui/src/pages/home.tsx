@@ -4,6 +4,7 @@ import { Card, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../
 import type { Derived, Job, Overview, Rec } from "../parts/shapes";
 import { go } from "../parts/way";
 import { useWords } from "../words/words";
+import { Uncured } from "./preview";
 
 const over = ["settled", "refunded"];
 
@@ -92,6 +93,7 @@ function Row({ record, changed }: { record: Rec; changed: () => void }) {
         <Stack w="100%" gap="sm">
           {work.busy && <Stage progress={work.progress} />}
           {work.problem && <Trouble problem={work.problem} />}
+          {made && <Uncured warnings={made.warnings} />}
           {made && <Text size="sm" role="status"><b>{t("derive.title")}.</b> {t("derive.text")} {t("derive.done", { n: made.instances, changes: made.changes })} {made.held.length > 0 && t("derive.held", { n: made.held.length })}</Text>}
           {sure && !work.busy && (
             <div role="alertdialog" aria-label={t("record.erase")}>

@@ -10,6 +10,13 @@ const few = 14;
 // Names are what people look for first.
 const weight = (was: string) => ["name", "date", "text", "number", "uid"].indexOf(was) + 1 || 9;
 
+// Uncured says what a de-identified copy still tells.
+export function Uncured({ warnings }: { warnings: string[] }) {
+  const { t } = useWords();
+  if (warnings.length === 0) return null;
+  return <Alert color="orange" mb="md" title={t("preview.uncured")}>{warnings.map((w) => <Said key={w} text={w} />)}</Alert>;
+}
+
 export function Before({ preview }: { preview: Preview }) {
   const { t } = useWords();
   const [all, setAll] = useState(false);
@@ -23,6 +30,7 @@ export function Before({ preview }: { preview: Preview }) {
           <details><summary>{t("word.details")}</summary><ul>{preview.held.map((h) => <li key={h.path}><span className="id">{h.path}</span>: <Said text={h.reason} span /></li>)}</ul></details>
         </Alert>
       ) : <Text size="sm" mb="md">{t("preview.none")}</Text>}
+      <Uncured warnings={preview.warnings} />
       {preview.png && <figure style={{ margin: "0 0 16px" }}><img src={"data:image/png;base64," + preview.png} alt={t("preview.picture")} width={260} style={{ borderRadius: 10, maxWidth: "100%" }} /><figcaption className="faint">{t("preview.picture")}</figcaption></figure>}
       {!preview.png && preview.images > 0 && <Text size="sm" mb="md">{t("preview.undrawn")}</Text>}
       <table className="changes">
