@@ -1,5 +1,6 @@
 import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { Named } from "../parts/named";
 import { Card, Empty, Facts, Loading, Page, Trouble, useCall, useWork } from "../parts/parts";
 import type { Grant, Overview } from "../parts/shapes";
 import { go } from "../parts/way";
@@ -52,7 +53,7 @@ function Row({ grant: g, now, name, changed }: { grant: Grant; now: number; name
   return (
     <div className="row">
       <div>
-        <Group gap={8}><Text fw={600}>{name}</Text><Badge variant="light" color={live ? "teal" : "gray"}>{live ? t("consent.live") : t("consent.over")}</Badge></Group>
+        <Group gap={8}><Text fw={600}><Named name={name} id={g.to} /></Text><Badge variant="light" color={live ? "teal" : "gray"}>{live ? t("consent.live") : t("consent.over")}</Badge></Group>
         <Text size="sm">{t("consent.granted", { purpose: known("purpose." + g.purpose) || g.purpose, until: time(g.until) })}</Text>
         <Text size="sm" className="faint">{g.revoked ? <Stamp word="consent.revoked" at={g.revoked} /> : !live && <Stamp word="consent.ended" at={g.until} />}</Text>
         <Text className="id faint">{g.record}</Text>
@@ -99,7 +100,7 @@ function Give({ data, record, wish, done }: { data: Overview; record: string; wi
     if (grant) { setWho(undefined); setTo(""); done("consent.allowed", grant.id); }
   };
   const until = time(data.now + Number(days) * 86400);
-  const name = who && `${who.name || to} · ${known("role." + who.role) || who.role}`, thing = `${known("kind." + kind)} …${what.slice(-6)}`;
+  const name = who && <><Named name={who.name} id={to.trim()} /> · {known("role." + who.role) || who.role}</>, thing = `${known("kind." + kind)} …${what.slice(-6)}`;
   return (
     <Card title={t("consent.new")}>
       <form onSubmit={look}>

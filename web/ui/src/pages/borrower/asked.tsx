@@ -2,6 +2,7 @@ import "../contract/credit.css";
 import { Alert, Badge, Button, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { go } from "../../parts/way";
+import { Named } from "../../parts/named";
 import { Card, Empty, Facts, Loading, Page, Stage, Time, Trouble, useCall, useWork } from "../../parts/parts";
 import { save } from "../../parts/save";
 import { type Word, useWords } from "../../words/words";
@@ -52,6 +53,7 @@ function Wish({ of: r, files, done, reload }: { of: Request; files: boolean; don
       <table className="changes against">
         <thead><tr><th /><th>{t("borrower.asked.for")}</th><th>{t("borrower.granted.if")}</th></tr></thead>
         <tbody>
+          <tr><th scope="row">{t("borrower.away.who")}</th><td><Named name={r.lender} id={r.asker} /></td><td>{t("borrower.who.only")}</td></tr>
           <tr><th scope="row">{t("borrower.what")}</th><td>{t("borrower.what.score", { model: r.model_name })}</td><td>{t("borrower.what.given")}</td></tr>
           <tr><th scope="row">{t("consent.purpose")}</th><td>{known("purpose." + r.purpose)}</td><td>{t("borrower.purpose.same")}</td></tr>
           <tr><th scope="row">{t("consent.price")}</th><td>{t("borrower.price", { lender: r.lender, n: r.fee })}</td><td>{t("borrower.price.none")}</td></tr>
@@ -115,7 +117,7 @@ function Beforehand({ data, done }: { data: Borrowing; done: (w: Word) => void }
       </form>
       {who && (
         <Stack gap={6} mt="md" role="group" aria-label={t("consent.summary")}>
-          <Facts of={[[t("borrower.away.who"), `${who.name || to} · ${known("role." + who.role) || who.role}`], [t("consent.purpose"), known("purpose." + purpose)], [t("borrower.away.calls"), calls], [t("consent.end"), time(data.now + Number(days) * 86400)]]} />
+          <Facts of={[[t("borrower.away.who"), <><Named name={who.name} id={to.trim()} /> · {known("role." + who.role) || who.role}</>], [t("consent.purpose"), known("purpose." + purpose)], [t("borrower.away.calls"), calls], [t("consent.end"), time(data.now + Number(days) * 86400)]]} />
           <Text size="sm">{t("borrower.away.undo")}</Text>
           <Group mt="xs" grow maw={460}><Button variant="outline" disabled={work.busy} onClick={() => setOpen(false)}>{t("consent.deny")}</Button><Button variant="outline" loading={work.busy} onClick={allow}>{t("consent.allow")}</Button></Group>
         </Stack>
@@ -133,7 +135,7 @@ function PermitRow({ of: g, now, done }: { of: Permit; now: number; done: (w: Wo
   return (
     <div className="row">
       <div>
-        <Group gap={8}><Text fw={600}>{g.name}</Text><Badge variant="light" color={live ? "teal" : "gray"} tt="none">{t(live ? "consent.live" : "consent.over")}</Badge></Group>
+        <Group gap={8}><Text fw={600}><Named name={g.name} id={g.to} /></Text><Badge variant="light" color={live ? "teal" : "gray"} tt="none">{t(live ? "consent.live" : "consent.over")}</Badge></Group>
         <Text size="sm">{t("borrower.permit", { purpose: known("purpose." + g.purpose), used: g.jobs?.length ?? 0, calls: g.calls ?? 0, until: time(g.until) })}</Text>
       </div>
       {live && !sure && <Button size="xs" variant="default" onClick={() => setSure(true)}>{t("consent.revoke")}</Button>}

@@ -1,8 +1,9 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
+import { end } from "../../parts/named";
 import { Card, Empty, Loading, Page, Time, Trouble, useCall } from "../../parts/parts";
 import { go } from "../../parts/way";
 import { useWords } from "../../words/words";
-import { Costs, Who, end } from "../contract/pieces";
+import { Costs, Who } from "../contract/pieces";
 import { type Listed, pick } from "../contract/shapes";
 
 // Offers are contracts that others opened and nobody has acted in yet: what each costs
@@ -18,7 +19,7 @@ export default function Offers() {
     <Page title={t("nav.offers")} text={t("borrower.offers.text")}>
       {offers.length === 0 && <Card><Empty text={t("borrower.offers.none")} next={[t("contract.new"), () => go("/agree")]} /></Card>}
       {offers.map((c) => (
-        <Card key={c.id} title={t("borrower.offer", { who: c.opener.name || end(c.opener), what: pick(language, c.title) })}>
+        <Card key={c.id} title={t("borrower.offer", { who: c.opener.name || end(c.opener.party ?? ""), what: pick(language, c.title) })}>
           <Costs of={mine(c)} players={c.players} />
           <Text size="sm" mt="md">{c.players.map((p, i) => <span key={p.role}>{i > 0 && " · "}{pick(language, p.told)}: <Who of={p} /></span>)}</Text>
           <Text size="sm" className="faint" mb="md">{t("borrower.offer.until")} <Time at={c.until ?? c.last} /></Text>

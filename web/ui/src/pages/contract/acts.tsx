@@ -2,10 +2,11 @@
 import { Badge, Button, FileInput, Group, NativeSelect, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { save } from "../../parts/save";
+import { end } from "../../parts/named";
 import { Time, Trouble, useWork } from "../../parts/parts";
 import { useWords } from "../../words/words";
 import { desk } from "../../worker/desk";
-import { Who, end } from "./pieces";
+import { Who } from "./pieces";
 import { type Act, type Contract, pick } from "./shapes";
 
 export function Acts({ contract: c, changed }: { contract: Contract; changed: (c: Contract) => void }) {
@@ -53,7 +54,7 @@ function Do({ act: a, contract: c, changed }: { act: Act; contract: Contract; ch
   return (
     <div role="group" aria-label={word} className="sure">
       <Stack gap="sm">
-        {a.kind === "pay" && <NativeSelect label={t("contract.to")} value={to} onChange={(e) => setTo(e.currentTarget.value)} data={(a.payees ?? []).map((p) => ({ value: p.role, label: `${pick(language, p.told)}: ${p.mine ? t("contract.you") : `${p.name ?? ""} ${end(p)}`}` }))} />}
+        {a.kind === "pay" && <NativeSelect label={t("contract.to")} value={to} onChange={(e) => setTo(e.currentTarget.value)} data={(a.payees ?? []).map((p) => ({ value: p.role, label: `${pick(language, p.told)}: ${p.mine ? t("contract.you") : `${p.name ?? ""} ${end(p.party ?? "")}`}` }))} />}
         {a.kind === "pay" && <TextInput label={t("contract.amount.most", { n: a.amount ?? "" })} value={amount} onChange={(e) => setAmount(e.currentTarget.value)} required />}
         {a.kind === "state" && <NumberInput label={t("contract.value")} value={value} onChange={(v) => setValue(Number(v))} allowDecimal={false} />}
         {a.shows && <FileInput label={t("contract.evidence")} description={t("contract.evidence.text")} value={file} onChange={setFile} clearable />}

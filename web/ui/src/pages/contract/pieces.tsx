@@ -2,19 +2,17 @@
 // it costs, who plays.
 import "./credit.css";
 import { Alert, Badge, Group, Stack, Text } from "@mantine/core";
+import { Named, end } from "../../parts/named";
 import { Facts, Time } from "../../parts/parts";
 import { useWords } from "../../words/words";
 import { type Both, type Cost, type Meaning, type Played, pick } from "./shapes";
 
-// end is as much of a party's id as stands beside its name (desk.Played).
-export const end = (of: Played) => "…" + (of.party ?? "").slice(-12);
-
-// Who tells who plays a role: "you", or a name, which is its bearer's own choice, and the
-// end of the id beside it.
+// Who tells who plays a role: "you", or a name with the end of the id beside it, or that.
 export function Who({ of }: { of: Played }) {
   const { t } = useWords();
   if (of.mine) return <b>{t("contract.you")}</b>;
-  return <span title={of.party}>{of.name && of.name + " "}<span className="id faint" style={{ whiteSpace: "nowrap" }}>{end(of)}</span></span>;
+  const id = of.party ?? "";
+  return of.name ? <Named name={of.name} id={id} /> : <span title={id} className="id faint" style={{ whiteSpace: "nowrap" }}>{end(id)}</span>;
 }
 
 export function Players({ of }: { of: Played[] }) {
