@@ -5,22 +5,12 @@ import { join } from "node:path";
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { page, seen, w, wait, step, check, button, room, go } = await begin(job);
+const { page, seen, w, wait, step, check, button, room, heading, said, come: open, go } = await begin(job);
 seen.parties = {};
-const heading = (key, values) => page.getByRole("heading", { level: 1, name: w(key, values), exact: true }).waitFor(wait);
-const said = (key, values) => page.getByText(w(key, values), { exact: true }).first().waitFor(wait);
 
-// come opens the portal for an account, whose keys it makes the first time.
+// come is at an account's own page.
 async function come(account, fresh) {
-  await page.goto(job.address);
-  await page.getByLabel(w("door.who")).selectOption(account);
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
-  if (!fresh) await button("door.open.do").click();
-  else {
-    if (account === "lender") await page.getByLabel(w("door.name")).fill(job.bank);
-    await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
-    await button("door.new.do").click();
-  }
+  await open(account, { fresh, name: account === "lender" ? job.bank : "" });
   await heading(account + ".home");
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { page, seen, w, wait, step, check: look, button, room, go } = await begin(job);
+const { page, seen, w, wait, step, check: look, button, room, heading, said, come: open, go } = await begin(job);
 seen.parties = {};
 seen.wider = [];
 
@@ -15,20 +15,9 @@ async function check(name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (over > 0) seen.wider.push(`${name}: ${over}`);
 }
-const heading = (key, values) => page.getByRole("heading", { level: 1, name: w(key, values), exact: true }).waitFor(wait);
-const said = (key, values) => page.getByText(w(key, values), { exact: true }).first().waitFor(wait);
 
 // The door: an account is chosen, its keys are made or unlocked.
-async function come(account, fresh) {
-  await page.goto(job.address);
-  await page.getByLabel(w("door.who")).selectOption(account);
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
-  if (!fresh) return void (await button("door.open.do").click());
-  if (account === "lender") await page.getByLabel(w("door.name")).fill(job.bank);
-  await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
-  if (account === "borrower") await check("borrower-door");
-  await button("door.new.do").click();
-}
+const come = (account, fresh) => open(account, { fresh, name: account === "lender" ? job.bank : "", before: () => account === "borrower" && check("borrower-door") });
 async function leave() {
   await button("app.lock").click();
   await page.getByLabel(w("door.who")).waitFor(wait);

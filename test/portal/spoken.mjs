@@ -2,9 +2,7 @@
 import { begin } from "./tab.mjs";
 
 const job = JSON.parse(process.argv[2]);
-const { page, seen, w, wait, step, check, button, room, go } = await begin(job);
-const heading = (key, values) => page.getByRole("heading", { level: 1, name: w(key, values), exact: true }).waitFor(wait);
-const said = (key, values) => page.getByText(w(key, values), { exact: true }).first().waitFor(wait);
+const { page, seen, w, wait, step, check, button, room, heading, said, come, go } = await begin(job);
 
 // A recogniser that fails once, then hears the job's sentence, and keeps no sound.
 const recogniser = (sentence) => {
@@ -24,11 +22,7 @@ const recogniser = (sentence) => {
 
 async function spoken() {
   await page.addInitScript(recogniser, job.sentence);
-  await page.goto(job.address);
-  await page.getByLabel(w("door.who")).selectOption("borrower");
-  await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
-  await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
-  await button("door.new.do").click();
+  await come("borrower", { fresh: true });
   await heading("borrower.home");
   await room("nav.contracts");
   await page.getByRole("button", { name: w("contract.new"), exact: true }).click();

@@ -115,6 +115,24 @@ export async function begin(job) {
     await page.waitForTimeout(300);
   }
 
+  // heading and said wait for a page, and for a text.
+  const heading = (key, values) => page.getByRole("heading", { level: 1, name: w(key, values), exact: true }).waitFor(wait);
+  const said = (key, values) => page.getByText(w(key, values), { exact: true }).first().waitFor(wait);
+
+  // come opens the portal for an account, and makes its keys where it is fresh: named so,
+  // where its role has a name; before is run when the door is filled in.
+  async function come(account, { fresh = false, name = "", before } = {}) {
+    await page.goto(job.address);
+    await page.getByLabel(w("door.who")).selectOption(account);
+    await page.getByLabel(w("door.passphrase"), { exact: true }).fill(job.passphrase);
+    if (fresh) {
+      if (name) await page.getByLabel(w("door.name")).fill(name);
+      await page.getByLabel(w("door.passphrase.again"), { exact: true }).fill(job.passphrase);
+      await before?.();
+    }
+    await button(fresh ? "door.new.do" : "door.open.do").click();
+  }
+
   // go runs a walk's steps in their order and prints what was seen.
   async function go(steps) {
     try {
@@ -130,5 +148,5 @@ export async function begin(job) {
       await browser.close();
     }
   }
-  return { browser, page, seen, words, w, wait, step, shot, check, button, press, type, choose, room, go };
+  return { browser, page, seen, words, w, wait, step, shot, check, button, press, type, choose, room, heading, said, come, go };
 }
